@@ -1,0 +1,52 @@
+"""The one currency of the package: uint8 images and their labels."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+"""[n, s, s] gray or [n, s, s, 3] RGB."""
+
+Labels = NDArray[np.int64]
+"""[n], each an index into the label names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Images and labels that are used for one purpose.
+
+    Args:
+        name: train, validation or test.
+        images: uint8, [n, s, s] or [n, s, s, 3].
+        labels: int64, [n].
+    """
+
+    name: str
+    images: Images
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def sha256(self) -> str:
+        """Fingerprint of the images and labels in their order."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.images))
+        digest.update(np.ascontiguousarray(self.labels))
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """All that a training may see; the test split is not among it.
+
+    Args:
+        label_names: what the label numbers mean.
+        train: the images to learn from.
+        validation: the images held out of them; empty when nothing is held out.
+    """
+
+    label_names: tuple[str, ...]
+    train: Split
+    validation: Split

@@ -1,0 +1,196 @@
+"""The record of a training: everything that decides what comes out, and nothing else.
+
+Each field is followed by its unit or its reason in one line; `settings.describe` shows these lines to users.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from modiste.errors import SettingError
+
+
+def require(holds: bool, key: str, value: object, rule: str) -> None:
+    """Raise a `SettingError` that names key, value and rule unless the rule holds."""
+    if not holds:
+        raise SettingError(f"{key} is {value!r}, but it must be {rule}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    source: str = ""
+    """Folder with IDX files or class folders; empty is the Fashion-MNIST that comes with the package."""
+    size: int = 28
+    """Pixels a side; every image is square."""
+    channels: Literal[1, 3] = 1
+    """1 gray, 3 RGB."""
+    validation: float = 0.2
+    """Share of the official train set that is held out (fold K of 1/share); 0 holds out nothing."""
+    fold: int = 0
+    """Which of the folds is held out."""
+    limit: int = 0
+    """Use only the first so many training images, for quick trials; 0 is all."""
+
+    def __post_init__(self) -> None:
+        require(8 <= self.size <= 512, "data.size", self.size, "8 to 512 pixels")
+        require(0 <= self.validation <= 0.5, "data.validation", self.validation, "a share from 0 to 0.5")
+        require(0 <= self.fold < max(1, self.folds), "data.fold", self.fold, f"0 to {max(0, self.folds - 1)}")
+        require(self.limit >= 0, "data.limit", self.limit, "0 (all) or a number of images")
+
+    @property
+    def folds(self) -> int:
+        """How many folds the train set is cut into; 0 when nothing is held out."""
+        return round(1 / self.validation) if self.validation else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    name: str = "cnn"
+    """cnn, resnet18, residual, or package.module:factory for one of your own."""
+    weights: str = ""
+    """Start from these: empty is from scratch, imagenet is torchvision's, else a .safetensors file."""
+    initialisation: Literal["xavier", "default"] = "xavier"
+    """xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch-norm weights."""
+    dropout: float = 0.5
+    """Share of the hidden units dropped before the last layer, where the network has such a layer."""
+    width: int = 16
+    """Channels of the first stage of `residual`; multiples of 16 are fastest."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
+        require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    flip: bool = True
+    """Mirror left to right, half of the images."""
+    crop: int = 0
+    """Pad by so many pixels of black, then cut at a random place; 0 is off."""
+    erasing: float = 0.0
+    """Share of the images in which a random rectangle is overwritten with noise; 0 is off."""
+    erasing_scale: tuple[float, float] = (0.02, 0.33)
+    """Smallest and largest share of the image that is erased."""
+    erasing_ratio: tuple[float, float] = (0.3, 3.3)
+    """Smallest and largest height to width of the erased rectangle."""
+
+    def __post_init__(self) -> None:
+        require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")
+        require(0 <= self.erasing <= 1, "augmentation.erasing", self.erasing, "a share from 0 to 1")
+        for name in ("erasing_scale", "erasing_ratio"):
+            low, high = pair = getattr(self, name)
+            require(0 < low <= high, f"augmentation.{name}", list(pair), "two positive numbers, the smaller first")
+        require(self.erasing_scale[1] <= 1, "augmentation.erasing_scale", list(self.erasing_scale), "at most 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    name: Literal["sgd"] = "sgd"
+    """Stochastic gradient descent, in PyTorch's form."""
+    lr: float = 0.01
+    """Learning rate; its peak where the schedule has one."""
+    momentum: float = 0.9
+    """0 is plain gradient descent."""
+    nesterov: bool = True
+    """Look ahead along the momentum before each step."""
+    weight_decay: float = 0.0
+    """L2 penalty on all parameters."""
+    batch: int = 256
+    """Images a step."""
+    smoothing: float = 0.0
+    """Label smoothing of the cross-entropy that is minimised; scores never have it."""
+
+    def __post_init__(self) -> None:
+        require(self.lr > 0, "optimizer.lr", self.lr, "above 0")
+        require(0 <= self.momentum < 1, "optimizer.momentum", self.momentum, "from 0 to below 1")
+        require(
+            not self.nesterov or self.momentum > 0,
+            "optimizer.nesterov",
+            self.nesterov,
+            "false when optimizer.momentum is 0",
+        )
+        require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "0 or more")
+        require(self.batch >= 1, "optimizer.batch", self.batch, "at least 1 image")
+        require(0 <= self.smoothing < 1, "optimizer.smoothing", self.smoothing, "from 0 to below 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    name: Literal["plateau", "triangle", "constant"] = "plateau"
+    """plateau: times factor when validation loss stalls; triangle: up, then down to 0; constant."""
+    epochs: int = 40
+    """At most so many passes over the training images."""
+    factor: float = 0.1
+    """plateau: what the learning rate is multiplied with."""
+    patience: int = 1
+    """plateau: epochs without a lower validation loss that are forgiven."""
+    warmup: float = 0.2
+    """triangle: share of the training until the peak."""
+
+    def __post_init__(self) -> None:
+        require(self.epochs >= 1, "schedule.epochs", self.epochs, "at least 1")
+        require(0 < self.factor < 1, "schedule.factor", self.factor, "between 0 and 1")
+        require(self.patience >= 0, "schedule.patience", self.patience, "0 or more epochs")
+        require(0 <= self.warmup < 1, "schedule.warmup", self.warmup, "from 0 to below 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    monitor: Literal["validation/loss", "validation/accuracy"] = "validation/loss"
+    """What must improve; the weights of its best epoch are kept."""
+    patience: int = 0
+    """Stop after so many epochs without improvement; 0 never stops early and keeps the last epoch."""
+
+    def __post_init__(self) -> None:
+        require(self.patience >= 0, "stopping.patience", self.patience, "0 or more epochs")
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto takes bf16 where the processor computes in it, fp32 elsewhere; scores are always fp32."""
+    device: str = "auto"
+    """auto takes CUDA when there is one; else cpu, cuda, cuda:1."""
+    threads: int = 0
+    """CPU threads; 0 is one a core."""
+
+    def __post_init__(self) -> None:
+        require(self.threads >= 0, "compute.threads", self.threads, "0 (one a core) or a number of threads")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole training, apart from the pictures themselves; with a seed it decides every bit on one machine."""
+
+    name: str = "custom"
+    """Which named recipe this started from."""
+    about: str = ""
+    """One sentence: what it is for, and which of its numbers are ours."""
+    seed: int = 0
+    """Start of all randomness: the folds, the first weights, order, augmentation, dropout."""
+    data: Data = field(default_factory=Data)
+    network: Network = field(default_factory=Network)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    stopping: Stopping = field(default_factory=Stopping)
+    compute: Compute = field(default_factory=Compute)
+
+    def __post_init__(self) -> None:
+        require(0 <= self.seed < 2**32, "seed", self.seed, "from 0 to 4294967295")
+        held_out = self.data.validation > 0
+        require(
+            held_out or self.stopping.patience == 0,
+            "stopping.patience",
+            self.stopping.patience,
+            "0 when data.validation is 0: nothing is held out to judge by",
+        )
+        require(
+            held_out or self.schedule.name != "plateau",
+            "schedule.name",
+            self.schedule.name,
+            "triangle or constant when data.validation is 0: a plateau is seen on validation loss",
+        )
+
+
+Settings = dict[str, Any]
+"""Dotted keys, as in `optimizer.lr`, and their values."""

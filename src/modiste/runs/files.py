@@ -1,0 +1,80 @@
+"""Files that are whole or not there: written beside their place, flushed to the disk, then moved into it."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from modiste.errors import InputError, TrainingError
+
+PARTIAL = ".partial"
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to; it takes the place of `path` only when the block ends well.
+
+    A process that is killed inside the block leaves the old file as it was. What it left beside it has a fixed name
+    (`.partial`), so the next attempt overwrites it and `remove_partials` finds it.
+
+    Raises:
+        TrainingError: the disk is full, read-only or not ours; the message names the path.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    try:
+        yield partial
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise TrainingError(
+            f"{path} cannot be written ({error.strerror or error}). Make room or choose another folder, then go on."
+        ) from error
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file as a whole; raises as `whole`."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON as a whole, indented, with a newline at its end; raises as `whole`. NaN is refused."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        InputError: the file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}). Restore it or make it anew.") from None
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed writers left in a folder and the folders below it."""
+    for leftover in folder.rglob("*" + PARTIAL):
+        leftover.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the move itself durable; not every system can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,122 @@
+"""The run folder: one recipe, one seed, everything that came of it. This file knows its names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from modiste.errors import InputError, TrainingError
+from modiste.recipes import settings
+from modiste.recipes.recipe import Recipe
+from modiste.runs import files
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder by its path; each property is the path of one of its files."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.resolve().name
+
+    @property
+    def recipe_file(self) -> Path:
+        """The complete recipe: a valid input to `train`."""
+        return self.path / "recipe.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, processor, commit, hashes of data and splits."""
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        """A row an epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def last(self) -> Path:
+        """The folder of the checkpoint."""
+        return self.path / "last"
+
+    @property
+    def weights(self) -> Path:
+        """The weights that count, as safetensors."""
+        return self.path / "model.safetensors"
+
+    @property
+    def model(self) -> Path:
+        """The model that is judged and used: ONNX, with its preparation."""
+        return self.path / "model.onnx"
+
+    @property
+    def curves(self) -> Path:
+        """Loss and accuracy over the epochs, as a picture."""
+        return self.path / "curves.png"
+
+    @property
+    def card(self) -> Path:
+        """The model card."""
+        return self.path / "README.md"
+
+    @property
+    def scores(self) -> Path:
+        """What `evaluate` found, by split."""
+        return self.path / "scores.json"
+
+    @property
+    def probabilities(self) -> Path:
+        """The probabilities that the scores were made from."""
+        return self.path / "probabilities.npz"
+
+    @property
+    def confusion(self) -> Path:
+        """The confusion matrix, as a picture."""
+        return self.path / "confusion.png"
+
+    @property
+    def mistakes(self) -> Path:
+        """The worst mistakes, as a picture."""
+        return self.path / "mistakes.png"
+
+    def recipe(self) -> Recipe:
+        """Read the recipe; raises InputError or SettingError when it is not one."""
+        return settings.read(self.recipe_file)
+
+
+def create(path: Path, recipe: Recipe) -> Run:
+    """Make a new run folder that holds the recipe.
+
+    Raises:
+        InputError: there is something at that path already.
+        TrainingError: the folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise InputError(
+            f"{path} exists already and is not overwritten. Choose another --name, go on with --resume {path}, "
+            "or remove it."
+        ) from None
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be made ({error.strerror}). Choose a folder that you can write to.") from None
+    run = Run(path)
+    try:
+        files.write_text(run.recipe_file, settings.to_json(recipe))
+    except TrainingError:
+        path.rmdir()
+        raise
+    return run
+
+
+def open_run(path: Path) -> Run:
+    """Return the run in that folder.
+
+    Raises:
+        InputError: there is no run there.
+    """
+    run = Run(path)
+    if not run.recipe_file.is_file():
+        raise InputError(f"{path} is no run folder: it has no recipe.json. Give a folder that `modiste train` made.")
+    return run

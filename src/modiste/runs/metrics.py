@@ -1,0 +1,73 @@
+"""metrics.csv: a row an epoch, numbers written so that they read back to the same bits."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from modiste.errors import InputError
+from modiste.runs import files
+
+COLUMNS = (
+    "epoch",
+    "train/loss",
+    "train/accuracy",
+    "validation/loss",
+    "validation/accuracy",
+    "lr",
+    "seconds",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one epoch gave; the validation figures are None when nothing is held out.
+
+    Args:
+        epoch: from 1.
+        train_loss: mean of the minimised loss over the epoch's images, augmented and with dropout.
+        train_accuracy: fraction of these that were right.
+        validation_loss: mean cross-entropy, without smoothing.
+        validation_accuracy: fraction right.
+        lr: learning rate of the last step.
+        seconds: wall clock, judging included.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    lr: float
+    seconds: float
+
+
+def write(path: Path, rows: list[Row]) -> None:
+    """Write all rows as a whole; raises TrainingError when the disk refuses."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow("" if value is None else value for value in asdict(row).values())
+    files.write_text(path, text.getvalue())
+
+
+def read(path: Path) -> list[Row]:
+    """Read the rows back.
+
+    Raises:
+        InputError: the file is missing or is no metrics.csv.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *lines = list(csv.reader(file))
+        if tuple(header) != COLUMNS:
+            raise ValueError("other columns")
+        return [_row(line) for line in lines]
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{path} is no metrics.csv ({error}). Give a run that `modiste train` made.") from None
+
+
+def _row(line: list[str]) -> Row:
+    epoch, *numbers = line
+    return Row(int(epoch), *(float(number) if number else None for number in numbers))  # type: ignore[arg-type]
