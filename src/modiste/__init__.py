@@ -1,0 +1,3 @@
+"""modiste trains, judges and uses classifiers of clothes."""
+
+__version__ = "0.1.0"
