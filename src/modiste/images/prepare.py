@@ -1,0 +1,85 @@
+"""A photo in, the image that a network takes out. One way for training, judging and use.
+
+Gray images follow Zalando's own preparation of Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747, section 2). It is
+made for catalogue shots on an even background.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageFilter, ImageOps
+
+from modiste.errors import InputError
+from modiste.images import decode
+from modiste.images.decode import Photo
+
+Picture = bytes | str | Path | NDArray[np.uint8]
+"""A picture file as bytes, its path, or pixels: uint8 [h, w] gray or [h, w, 3] RGB."""
+
+TRIM = round(0.05 * 255)
+"""Pixels within 5 % of the corner colour are background."""
+
+
+def to_image(picture: Picture, size: int, channels: int) -> NDArray[np.uint8]:
+    """Make the image of a picture: uint8 [size, size] gray or [size, size, 3] RGB.
+
+    A gray picture of just that size passes through unchanged, byte for byte.
+
+    Args:
+        picture: a file as bytes, a path, or pixels.
+        size: pixels a side.
+        channels: 1 gray, 3 RGB.
+
+    Raises:
+        InputError: the picture cannot be used, see `decode.read` and `decode.decode`.
+    """
+    photo = _photo(picture)
+    if channels == 3:
+        fitted = ImageOps.fit(Image.fromarray(photo), (size, size), Image.Resampling.BICUBIC)
+        return np.asarray(fitted)
+    if photo.shape == (size, size, 3) and _is_gray(photo):
+        return np.ascontiguousarray(photo[:, :, 0])
+    return _as_fashion_mnist(photo, size)
+
+
+def _photo(picture: Picture) -> Photo:
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return decode.decode(bytes(picture))
+    if isinstance(picture, str | Path):
+        return decode.read(Path(picture))
+    pixels = np.asarray(picture)
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise InputError(
+            f"The picture is an array {list(pixels.shape)} of {pixels.dtype}. Give uint8, [h, w] gray or [h, w, 3] RGB."
+        )
+    decode.check_size(pixels.shape[1], pixels.shape[0], "The picture")
+    return np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def _is_gray(photo: Photo) -> bool:
+    return bool((photo == photo[:, :, :1]).all())
+
+
+def _as_fashion_mnist(photo: Photo, size: int) -> NDArray[np.uint8]:
+    """Trim, longest edge to size by skipping pixels, sharpen, gray, background to black, pad centred."""
+    corners = np.median(photo[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
+    trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corners))
+    scale = size / max(trimmed.size)
+    edges = (max(1, round(trimmed.width * scale)), max(1, round(trimmed.height * scale)))
+    small = trimmed.resize(edges, Image.Resampling.NEAREST)
+    sharp = small.filter(ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0))
+    gray = np.asarray(sharp.convert("L"))
+    if corners.mean() > 127:  # the clothes of Fashion-MNIST are bright on black
+        gray = 255 - gray
+    image = np.zeros((size, size), np.uint8)
+    top, left = (size - gray.shape[0]) // 2, (size - gray.shape[1]) // 2
+    image[top : top + gray.shape[0], left : left + gray.shape[1]] = gray
+    return image
+
+
+def _trim(photo: Image.Image, corner: tuple[int, ...]) -> Image.Image:
+    """Cut the margins that have the colour of the corners; a photo of nothing else stays whole."""
+    distance = ImageChops.difference(photo, Image.new("RGB", photo.size, corner))
+    content = distance.point(([0] * (TRIM + 1) + [255] * (255 - TRIM)) * 3)
+    return photo.crop(content.getbbox())
