@@ -1,0 +1,44 @@
+"""Fashion-MNIST as it comes with the package: the four official files (Zalando SE, MIT licence)."""
+
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from modiste.data import idx
+from modiste.data.idx_folder import IdxFolder, md5
+
+MD5 = {
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+"""The sums published at github.com/zalandoresearch/fashion-mnist."""
+
+
+def folder() -> Traversable:
+    """Where the files are."""
+    return resources.files("modiste") / "assets" / "fashion-mnist"
+
+
+def source(size: int = 28) -> IdxFolder:
+    """The bundled files as a source; altered or missing files raise InputError when a part is opened."""
+    return IdxFolder(folder(), size, MD5)
+
+
+def verify() -> list[dict[str, Any]]:
+    """Compare the bundled files with the published sums.
+
+    Returns:
+        For each file `file`, `bytes`, `md5` and `published` (whether the sum is the published one).
+
+    Raises:
+        InputError: a file is missing.
+    """
+    return [_verified(folder() / name, published) for name, published in MD5.items()]
+
+
+def _verified(file: Traversable, published: str) -> dict[str, Any]:
+    content = idx.read_bytes(file)
+    found = md5(content)
+    return {"file": file.name, "bytes": len(content), "md5": found, "published": found == published}

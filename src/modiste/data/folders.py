@@ -1,0 +1,168 @@
+"""Class folders: a folder of pictures for each label, with or without train/ validation/ test/ above.
+
+An optional `labels.json` beside them says what a folder means: `{"tees": "T-shirt/top", "hats": "none of these"}`.
+A folder that it does not name means its own name. Pictures of a folder that is none of the labels (`null` means the
+same) are left out here, as a network of this release always answers with one of its labels.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.data.part import Part
+from modiste.data.split import Images
+from modiste.errors import InputError
+from modiste.images import files, prepare
+from modiste.labels import NONE_OF_THESE
+
+PARTS = ("train", "validation", "test")
+MEANINGS = "labels.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFolders:
+    """Pictures in class folders, as a `Source`; images come in turn from each label, so that the first n are balanced.
+
+    Args:
+        root: the folder that holds the class folders, or train/ and perhaps validation/ and test/.
+        size: pixels a side that images are made with.
+        channels: 1 gray, 3 RGB.
+    """
+
+    root: Path
+    size: int
+    channels: int
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The labels of the train folders, sorted; those of the first part there is when there is no train/."""
+        self._require_known_meanings()
+        first = next(filter(self.has, PARTS))
+        labels = tuple(sorted({label for _, label in self._classes(first) if label is not None}))
+        if len(labels) < 2:
+            found = labels[0] if labels else "none"
+            raise InputError(
+                f"{self._part_folder(first)} has class folders for one label ({found}), but at least two are needed. "
+                "Make a folder for each label and put its pictures in."
+            )
+        return labels
+
+    def has(self, name: str) -> bool:
+        """Whether the part has a folder; without train/ validation/ test/ all is train."""
+        return self._part_folder(name).is_dir() if self._is_split() else name == "train"
+
+    def part(self, name: str) -> Part:
+        """List a part of the pictures; they are decoded when images are asked for.
+
+        Raises:
+            InputError: a class folder is empty or new, a picture is broken, or `labels.json` cannot be used.
+        """
+        names = self.label_names
+        pictures: list[tuple[int, int, Path]] = []
+        for folder, label in self._classes(name):
+            if label is None:
+                continue
+            if label not in names:
+                raise InputError(
+                    f"{folder} means {label!r}, which train has no pictures of. "
+                    "Rename it, or add such a folder to train."
+                )
+            pictures += [(rank, names.index(label), path) for rank, path in enumerate(_pictures(folder))]
+        pictures.sort()
+        labels = np.array([label for _, label, _ in pictures], np.int64)
+        return Part(labels, partial(self._load, [path for _, _, path in pictures]))
+
+    def files(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """All pictures of a part as stored, and what the folders mean."""
+        for folder, label in self._classes(name):
+            for path in _pictures(folder) if label is not None else ():
+                yield f"{label}/{folder.name}/{path.name}", path.read_bytes()
+
+    def _load(self, paths: list[Path], indices: NDArray[np.int64]) -> Images:
+        to_image = partial(prepare.to_image, size=self.size, channels=self.channels)
+        shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
+        images = np.empty((len(indices), *shape), np.uint8)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders leave the interpreter's lock
+            for row, image in enumerate(pool.map(to_image, [paths[index] for index in indices])):
+                images[row] = image
+        return images
+
+    def _require_known_meanings(self) -> None:
+        """Raise an InputError when `labels.json` speaks of a folder that is in no part: a typing error, most likely."""
+        folders = {folder.name for name in PARTS if self.has(name) for folder in subfolders(self._part_folder(name))}
+        unknown = sorted(set(read_meanings(self.root / MEANINGS)) - folders)
+        if unknown:
+            raise InputError(
+                f"{self.root / MEANINGS}: there is no folder {unknown[0]!r}. Correct its name or remove it."
+            )
+
+    def _is_split(self) -> bool:
+        return any((self.root / name).is_dir() for name in PARTS)
+
+    def _part_folder(self, name: str) -> Path:
+        return self.root / name if self._is_split() else self.root
+
+    def _classes(self, name: str) -> list[tuple[Path, str | None]]:
+        """The class folders of a part, sorted, and what each means; None is none of the labels."""
+        meanings = read_meanings(self.root / MEANINGS)
+        folders = subfolders(self._part_folder(name))
+        return [(folder, meanings.get(folder.name, folder.name)) for folder in folders]
+
+
+def is_class_folders(root: Path) -> bool:
+    """Whether there are folders in it at all."""
+    return bool(subfolders(root))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in a folder, sorted; hidden ones are not counted."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def read_meanings(path: Path) -> dict[str, str | None]:
+    """Read `labels.json`; empty when there is none.
+
+    Raises:
+        InputError: it is not JSON, or a meaning is not a label or none of these.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}). Correct it or remove it.") from None
+    if not isinstance(content, dict):
+        raise InputError(f'{path} is no table. Write it as {{"folder": "label", "other folder": null}}.')
+    return {folder: _meaning(path, folder, meaning) for folder, meaning in content.items()}
+
+
+def _meaning(path: Path, folder: str, meaning: object) -> str | None:
+    if meaning is None or meaning == NONE_OF_THESE:
+        return None
+    if isinstance(meaning, list):
+        raise InputError(
+            f"{path} says that {folder!r} is one of several labels, which only the photo recipe learns from. "
+            "Give it one label, or null to leave it out."
+        )
+    if not isinstance(meaning, str) or not meaning:
+        raise InputError(f"{path} says that {folder!r} means {meaning!r}. Give it a label, or null to leave it out.")
+    return meaning
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The pictures of a class folder, sorted; at least one."""
+    found = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    for path in found:
+        if path.suffix.lower() in files.UNREADABLE:
+            raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
+    pictures = [path for path in found if files.is_picture(path)]
+    if not pictures:
+        raise InputError(f"{folder} holds no picture. Put JPEG, PNG or WebP pictures in, or remove the folder.")
+    return pictures

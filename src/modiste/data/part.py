@@ -1,0 +1,56 @@
+"""A source of data seen from above: its labels at once, its images only when asked for."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.data.split import Images, Labels, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The train, validation or test part of a source.
+
+    Args:
+        labels: int64, [n].
+        load: indices [k] into the part -> images, uint8 [k, s, s] or [k, s, s, 3].
+    """
+
+    labels: Labels
+    load: Callable[[NDArray[np.int64]], Images]
+
+    def split(self, name: str, indices: NDArray[np.int64] | None = None) -> Split:
+        """Load some of the images, or all, in the order of the indices."""
+        chosen = np.arange(len(self.labels)) if indices is None else indices
+        return Split(name, self.load(chosen), self.labels[chosen])
+
+
+class Source(Protocol):
+    """Where images come from. A part that is not there is None; asking for one opens none of the others."""
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """What the label numbers mean."""
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a part, without opening it."""
+
+    def part(self, name: str) -> Part:
+        """Open a part that is there."""
+
+    def files(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Names and contents of the files of a part, in a fixed order."""
+
+
+def sha256(source: Source, names: tuple[str, ...]) -> str:
+    """Fingerprint of the files of some parts: their names and contents."""
+    digest = hashlib.sha256()
+    for name in names:
+        for file, content in source.files(name):
+            digest.update(f"{name}/{file}\0{len(content)}\0".encode())
+            digest.update(content)
+    return digest.hexdigest()

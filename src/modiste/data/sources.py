@@ -1,0 +1,161 @@
+"""The doors to data: one for training, one for validation, one that counts for test.
+
+A recipe's `data.source` is empty (the bundled Fashion-MNIST), a folder of IDX files or a folder of class folders.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.data import fashion_mnist, folders, folds
+from modiste.data.folders import ClassFolders
+from modiste.data.idx_folder import IdxFolder, is_idx_folder
+from modiste.data.part import Part, Source, sha256
+from modiste.data.split import Images, Split, TrainingData
+from modiste.errors import InputError, SettingError
+from modiste.recipes.recipe import Data
+
+
+def open_training(data: Data, seed: int) -> TrainingData:
+    """Open all that a training may see. No file of the test split is opened.
+
+    Validation is the source's own validation/ where it has one, and `data.validation` does not count then; else fold
+    `data.fold` of the train part; else empty. `data.limit` takes the first n training images after that, and at most n
+    of validation, so that a trial is quick throughout.
+
+    Args:
+        data: the recipe's data section.
+        seed: of the folds.
+
+    Raises:
+        InputError: the source is missing, damaged or of no known form.
+        SettingError: size or channels do not fit the source.
+    """
+    source = open_source(data)
+    part, chosen, held_out = _train(source, data, seed)
+    validation = _own_validation(source, data) or part.split("validation", held_out)
+    return TrainingData(source.label_names, part.split("train", chosen), validation)
+
+
+def open_validation(data: Data, seed: int) -> Split:
+    """Open the same validation split as the training did, without loading its training images.
+
+    Raises:
+        InputError: nothing was held out, or as `open_training`.
+        SettingError: as `open_training`.
+    """
+    source = open_source(data)
+    own = _own_validation(source, data)
+    if own:
+        return own
+    if not data.folds:
+        raise InputError("Nothing was held out for validation (data.validation is 0). Use --split test.")
+    part, _, held_out = _train(source, data, seed)
+    return part.split("validation", held_out)
+
+
+def open_test(data: Data, count: Callable[[], None]) -> Split:
+    """Open the test split: the only way to it.
+
+    Args:
+        data: the recipe's data section; `limit` does not touch this split.
+        count: called once, before anything of the split is read, so that no opening stays uncounted.
+
+    Raises:
+        InputError: the source has no test split, or as `open_training`.
+    """
+    source = open_source(data)
+    if not source.has("test"):
+        raise InputError(f"{data.source} has no test split. Use --split validation, or add a folder test/.")
+    count()
+    return source.part("test").split("test")
+
+
+def label_names(data: Data) -> tuple[str, ...]:
+    """What the label numbers of a source mean; raises as `open_training`."""
+    return open_source(data).label_names
+
+
+def fingerprint(data: Data, training: TrainingData) -> dict[str, str]:
+    """Return SHA-256 sums of what a training used: `data` (the files, test not among them), `train`, `validation`."""
+    files = sha256(open_source(data), ("train", "validation"))
+    return {"data": files, "train": training.train.sha256(), "validation": training.validation.sha256()}
+
+
+def describe(data: Data) -> list[dict[str, Any]]:
+    """Read every part of a source to the last image and say what is in it; nothing is judged with it.
+
+    Returns:
+        For each part `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
+
+    Raises:
+        InputError, SettingError: something is damaged, as `open_training`.
+    """
+    source = open_source(data)
+    parts = [name for name in folders.PARTS if source.has(name)]
+    return [_described(source.part(name).split(name), source.label_names) for name in parts]
+
+
+def first_of_each_label(data: Data, count: int) -> list[tuple[str, Images]]:
+    """Load the first training images of each label, at most `count` of each; raises as `open_training`."""
+    source = open_source(data)
+    part, chosen, _ = _train(source, data, seed=0)
+    labels = part.labels[chosen]
+    names = enumerate(source.label_names)
+    return [(name, part.load(chosen[np.flatnonzero(labels == label)[:count]])) for label, name in names]
+
+
+def open_source(data: Data) -> Source:
+    """Recognise what `data.source` is, without opening its parts.
+
+    Raises:
+        InputError: there is no such folder, or it is of no known form.
+        SettingError: IDX files are asked for in RGB.
+    """
+    root = Path(data.source)
+    if data.source and not root.is_dir():
+        what = "is no folder" if root.exists() else "does not exist"
+        raise InputError(f"{root} {what}. Give a folder of IDX files or of class folders with --data.")
+    if not data.source or is_idx_folder(root):
+        if data.channels != 1:
+            raise SettingError(f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1.")
+        return IdxFolder(root, data.size) if data.source else fashion_mnist.source(data.size)
+    if folders.is_class_folders(root):
+        return ClassFolders(root, data.size, data.channels)
+    raise InputError(
+        f"{root} holds neither IDX files nor class folders. Put train-images-idx3-ubyte.gz and its three companions "
+        "there, or a folder of pictures for each label."
+    )
+
+
+def _train(source: Source, data: Data, seed: int) -> tuple[Part, NDArray[np.int64], NDArray[np.int64]]:
+    """The train part, the indices to learn from and those held out."""
+    if not source.has("train"):
+        raise InputError(f"{data.source} has no training images. Add train-images-idx3-ubyte.gz or a folder train/.")
+    part = source.part("train")
+    chosen, held_out = np.arange(len(part.labels)), np.arange(0)
+    if data.folds and not source.has("validation"):
+        chosen, held_out = folds.fold(part.labels, data.folds, data.fold, seed)
+    limit = data.limit or len(part.labels)
+    return part, chosen[:limit], held_out[:limit]
+
+
+def _own_validation(source: Source, data: Data) -> Split | None:
+    if not source.has("validation"):
+        return None
+    part = source.part("validation")
+    return part.split("validation", np.arange(len(part.labels))[: data.limit or None])
+
+
+def _described(split: Split, names: tuple[str, ...]) -> dict[str, Any]:
+    counts = np.bincount(split.labels, minlength=len(names)).tolist()
+    return {
+        "split": split.name,
+        "images": len(split),
+        "shape": list(split.images.shape[1:]),
+        "labels": dict(zip(names, counts, strict=True)),
+        "sha256": split.sha256(),
+    }

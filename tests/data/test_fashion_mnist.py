@@ -1,0 +1,85 @@
+"""The bundled files of Fashion-MNIST."""
+
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modiste.data import fashion_mnist, sources
+from modiste.errors import InputError, SettingError
+from modiste.images import prepare
+from modiste.recipes.recipe import Data
+
+ALL = Data(validation=0)
+
+
+@pytest.fixture
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the bundled files that may be broken."""
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    for name in fashion_mnist.MD5:
+        shutil.copy(Path(str(fashion_mnist.folder() / name)), folder)
+    monkeypatch.setattr(fashion_mnist, "folder", lambda: folder)
+    return folder
+
+
+def test_the_bundled_files_are_the_published_ones() -> None:
+    """All four files have the MD5 sums that Zalando published."""
+    assert [file["published"] for file in fashion_mnist.verify()] == [True] * 4
+
+
+def test_all_60000_images_are_there() -> None:
+    """The train set has 6,000 images of each label, gray, 28 x 28."""
+    training = sources.open_training(ALL, seed=0)
+    assert training.train.images.shape == (60000, 28, 28)
+    assert np.bincount(training.train.labels).tolist() == [6000] * 10
+    assert training.train.images.flags.writeable
+    assert len(training.validation) == 0
+
+
+def test_an_altered_file_is_refused(copied: Path) -> None:
+    """A file of the right form with other bytes is refused by its sum (fault 30)."""
+    shutil.copy(copied / "t10k-images-idx3-ubyte.gz", copied / "train-images-idx3-ubyte.gz")
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte.gz is altered.*Install"):
+        sources.open_training(ALL, seed=0)
+
+
+def test_a_missing_file_is_named(copied: Path) -> None:
+    """Without its labels the train set is refused, and the file is named."""
+    (copied / "train-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(InputError, match=r"train-labels-idx1-ubyte.gz is missing"):
+        sources.open_training(ALL, seed=0)
+
+
+def test_training_works_without_the_test_files(copied: Path) -> None:
+    """Training and its fingerprint open no test file: they work when there is none."""
+    for path in copied.glob("t10k*"):
+        path.unlink()
+    training = sources.open_training(Data(limit=100, validation=0), seed=0)
+    assert len(training.train) == 100
+    assert set(sources.fingerprint(ALL, training)) == {"data", "train", "validation"}
+    with pytest.raises(InputError, match="test split"):
+        sources.open_test(ALL, lambda: None)
+
+
+def test_rgb_and_other_sizes_are_settings_errors() -> None:
+    """A recipe that wants RGB or another size is told which setting to give."""
+    with pytest.raises(SettingError, match=r"data.channels=1"):
+        sources.open_training(Data(channels=3), seed=0)
+    with pytest.raises(SettingError, match=r"data.size=28"):
+        sources.open_training(Data(size=32), seed=0)
+
+
+def test_the_samples_are_test_images() -> None:
+    """Each bundled sample is the test image that its README names, byte for byte."""
+    folder = resources.files("modiste") / "assets" / "samples"
+    test = sources.open_test(ALL, lambda: None)
+    rows = [line.split("|") for line in (folder / "README.md").read_text().splitlines() if "`" in line and "|" in line]
+    assert len(rows) == 6
+    for _, file, index, label, _ in rows:
+        picture = (folder / file.strip(" `")).read_bytes()
+        assert (prepare.to_image(picture, 28, 1) == test.images[int(index)]).all()
+        assert sources.label_names(ALL)[test.labels[int(index)]] == label.strip()

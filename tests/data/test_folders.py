@@ -1,0 +1,153 @@
+"""Class folders, as people make them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.pictures import noise, saved
+from modiste.data import sources
+from modiste.errors import InputError
+from modiste.recipes.recipe import Data
+
+
+def fill(folder: Path, count: int, seed: int = 0) -> Path:
+    """Make a class folder with so many different pictures."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(count):
+        picture = Image.fromarray(noise(16, seed + index))
+        (folder / f"{index}.png").write_bytes(saved(picture))
+    return folder
+
+
+def of(root: Path, **settings: object) -> Data:
+    """A data section for a folder."""
+    return Data(source=str(root), size=16, **{"validation": 0.0, **settings})  # type: ignore[arg-type]
+
+
+def test_folders_are_labels(tmp_path: Path) -> None:
+    """Each folder is a label; pictures come in turn from each, and are the pixels of their files."""
+    fill(tmp_path / "trousers", 3, seed=10)
+    fill(tmp_path / "boots", 2, seed=20)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "boots" / "notes.txt").write_text("not a picture")
+    training = sources.open_training(of(tmp_path), seed=0)
+    assert training.label_names == ("boots", "trousers")
+    assert training.train.labels.tolist() == [0, 1, 0, 1, 1]
+    assert (training.train.images[1] == noise(16, 10)).all()
+
+
+def test_own_validation_is_used(tmp_path: Path) -> None:
+    """With validation/ there, nothing of train/ is held out, whatever the recipe's share says."""
+    for part, count in (("train", 6), ("validation", 2), ("test", 3)):
+        for label in ("a", "b"):
+            fill(tmp_path / part / label, count)
+    data = of(tmp_path, validation=0.5)
+    training = sources.open_training(data, seed=0)
+    assert (len(training.train), len(training.validation)) == (12, 4)
+    assert len(sources.open_validation(data, seed=0)) == 4
+    assert len(sources.open_test(data, lambda: None)) == 6
+
+
+def test_without_validation_a_fold_is_held_out(tmp_path: Path) -> None:
+    """Plain class folders are cut into folds, and have no test split."""
+    for label in ("a", "b"):
+        fill(tmp_path / label, 5)
+    data = of(tmp_path, validation=0.2)
+    training = sources.open_training(data, seed=0)
+    assert np.bincount(training.train.labels).tolist() == [4, 4]
+    assert np.bincount(training.validation.labels).tolist() == [1, 1]
+    with pytest.raises(InputError, match="--split validation"):
+        sources.open_test(data, lambda: pytest.fail("counted"))
+
+
+def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
+    """Two folders may mean one label; none of these is left out; the others mean their name."""
+    for name in ("tees", "polos", "boots", "hats", "socks"):
+        fill(tmp_path / name, 2)
+    meanings = {"tees": "Top", "polos": "Top", "hats": None, "socks": "none of these"}
+    (tmp_path / "labels.json").write_text(json.dumps(meanings))
+    training = sources.open_training(of(tmp_path), seed=0)
+    assert training.label_names == ("Top", "boots")
+    assert np.bincount(training.train.labels).tolist() == [4, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "cannot be read"),
+        ("[]", "is no table"),
+        ('{"a": ["x", "y"]}', "only the photo recipe"),
+        ('{"a": 3}', "means 3"),
+        ('{"a": ""}', "means ''"),
+        ('{"z": "Top"}', "no folder 'z'"),
+    ],
+)
+def test_a_labels_json_that_cannot_be_used(tmp_path: Path, text: str, fault: str) -> None:
+    """Each fault of labels.json is an error that names the file and the entry."""
+    for name in ("a", "b"):
+        fill(tmp_path / name, 1)
+    (tmp_path / "labels.json").write_text(text)
+    with pytest.raises(InputError, match=f"labels.json.*{fault}"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
+def test_one_class_is_refused(tmp_path: Path) -> None:
+    """A single label cannot be learned; the error names it and says what to add."""
+    fill(tmp_path / "boots", 3)
+    with pytest.raises(InputError, match=r"one label \(boots\).*two"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
+def test_an_empty_class_folder_is_refused(tmp_path: Path) -> None:
+    """A class folder without a picture is an error that names it."""
+    fill(tmp_path / "boots", 3)
+    (tmp_path / "hats").mkdir()
+    with pytest.raises(InputError, match="hats holds no picture"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
+def test_a_broken_picture_is_named(tmp_path: Path) -> None:
+    """One broken picture among good ones stops everything before training, and is named."""
+    fill(tmp_path / "boots", 3)
+    broken = fill(tmp_path / "hats", 3) / "1.png"
+    broken.write_bytes(broken.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"hats/1.png is truncated"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
+def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
+    """A HEIC photo in a class folder is not passed over in silence."""
+    fill(tmp_path / "boots", 3)
+    (fill(tmp_path / "hats", 1) / "IMG_1.HEIC").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"IMG_1.HEIC is of a format that is not read"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
+def test_a_new_label_in_validation_is_refused(tmp_path: Path) -> None:
+    """A validation folder that train lacks is an error that names it."""
+    for label in ("a", "b"):
+        fill(tmp_path / "train" / label, 2)
+    fill(tmp_path / "validation" / "c", 2)
+    with pytest.raises(InputError, match="means 'c', which train has no pictures of"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
+def test_photos_become_rgb(tmp_path: Path) -> None:
+    """With three channels the images are [n, s, s, 3]."""
+    for label in ("a", "b"):
+        fill(tmp_path / label, 2)
+    assert sources.open_training(of(tmp_path, channels=3), seed=0).train.images.shape == (4, 16, 16, 3)
+
+
+def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
+    """A folder with test/ alone has labels and a test split, and no training."""
+    for label in ("a", "b"):
+        fill(tmp_path / "test" / label, 2)
+    data = of(tmp_path)
+    assert sources.label_names(data) == ("a", "b")
+    assert len(sources.open_test(data, lambda: None)) == 4
+    with pytest.raises(InputError, match="no training images"):
+        sources.open_training(data, seed=0)

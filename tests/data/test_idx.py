@@ -1,0 +1,72 @@
+"""IDX files, whole and broken."""
+
+import gzip
+import resource
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.idx import images_file, labels_file
+from modiste.data import idx
+from modiste.errors import InputError
+
+FILE = Path("some-idx-file.gz")
+IMAGES = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
+
+
+def test_gzipped_or_not_reads_the_same() -> None:
+    """Images and labels come back as they were written, from a plain and from a gzipped file."""
+    for packed in (bytes, gzip.compress):
+        assert (idx.read_images(FILE, packed(images_file(IMAGES))) == IMAGES).all()
+        labels = idx.read_labels(FILE, packed(labels_file(np.array([1, 9, 0]))), 10)
+        assert labels.tolist() == [1, 9, 0]
+        assert labels.dtype == np.int64
+
+
+BROKEN = {
+    "empty": (b"", "truncated"),
+    "half a header": (images_file(IMAGES)[:9], "truncated"),
+    "truncated": (images_file(IMAGES)[:-1], "truncated"),
+    "truncated gzip": (gzip.compress(images_file(IMAGES))[:-9], "truncated"),
+    "gzip without its sum": (gzip.compress(images_file(IMAGES))[:-4], "truncated"),
+    "too long": (images_file(IMAGES) + b"\0", "longer"),
+    "two gzip members": (gzip.compress(images_file(IMAGES)) * 2, "longer"),
+    "labels for images": (labels_file(np.zeros(99)), "2049"),
+    "another magic": (images_file(IMAGES, magic=7), "starts with 7"),
+    "a wrong sum": (gzip.compress(images_file(IMAGES))[:-8] + b"\0" * 8, "damaged"),
+    "gzip of garbage": (b"\x1f\x8b" + b"\xff" * 50, "damaged"),
+    "absurd sizes": (b"\0\0\x08\x03" + b"\xff" * 12, "more than 1 GiB"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_named_with_its_fault(name: str) -> None:
+    """A broken file of images is an error that names it, the fault and the way out (fault 30)."""
+    content, fault = BROKEN[name]
+    with pytest.raises(InputError, match=rf"some-idx-file.gz .*{fault}.*(again|Correct)"):
+        idx.read_images(FILE, content)
+
+
+def test_a_label_of_ten_is_refused() -> None:
+    """A label that has no name is an error with its value (fault 30)."""
+    with pytest.raises(InputError, match="label 10, but labels go from 0 to 9"):
+        idx.read_labels(FILE, labels_file(np.array([3, 10])), 10)
+
+
+def test_a_gzip_bomb_is_not_unpacked() -> None:
+    """A small file that unpacks to 200 MB is refused after what its header announces (fault 30)."""
+    packer = zlib.compressobj(wbits=31)
+    bomb = packer.compress(images_file(IMAGES)) + b"".join(packer.compress(bytes(2**20)) for _ in range(200))
+    bomb += packer.flush()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="longer than its header says"):
+        idx.read_images(FILE, bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20 * 1024
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A file that is not there is an error with its path and a way out."""
+    with pytest.raises(InputError, match=r"nowhere.gz is missing.*--data"):
+        idx.read_bytes(tmp_path / "nowhere.gz")

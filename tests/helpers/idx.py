@@ -1,0 +1,37 @@
+"""Tiny IDX folders for tests."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+
+
+def images_file(images: np.ndarray, magic: int = 2051) -> bytes:
+    """The bytes of an IDX file of images, unpacked."""
+    return struct.pack(">IIII", magic, *images.shape) + images.tobytes()
+
+
+def labels_file(labels: np.ndarray, magic: int = 2049) -> bytes:
+    """The bytes of an IDX file of labels, unpacked."""
+    return struct.pack(">II", magic, len(labels)) + labels.astype(np.uint8).tobytes()
+
+
+def write_idx_folder(folder: Path, train: int = 100, test: int = 20, labels: int = 10, side: int = 28) -> Path:
+    """Write the four files: label i is a bright row of pixels at height i, with noise around.
+
+    Args:
+        folder: made when it is not there.
+        train: number of training images; labels take turns.
+        test: the same for test.
+        labels: how many of the ten are used.
+        side: pixels.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for start, count, seed in (("train", train, 0), ("t10k", test, 1)):
+        numbers = np.arange(count) % labels
+        images = np.random.default_rng(seed).integers(0, 100, (count, side, side), dtype=np.uint8)
+        images[np.arange(count), numbers] = 255
+        (folder / f"{start}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images_file(images)))
+        (folder / f"{start}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels_file(numbers)))
+    return folder
