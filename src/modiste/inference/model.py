@@ -1,0 +1,221 @@
+"""A model file: uint8 images in, probabilities out. The only home of onnxruntime.
+
+The file is ONNX as `modiste train` writes it. Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output
+`probabilities` float32 [n, labels]; labels, size and recipe are in its metadata. It is checked and then handed to the
+runtime as bytes, so what was checked is what is run.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from modiste.errors import InputError, SettingError
+from modiste.images.prepare import Picture, to_image
+from modiste.inference import safety
+from modiste.inference.prediction import Prediction
+
+FORMAT = "modiste-1"
+BUNDLED = "fashion-mnist.onnx"
+MAX_BYTES = 512 * 2**20
+MAX_BATCH = 512
+MAX_BATCH_VALUES = 1_200_000
+"""Input values a batch: photos of 224 x 224 x 3 go through 7 at a time, as activations are some 50 times as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded model.
+
+    Args:
+        name: of the run or file it came from.
+        labels: what the columns of `probabilities` mean.
+        size: pixels a side of its images.
+        channels: 1 gray, 3 RGB.
+        facts: all of the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
+        session: the runtime's.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    size: int
+    channels: int
+    facts: dict[str, str]
+    session: onnxruntime.InferenceSession
+
+    @property
+    def recipe_json(self) -> str:
+        """The recipe it was trained with, as `recipe.json` has it; empty when the file does not say."""
+        return self.facts.get("recipe", "")
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
+
+        Raises:
+            InputError: the images have another shape or type, or the model gives what are no probabilities.
+        """
+        shape = self.image_shape
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
+            raise InputError(
+                f"The images are {images.dtype} {list(images.shape)}, but model {self.name} takes uint8 "
+                f"{['n', *shape]}. Prepare them with size {self.size} and {self.channels} channels."
+            )
+        step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // int(np.prod(shape))))
+        batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
+        return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
+
+    def predict(self, pictures: Iterable[Picture], top: int = 3) -> list[Prediction]:
+        """Predict pictures; one that cannot be used gives a record with an error and stops none of the others.
+
+        Args:
+            pictures: files as bytes, paths, or pixels; a single path or file is taken as one picture.
+            top: how many labels to tell.
+
+        Raises:
+            InputError: the model itself fails.
+            SettingError: `top` is below 1.
+        """
+        if top < 1:
+            raise SettingError(f"top is {top}, but at least 1 label must be told.")
+        waiting = iter([pictures] if isinstance(pictures, str | bytes | Path) else pictures)
+        predictions: list[Prediction] = []
+        while chunk := list(islice(waiting, MAX_BATCH)):
+            predictions += self._predict(chunk, top)
+        return predictions
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of one image: (s, s) or (s, s, 3)."""
+        return (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            (output,) = self.session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
+        except Exception:  # noqa: BLE001  the runtime's exceptions have no base of their own
+            raise InputError(f"Model {self.name} failed on {len(images)} images. Export it anew.") from None
+        probabilities = np.asarray(output)
+        if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
+            raise InputError(
+                f"Model {self.name} gives {list(probabilities.shape)} numbers for {len(images)} images and "
+                f"{len(self.labels)} labels, or some that are no numbers. Export it anew."
+            )
+        return probabilities.astype(np.float32, copy=False)
+
+    def _predict(self, pictures: list[Picture], top: int) -> Iterator[Prediction]:
+        prepared = [self._prepare(picture) for picture in pictures]
+        images = [image for image in prepared if not isinstance(image, str)]
+        stacked = np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
+        rows = iter(self.probabilities(stacked))
+        for picture, image in zip(pictures, prepared, strict=True):
+            file = str(picture) if isinstance(picture, str | Path) else ""
+            if isinstance(image, str):
+                yield Prediction(file, None, None, (), self.name, image)
+            else:
+                yield self._told(file, next(rows), top)
+
+    def _prepare(self, picture: Picture) -> NDArray[np.uint8] | str:
+        """The image of a picture, or why there is none."""
+        try:
+            return to_image(picture, self.size, self.channels)
+        except InputError as error:
+            return str(error)
+
+    def _told(self, file: str, probabilities: NDArray[np.float32], top: int) -> Prediction:
+        best = np.argsort(-probabilities, kind="stable")[:top]
+        told = tuple((self.labels[label], float(probabilities[label])) for label in best)
+        return Prediction(file, *told[0], told, self.name)
+
+
+def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
+    """Load a model.
+
+    Args:
+        model: path of an .onnx file that modiste wrote, or its content; left out: the bundled one of Fashion-MNIST.
+        threads: CPU threads; 0 is one a core.
+
+    Raises:
+        InputError: the file is missing, too large, damaged, points outside itself, or is not of modiste's making.
+    """
+    content, name, where = _read(model)
+    _require_closed(content, where)
+    session = _session(content, where, threads)
+    facts = dict(session.get_modelmeta().custom_metadata_map)
+    if facts.get("format") != FORMAT:
+        raise InputError(
+            f"{where} is no model that modiste wrote (its format is {facts.get('format')!r}, not {FORMAT!r}). "
+            "Give a model.onnx from a run."
+        )
+    try:
+        labels, size, channels = json.loads(facts["labels"]), int(facts["size"]), int(facts["channels"])
+    except (KeyError, ValueError):
+        raise InputError(f"{where} lacks its labels or its size. Export it anew from its run.") from None
+    loaded = Model(name, tuple(map(str, labels)), size, channels, facts, session)
+    _require_contract(loaded, where)
+    return loaded
+
+
+def _read(model: str | Path | bytes | None) -> tuple[bytes, str, str]:
+    """Return content, name, and what to call the file in an error."""
+    if isinstance(model, bytes):
+        return model, "model", "The model"
+    if model is None:
+        file: Traversable = resources.files("modiste") / "assets" / "models" / BUNDLED
+        content = _content(file, "This installation has no bundled model; give one with --model.")
+        return content, "fashion-mnist", BUNDLED
+    path = Path(model)
+    name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
+    return _content(path, "Give an .onnx file that modiste wrote."), name, str(path)
+
+
+def _content(file: Traversable, advice: str) -> bytes:
+    if not file.is_file():
+        what = "is a folder, no model" if file.is_dir() else "does not exist"
+        raise InputError(f"{file} {what}. {advice}")
+    try:
+        with file.open("rb") as stream:
+            content = bytes(stream.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}). Check its permissions.") from None
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{file} is larger than {MAX_BYTES // 2**20} MiB, so it is no model of clothes. {advice}")
+    return content
+
+
+def _require_closed(content: bytes, where: str) -> None:
+    """Raise an InputError unless all that the model needs is in its file."""
+    try:
+        outside = safety.points_outside(content)
+    except ValueError:
+        raise InputError(f"{where} is truncated or no ONNX model. Copy it again, or export it anew.") from None
+    if outside:
+        raise InputError(f"{where} wants to read other files, which is not allowed. Export it with all its weights.")
+
+
+def _session(content: bytes, where: str, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # failures are told in our words
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception:  # noqa: BLE001  as in Model._run
+        raise InputError(f"{where} is no ONNX model that can be run. Copy it again, or export it anew.") from None
+
+
+def _require_contract(model: Model, where: str) -> None:
+    """Raise an InputError unless inputs and outputs are those that the metadata speaks of."""
+    inputs = [(given.name, given.type, len(given.shape)) for given in model.session.get_inputs()]
+    outputs = {output.name for output in model.session.get_outputs()}
+    wanted = [("image", "tensor(uint8)", 1 + len(model.image_shape))]
+    if inputs != wanted or "probabilities" not in outputs or not model.labels or model.channels not in (1, 3):
+        raise InputError(
+            f"{where} does not turn uint8 images {['n', *model.image_shape]} into probabilities, as its metadata says. "
+            "Export it anew from its run."
+        )

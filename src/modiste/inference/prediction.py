@@ -1,0 +1,36 @@
+"""The one record of a prediction: in Python, on the command line, in files and over HTTP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one picture, or why it says nothing.
+
+    Args:
+        file: the path that was given; empty for a picture that came as bytes or pixels.
+        label: the most probable label; None when the picture cannot be used.
+        probability: of that label, 0 to 1; None likewise.
+        top: the most probable labels with their probabilities, best first.
+        model: name of the model.
+        error: one sentence on why there is no label; None when there is one.
+    """
+
+    file: str
+    label: str | None
+    probability: float | None
+    top: tuple[tuple[str, float], ...]
+    model: str
+    error: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as JSON has it; `top` is a list of `{"label", "probability"}`."""
+        return {
+            "file": self.file,
+            "label": self.label,
+            "probability": self.probability,
+            "top": [{"label": label, "probability": probability} for label, probability in self.top],
+            "model": self.model,
+            "error": self.error,
+        }

@@ -1,0 +1,86 @@
+"""A look at a model file before ONNX Runtime sees it: all its numbers must be inside the file.
+
+An ONNX tensor may point to another file, or even to an address in memory, and ONNX Runtime follows some of these
+pointers (a file in the working directory, for one). Here the protocol buffer is walked along every path on which a
+tensor can lie (onnx.proto3), and any such pointer is an error. Nothing is unpacked, so it takes milliseconds.
+"""
+
+from collections.abc import Iterator
+
+EXTERNAL_FIELDS = (13, 14)
+"""TensorProto.external_data and TensorProto.data_location."""
+
+CHILDREN: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "training": {1: "graph", 2: "graph"},
+    "tensor": {},
+}
+"""Message and field number -> the message in it."""
+
+MAX_DEPTH = 50
+MAX_FIELDS = 2_000_000
+
+
+def points_outside(content: bytes) -> bool:
+    """Whether a tensor of an ONNX model says that its data is not in the file.
+
+    Raises:
+        ValueError: this is no protocol buffer.
+    """
+    waiting = [("model", memoryview(content), 0)]
+    seen = 0
+    while waiting:
+        message, data, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise ValueError("too deep")
+        for field, value in _fields(data):
+            seen += 1
+            if seen > MAX_FIELDS:
+                raise ValueError("too many fields")
+            if message == "tensor" and field in EXTERNAL_FIELDS and value != 0:
+                return True
+            child = CHILDREN[message].get(field)
+            if child is not None and isinstance(value, memoryview):
+                waiting.append((child, value, depth + 1))
+    return False
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield number and value of each field: an integer, or the bytes of all else."""
+    position = 0
+    while position < len(data):
+        key, position = _varint(data, position)
+        kind = key & 7
+        if kind == 0:
+            value, position = _varint(data, position)
+            yield key >> 3, value
+            continue
+        if kind == 2:
+            length, position = _varint(data, position)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:  # groups, which ONNX does not have
+            raise ValueError(f"wire type {kind}")
+        if position + length > len(data):
+            raise ValueError("truncated")
+        yield key >> 3, data[position : position + length]
+        position += length
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    """Read an integer of 7 bits a byte; return it and the position after it."""
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(data):
+            raise ValueError("truncated")
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & (2**64 - 1), position
+    raise ValueError("a number of more than 10 bytes")
