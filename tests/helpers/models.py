@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
@@ -28,7 +27,7 @@ def tiny_model(
     """
     values = size * size * channels
     if weights is None:
-        weights = np.tile(np.linspace(-1, 1, len(labels), dtype=np.float32) / values, (values, 1))
+        weights = np.tile(np.linspace(-1, 1, len(labels), dtype=np.float32) / (100 * values), (values, 1))
     shape: list[Any] = ["n", size, size] + ([3] if channels == 3 else [])
     nodes = [
         helper.make_node("Cast", ["image"], ["numbers"], to=TensorProto.FLOAT),

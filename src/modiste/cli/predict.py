@@ -1,0 +1,112 @@
+"""`modiste predict`: what is on pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from modiste.inference.prediction import Prediction
+
+STDIN = "-"
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--model", metavar="M", help="An .onnx file or a run folder; left out: the bundled model.")
+@click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
+def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | None, as_json: bool) -> None:
+    """Say what is on pictures (JPEG, PNG, WebP).
+
+    A folder stands for all pictures below it, - for one picture on standard input. The exit code is 0 when all went
+    well, 1 when some pictures could not be used, 2 when none could.
+
+    \b
+    Examples:
+      modiste predict boot.png
+      modiste predict --top 3 --model runs/my-cnn boot.png
+      modiste predict --out labels.csv wardrobe/
+      cat boot.png | modiste predict --json -
+    """
+    import json
+    import sys
+
+    from modiste.errors import SettingError
+
+    if out and out.suffix not in (".csv", ".jsonl"):
+        raise SettingError(f"--out is {out}, but its name must end in .csv or .jsonl.")
+    predictions = _predictions(files, model, top)
+    if out:
+        _write(out, predictions)
+    if as_json:
+        click.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=2, ensure_ascii=False))
+    else:
+        _print(predictions, out)
+    failed = sum(prediction.error is not None for prediction in predictions)
+    if failed:
+        sys.exit(2 if failed == len(predictions) else 1)
+
+
+def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["Prediction"]:
+    from modiste import inference
+    from modiste.errors import InputError
+    from modiste.images.files import pictures_below
+    from modiste.runs.folder import open_run
+
+    paths: list[str] = []
+    for file in files:
+        found = list(map(str, pictures_below(Path(file)))) if Path(file).is_dir() else [file]
+        if not found:
+            raise InputError(f"{file} holds no picture. Give a folder with JPEG, PNG or WebP pictures in it.")
+        paths += found
+    path = open_run(Path(model)).model if model and Path(model).is_dir() else model
+    pictures = (_stdin() if file == STDIN else file for file in paths)
+    predictions = inference.load(path).predict(pictures, top)
+    return [_named(prediction, file) for prediction, file in zip(predictions, paths, strict=True)]
+
+
+def _stdin() -> bytes:
+    import sys
+
+    from modiste.images.decode import MAX_BYTES
+
+    return sys.stdin.buffer.read(MAX_BYTES + 1)
+
+
+def _named(prediction: "Prediction", file: str) -> "Prediction":
+    """Say which picture it was, where the model was given none but bytes."""
+    from dataclasses import replace
+
+    return replace(prediction, file=file)
+
+
+def _print(predictions: list["Prediction"], out: Path | None) -> None:
+    """A line a picture; errors go to standard error, as they name their file."""
+    for prediction in predictions:
+        if prediction.error is not None:
+            click.echo(f"modiste: {prediction.error}", err=True)
+        elif not out:
+            told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
+            click.echo(told if len(predictions) == 1 else f"{prediction.file}: {told}")
+    if out:
+        click.echo(f"{out}: {len(predictions)} predictions")
+
+
+def _write(out: Path, predictions: list["Prediction"]) -> None:
+    import csv
+    import io
+    import json
+
+    from modiste.runs import files
+
+    records = [prediction.as_dict() for prediction in predictions]
+    text = io.StringIO()
+    if out.suffix == ".jsonl":
+        text.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    else:
+        writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(record | {"top": json.dumps(record["top"], ensure_ascii=False)} for record in records)
+    files.write_text(out, text.getvalue())

@@ -1,0 +1,81 @@
+"""`modiste data verify` and `modiste data show`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from helpers.idx import write_idx_folder
+from helpers.pictures import noise, saved
+from modiste.cli.data import data
+from modiste.data import fashion_mnist
+from modiste.errors import InputError, SettingError
+from modiste.images import decode
+
+
+def test_verify_checks_the_bundled_files() -> None:
+    """All four sums are printed as published, and both splits are counted."""
+    result = CliRunner().invoke(data, ["verify"])
+    lines = result.stdout.splitlines()
+    assert (result.exit_code, len(lines)) == (0, 8)
+    assert sum(line.endswith("as published") for line in lines) == 4
+    assert lines[4].startswith("train: 60000 images of 28 x 28")
+    assert lines[6].startswith("test: 10000 images of 28 x 28")
+
+
+def test_verify_names_an_altered_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with another sum is an error that names it (fault 30)."""
+    write_idx_folder(tmp_path)
+    monkeypatch.setattr(fashion_mnist, "folder", lambda: tmp_path)
+    error = CliRunner().invoke(data, ["verify"]).exception
+    assert isinstance(error, InputError)
+    assert "train-images-idx3-ubyte.gz" in str(error)
+
+
+def test_verify_of_a_folder(tmp_path: Path) -> None:
+    """A folder of one's own is read to the last image and described, as JSON too."""
+    write_idx_folder(tmp_path)
+    result = CliRunner().invoke(data, ["verify", "--data", str(tmp_path), "--json"])
+    content = json.loads(result.stdout)
+    assert content["files"] == []
+    assert [(split["split"], split["images"]) for split in content["splits"]] == [("train", 100), ("test", 20)]
+
+
+def test_show_draws_each_label(tmp_path: Path) -> None:
+    """Ten rows of three images end up in one PNG."""
+    write_idx_folder(tmp_path / "idx")
+    out = tmp_path / "sheet.png"
+    arguments = ["show", "--data", str(tmp_path / "idx"), "--per-label", "3", "--out", str(out)]
+    assert CliRunner().invoke(data, arguments).stdout == f"{out}: 30 images of 10 labels\n"
+    assert decode.read(out).shape[0] == 10 * 60 + 4
+    content = json.loads(CliRunner().invoke(data, [*arguments, "--json"]).stdout)
+    assert content == {"file": str(out), "labels": 10, "images": 30}
+
+
+def test_show_takes_photos(tmp_path: Path) -> None:
+    """Class folders are shown in colour and at the size that is asked for."""
+    for label in ("boots", "hats"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "1.jpg").write_bytes(saved(Image.fromarray(noise(64)).convert("RGB"), "JPEG"))
+    out = tmp_path / "sheet.png"
+    arguments = ["show", "--data", str(tmp_path), "--size", "64", "--channels", "3", "--out", str(out)]
+    assert CliRunner().invoke(data, arguments).exit_code == 0
+    assert decode.read(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
+
+
+def test_a_size_is_checked_as_in_a_recipe() -> None:
+    """A size that no recipe may have is the recipe's own error."""
+    assert isinstance(CliRunner().invoke(data, ["verify", "--size", "3"]).exception, SettingError)
+
+
+def test_a_missing_folder_as_a_process(tmp_path: Path) -> None:
+    """The real command ends with 2 and one line."""
+    command = [sys.executable, "-m", "modiste", "data", "verify", "--data", str(tmp_path / "nowhere")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "does not exist" in done.stderr

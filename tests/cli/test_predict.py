@@ -1,0 +1,143 @@
+"""`modiste predict`, as a user types it."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from helpers.models import tiny_model
+from helpers.pictures import saved
+from modiste.cli.predict import predict
+from modiste.errors import InputError, SettingError
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> str:
+    """A tiny model file that tells dark from bright."""
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_model())
+    return str(path)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with a bright picture and, deeper, a dark one, and something else."""
+    folder = tmp_path / "pictures"
+    (folder / "deeper").mkdir(parents=True)
+    for name, value in (("bright.png", 240), ("deeper/dark.png", 10)):
+        (folder / name).write_bytes(saved(Image.fromarray(np.full((28, 28), value, np.uint8))))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def run(*arguments: object, stdin: bytes = b"") -> Result:
+    """Run the command in this process."""
+    return CliRunner().invoke(predict, [str(argument) for argument in arguments], input=stdin)
+
+
+def test_one_picture_is_one_line(model: str, pictures: Path) -> None:
+    """A label and its probability in percent, and nothing else."""
+    result = run(pictures / "bright.png", "--model", model)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "bright 90.5 %\n"
+
+
+def test_top_tells_more_labels(model: str, pictures: Path) -> None:
+    """With --top 2 the two labels are on the line, best first."""
+    result = run(pictures / "bright.png", "--model", model, "--top", 2)
+    assert result.stdout == "bright 90.5 %, dark 9.5 %\n"
+
+
+def test_folders_are_walked(model: str, pictures: Path) -> None:
+    """Every picture below a folder has its line with its path, in order."""
+    lines = run(pictures, "--model", model).stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        str(pictures / "bright.png"),
+        str(pictures / "deeper/dark.png"),
+    ]
+    assert lines[1].endswith(": dark 91.3 %")
+
+
+def test_standard_input_is_a_picture(model: str, pictures: Path) -> None:
+    """`-` reads one picture, and the record calls it that."""
+    result = run("-", "--model", model, "--json", stdin=(pictures / "bright.png").read_bytes())
+    (record,) = json.loads(result.stdout)
+    assert list(record) == ["file", "label", "probability", "top", "model", "error"]
+    assert (record["file"], record["label"], record["model"]) == ("-", "bright", "tiny")
+
+
+@pytest.mark.parametrize(("good", "code"), [(True, 1), (False, 2)])
+def test_broken_pictures_have_their_exit_code(good: bool, code: int, model: str, pictures: Path) -> None:
+    """Some bad is 1 and the others are told; all bad is 2; each fault is a line on standard error."""
+    broken = pictures / "broken.jpg"
+    broken.write_bytes(b"not a picture")
+    files = [broken, pictures / "missing.png"] + [pictures / "bright.png"] * good
+    result = run(*files, "--model", model)
+    assert result.exit_code == code
+    assert result.stdout == f"{pictures / 'bright.png'}: bright 90.5 %\n" * good
+    first, second = result.stderr.splitlines()
+    assert "broken.jpg is no picture" in first
+    assert "missing.png does not exist" in second
+
+
+def test_files_of_predictions(model: str, pictures: Path, tmp_path: Path) -> None:
+    """--out writes the same records as CSV and as JSON lines."""
+    for name in ("out.csv", "out.jsonl"):
+        result = run(pictures, "--model", model, "--out", tmp_path / name)
+        assert result.stdout == f"{tmp_path / name}: 2 predictions\n"
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["label"] for row in rows] == [record["label"] for record in records] == ["bright", "dark"]
+    assert json.loads(rows[0]["top"]) == records[0]["top"]
+    assert float(rows[0]["probability"]) == records[0]["probability"]
+
+
+def test_a_run_folder_is_a_model(pictures: Path, tmp_path: Path) -> None:
+    """--model takes a run folder and calls the model by the run's name."""
+    folder = tmp_path / "my-run"
+    folder.mkdir()
+    (folder / "recipe.json").write_text("{}")
+    (folder / "model.onnx").write_bytes(tiny_model())
+    (record,) = json.loads(run(pictures / "bright.png", "--model", folder, "--json").stdout)
+    assert record["model"] == "my-run"
+
+
+def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path: Path) -> None:
+    """A folder that is no run, a folder without pictures and an unknown kind of output are errors."""
+    assert isinstance(run(pictures, "--model", pictures).exception, InputError)
+    (tmp_path / "empty").mkdir()
+    assert "holds no picture" in str(run(tmp_path / "empty", "--model", model).exception)
+    assert isinstance(run(pictures, "--model", model, "--out", "labels.xlsx").exception, SettingError)
+
+
+def test_the_command_as_a_process(model: str, pictures: Path) -> None:
+    """The real command prints a line, and a missing model is one line with exit code 2 and no traceback."""
+    command = [sys.executable, "-m", "modiste", "predict", str(pictures / "bright.png"), "--model"]
+    done = subprocess.run([*command, model], capture_output=True, text=True, check=True)
+    assert done.stdout == "bright 90.5 %\n"
+    failed = subprocess.run([*command, model + "x"], capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert failed.stderr.count("\n") == 1
+    assert "does not exist" in failed.stderr
+
+
+def test_a_partial_failure_keeps_its_exit_code(model: str, pictures: Path) -> None:
+    """The exit code 1 gets through the command line's own handling of errors."""
+    command = [
+        sys.executable,
+        "-m",
+        "modiste",
+        "predict",
+        str(pictures / "bright.png"),
+        "nowhere.png",
+        "--model",
+        model,
+    ]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
