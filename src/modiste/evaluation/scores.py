@@ -1,0 +1,196 @@
+"""Scores: probabilities and labels in, one frozen record out, the same for every method."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.errors import InputError
+from modiste.evaluation import intervals
+from modiste.evaluation.intervals import Interval
+
+FLOOR = float(np.finfo(np.float32).tiny)
+"""Probabilities below the smallest normal float32 count as it, so that one zero costs 87.3 nats and not infinity."""
+
+BINS = 15
+"""Of equal width, for the calibration error, as in Guo et al. 2017."""
+
+WORST = 32
+PAIRS = 10
+
+Confusion = tuple[tuple[int, ...], ...]
+"""[k, k] counts: row = true label, column = what it was taken for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """How one label fares; a figure is None where it would be a division by zero.
+
+    Args:
+        label: its name.
+        precision: share of the images called so that are so.
+        recall: share of the images that are so that are called so.
+        f1: harmonic mean of the two.
+        support: images that are so.
+    """
+
+    label: str
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confused:
+    """How often one label was taken for another."""
+
+    true: str
+    taken_for: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What probabilities are worth on a split.
+
+    Args:
+        split: train, validation or test.
+        n: images.
+        loss: mean cross-entropy in nats, fp64, without smoothing or temperature, probabilities floored at `FLOOR`.
+        accuracy: fraction right.
+        interval_images: 95 % Wilson interval of the accuracy.
+        ece: expected calibration error, `BINS` bins of equal width (Naeini et al. 2015; Guo et al. 2017, eq. 3).
+        labels: one record a label.
+        confusion: counts, [true, taken for].
+        confused: the commonest confusions, most first.
+        worst: indices of the wrong images that were most surely taken for something else, worst first.
+    """
+
+    split: str
+    n: int
+    loss: float
+    accuracy: float
+    interval_images: Interval
+    ece: float
+    labels: tuple[LabelScore, ...]
+    confusion: Confusion
+    confused: tuple[Confused, ...]
+    worst: tuple[int, ...]
+
+    def normalised(self) -> NDArray[np.float64]:
+        """The confusion matrix with rows that sum to 1; a label without images has a row of zeros."""
+        counts = np.asarray(self.confusion, np.float64)
+        shares: NDArray[np.float64] = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        return shares
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as scores.json has it, with the normalised matrix beside the raw one."""
+        rows = [[round(value, 4) for value in row] for row in self.normalised().tolist()]
+        return dataclasses.asdict(self) | {"confusion_normalised": rows}
+
+
+def from_dict(content: Any, origin: str) -> Scores:
+    """Read what `as_dict` wrote.
+
+    Raises:
+        InputError: it is something else; the message names the origin.
+    """
+    try:
+        known = {field.name: content[field.name] for field in dataclasses.fields(Scores)}
+        return Scores(
+            **known
+            | {
+                "interval_images": tuple(known["interval_images"]),
+                "labels": tuple(LabelScore(**label) for label in known["labels"]),
+                "confusion": tuple(map(tuple, known["confusion"])),
+                "confused": tuple(Confused(**pair) for pair in known["confused"]),
+                "worst": tuple(known["worst"]),
+            }
+        )
+    except (KeyError, TypeError):
+        raise InputError(f"{origin} holds no scores. Make it anew with `modiste evaluate`.") from None
+
+
+def score(
+    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], label_names: tuple[str, ...], split: str
+) -> Scores:
+    """Score probabilities.
+
+    Args:
+        probabilities: [n, k], each row a distribution.
+        labels: [n], the truth, each an index into the label names.
+        label_names: k names.
+        split: what the images are from, for the record.
+
+    Raises:
+        InputError: the shapes do not belong together, or there is no image.
+    """
+    if not len(labels) or probabilities.shape != (len(labels), len(label_names)):
+        raise InputError(
+            f"The probabilities have shape {list(probabilities.shape)}, but {len(labels)} images and "
+            f"{len(label_names)} labels need {[len(labels), len(label_names)]}, at least one image among them."
+        )
+    exact = probabilities.astype(np.float64)
+    said = exact.argmax(1)
+    right = said == labels
+    confusion = _confusion(labels, said, len(label_names))
+    return Scores(
+        split=split,
+        n=len(labels),
+        loss=float(-np.log(np.maximum(exact[np.arange(len(labels)), labels], FLOOR)).mean()),
+        accuracy=float(right.mean()),
+        interval_images=intervals.wilson(int(right.sum()), len(labels)),
+        ece=calibration_error(exact.max(1), right),
+        labels=_per_label(labels, said, label_names),
+        confusion=tuple(map(tuple, confusion.tolist())),
+        confused=_confused(confusion, label_names),
+        worst=_worst(exact.max(1), right),
+    )
+
+
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Mean gap between how sure a model is and how often it is right, over bins of its sureness, weighted by images.
+
+    Args:
+        confidence: [n], the highest probability of each image.
+        right: [n], whether that label is the true one.
+    """
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)  # (0, 1/15], (1/15, 2/15], ...
+    sure = np.bincount(bins, weights=confidence, minlength=BINS)
+    hits = np.bincount(bins, weights=right, minlength=BINS)
+    return float(np.abs(sure - hits).sum() / len(confidence))
+
+
+def _confusion(labels: NDArray[np.int64], said: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    from sklearn.metrics import confusion_matrix  # here and below, as it takes a second
+
+    counts: NDArray[np.int64] = confusion_matrix(labels, said, labels=range(k))
+    return counts
+
+
+def _per_label(labels: NDArray[np.int64], said: NDArray[np.int64], names: tuple[str, ...]) -> tuple[LabelScore, ...]:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    columns = precision_recall_fscore_support(labels, said, labels=range(len(names)), zero_division=np.nan)
+    rows = zip(names, *(column.tolist() for column in columns), strict=True)
+    return tuple(LabelScore(name, _number(p), _number(r), _number(f), int(n)) for name, p, r, f, n in rows)
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _confused(confusion: NDArray[np.int64], names: tuple[str, ...]) -> tuple[Confused, ...]:
+    off = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-off, axis=None, kind="stable")[:PAIRS]
+    pairs = [divmod(int(place), len(names)) for place in order]
+    return tuple(Confused(names[t], names[s], int(off[t, s])) for t, s in pairs if off[t, s])
+
+
+def _worst(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[int, ...]:
+    wrong = np.flatnonzero(~right)
+    order = np.argsort(-confidence[wrong], kind="stable")[:WORST]
+    return tuple(wrong[order].tolist())
