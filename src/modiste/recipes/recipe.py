@@ -17,6 +17,8 @@ def require(holds: bool, key: str, value: object, rule: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Data:
+    """Which images, and what is held out of them."""
+
     source: str = ""
     """Folder with IDX files or class folders; empty is the Fashion-MNIST that comes with the package."""
     size: int = 28
@@ -44,6 +46,8 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Network:
+    """What is trained, and from which first weights."""
+
     name: str = "cnn"
     """cnn, resnet18, residual, or package.module:factory for one of your own."""
     weights: str = ""
@@ -62,6 +66,8 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
+    """Random changes of the training images; validation and test images are never changed."""
+
     flip: bool = True
     """Mirror left to right, half of the images."""
     crop: int = 0
@@ -84,6 +90,8 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
+    """What is minimised, and the step that does it."""
+
     name: Literal["sgd"] = "sgd"
     """Stochastic gradient descent, in PyTorch's form."""
     lr: float = 0.01
@@ -115,6 +123,8 @@ class Optimizer:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
+    """The learning rate over the epochs."""
+
     name: Literal["plateau", "triangle", "constant"] = "plateau"
     """plateau: times factor when validation loss stalls; triangle: up, then down to 0; constant."""
     epochs: int = 40
@@ -135,6 +145,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
+    """When to stop before the last epoch; ours where the course report is silent."""
+
     monitor: Literal["validation/loss", "validation/accuracy"] = "validation/loss"
     """What must improve; the weights of its best epoch are kept."""
     patience: int = 0
@@ -146,6 +158,8 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
+    """What it runs on; results differ in the last bits only."""
+
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto takes bf16 where the processor computes in it, fp32 elsewhere; scores are always fp32."""
     device: str = "auto"

@@ -100,7 +100,9 @@ def create(path: Path, recipe: Recipe) -> Run:
             "or remove it."
         ) from None
     except OSError as error:
-        raise TrainingError(f"{path} cannot be made ({error.strerror}). Choose a folder that you can write to.") from None
+        raise TrainingError(
+            f"{path} cannot be made ({error.strerror}). Choose a folder that you can write to."
+        ) from None
     run = Run(path)
     try:
         files.write_text(run.recipe_file, settings.to_json(recipe))

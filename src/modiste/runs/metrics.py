@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from modiste.errors import InputError
+from modiste.recipes.recipe import Stopping
 from modiste.runs import files
 
 COLUMNS = (
@@ -60,12 +61,21 @@ def read(path: Path) -> list[Row]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header, *lines = list(csv.reader(file))
-        if tuple(header) != COLUMNS:
-            raise ValueError("other columns")
-        return [_row(line) for line in lines]
-    except (OSError, ValueError, TypeError) as error:
+            lines = list(csv.DictReader(file, strict=True))
+        return [_row([line[column] for column in COLUMNS]) for line in lines]
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path} is no metrics.csv ({error}). Give a run that `modiste train` made.") from None
+
+
+def best_epoch(history: list[Row], stopping: Stopping) -> int:
+    """Return the epoch (from 1) whose weights count: the last one without early stopping, else the best monitored."""
+    if not stopping.patience or not history:
+        return len(history)
+    if stopping.monitor == "validation/accuracy":
+        values = [-(row.validation_accuracy or 0.0) for row in history]
+    else:
+        values = [row.validation_loss if row.validation_loss is not None else float("inf") for row in history]
+    return values.index(min(values)) + 1
 
 
 def _row(line: list[str]) -> Row:

@@ -1,0 +1,51 @@
+"""Progress of long work: a bar on a terminal, a plain line an epoch off it. Always on stderr, results go to stdout."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from modiste.runs.metrics import Row
+
+
+class TrainingProgress:
+    """Shows how far a training is."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task("")
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+
+    def step(self, epoch: int, step: int, steps: int) -> None:
+        """Move the bar."""
+        self.bar.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
+
+    def epoch(self, row: Row) -> None:
+        """Print the finished epoch as a line."""
+        held_out = ""
+        if row.validation_loss is not None and row.validation_accuracy is not None:
+            held_out = f"  validation loss {row.validation_loss:.4f}  accuracy {row.validation_accuracy:.2%}"
+        self.console.print(
+            f"epoch {row.epoch:3}  train loss {row.train_loss:.4f}  accuracy {row.train_accuracy:.2%}{held_out}"
+            f"  lr {row.lr:.2g}  {row.seconds:.1f} s",
+            soft_wrap=True,
+        )

@@ -1,0 +1,119 @@
+"""`modiste train`: a recipe becomes a run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("recipe", required=False)
+@click.option("--data", help="Folder with IDX files or class folders; left out: the bundled Fashion-MNIST.")
+@click.option("--name", help="Name of the run below the folder `runs`; left out: RECIPE-SEED.")
+@click.option("--seed", type=int, help="Start of all randomness.")
+@click.option("--epochs", type=int, help="At most so many epochs.")
+@click.option("--fold", type=int, help="Which fold is held out for validation.")
+@click.option("--device", help="cpu, cuda, cuda:1; left out: CUDA when there is one.")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; may be repeated.")
+@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run where it stopped.")
+@click.option("--list", "listing", is_flag=True, help="Show the named recipes, what each costs and reaches.")
+@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+def train(
+    recipe: str | None,
+    data: str | None,
+    name: str | None,
+    seed: int | None,
+    epochs: int | None,
+    fold: int | None,
+    device: str | None,
+    sets: tuple[str, ...],
+    resume: Path | None,
+    listing: bool,
+    as_json: bool,
+) -> None:
+    """Train RECIPE, a name or a recipe.json, into a new run folder; or go on with one.
+
+    Ctrl-C stops after the step at hand; the run can then be resumed and comes to the same bits.
+
+    \b
+    Examples:
+      modiste train --list
+      modiste train classic-cnn --name my-cnn
+      modiste train sprint --seed 1 --set network.width=32
+      modiste train --resume runs/my-cnn
+    """
+    from modiste.errors import SettingError
+
+    flags = {
+        "data.source": data and str(Path(data).resolve()),
+        "seed": seed,
+        "schedule.epochs": epochs,
+        "data.fold": fold,
+        "compute.device": device,
+    }
+    given = {key: value for key, value in flags.items() if value is not None}
+    if listing:
+        _list()
+    elif resume is not None:
+        if recipe or given or sets or name:
+            raise SettingError("--resume takes its recipe from the run; leave out every other setting.")
+        _resume(resume, as_json)
+    elif recipe is None:
+        raise SettingError("Which recipe? Name one: modiste train sprint. All are shown by modiste train --list.")
+    else:
+        _start(recipe, name, given, sets, as_json)
+
+
+def _start(recipe: str, name: str | None, given: Mapping[str, object], sets: tuple[str, ...], as_json: bool) -> None:
+    from modiste.recipes import named, settings
+
+    made = settings.with_settings(named.resolve(recipe), {**given, **dict(map(settings.parse_setting, sets))})
+    path = Path("runs") / (name or f"{made.name}-{made.seed}")
+
+    from modiste.cli.progress import TrainingProgress
+    from modiste.training import run as training
+
+    with TrainingProgress() as watch:
+        done = training.start(made, path, watch)
+    _tell(done.path, as_json)
+
+
+def _resume(path: Path, as_json: bool) -> None:
+    from modiste.cli.progress import TrainingProgress
+    from modiste.training import run as training
+
+    with TrainingProgress() as watch:
+        done = training.resume(path, watch)
+    _tell(done.path, as_json)
+
+
+def _tell(path: Path, as_json: bool) -> None:
+    import json
+
+    from modiste.runs import folder, metrics
+
+    run = folder.open_run(path)
+    rows = metrics.read(run.metrics)
+    accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
+    best = max(accuracies) if accuracies else None
+    if as_json:
+        click.echo(json.dumps({"run": str(path), "epochs": len(rows), "validation_accuracy": best}))
+        return
+    click.echo(f"{path}: {len(rows)} epochs" + (f", best validation accuracy {best:.2%}" if best is not None else ""))
+    click.echo(f"Judge it with: modiste evaluate {path}")
+
+
+def _list() -> None:
+    from modiste.recipes import named
+    from modiste.runs import results
+
+    published = results.published()
+    for name, recipe in named.NAMED.items():
+        click.echo(f"{name:18} {(recipe.__doc__ or '').partition(chr(10))[0]}")
+        found = published.get(name)
+        if found:
+            seconds = sum(run["seconds"] for run in found["runs"]) / found["n"]
+            click.echo(
+                f"{'':18} test accuracy {found['mean']:.2%} (mean of {found['n']} seeds), "
+                f"{seconds / 60:.1f} minutes on {found['hardware']}"
+            )

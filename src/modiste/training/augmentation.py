@@ -1,0 +1,77 @@
+"""Random changes of training images, on whole batches of uint8 [b, s, s] or [b, s, s, 3].
+
+Each takes the generator that belongs to its step, so the same step is changed the same way again.
+"""
+
+import torch
+from torch import Generator, Tensor
+
+from modiste.recipes.recipe import Augmentation
+
+TRIES = 10  # as torchvision: a rectangle that does not fit is drawn again, so often at most
+
+
+def augment(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
+    """Apply what the recipe switches on: flip, then crop, then erasing. Returns the same shape."""
+    if options.flip:
+        images = flip(images, random)
+    if options.crop:
+        images = crop(images, random, options.crop)
+    if options.erasing:
+        images = erase(images, random, options)
+    return images
+
+
+def flip(images: Tensor, random: Generator) -> Tensor:
+    """Mirror each image left to right with probability one half."""
+    mirrored = torch.rand(len(images), generator=random, device=images.device) < 0.5
+    return torch.where(_per_image(mirrored, images), images.flip(2), images)
+
+
+def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
+    """Pad each side with black, then cut the original size at a random place."""
+    count, size = images.shape[:2]
+    padded = images.new_zeros(count, size + 2 * padding, size + 2 * padding, *images.shape[3:])
+    padded[:, padding : padding + size, padding : padding + size] = images
+    corners = torch.randint(2 * padding + 1, (2, count, 1), generator=random, device=images.device)
+    rows, columns = corners + torch.arange(size, device=images.device)
+    every = torch.arange(count, device=images.device)
+    return padded[every[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
+    """Overwrite a random rectangle with random bytes (Zhong et al. 2017, RE-R) in a share of the images.
+
+    Area and aspect ratio are drawn as torchvision's RandomErasing draws them: area uniform, ratio log-uniform, and a
+    rectangle that does not fit inside the image is drawn again.
+    """
+    count, size = images.shape[:2]
+    height, width, fits = _rectangles(count, size, random, options, images.device)
+    chosen = fits & (torch.rand(count, generator=random, device=images.device) < options.erasing)
+    place = torch.rand(2, count, generator=random, device=images.device)
+    top, left = (place * (size + 1 - torch.stack([height, width]))).long()
+    pixel = torch.arange(size, device=images.device)
+    inside_rows = (pixel >= top[:, None]) & (pixel < (top + height)[:, None])
+    inside_columns = (pixel >= left[:, None]) & (pixel < (left + width)[:, None])
+    inside = inside_rows[:, :, None] & inside_columns[:, None, :] & chosen[:, None, None]
+    noise = torch.randint(256, images.shape, generator=random, device=images.device, dtype=torch.uint8)
+    return torch.where(inside.reshape(*inside.shape, *[1] * (images.dim() - 3)), noise, images)
+
+
+def _rectangles(
+    count: int, size: int, random: Generator, options: Augmentation, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw `TRIES` rectangles an image and keep the first that fits: heights, widths, and whether any did, [count]."""
+    draw = torch.rand(2, count, TRIES, generator=random, device=device)
+    low, high = options.erasing_scale
+    area = size * size * (low + (high - low) * draw[0])
+    narrow, wide = torch.tensor(options.erasing_ratio, device=device).log()
+    ratio = (narrow + (wide - narrow) * draw[1]).exp()
+    height, width = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
+    fits = (height < size) & (width < size)
+    first = fits.float().argmax(1, keepdim=True)
+    return height.gather(1, first)[:, 0], width.gather(1, first)[:, 0], fits.any(1)
+
+
+def _per_image(flags: Tensor, images: Tensor) -> Tensor:
+    return flags.reshape(-1, *[1] * (images.dim() - 1))

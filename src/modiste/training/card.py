@@ -1,0 +1,72 @@
+"""The model card of a run: what the model is, what it is worth, how to use it."""
+
+from string import Template
+from typing import Any
+
+from modiste.data.split import TrainingData
+from modiste.recipes import settings
+from modiste.recipes.named import NAMED
+from modiste.recipes.recipe import Recipe
+
+CARD = Template("""# $name
+
+A classifier of clothes, trained with `modiste` by the recipe `$recipe` with seed $seed.
+$about
+
+| | |
+|---|---|
+| says | $labels |
+| takes | uint8 images, $shape |
+| parameters | $parameters |
+| trained on | $train images of $source |
+| epoch kept | $epoch |
+| validation | $validation |
+
+Use it:
+
+    modiste predict --model . PICTURE
+    modiste evaluate .
+
+It was trained on product pictures of one shop: other photos need a recipe that was made for them. It always names one
+of its labels, also for what is no garment.
+
+`model.onnx` is what is judged and used, `model.safetensors` the same weights, `recipe.json` how they came about,
+`metrics.csv` and `curves.png` what happened on the way.
+""")
+
+
+def write(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], parameters: int) -> str:
+    """Return the card's text (Markdown)."""
+    size, changed = recipe.data.size, _changed(recipe)
+    return CARD.substitute(
+        name=name,
+        recipe=recipe.name,
+        seed=recipe.seed,
+        about=f"{recipe.about} {changed}".strip(),
+        labels=", ".join(data.label_names),
+        shape=f"[n, {size}, {size}]" if recipe.data.channels == 1 else f"[n, {size}, {size}, 3]",
+        parameters=f"{parameters:,}",
+        train=f"{len(data.train):,}",
+        source=recipe.data.source or "Fashion-MNIST",
+        epoch=scores["epoch"],
+        validation=_validation(scores),
+    )
+
+
+def _validation(scores: dict[str, Any]) -> str:
+    found = scores.get("validation")
+    if not found:
+        return "nothing was held out; see `modiste evaluate`"
+    return f"accuracy {found['accuracy']:.2%}, loss {found['loss']:.4f}, n = {found['n']:,}"
+
+
+def _changed(recipe: Recipe) -> str:
+    """Name the settings in which the recipe differs from the named one it started from."""
+    if recipe.name not in NAMED:
+        return ""
+    origin = settings.to_settings(NAMED[recipe.name]())
+    mine = settings.to_settings(recipe)
+    changed = [
+        f"{key} = {value}" for key, value in mine.items() if value != origin[key] and key not in ("seed", "about")
+    ]
+    return f"Changed from it: {', '.join(changed)}." if changed else ""

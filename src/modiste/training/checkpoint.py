@@ -1,0 +1,74 @@
+"""Checkpoints: a state as one safetensors file, so that it is replaced in one move and is always whole."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialize
+from torch import Tensor
+
+from modiste.errors import InputError
+from modiste.runs import files
+from modiste.runs.metrics import Row
+from modiste.training.loop import State
+
+FILE = "checkpoint.safetensors"
+FORMAT = "modiste checkpoint 1"
+
+
+def save(state: State, folder: Path) -> None:
+    """Replace the checkpoint in that folder; raises TrainingError when the disk refuses, the old one then stays."""
+    folder.mkdir(exist_ok=True)
+    facts = {"history": [asdict(row) for row in state.history], "step": state.step, "seconds": state.seconds}
+    tensors = {name: value.contiguous() for name, value in _tensors(state).items()}
+    content = serialize(tensors, metadata={"format": FORMAT, "state": json.dumps(facts)})
+    with files.whole(folder / FILE) as partial:
+        partial.write_bytes(content)
+
+
+def load(state: State, folder: Path) -> None:
+    """Put the checkpoint of that folder into a state that was made from the same recipe.
+
+    Raises:
+        InputError: there is no checkpoint, it is damaged, or it is of another network.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise InputError(f"{path} is missing, so there is nothing to go on from. Start a new run.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = json.loads((file.metadata() or {})["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        _restore(state, facts, tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path} cannot be used ({type(error).__name__}). Start a new run.") from error
+
+
+def _tensors(state: State) -> dict[str, Tensor]:
+    """Name every tensor of the state; loading takes them apart by the same names."""
+    named = {f"network/{name}": value for name, value in state.network.state_dict().items()}
+    named |= {f"kept/{name}": value.clone() for name, value in state.kept.items()}
+    for index, values in state.optimizer.state_dict()["state"].items():
+        named |= {f"optimizer/{index}/{name}": value for name, value in values.items() if value is not None}
+    return named | {"totals": state.totals}
+
+
+def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    device = next(state.network.parameters()).device
+    state.network.load_state_dict(_part(tensors, "network/"))
+    state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}
+    optimizer = state.optimizer.state_dict()
+    optimizer["state"] = {}
+    for key, value in _part(tensors, "optimizer/").items():
+        index, _, name = key.partition("/")
+        optimizer["state"].setdefault(int(index), {})[name] = value
+    state.optimizer.load_state_dict(optimizer)
+    state.totals = tensors["totals"].to(device)
+    state.history = [Row(**row) for row in facts["history"]]
+    state.step, state.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,57 @@
+"""What a training runs on: device, threads, precision, memory."""
+
+import ctypes
+import sys
+
+import torch
+
+from modiste.errors import SettingError
+from modiste.recipes.recipe import Compute
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+KEEP = 1 << 30
+
+
+def device(options: Compute) -> torch.device:
+    """Return the device the recipe asks for.
+
+    Raises:
+        SettingError: there is no such device.
+    """
+    if options.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        wanted = torch.device(options.device)
+        torch.empty(1, device=wanted)
+    except (RuntimeError, AssertionError):
+        raise SettingError(
+            f"There is no device {options.device!r} here. Take cpu, or leave compute.device out."
+        ) from None
+    return wanted
+
+
+def precision(options: Compute, where: torch.device) -> torch.dtype:
+    """Return what networks compute in: bf16 where the processor has instructions for it, unless the recipe says."""
+    if options.precision == "auto":
+        return torch.bfloat16 if _has_bf16(where) else torch.float32
+    return torch.bfloat16 if options.precision == "bf16" else torch.float32
+
+
+def prepare(options: Compute) -> None:
+    """Set the number of threads, and keep freed memory for the next step instead of giving it back to the system.
+
+    Giving it back costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.
+    """
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):  # glibc; musl has none
+            libc.mallopt(M_MMAP_THRESHOLD, KEEP)
+            libc.mallopt(M_TRIM_THRESHOLD, KEEP)
+
+
+def _has_bf16(where: torch.device) -> bool:
+    if where.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return any(name.endswith("bf16") and has is True for name, has in torch.cpu.get_capabilities().items())

@@ -1,0 +1,101 @@
+"""From a trained network to the one file that is judged and used: ONNX, with its preparation and its facts."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from modiste.errors import TrainingError
+from modiste.inference import model as inference
+from modiste.recipes import settings
+from modiste.recipes.recipe import Recipe
+from modiste.runs import files
+from modiste.training.judge import predict
+
+FORMAT = "modiste-1"
+TOLERANCE = 1e-4
+
+
+class Probabilities(nn.Module):
+    """A network whose logits are turned into probabilities, in fp32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return probabilities float32 [n, labels] for uint8 images."""
+        return torch.softmax(self.network(image), dim=1)
+
+
+def export(
+    network: nn.Module, recipe: Recipe, label_names: tuple[str, ...], scores: dict[str, Any], path: Path
+) -> None:
+    """Write a network as ONNX: input `image` uint8 with a free batch size, output `probabilities`.
+
+    Args:
+        network: uint8 images -> logits, on the CPU.
+        recipe: written into the file, with labels and scores.
+        label_names: what the outputs mean.
+        scores: what is known of the model, as `{"validation": {...}}`.
+        path: where; raises TrainingError when it cannot be written.
+    """
+    shape = (2, recipe.data.size, recipe.data.size) + ((3,) if recipe.data.channels == 3 else ())
+    model = _onnx(Probabilities(network).eval(), torch.zeros(shape, dtype=torch.uint8))
+    facts = {
+        "format": FORMAT,
+        "labels": json.dumps(label_names),
+        "size": str(recipe.data.size),
+        "channels": str(recipe.data.channels),
+        "recipe": settings.to_json(recipe),
+        "scores": json.dumps(scores),
+        "temperature": "1.0",
+    }
+    onnx.helper.set_model_props(model, facts)
+    with files.whole(path) as partial:
+        partial.write_bytes(model.SerializeToString())
+
+
+def check(path: Path, network: nn.Module, images: Tensor) -> None:
+    """Refuse a model file that does not say what the network says.
+
+    Args:
+        path: the ONNX file.
+        network: the network it was made from, on the CPU.
+        images: uint8, what to compare on.
+
+    Raises:
+        TrainingError: a probability differs by more than 1e-4, or a label where it is no tie.
+    """
+    ours = torch.softmax(predict(network, images), 1).numpy()
+    theirs = inference.load(path).probabilities(images.numpy())
+    gap = float(np.abs(ours - theirs).max())
+    top = np.sort(ours, 1)
+    tie = top[:, -1] - top[:, -2] < TOLERANCE
+    others = int(((ours.argmax(1) != theirs.argmax(1)) & ~tie).sum())
+    if gap > TOLERANCE or others:
+        path.unlink()
+        raise TrainingError(
+            f"The exported model differs from the trained network ({others} other labels, probabilities by up to "
+            f"{gap:.1e}; allowed: 0 and {TOLERANCE:g}). The weights are kept; please report this."
+        )
+
+
+def _onnx(network: nn.Module, example: Tensor) -> onnx.ModelProto:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=["image"],
+            output_names=["probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
+        )
+    return program.model_proto  # type: ignore[union-attr]  # None only without dynamo

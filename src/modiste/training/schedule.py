@@ -1,0 +1,58 @@
+"""The learning rate, when to stop, and which epoch was best: pure functions of the epochs so far.
+
+Nothing here has a state, so nothing of it must be saved: a resumed training reads the same history and comes to the
+same answers.
+"""
+
+from dataclasses import dataclass
+
+from modiste.recipes.recipe import Recipe
+from modiste.runs.metrics import Row, best_epoch
+
+IMPROVEMENT = 1e-4  # as PyTorch's ReduceLROnPlateau: a loss is lower when it is lower by this share
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """The schedule and stopping of a recipe; `history` is the rows of the finished epochs."""
+
+    recipe: Recipe
+
+    def learning_rate(self, history: list[Row], within: float) -> float:
+        """Return the rate for a step; `within` is the share of the epoch that is done before it."""
+        schedule, peak = self.recipe.schedule, self.recipe.optimizer.lr
+        match schedule.name:
+            case "plateau":
+                losses = [row.validation_loss for row in history if row.validation_loss is not None]
+                return peak * float(schedule.factor ** plateaus(losses, schedule.patience))
+            case "triangle":
+                return peak * triangle((len(history) + within) / schedule.epochs, schedule.warmup)
+        return peak
+
+    def finished(self, history: list[Row]) -> bool:
+        """Say whether the last epoch is done, or patience is at its end."""
+        patience = self.recipe.stopping.patience
+        waited = len(history) - best_epoch(history, self.recipe.stopping)
+        return len(history) >= self.recipe.schedule.epochs or (patience > 0 and waited >= patience)
+
+    def keeps(self, history: list[Row]) -> bool:
+        """Say whether the weights of the epoch that was just finished are the ones to keep so far."""
+        return best_epoch(history, self.recipe.stopping) == len(history)
+
+
+def plateaus(losses: list[float], patience: int) -> int:
+    """Count how often the losses stalled for more than `patience` epochs, as PyTorch's ReduceLROnPlateau counts."""
+    count, waited, best = 0, 0, float("inf")
+    for loss in losses:
+        if loss < best * (1 - IMPROVEMENT):
+            best, waited = loss, 0
+        else:
+            waited += 1
+        if waited > patience:
+            count, waited = count + 1, 0
+    return count
+
+
+def triangle(done: float, warmup: float) -> float:
+    """Rise linearly from 0 to 1 over the share `warmup` of the training, then fall linearly to 0."""
+    return done / warmup if done < warmup else (1 - done) / (1 - warmup)

@@ -1,0 +1,100 @@
+"""Random changes of training images."""
+
+import pytest
+import torch
+
+from modiste.recipes.recipe import Augmentation
+from modiste.training import augmentation
+from modiste.training.batches import Batches
+
+SHAPES = [(64, 28, 28), (64, 16, 16, 3)]
+
+
+def images(shape: tuple[int, ...]) -> torch.Tensor:
+    """Random bytes above 0, so that padding can be told from them."""
+    return torch.randint(1, 256, shape, generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+def random(seed: int = 0) -> torch.Generator:
+    """A generator of its own."""
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_flip_mirrors_about_half(shape: tuple[int, ...]) -> None:
+    """Each image is itself or its mirror image, and both happen."""
+    before = images(shape)
+    after = augmentation.flip(before, random())
+    same = (after == before).flatten(1).all(1)
+    mirrored = (after == before.flip(2)).flatten(1).all(1)
+    assert (same | mirrored).all()
+    assert 16 < same.sum() < 48
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
+    """Each image is the old one moved by up to 2 pixels, black where it was moved from."""
+    before = images(shape)
+    after = augmentation.crop(before, random(), 2)
+    size = shape[1]
+    assert after.shape == before.shape
+    for old, new in zip(before, after, strict=True):
+        padded = torch.zeros(size + 4, size + 4, *shape[3:], dtype=torch.uint8)
+        padded[2:-2, 2:-2] = old
+        assert any(torch.equal(padded[y : y + size, x : x + size], new) for y in range(5) for x in range(5))
+    assert (after == 0).any()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
+    """What is changed lies in a rectangle of 2 to 33 % of the image, in about the asked share of the images."""
+    before = torch.zeros(400, *shape[1:], dtype=torch.uint8)
+    after = augmentation.erase(before, random(), Augmentation(erasing=0.5))
+    changed = (after != before).reshape(400, shape[1], shape[2], -1).any(3)
+    touched = changed.flatten(1).any(1)
+    assert 150 < touched.sum() < 250
+    for mask in changed[touched]:
+        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+        height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+        assert 0.01 < height * width / shape[1] ** 2 < 0.36  # whole pixels round a little past the bounds
+        assert mask.sum() > 0.9 * height * width
+
+
+def test_all_off_changes_nothing() -> None:
+    """A recipe without augmentation trains on the images as they are."""
+    before = images((8, 28, 28))
+    assert torch.equal(augmentation.augment(before, random(), Augmentation(flip=False)), before)
+
+
+def batches(**changes: object) -> Batches:
+    """Batches with every change on."""
+    options = Augmentation(flip=True, crop=4, erasing=0.5)
+    values = {"images": images((64, 28, 28)), "labels": torch.arange(64), "batch": 10, "augmentation": options}
+    return Batches(**(values | {"seed": 3} | changes))  # type: ignore[arg-type]
+
+
+def test_a_step_is_the_same_from_any_start() -> None:
+    """The fourth batch is the same bits whether or not the first three were drawn before it."""
+    whole = list(batches()(epoch=2))
+    images_of_four, labels_of_four = next(iter(batches()(epoch=2, first_step=3)))
+    assert torch.equal(whole[3][0], images_of_four)
+    assert torch.equal(whole[3][1], labels_of_four)
+
+
+def test_seed_and_epoch_change_order_and_images() -> None:
+    """Another epoch or another seed is another order."""
+    first = next(iter(batches()(0)))[1]
+    assert not torch.equal(first, next(iter(batches()(1)))[1])
+    assert not torch.equal(first, next(iter(batches(seed=4)(0)))[1])
+
+
+def test_an_epoch_is_whole_batches_of_distinct_images() -> None:
+    """64 images in batches of 10 are 6 steps of 60 different images; fewer images than a batch are one step."""
+    labels = [label for _, labels in batches()(0) for label in labels.tolist()]
+    assert len(labels) == len(set(labels)) == 60
+    assert [len(labels) for _, labels in batches(batch=100)(0)] == [64]
+
+
+def test_indices_name_the_images_of_a_step() -> None:
+    """What `indices` says is what the step got."""
+    assert batches().indices(1, 2) == list(batches()(1))[2][1].tolist()

@@ -1,0 +1,161 @@
+"""Networks, their preparation and their first weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from modiste.errors import InputError, SettingError
+from modiste.recipes.recipe import Network
+from modiste.training import networks, weights
+
+OPTIONS = {
+    "cnn": Network(name="cnn"),
+    "resnet18": Network(name="resnet18"),
+    "residual": Network(name="residual", width=16),
+}
+
+
+def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
+    """A network with its first weights."""
+    options = replace(OPTIONS[name], **changes)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    body = networks.factory(name)(labels=labels, channels=1, size=28, options=options)
+    weights.first_weights(body, options)
+    return body
+
+
+@pytest.mark.parametrize(("name", "count"), [("cnn", 16_841_802), ("resnet18", 11_181_642), ("residual", 121_274)])
+def test_sizes_are_as_described(name: str, count: int) -> None:
+    """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
+    assert networks.parameters(build(name)) == count
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("labels", [2, 10])
+def test_uint8_images_become_logits(name: str, labels: int) -> None:
+    """Every network takes prepared bytes of any number and returns a column a label."""
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    network = networks.Prepared(build(name, labels), *networks.statistics(images)).eval()
+    assert network(images).shape == (3, labels)
+
+
+def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
+    """Between the pools the report's network is 14, then 16 pixels wide."""
+    shapes: list[torch.Size] = []
+    body = build("cnn")
+    for layer in body:
+        layer.register_forward_hook(lambda _, __, output: shapes.append(output.shape))
+    body(torch.zeros(2, 1, 28, 28))
+    assert [tuple(shape[1:]) for shape in shapes[3:9]] == [
+        (32, 14, 14),
+        (64, 16, 16),
+        (64, 16, 16),
+        (64, 16, 16),
+        (64, 8, 8),
+        (4096,),
+    ]
+
+
+@pytest.mark.parametrize("shape", [(50, 9, 9), (50, 9, 9, 3)])
+def test_statistics_are_exact(shape: tuple[int, ...]) -> None:
+    """Mean and standard deviation agree with those of the pixels as floats."""
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    mean, std = networks.statistics(images)
+    pixels = images.double().reshape(-1, shape[3] if len(shape) == 4 else 1) / 255
+    torch.testing.assert_close(mean.double(), pixels.mean(0), rtol=1e-6, atol=0)
+    torch.testing.assert_close(std.double(), pixels.std(0, correction=0), rtol=1e-6, atol=0)
+
+
+def test_xavier_and_bn_are_as_the_report_says() -> None:
+    """Linear weights lie within Glorot's bound, BN weights are Normal(1, 0.01), biases 0."""
+    body = build("cnn")
+    linear, norm = body[9], body[2]
+    bound = (6 / (4096 + 4096)) ** 0.5
+    assert 0.99 * bound < linear.weight.abs().max() <= bound
+    assert not linear.bias.any()
+    assert abs(norm.weight.mean() - 1) < 0.01
+    assert 0.003 < norm.weight.std() < 0.03
+
+
+def test_loaded_layers_survive_initialisation(tmp_path: Path) -> None:
+    """Weights from a file stay bit for bit, for every layer; the new head alone is initialised."""
+    trained = build("resnet18", labels=7)
+    given = {name: value.clone() + 1 for name, value in trained.state_dict().items()}
+    save_file(given, tmp_path / "weights.safetensors")
+    body = build("resnet18", weights=str(tmp_path / "weights.safetensors"))
+    for name, value in body.state_dict().items():
+        if not name.startswith("1.fc."):
+            assert torch.equal(value, given[name]), name
+    bound = (6 / (512 + 10)) ** 0.5
+    assert 0.9 * bound < body[1].fc.weight.abs().max() <= bound
+
+
+def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the file and without a network the error says where to put it and which setting takes another."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", _unplugged)
+    with pytest.raises(InputError, match=r"resnet18-f37072fd\.pth.*network\.weights=FILE") as error:
+        build("resnet18", weights="imagenet")
+    assert str(tmp_path) in str(error.value)
+
+
+def test_imagenet_weights_load_through_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in torchvision's cache is loaded with every layer but the head, and survives initialisation."""
+    from torchvision.models import resnet18
+
+    torch.manual_seed(5)
+    original = resnet18().state_dict()
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    torch.save(original, cache / "resnet18-f37072fd.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    body = build("resnet18", weights="imagenet")
+    assert torch.equal(body[1].layer4[1].conv2.weight, original["layer4.1.conv2.weight"])
+    assert body[1].fc.out_features == 10
+
+
+def _unplugged(*_: object, **__: object) -> None:
+    raise OSError("no network")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    """A file in which no layer fits is an error, not a silent start from scratch."""
+    save_file({"other.weight": torch.zeros(3)}, tmp_path / "w.safetensors")
+    with pytest.raises(InputError, match="no layer fits"):
+        build("cnn", weights=str(tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"\xff" * 100])
+def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, content: bytes) -> None:
+    """Empty files, pickles and garbage are refused with the next step (fault 25)."""
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"Give another \.safetensors"):
+        build("cnn", weights=str(file))
+
+
+def test_pickles_are_not_opened(tmp_path: Path) -> None:
+    """A .pth file is refused by its name, so nothing in it can run (fault 25)."""
+    (tmp_path / "w.pth").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
+    with pytest.raises(InputError, match="no weights file"):
+        build("cnn", weights=str(tmp_path / "w.pth"))
+
+
+def test_a_network_of_ones_own_is_found_by_its_name() -> None:
+    """`package.module:factory` is imported and built."""
+    body = networks.factory("helpers.network:tiny")(labels=4, channels=1, size=8, options=Network())
+    logits: Tensor = body(torch.zeros(2, 1, 8, 8))
+    assert logits.shape == (2, 4)
+
+
+@pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "helpers.network:missing"])
+def test_a_network_that_is_not_there_is_named(name: str) -> None:
+    """The error holds the name that was given."""
+    with pytest.raises(SettingError, match=name):
+        networks.factory(name)
