@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,20 @@ def test_files_of_predictions(model: str, pictures: Path, tmp_path: Path) -> Non
     assert [row["label"] for row in rows] == [record["label"] for record in records] == ["bright", "dark"]
     assert json.loads(rows[0]["top"]) == records[0]["top"]
     assert float(rows[0]["probability"]) == records[0]["probability"]
+
+
+def test_a_name_that_is_no_text_is_written_anyway(model: str, tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 in a file's name stop neither the label, the error nor the file (fault 24)."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    for name in (b"good\xff.png", b"bad\xff.png"):
+        content = saved(Image.fromarray(np.zeros((28, 28), np.uint8)))
+        (folder / os.fsdecode(name)).write_bytes(content[: 60 if b"bad" in name else None])
+    out = tmp_path / "out.csv"
+    assert run(folder, "--model", model, "--out", out).exit_code == 1
+    bad, good = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
+    assert good["file"].endswith("good\ufffd.png")
+    assert "bad\ufffd.png is truncated" in bad["error"]
 
 
 def test_a_run_folder_is_a_model(pictures: Path, tmp_path: Path) -> None:

@@ -151,3 +151,16 @@ def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
     assert len(sources.open_test(data, lambda: None)) == 4
     with pytest.raises(InputError, match="no training images"):
         sources.open_training(data, seed=0)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without permission is an error of one sentence."""
+    for label in ("a", "b"):
+        fill(tmp_path / label, 1)
+
+    def refuse(path: Path) -> list[Path]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
+        sources.open_training(of(tmp_path), seed=0)

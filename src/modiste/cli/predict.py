@@ -50,6 +50,8 @@ def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | Non
 
 
 def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["Prediction"]:
+    from dataclasses import replace
+
     from modiste import inference
     from modiste.errors import InputError
     from modiste.images.files import pictures_below
@@ -64,7 +66,7 @@ def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["P
     path = open_run(Path(model)).model if model and Path(model).is_dir() else model
     pictures = (_stdin() if file == STDIN else file for file in paths)
     predictions = inference.load(path).predict(pictures, top)
-    return [_named(prediction, file) for prediction, file in zip(predictions, paths, strict=True)]
+    return [replace(told, file=STDIN) if file == STDIN else told for told, file in zip(predictions, paths, strict=True)]
 
 
 def _stdin() -> bytes:
@@ -73,13 +75,6 @@ def _stdin() -> bytes:
     from modiste.images.decode import MAX_BYTES
 
     return sys.stdin.buffer.read(MAX_BYTES + 1)
-
-
-def _named(prediction: "Prediction", file: str) -> "Prediction":
-    """Say which picture it was, where the model was given none but bytes."""
-    from dataclasses import replace
-
-    return replace(prediction, file=file)
 
 
 def _print(predictions: list["Prediction"], out: Path | None) -> None:

@@ -122,8 +122,8 @@ def is_class_folders(root: Path) -> bool:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; hidden ones are not counted."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The folders in a folder, sorted; raises InputError when it cannot be read."""
+    return [path for path in _listed(folder) if path.is_dir()]
 
 
 def read_meanings(path: Path) -> dict[str, str | None]:
@@ -158,7 +158,7 @@ def _meaning(path: Path, folder: str, meaning: object) -> str | None:
 
 def _pictures(folder: Path) -> list[Path]:
     """The pictures of a class folder, sorted; at least one."""
-    found = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    found = [path for path in _listed(folder) if path.is_file()]
     for path in found:
         if path.suffix.lower() in files.UNREADABLE:
             raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
@@ -166,3 +166,11 @@ def _pictures(folder: Path) -> list[Path]:
     if not pictures:
         raise InputError(f"{folder} holds no picture. Put JPEG, PNG or WebP pictures in, or remove the folder.")
     return pictures
+
+
+def _listed(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; hidden files and folders are not counted."""
+    try:
+        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise InputError(f"{folder} cannot be read ({error.strerror}). Check its permissions.") from None

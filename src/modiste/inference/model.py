@@ -114,7 +114,7 @@ class Model:
         stacked = np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
         rows = iter(self.probabilities(stacked))
         for picture, image in zip(pictures, prepared, strict=True):
-            file = str(picture) if isinstance(picture, str | Path) else ""
+            file = _printable(str(picture)) if isinstance(picture, str | Path) else ""
             if isinstance(image, str):
                 yield Prediction(file, None, None, (), self.name, image)
             else:
@@ -125,7 +125,7 @@ class Model:
         try:
             return to_image(picture, self.size, self.channels)
         except InputError as error:
-            return str(error)
+            return _printable(str(error))
 
     def _told(self, file: str, probabilities: NDArray[np.float32], top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
@@ -159,6 +159,11 @@ def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
     loaded = Model(name, tuple(map(str, labels)), size, channels, facts, session)
     _require_contract(loaded, where)
     return loaded
+
+
+def _printable(text: str) -> str:
+    """The text with a question mark for each byte of a file name that is no UTF-8, so that it can be written."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _read(model: str | Path | bytes | None) -> tuple[bytes, str, str]:
