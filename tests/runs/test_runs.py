@@ -1,0 +1,115 @@
+"""The run folder, its files, and the results."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from modiste.errors import InputError, TrainingError
+from modiste.recipes.named import sprint
+from modiste.runs import environment, files, folder, metrics, results
+from modiste.runs.metrics import Row
+
+
+def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:
+    """A writer that fails leaves the old content and nothing beside it."""
+    path = tmp_path / "file.txt"
+    files.write_text(path, "old")
+    with pytest.raises(KeyError), files.whole(path) as partial:
+        partial.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    """Files with the mark of an unfinished write go, in folders below as well (fault 26)."""
+    (tmp_path / "last").mkdir()
+    for leftover in (tmp_path / "a.partial", tmp_path / "last" / "b.partial"):
+        leftover.write_text("half")
+    files.remove_partials(tmp_path)
+    assert list(tmp_path.rglob("*.partial")) == []
+
+
+def test_a_full_disk_is_told_and_keeps_the_old_file(tmp_path: Path) -> None:
+    """When the system refuses more bytes, the error names the path and the old file stays (fault 28)."""
+    path = tmp_path / "file.txt"
+    files.write_text(path, "old")
+    script = (
+        "import sys, signal; from pathlib import Path; from modiste.runs import files; "
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); files.write_text(Path(sys.argv[1]), 'x' * 100_000)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"{path} cannot be written (File too large)" in done.stderr
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
+    """A NaN would make a file that other tools cannot read."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "x.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
+    """Floats and missing figures survive the way through the file."""
+    rows = [Row(1, 1 / 3, 0.1, None, None, 1e-2, 2.5), Row(2, 0.1 + 0.2, 0.7, 1e-17, 0.9, 1e-3, 2.25)]
+    metrics.write(tmp_path / "metrics.csv", rows)
+    assert metrics.read(tmp_path / "metrics.csv") == rows
+    header = "epoch,train/loss,train/accuracy,validation/loss,validation/accuracy,lr,seconds"
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == header
+
+
+@pytest.mark.parametrize("text", ["epoch,loss\n1,2\n", "\x00\n", "epoch,train/loss\n"])
+def test_what_is_no_metrics_file_is_refused(text: str, tmp_path: Path) -> None:
+    """A file of other columns is an error with its path."""
+    (tmp_path / "metrics.csv").write_text(text + "x,y\n")
+    with pytest.raises(InputError, match=r"metrics\.csv is no metrics\.csv"):
+        metrics.read(tmp_path / "metrics.csv")
+
+
+def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    """A second run of the same name is refused and the first keeps its recipe."""
+    run = folder.create(tmp_path / "runs" / "a", sprint())
+    before = run.recipe_file.read_text()
+    with pytest.raises(InputError, match="exists already"):
+        folder.create(tmp_path / "runs" / "a", sprint())
+    assert run.recipe_file.read_text() == before
+    assert folder.open_run(run.path).recipe() == sprint()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files as folders")
+def test_a_place_that_cannot_hold_a_run_is_named(tmp_path: Path) -> None:
+    """A folder below a file cannot be made; the error says which."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrainingError, match="cannot be made"):
+        folder.create(tmp_path / "file" / "run", sprint())
+
+
+def test_a_folder_without_a_recipe_is_no_run(tmp_path: Path) -> None:
+    """The error names what is missing."""
+    with pytest.raises(InputError, match=r"no recipe\.json"):
+        folder.open_run(tmp_path)
+
+
+def test_results_say_where_they_come_from(tmp_path: Path) -> None:
+    """A results file has command, commit, hardware, versions and n, and is refused without them."""
+    path = tmp_path / "x.json"
+    results.write(path, recipe="x", command="modiste bench x", runs=[{"seed": 0}], mean=0.5)
+    found = results.read(path)
+    assert found["n"] == 1
+    assert found["versions"]["python"] == environment.versions()["python"]
+    assert found["hardware"] == environment.hardware()
+    files.write_json(path, {"recipe": "x"})
+    with pytest.raises(InputError, match="it lacks command, commit"):
+        results.read(path)
