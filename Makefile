@@ -1,0 +1,69 @@
+# `make demo` and `make test` on a fresh clone do all the set-up and then the job. PYTHON=python3.12 takes another Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+WHEELS := build/wheels
+COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrade --python-version 3.11 \
+	--python-platform x86_64-manylinux_2_28 pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup lint format types check-base lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+demo: $(READY) ## train, judge, predict and report, in one go
+	@$(BIN)/modiste demo
+
+# Cheap things first; the first failure ends it.
+test: lint types check-base ## all that has to hold before a change lands
+	@echo "==> tests"
+	@$(BIN)/pytest
+
+setup: $(READY) ## the virtual environment, with all that training and developing need
+
+# Two stamps: a new lock makes a new environment; a changed pyproject.toml only installs the package anew (a second or two).
+$(VENV)/.locked: requirements.lock
+	@echo "==> set-up: $(VENV) with the locked packages, torch among them (5.5 GB; a minute or two from a local store or cache)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -qq --no-compile --no-deps --require-hashes -r requirements.lock
+	@$(PIP) check > /dev/null || { $(PIP) check; exit 1; }
+	@touch $@
+
+$(READY): pyproject.toml $(VENV)/.locked
+	@echo "==> set-up: modiste itself"
+	@$(PIP) install -qq --no-build-isolation --no-deps --editable .
+	@touch $@
+
+lint: $(READY) ## style, format and the layers
+	@echo "==> lint"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "not formatted: run 'make format'"; $(BIN)/ruff format --check .; exit 1; }
+	@$(BIN)/lint-imports
+
+types: $(READY) ## strict types on src
+	@echo "==> types"
+	@$(BIN)/mypy
+
+format: $(READY) ## format, and fix what can be fixed by itself
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format .
+
+check-base: $(READY) ## the wheel alone, without torch: does it predict?
+	@echo "==> wheel and base install"
+	@rm -rf $(WHEELS)
+	@$(BIN)/hatchling build --target wheel --directory $(WHEELS) > /dev/null
+	@PYTHON=$(PYTHON) tools/check_base_install.sh $(WHEELS)/*.whl
+
+lock: ## the newest versions that fit, into both lock files
+	@$(PYTHON) -m venv --clear build/lock
+	@build/lock/bin/pip install -qq --disable-pip-version-check uv
+	@$(call COMPILE,build/lock) --extra train --extra tensorboard --group dev --output-file requirements.lock
+	@$(call COMPILE,build/lock) --output-file requirements-base.lock
+	@rm -rf build/lock
+
+clean: ## remove what make and the tools made; runs/ stays
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
