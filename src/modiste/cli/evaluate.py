@@ -1,0 +1,52 @@
+"""`modiste evaluate`: what a run, a model or a file of probabilities is worth."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from modiste.evaluation.scores import Scores
+
+
+@click.command()
+@click.argument("target", type=click.Path(path_type=Path), metavar="RUN_OR_MODEL")
+@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
+@click.option("--data", metavar="D", help="Folder with other data than the recipe's; nothing is written then.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
+def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
+    """Judge a run folder, an .onnx model, or a file of probabilities that any tool wrote (.npz or .csv).
+
+    A run gets scores.json, probabilities.npz, confusion.png and mistakes.png; each opening of the test split is counted
+    there. Validation is the fold that the run held out.
+
+    \b
+    Examples:
+      modiste evaluate runs/my-cnn
+      modiste evaluate runs/my-cnn --split validation --json
+      modiste evaluate their-probabilities.csv
+    """
+    import json
+
+    from modiste.evaluation.evaluate import evaluate as judge
+
+    scores = judge(target, split, data)
+    click.echo(json.dumps(scores.as_dict(), ensure_ascii=False) if as_json else _told(target, scores))
+
+
+def _told(target: Path, scores: "Scores") -> str:
+    low, high = scores.interval_images
+    width = max(len(label.label) for label in scores.labels)
+    head = f"{'label':{width}}  precision  recall     F1  images"
+    sure = f"accuracy {scores.accuracy:.2%} (95 % interval over images {low:.2%} to {high:.2%})"
+    figures = f"{sure}, loss {scores.loss:.4f}, calibration error {scores.ece:.4f}"
+    lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]
+    for label in scores.labels:
+        row = f"{_share(label.precision):>9}  {_share(label.recall):>6}  {_share(label.f1):>5}  {label.support:>6}"
+        lines.append(f"{label.label:{width}}  {row}")
+    pairs = [f"{pair.true} for {pair.taken_for} {pair.count}" for pair in scores.confused[:5]]
+    return "\n".join([*lines, "", f"most confused: {', '.join(pairs) or 'nothing'}"])
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

@@ -1,0 +1,163 @@
+"""Judge a run, a model file or a file of probabilities on a split."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.data import sources
+from modiste.data.split import Split
+from modiste.errors import InputError, SettingError
+from modiste.evaluation import probabilities as other_tools
+from modiste.evaluation.scores import Scores, score
+from modiste.recipes import settings
+from modiste.recipes.recipe import Data, Recipe
+from modiste.runs import files, folder
+from modiste.runs.folder import Run
+
+OPENINGS = "test_openings"
+SPLITS = ("test", "validation")
+SHOWN = 16
+"""Mistakes on the contact sheet."""
+
+Images = NDArray[np.uint8]
+Probabilities = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is judged.
+
+    Args:
+        run: the run it belongs to; None for a file alone.
+        recipe: where its data is from, and the seed of its folds.
+        label_names: of its columns; None when they are those of the data.
+        judge: the split and the k label names -> probabilities [n, k].
+    """
+
+    run: Run | None
+    recipe: Recipe
+    label_names: tuple[str, ...] | None
+    judge: Callable[[Split, tuple[str, ...]], Probabilities]
+
+
+def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scores:
+    """Score a target; a run gets scores.json, probabilities.npz, confusion.png and mistakes.png.
+
+    Each opening of the test split is counted in the run's scores.json before anything of the split is read. Scores on
+    data that is not the run's own are returned and not written: the files of a run speak of its own data.
+
+    Args:
+        target: a run folder, an .onnx file that modiste wrote, or probabilities (.npz, .csv) that any tool wrote, in
+            the order of the split's images.
+        split: test or validation; validation is the fold that the recipe held out.
+        data: folder of other data than the recipe's.
+
+    Raises:
+        InputError: the target, its model or the data cannot be used.
+        SettingError: there is no such split.
+        TrainingError: the run folder cannot be written to.
+    """
+    if split not in SPLITS:
+        raise SettingError(f"split is {split!r}, but it must be one of {', '.join(SPLITS)}.")
+    subject = _subject(target, data)
+    mine = subject.recipe.data
+    source = mine if data is None else replace(mine, source=str(Path(data).resolve()))  # as `train --data` writes it
+    names = sources.label_names(source)
+    known = subject.label_names or names
+    opened = _open(source, subject, split)
+    numbered = replace(opened, labels=_numbered(opened, names, known))
+    found = subject.judge(numbered, known)
+    scores = score(found, numbered.labels, known, split)
+    if subject.run and source == mine:
+        _write(subject.run, scores, found, numbered)
+    return scores
+
+
+def run_of(target: Path) -> Run | None:
+    """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone.
+
+    Raises:
+        InputError: it does not exist, or is a folder without a run.
+    """
+    if target.is_dir():
+        return folder.open_run(target)
+    if not target.exists():
+        raise InputError(
+            f"{target} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv."
+        )
+    run = Run(target.parent)
+    return run if target.name == run.model.name and run.recipe_file.is_file() else None
+
+
+def _subject(target: Path, data: str | None) -> Subject:
+    run = run_of(target)
+    if run is None and target.suffix in other_tools.SUFFIXES:
+        read = other_tools.read
+        return Subject(None, Recipe(), None, lambda split, names: read(target, names, split.labels))
+    if run is not None and not run.model.is_file():
+        raise InputError(
+            f"{run.path} has no model.onnx: it was not finished, or its weights were dropped. "
+            f"Go on with: modiste train --resume {run.path}"
+        )
+    from modiste.inference.model import load  # here, as a file of probabilities needs no runtime
+
+    model = load(run.model if run else target)
+    if run:
+        recipe = run.recipe()
+    elif model.recipe_json or data is not None:
+        recipe = settings.from_json(model.recipe_json or "{}", str(target))
+    else:
+        raise InputError(f"{target} does not say what it was trained on. Name the data with --data.")
+    recipe = settings.with_settings(recipe, {"data.size": model.size, "data.channels": model.channels})
+    return Subject(run, recipe, model.labels, lambda split, _: model.probabilities(split.images))
+
+
+def _open(source: Data, subject: Subject, split: str) -> Split:
+    if split == "validation":
+        return sources.open_validation(source, subject.recipe.seed)
+    return sources.open_test(source, lambda: _count(subject.run))
+
+
+def _count(run: Run | None) -> None:
+    """Write down that the test split is opened for a run; a file alone has no place for it."""
+    if run:
+        content = {OPENINGS: 0} | _written(run)
+        files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
+
+
+def _written(run: Run) -> dict[str, Any]:
+    return dict(files.read_json(run.scores)) if run.scores.exists() else {}
+
+
+def _numbered(split: Split, names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]:
+    """The labels of data as numbers of a model's label names; the data may have fewer, in another order."""
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise InputError(
+            f"The data has the labels {', '.join(strange)}, which the model lacks. It has {', '.join(known)}."
+        )
+    return np.array([known.index(name) for name in names], np.int64)[split.labels]
+
+
+def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None:
+    """Write the four files; the scores come last, so that where they are, the others are."""
+    from modiste.evaluation import canvas, figures  # here, as matplotlib takes half a second
+
+    with files.whole(run.probabilities) as partial, partial.open("wb") as file:
+        np.savez_compressed(
+            file, probabilities=found.astype(np.float32), labels=split.labels, split=np.array(split.name)
+        )
+    canvas.png(figures.confusion(scores), run.confusion)
+    names, worst = [label.label for label in scores.labels], np.array(scores.worst[:SHOWN], np.int64)
+    sheet = figures.mistakes(
+        split.images[worst],
+        [names[label] for label in split.labels[worst]],
+        [names[label] for label in found[worst].argmax(1)],
+        found[worst].max(1).tolist(),
+    )
+    canvas.png(sheet, run.mistakes)
+    files.write_json(run.scores, {OPENINGS: 0} | _written(run) | {scores.split: scores.as_dict()})

@@ -1,0 +1,177 @@
+"""The figures: curves, confusion matrix, mistakes, accuracies side by side."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from modiste.evaluation import canvas
+from modiste.evaluation.intervals import Interval
+from modiste.evaluation.scores import Scores
+from modiste.runs.metrics import Row
+
+Quantity = Literal["loss", "accuracy"]
+
+FEW = 15
+"""Up to so many epochs each is a dot as well."""
+
+
+@canvas.styled
+def curves(rows_by_name: Mapping[str, Sequence[Row]], path: Path, kept: Mapping[str, int] | None = None) -> None:
+    """Write loss and accuracy over the epochs, train and validation, as a PNG.
+
+    Args:
+        rows_by_name: the epochs of each run.
+        path: of the PNG.
+        kept: the epoch whose weights count, by run; left out: that of the lowest validation loss, where there is one.
+    """
+    figure, (loss, accuracy) = canvas.axes(columns=2, width=2 * canvas.WIDTH, height=3.6)
+    _draw_curves(loss, rows_by_name, "loss", kept)
+    _draw_curves(accuracy, rows_by_name, "accuracy", kept)
+    canvas.png(figure, path)
+
+
+@canvas.styled
+def curve(
+    rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int] | None = None
+) -> Figure:
+    """Draw loss or accuracy alone; arguments as `curves`."""
+    figure, (ax,) = canvas.axes()
+    _draw_curves(ax, rows_by_name, quantity, kept)
+    return figure
+
+
+@canvas.styled
+def confusion(scores: Scores, normalised: bool = True) -> Figure:
+    """Draw the confusion matrix: what is right in blue, what is not in vermillion, stronger for more."""
+    shares, names = scores.normalised(), [label.label for label in scores.labels]
+    figure, (ax,) = canvas.axes(height=0.9 + 0.38 * len(names), width=1.2 + 0.4 * len(names))
+    for row, column in np.ndindex(shares.shape):
+        share, count = float(shares[row, column]), scores.confusion[row][column]
+        colour = canvas.BLUE if row == column else canvas.VERMILLION
+        # the root lets a confusion of one in a hundred be seen beside a diagonal near one
+        ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=colour, alpha=share**0.5 * 0.95, linewidth=0))
+        if count:
+            text = _share(share) if normalised else str(count)
+            ax.text(
+                column, row, text, ha="center", va="center", fontsize=7, color="white" if share > 0.3 else canvas.INK
+            )
+    ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="taken for", ylabel="true")
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(names)), names)
+    ax.grid(visible=False)
+    ax.spines[:].set_visible(False)
+    return figure
+
+
+@canvas.styled
+def mistakes(
+    images: NDArray[np.uint8], true: Sequence[str], taken_for: Sequence[str], probabilities: Sequence[float]
+) -> Figure:
+    """Draw a contact sheet of mistakes, each with its truth, what it was taken for, and how surely.
+
+    Args:
+        images: [n, s, s] or [n, s, s, 3]; n may be 0.
+        true: n labels.
+        taken_for: n labels.
+        probabilities: n, of the labels they were taken for.
+    """
+    columns = 4
+    rows = max(1, -(-len(images) // columns))
+    figure, cells = canvas.axes(rows, columns, width=canvas.WIDTH, height=1.55 * rows, gap=0.1)
+    for cell in cells:
+        cell.set_axis_off()
+    for cell, image, truth, said, probability in zip(cells, images, true, taken_for, probabilities, strict=False):
+        cell.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+        cell.set_title(truth, fontsize=7.5, loc="center", pad=2)
+        cell.text(
+            0.5, -0.03, f"{said}\n{probability:.0%}", transform=cell.transAxes, ha="center", va="top", fontsize=7,
+            color=canvas.VERMILLION, linespacing=1.1,
+        )  # fmt: skip
+    if not len(images):
+        cells[0].text(0, 0.5, "no mistakes", va="center")
+    return figure
+
+
+@canvas.styled
+def accuracies(rows: Sequence[tuple[str, float, Interval]]) -> Figure:
+    """Draw accuracies side by side, a dot each with its 95 % interval.
+
+    Args:
+        rows: name, accuracy and interval, as fractions; drawn from the top down.
+    """
+    figure, (ax,) = canvas.axes(height=0.8 + 0.36 * max(2, len(rows)))
+    for place, (_, accuracy, (low, high)) in enumerate(rows):
+        ax.plot([low, high], [place, place], color=canvas.BLUE, linewidth=5, alpha=0.35, solid_capstyle="round")
+        ax.plot(accuracy, place, "o", color=canvas.BLUE, markersize=6)
+        ax.annotate(f"{accuracy:.2%}", (accuracy, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
+    ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
+    ax.set_ylim(len(rows) - 0.5, -0.6)
+    ax.xaxis.set_major_formatter(_percent)
+    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.margins(x=0.12)
+    ax.set_xlabel("accuracy")
+    ax.grid(axis="y", visible=False)
+    return figure
+
+
+def _percent(value: float, _: object) -> str:
+    return f"{100 * value:.4g}%"
+
+
+def _share(share: float) -> str:
+    """A share in two digits at most: `97`, `3`, `.4`; per cent."""
+    return f"{share:.0%}".rstrip("%") if share >= 0.01 else f"{share:.1%}".strip("0%") or "0"
+
+
+def _draw_curves(
+    ax: Axes, rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int] | None
+) -> None:
+    alone = len(rows_by_name) == 1
+    for place, (name, rows) in enumerate(rows_by_name.items()):
+        colour = canvas.PALETTE[place % len(canvas.PALETTE)]
+        style: dict[str, Any] = {"marker": "o", "markersize": 3} if len(rows) <= FEW else {}
+        epochs = [row.epoch for row in rows]
+        held_out = [getattr(row, f"validation_{quantity}") for row in rows]
+        train = [getattr(row, f"train_{quantity}") for row in rows]
+        ax.plot(epochs, train, "--", color=canvas.PALETTE[1] if alone else colour, linewidth=1.2, **style)
+        if None not in held_out:
+            ax.plot(epochs, held_out, color=colour, **style)
+            best = (kept or {}).get(name) or _best(rows)
+            ax.plot(best, held_out[best - 1], "o", color=colour, markersize=7, markerfacecolor=canvas.PAPER, zorder=5)
+    ax.set_title(quantity)
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if quantity == "accuracy":
+        ax.yaxis.set_major_formatter(_percent)
+    ax.legend(handles=_legend(rows_by_name), loc="best")
+
+
+def _legend(rows_by_name: Mapping[str, Sequence[Row]]) -> list[Line2D]:
+    """Names where there are several, then what the strokes mean."""
+    alone = len(rows_by_name) == 1
+    ink = canvas.PALETTE[0] if alone else canvas.INK
+    names = [
+        Line2D([], [], color=canvas.PALETTE[place % len(canvas.PALETTE)], label=name)
+        for place, name in enumerate(rows_by_name)
+        if not alone
+    ]
+    strokes = [Line2D([], [], color=canvas.PALETTE[1] if alone else ink, linestyle="--", linewidth=1.2, label="train")]
+    if any(row.validation_loss is not None for rows in rows_by_name.values() for row in rows):
+        strokes.insert(0, Line2D([], [], color=ink, label="validation"))
+        strokes.append(
+            Line2D([], [], color=ink, linestyle="", marker="o", markerfacecolor=canvas.PAPER, label="epoch kept")
+        )
+    return names + strokes
+
+
+def _best(rows: Sequence[Row]) -> int:
+    losses = [row.validation_loss if row.validation_loss is not None else float("inf") for row in rows]
+    return losses.index(min(losses)) + 1

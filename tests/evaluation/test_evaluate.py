@@ -1,0 +1,130 @@
+"""Judging runs, models and files of probabilities."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.idx import write_idx_folder
+from helpers.runs import write_run
+from modiste.errors import InputError, SettingError
+from modiste.evaluation.evaluate import evaluate
+from modiste.evaluation.scores import from_dict
+from modiste.runs import files
+from modiste.runs.folder import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run whose model does not know the first of ten labels."""
+    return write_run(tmp_path / "run", blind=1)
+
+
+def test_a_run_gets_its_four_files(run: Run) -> None:
+    """Scores, probabilities and two pictures are written, and the scores are those that were returned."""
+    before = {path.name for path in run.path.iterdir()}
+    scores = evaluate(run.path)
+    written = {path.name for path in run.path.iterdir()} - before
+    assert written == {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+    assert scores.accuracy == pytest.approx(0.9)
+    assert from_dict(files.read_json(run.scores)["test"], "here") == scores
+    with np.load(run.probabilities) as arrays:
+        assert arrays["probabilities"].shape == (20, 10)
+        assert arrays["labels"].tolist() == list(range(10)) * 2
+        assert str(arrays["split"]) == "test"
+
+
+def test_each_opening_of_the_test_split_is_counted(run: Run) -> None:
+    """Two looks at test and one at validation are two openings, and both splits keep their scores."""
+    evaluate(run.path)
+    evaluate(run.path, "validation")
+    evaluate(run.model)
+    found = files.read_json(run.scores)
+    assert found["test_openings"] == 2
+    assert found["test"]["n"] == found["validation"]["n"] == 20
+
+
+def test_an_opening_counts_even_when_judging_fails(run: Run, tmp_path: Path) -> None:
+    """A damaged file of test images is counted as opened, and no scores are written."""
+    (tmp_path / "data" / "t10k-images-idx3-ubyte.gz").write_bytes(b"broken")
+    with pytest.raises(InputError):
+        evaluate(run.path)
+    assert files.read_json(run.scores) == {"test_openings": 1}
+
+
+def test_validation_is_the_fold_of_the_run(run: Run) -> None:
+    """Judging on validation opens no test split."""
+    assert evaluate(run.path, "validation").split == "validation"
+    assert files.read_json(run.scores)["test_openings"] == 0
+
+
+def test_a_model_file_alone_is_judged_and_nothing_written(run: Run, tmp_path: Path) -> None:
+    """The recipe in the model's metadata says where its data is."""
+    alone = tmp_path / "elsewhere" / "model.onnx"
+    alone.parent.mkdir()
+    alone.write_bytes(run.model.read_bytes())
+    assert evaluate(alone) == evaluate(run.path)
+    assert [path.name for path in alone.parent.iterdir()] == ["model.onnx"]
+
+
+def test_other_data_is_judged_and_not_written(run: Run, tmp_path: Path) -> None:
+    """The scores of a run stay those of its own data; the opening counts all the same."""
+    other = write_idx_folder(tmp_path / "other", test=30)
+    assert evaluate(run.path, data=str(other)).n == 30
+    assert files.read_json(run.scores) == {"test_openings": 1}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv"])
+def test_a_strangers_probabilities_get_the_same_scores(run: Run, tmp_path: Path, suffix: str) -> None:
+    """The file that a run wrote, and a table of it, score like the run."""
+    ours = evaluate(run.path)
+    file = tmp_path / f"theirs{suffix}"
+    with np.load(run.probabilities) as arrays:
+        if suffix == ".npz":
+            np.savez(file, p=arrays["probabilities"])
+        else:
+            np.savetxt(file, arrays["probabilities"], delimiter=",", fmt="%.9g")
+    theirs = evaluate(file, data=str(tmp_path / "data"))
+    assert theirs.confusion == ours.confusion
+    assert theirs.loss == pytest.approx(ours.loss, abs=1e-6)
+
+
+def test_labels_are_matched_by_name(run: Run, tmp_path: Path) -> None:
+    """Class folders of some of the model's labels can be judged; a label it lacks is an error that names it."""
+    from PIL import Image
+
+    from helpers.pictures import noise, saved
+
+    for name in ("Bag", "Coat"):
+        (tmp_path / "some" / "test" / name).mkdir(parents=True)
+        (tmp_path / "some" / "train" / name).mkdir(parents=True)
+        for part in ("test", "train"):
+            (tmp_path / "some" / part / name / "0.png").write_bytes(saved(Image.fromarray(noise())))
+    scores = evaluate(run.path, data=str(tmp_path / "some"))
+    assert [label.label for label in scores.labels if label.support] == ["Coat", "Bag"]
+    for part in ("test", "train"):
+        (tmp_path / "some" / part / "Bag").rename(tmp_path / "some" / part / "Hat")
+    with pytest.raises(InputError, match="Hat"):
+        evaluate(run.path, data=str(tmp_path / "some"))
+
+
+def test_what_cannot_be_judged_is_told(run: Run, tmp_path: Path) -> None:
+    """No such file, no run, no model yet, no such split: one sentence each."""
+    with pytest.raises(InputError, match="does not exist"):
+        evaluate(tmp_path / "nothing")
+    with pytest.raises(InputError, match="no run folder"):
+        evaluate(tmp_path / "data")
+    with pytest.raises(SettingError, match="one of test, validation"):
+        evaluate(run.path, "train")
+    run.model.unlink()
+    with pytest.raises(InputError, match="--resume"):
+        evaluate(run.path)
+    assert not run.scores.exists()
+
+
+def test_scores_are_plain_json(run: Run) -> None:
+    """The file has no NaN, and both forms of the confusion matrix."""
+    evaluate(run.path)
+    content = json.loads(run.scores.read_text(), parse_constant=pytest.fail)
+    assert len(content["test"]["confusion"]) == len(content["test"]["confusion_normalised"]) == 10

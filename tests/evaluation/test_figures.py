@@ -1,0 +1,83 @@
+"""Figures: that they are drawn, whole and with what they should say. How they look was judged by eye."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modiste.errors import TrainingError
+from modiste.evaluation import canvas, figures
+from modiste.evaluation.scores import Scores, score
+from modiste.runs.metrics import Row
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def rows(count: int, held_out: bool = True) -> list[Row]:
+    """Epochs whose validation loss is lowest in the second."""
+    losses = [0.5, 0.3] + [0.4] * count
+    return [
+        Row(e, 0.6 / e, 0.8, *((losses[e - 1], 0.9) if held_out else (None, None)), 0.01, 1.0)
+        for e in range(1, count + 1)
+    ]
+
+
+def scores() -> Scores:
+    """Three images of two labels, one of them wrong."""
+    return score(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]]), np.array([0, 1, 1]), ("bag", "coat"), "test")
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+@pytest.mark.parametrize("count", [1, 3])
+def test_curves_are_drawn_for_any_run(tmp_path: Path, count: int, held_out: bool) -> None:
+    """One epoch or several, with validation or without."""
+    figures.curves({"a": rows(count, held_out)}, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(PNG)
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
+
+
+def test_several_runs_are_named() -> None:
+    """The legend of several runs names each; of one run it does not."""
+    assert {">one</text>", ">two</text>"} <= texts(figures.curve({"one": rows(2), "two": rows(3, False)}, "loss"))
+    assert ">one</text>" not in texts(figures.curve({"one": rows(2)}, "accuracy"))
+
+
+def test_confusion_shows_shares_or_counts() -> None:
+    """The same matrix in per cent of a row, or as counts."""
+    assert {">100</text>", ">50</text>"} <= texts(figures.confusion(scores()))
+    assert {">1</text>"} <= texts(figures.confusion(scores(), normalised=False))
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
+    """A model without a mistake has a sheet that says so."""
+    images = np.zeros((count, 8, 8), np.uint8)
+    figure = figures.mistakes(images, ["bag"] * count, ["coat"] * count, [0.9] * count)
+    canvas.png(figure, tmp_path / "m.png")
+    assert (tmp_path / "m.png").read_bytes().startswith(PNG)
+
+
+def test_svg_takes_the_colours_of_the_page_and_other_words() -> None:
+    """No ink of our own, translated words, XML that parses, and ids that differ between figures."""
+    figure = figures.accuracies([("a < b", 0.9, (0.8, 0.95))])
+    one = canvas.svg(figure, "one", {"accuracy": "准确率"})
+    assert canvas.INK not in one
+    assert "准确率" in one
+    assert "a &lt; b" in one
+    trees = [ET.fromstring(canvas.svg(figure, title)) for title in ("x", "y")]  # noqa: S314  our own text
+    both = [{element.get("id") for element in tree.iter()} - {None} for tree in trees]
+    assert not both[0] & both[1]
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """A picture that cannot be written is an error of one sentence."""
+    with pytest.raises(TrainingError, match="cannot be written"):
+        figures.curves({"a": rows(2)}, tmp_path / "none" / "curves.png")
+
+
+def texts(figure: object) -> set[str]:
+    """What a figure says, each text with the end of its tag."""
+    return {
+        line[line.rindex(">", 0, -7) :] for line in canvas.svg(figure, "t").splitlines() if line.endswith("</text>")
+    }  # type: ignore[arg-type]

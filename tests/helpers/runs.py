@@ -1,0 +1,72 @@
+"""Tiny finished runs for tests, as `modiste train` leaves them, with an ONNX model of two thousand numbers."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from helpers.idx import write_idx_folder
+from helpers.models import tiny_model
+from modiste.labels import FASHION_MNIST
+from modiste.recipes import named, settings
+from modiste.recipes.recipe import Recipe
+from modiste.runs import files, folder, metrics
+from modiste.runs.folder import Run
+from modiste.runs.metrics import Row
+
+
+def rows(losses: Sequence[float], held_out: bool = True) -> list[Row]:
+    """Epochs with these validation losses and falling train losses."""
+    return [
+        Row(e, 0.8 / e, 1 - 0.4 / e, loss if held_out else None, 1 - loss / 4 if held_out else None, 0.01, 2.0)
+        for e, loss in enumerate(losses, start=1)
+    ]
+
+
+def bright_row_model(recipe: Recipe, blind: int = 0) -> bytes:
+    """A model that finds the bright row of `write_idx_folder`'s images; the first `blind` labels it does not know."""
+    weights = np.zeros((28, 28, 10), np.float32)
+    weights[:, :, :blind] = 0.001  # pixels are centred and mostly dark, so these always lose
+    for label in range(blind, 10):
+        weights[label, :, label] = 0.01
+    facts = {
+        "format": "modiste-1",
+        "labels": json.dumps(FASHION_MNIST),
+        "size": "28",
+        "channels": "1",
+        "recipe": settings.to_json(recipe),
+    }
+    return tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts=facts)
+
+
+def write_run(
+    path: Path,
+    recipe: Recipe | None = None,
+    data: Path | None = None,
+    losses: Sequence[float] = (0.6, 0.4, 0.5),
+    blind: int = 0,
+) -> Run:
+    """Write a finished run that nobody has judged.
+
+    Args:
+        path: of the run; must not exist.
+        recipe: left out: classic-cnn.
+        data: IDX folder of the recipe; left out: a tiny one beside the run.
+        losses: validation loss of each epoch.
+        blind: labels that the model does not know.
+    """
+    data = data or write_idx_folder(path.parent / "data")
+    made = recipe or named.classic_cnn()
+    made = replace(made, data=replace(made.data, source=str(data.resolve())))
+    run = folder.create(path, made)
+    metrics.write(run.metrics, rows(losses, held_out=made.data.validation > 0))
+    splits = {"source": str(data), "train": {"n": 80, "sha256": "0"}, "validation": {"n": 20, "sha256": "0"}}
+    files.write_json(
+        run.environment,
+        {"commit": "", "hardware": "a test", "versions": {}, "device": "cpu", "threads": 1, "precision": "fp32",
+         "parameters": 7840, "data": splits},
+    )  # fmt: skip
+    run.model.write_bytes(bright_row_model(made, blind))
+    return run
