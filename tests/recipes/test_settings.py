@@ -30,7 +30,12 @@ def test_a_recipe_knows_its_name_and_says_what_is_ours(name: str) -> None:
 
 def test_dotted_keys_change_their_section() -> None:
     """Numbers, switches, words and pairs arrive in the record with their types."""
-    changes = {"optimizer.lr": 1, "augmentation.flip": False, "network": "resnet18", "augmentation.erasing_ratio": [1, 2]}
+    changes = {
+        "optimizer.lr": 1,
+        "augmentation.flip": False,
+        "network": "resnet18",
+        "augmentation.erasing_ratio": [1, 2],
+    }
     recipe = settings.with_settings(Recipe(), changes)
     assert recipe.optimizer.lr == 1.0
     assert isinstance(recipe.optimizer.lr, float)
@@ -56,7 +61,8 @@ def test_a_setting_needs_key_and_value(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "nearest"), [("optimiser.lr", "optimizer.lr"), ("lr", "optimizer.lr"), ("augmentation.flipp", "augmentation.flip")]
+    ("key", "nearest"),
+    [("optimiser.lr", "optimizer.lr"), ("lr", "optimizer.lr"), ("augmentation.flipp", "augmentation.flip")],
 )
 def test_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
     """A slip of the pen is answered with the key that was meant."""

@@ -27,7 +27,9 @@ def test_plateaus_are_those_of_pytorch(patience: int, seed: int) -> None:
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
     for epoch, loss in enumerate(losses):
         theirs.step(loss)
-        assert 0.5 ** plateaus(losses[: epoch + 1], patience) == pytest.approx(optimizer.param_groups[0]["lr"], abs=2e-8)
+        assert 0.5 ** plateaus(losses[: epoch + 1], patience) == pytest.approx(
+            optimizer.param_groups[0]["lr"], abs=2e-8
+        )
 
 
 def test_a_triangle_rises_and_falls() -> None:

@@ -71,11 +71,9 @@ def modiste() -> None:
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        modiste(standalone_mode=False)
+        sys.exit(modiste(standalone_mode=False))
     except ModisteError as error:
         _end(str(error), error.exit_code)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -80,6 +80,7 @@ def train(
                 return
         loss, right, count = state.totals.tolist()
         seconds = before + time.perf_counter() - started
+        rate = schedule.learning_rate(state.history, 1 - 1 / batches.steps)
         row = Row(epoch + 1, loss / count, right / count, *judge(state.network), rate, seconds)
         state.history.append(row)
         if schedule.keeps(state.history):

@@ -167,7 +167,8 @@ def _finish(training: Training, run: Run) -> None:
     export.export(network, recipe, data.label_names, scores, run.model)
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
     export.check(run.model, network, torch.from_numpy(sample))
-    figures.curves({run.name: state.history}, run.curves)
+    kept = metrics.best_epoch(state.history, recipe.stopping)
+    figures.curves({run.name: state.history}, run.curves, {run.name: kept})
     files.write_text(run.card, card.write(run.name, recipe, data, scores, networks.parameters(network)))
 
 
@@ -189,11 +190,7 @@ def _environment(training: Training) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": "bf16" if training.step.precision == torch.bfloat16 else "fp32",
         "parameters": networks.parameters(training.state.network),
-        "data": {
-            "source": recipe.data.source or "fashion-mnist",
-            "train": {"n": len(data.train), "sha256": data.train.sha256()},
-            "validation": {"n": len(data.validation), "sha256": data.validation.sha256()},
-        },
+        "data": sources.fingerprint(recipe.data, data),
     }
 
 

@@ -1,0 +1,176 @@
+"""Many trainings of one recipe: a map over the command a laptop runs, a new process each, then means and intervals.
+
+A process of its own gives each training fresh memory and its own threads, and makes a bench resumable: what is finished
+is not trained again, what was stopped goes on.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modiste.errors import InputError, ModisteError, Stopped, TrainingError
+from modiste.evaluation import intervals
+from modiste.recipes import settings
+from modiste.recipes.recipe import Recipe
+from modiste.runs import environment, files, metrics, results
+from modiste.runs.folder import Run
+
+LOG = "bench.log"
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What to train, and where it goes.
+
+    Args:
+        recipes: one a training; they differ in seed or fold alone.
+        split: what each is judged on: test for seeds, validation for folds, which leaves the test split sealed.
+        home: the folder of the runs.
+        jobs: trainings at a time; they share the cores.
+        keep: keep weights and checkpoints, which are large.
+    """
+
+    recipes: tuple[Recipe, ...]
+    split: str
+    home: Path
+    jobs: int = 1
+    keep: bool = False
+
+
+def over_seeds(recipe: Recipe, count: int) -> tuple[Recipe, ...]:
+    """Return the recipe with seeds 0 to count - 1, none left out."""
+    return tuple(replace(recipe, seed=seed) for seed in range(count))
+
+
+def over_folds(recipe: Recipe) -> tuple[Recipe, ...]:
+    """Return the recipe with each of its folds held out in turn.
+
+    Raises:
+        InputError: the recipe holds nothing out.
+    """
+    if not recipe.data.folds:
+        raise InputError(f"{recipe.name} holds nothing out, so it has no folds. Add --set data.validation=0.2.")
+    return tuple(replace(recipe, data=replace(recipe.data, fold=fold)) for fold in range(recipe.data.folds))
+
+
+def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Train and judge every recipe that is not finished yet; return a record each, in their order.
+
+    Args:
+        bench: what to do.
+        tell: is given a line when a training starts and when it ends.
+
+    Raises:
+        ModisteError: a training or judging failed; the others are kept, and the same call goes on.
+    """
+    bench.home.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(bench.jobs) as pool:
+        return list(pool.map(lambda recipe: _one(bench, recipe, tell), bench.recipes))
+
+
+def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[str, Any]]) -> None:
+    """Write the results file: the records with mean, sd and both intervals of the accuracy."""
+    accuracies = [record[f"{bench.split}_accuracy"] for record in records]
+    images = records[0][f"{bench.split}_images"]
+    results.write(
+        path,
+        recipe=name,
+        command=command,
+        runs=records,
+        settings=_common(bench.recipes),
+        split=bench.split,
+        **intervals.summary(accuracies, images),
+        mean_loss=sum(record[f"{bench.split}_loss"] for record in records) / len(records),
+    )
+
+
+def _one(bench: Bench, recipe: Recipe, tell: Callable[[str], None]) -> dict[str, Any]:
+    run = Run(bench.home / f"seed-{recipe.seed}-fold-{recipe.data.fold}")
+    if not _judged(run, recipe, bench.split):
+        tell(f"{run.path}: training; its log is {run.path.with_suffix('.log')}")
+        if not run.card.exists():
+            _modiste(run, bench.jobs, *_train(run, recipe))
+        _modiste(run, bench.jobs, "evaluate", str(run.path), "--split", bench.split)
+    if not bench.keep:
+        _drop_weights(run)
+    record = _record(run, bench.split)
+    tell(f"{run.path}: {bench.split} accuracy {record[f'{bench.split}_accuracy']:.2%}")
+    return record
+
+
+def _judged(run: Run, recipe: Recipe, split: str) -> bool:
+    if not run.recipe_file.exists():
+        return False
+    if run.recipe() != recipe:
+        raise InputError(f"{run.path} holds another recipe. Choose another --name for this bench, or remove it.")
+    return run.scores.exists() and split in files.read_json(run.scores)
+
+
+def _train(run: Run, recipe: Recipe) -> list[str]:
+    """Return the arguments that start or resume a training."""
+    if run.recipe_file.exists():
+        return ["train", "--resume", str(run.path)]
+    given = run.path.with_suffix(".json")
+    files.write_text(given, settings.to_json(recipe))
+    return ["train", str(given), "--name", str(run.path.absolute())]
+
+
+def _modiste(run: Run, jobs: int, *arguments: str) -> None:
+    """Run a command in a process of its own, its share of the cores, its output in the log beside the run."""
+    threads = str(max(1, environment.usable_cores() // jobs))
+    with run.path.with_suffix(".log").open("a", encoding="utf-8") as log:
+        command = [sys.executable, "-m", "modiste", *arguments]
+        variables = {**os.environ, "OMP_NUM_THREADS": threads}
+        done = subprocess.run(command, stdout=log, stderr=log, env=variables, check=False)  # noqa: S603 - ourselves
+    if done.returncode:
+        last = run.path.with_suffix(".log").read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise _failure(done.returncode, f"{run.path}: {' '.join(last).removeprefix('modiste: ')}")
+
+
+def _failure(code: int, message: str) -> ModisteError:
+    if code in (130, 143):
+        return Stopped(code - 128, f"{message} The same bench command goes on with all that is unfinished.")
+    return TrainingError(message) if code == TrainingError.exit_code else InputError(message)
+
+
+def _record(run: Run, split: str) -> dict[str, Any]:
+    """Gather what a results file says of one run."""
+    recipe, rows = run.recipe(), metrics.read(run.metrics)
+    facts = files.read_json(run.environment)
+    scores = files.read_json(run.scores)[split]
+    kept = rows[metrics.best_epoch(rows, recipe.stopping) - 1]
+    return {
+        "seed": recipe.seed,
+        "fold": recipe.data.fold,
+        f"{split}_accuracy": scores["accuracy"],
+        f"{split}_loss": scores["loss"],
+        f"{split}_images": scores["n"],
+        "validation_accuracy": kept.validation_accuracy,
+        "validation_loss": kept.validation_loss,
+        "seconds": round(sum(row.seconds for row in rows), 1),
+        "epochs": len(rows),
+        "epoch_kept": kept.epoch,
+        "parameters": facts["parameters"],
+        "precision": facts["precision"],
+        "threads": facts["threads"],
+        "hardware": facts["hardware"],
+        "commit": facts["commit"],
+    }
+
+
+def _drop_weights(run: Run) -> None:
+    for path in (run.weights, run.model, *run.last.glob("*")):
+        path.unlink(missing_ok=True)
+    if run.last.exists():
+        run.last.rmdir()
+
+
+def _common(recipes: tuple[Recipe, ...]) -> dict[str, Any]:
+    """Return the settings that all the recipes share."""
+    first, *others = map(settings.to_settings, recipes)
+    return {key: value for key, value in first.items() if all(other[key] == value for other in others)}

@@ -1,0 +1,43 @@
+"""The command line as a user has it: a real process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+
+TINY = (
+    "--set=network=helpers.network:tiny",
+    "--set=optimizer.batch=20",
+    "--set=compute.threads=1",
+    "--set=augmentation.crop=2",
+    "--set=augmentation.erasing=0.5",
+)
+"""Settings that make any recipe a matter of a second, with every trick on."""
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """The variables of this process, with the tests' helpers importable."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]), **changes}
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `modiste` in a folder and do not wait."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "modiste", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def modiste(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `modiste` in a folder to its end; the exit code must be as expected, and no traceback may show."""
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
+    assert "Traceback" not in err
+    return subprocess.CompletedProcess(arguments, code, out, err)

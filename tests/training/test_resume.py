@@ -1,0 +1,165 @@
+"""A training that is stopped anywhere goes on to the same bits."""
+
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from helpers.command import TINY, modiste, start
+from modiste.recipes import settings
+from modiste.recipes.named import classic_cnn
+from modiste.recipes.recipe import Recipe
+from modiste.runs import metrics
+from modiste.runs.metrics import Row
+from modiste.training import checkpoint
+from modiste.training.loop import State, train
+from modiste.training.run import prepare
+
+Forget = Callable[[State], object]
+
+
+class Quiet:
+    """Watches without a word."""
+
+    def step(self, epoch: int, step: int, steps: int) -> None:
+        """Say nothing."""
+
+    def epoch(self, row: Row) -> None:
+        """Say nothing."""
+
+
+def recipe(idx: Path) -> Recipe:
+    """Every trick on, three epochs of eight steps, the best epoch is kept."""
+    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in TINY)
+    changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "stopping.patience": 9}
+    return settings.with_settings(classic_cnn(), changes)
+
+
+def run_through(made: Recipe, folder: Path, stop_after: int | None = None, forget: Forget | None = None) -> State:
+    """Train; when asked, stop after so many steps, and let a fresh state go on from the checkpoint."""
+    training = prepare(made)
+    state, steps = training.state, iter(range(1, 10_000))
+    if forget:
+        checkpoint.load(state, folder)
+        forget(state)
+    train(
+        state,
+        training.batches,
+        training.step,
+        training.schedule,
+        training.judge,
+        lambda state: checkpoint.save(state, folder),
+        Quiet(),
+        lambda: next(steps) == stop_after,
+    )
+    return state
+
+
+def same(one: State, other: State) -> bool:
+    """Whether weights, kept weights, momentum and all figures but the seconds agree bit for bit."""
+    tensors = [{**checkpoint._tensors(state)} for state in (one, other)]
+    rows = [[replace(row, seconds=0) for row in state.history] for state in (one, other)]
+    return (
+        rows[0] == rows[1]
+        and tensors[0].keys() == tensors[1].keys()
+        and all(torch.equal(value, tensors[1][name]) for name, value in tensors[0].items())
+    )
+
+
+@pytest.mark.parametrize("stop_after", [1, 7, 8, 13, 23])
+def test_a_stopped_training_goes_on_to_the_same_bits(idx: Path, tmp_path: Path, stop_after: int) -> None:
+    """Stopped at the first, the last or any step of an epoch, it ends where the unbroken one ends (fault 27)."""
+    unbroken = run_through(recipe(idx), tmp_path / "a")
+    run_through(recipe(idx), tmp_path / "b", stop_after)
+    assert same(unbroken, run_through(recipe(idx), tmp_path / "b", forget=lambda state: None))
+
+
+def _forget_batch_norm(state: State) -> None:
+    for layer in state.network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+
+
+FORGETFUL: dict[str, Forget] = {
+    "momentum": lambda state: state.optimizer.state.clear(),
+    "batch norm": _forget_batch_norm,
+    "step": lambda state: setattr(state, "step", 0),
+    "totals": lambda state: state.totals.zero_(),
+    "history": lambda state: state.history.pop(),
+    "kept": lambda state: setattr(state, "kept", {}),
+}
+
+
+@pytest.mark.parametrize("what", FORGETFUL)
+def test_a_state_that_is_forgotten_is_found_out(idx: Path, tmp_path: Path, what: str) -> None:
+    """The comparison fails for a resume that forgets any one part of the state: it can see every part."""
+    # accuracy stands still from some epoch on, so that the kept weights are older than the stop
+    made = settings.with_settings(recipe(idx), {"stopping.monitor": "validation/accuracy", "optimizer.lr": 1e-9})
+    unbroken = run_through(made, tmp_path / "a")
+    run_through(made, tmp_path / "b", stop_after=13)
+    assert not same(unbroken, run_through(made, tmp_path / "b", forget=FORGETFUL[what]))
+
+
+def _wait(holds: Callable[[], bool], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.0005)
+
+
+def _weights_and_rows(run: Path) -> tuple[bytes, list[Row]]:
+    rows = [replace(row, seconds=0) for row in metrics.read(run / "metrics.csv")]
+    return (run / "model.safetensors").read_bytes(), rows
+
+
+@pytest.mark.slow
+def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
+    """Killed inside a save and at two random moments, `classic-cnn` ends with the same weights and log (26, 27)."""
+    tricks = ["--set=data.limit=2000", "--set=compute.threads=1", "--set=augmentation.crop=4", "--epochs=2"]
+    tricks.append("--set=augmentation.erasing=0.5")
+    began = time.monotonic()
+    modiste(tmp_path, "train", "classic-cnn", "--name=unbroken", *tricks)
+    whole = time.monotonic() - began
+    killed = tmp_path / "runs" / "killed"
+    saving = killed / "last" / "checkpoint.safetensors.partial"
+
+    process = start(tmp_path, "train", "classic-cnn", "--name=killed", *tricks)
+    _wait(saving.exists)
+    process.kill()
+    process.communicate()
+    for _ in range(2):
+        process = start(tmp_path, "train", "--resume", "runs/killed")
+        time.sleep(random.uniform(0.1, 0.6) * whole)
+        process.kill()
+        process.communicate()
+    modiste(tmp_path, "train", "--resume", "runs/killed")
+
+    weights, rows = _weights_and_rows(killed)
+    expected_weights, expected_rows = _weights_and_rows(tmp_path / "runs" / "unbroken")
+    assert rows == expected_rows
+    assert weights == expected_weights
+    assert list(killed.rglob("*.partial")) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: int, code: int) -> None:
+    """Ctrl-C and SIGTERM save, say how to go on and exit as shells expect; the end is the unbroken one's (fault 31)."""
+    given = ["train", "classic-cnn", f"--data={idx}", *TINY, "--epochs=40", "--set=stopping.patience=0"]
+    process = start(tmp_path, *given, "--name=a")
+    rows = tmp_path / "runs" / "a" / "metrics.csv"
+    _wait(lambda: rows.exists() and len(metrics.read(rows)) > 2)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err.splitlines()[-1] == "modiste: Stopped. Go on with: modiste train --resume runs/a"
+    modiste(tmp_path, "train", "--resume", "runs/a")
+    modiste(tmp_path, *given, "--name=b")
+    one, other = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in "ab")
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
