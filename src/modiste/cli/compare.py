@@ -1,0 +1,113 @@
+"""`modiste compare`: several runs side by side, and in the public table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from modiste.evaluation.entries import Entry
+
+UNTESTED = "The public table calls its results untested; v1 is the data before 31 August 2017, v2 today's."
+
+
+WIDE = 140
+"""Columns where there is no terminal: nothing is cut short in a file or a pipe."""
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="comparison", show_default=True, help="Folder of figures."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Put runs, or results files of several seeds, side by side, and into the public table.
+
+    Draws loss and accuracy over the epochs, the accuracies with their intervals, and the confusion matrices.
+
+    \b
+    Examples:
+      modiste compare runs/my-cnn runs/my-resnet
+      modiste compare results/classic-cnn.json results/sprint.json --out figures
+    """
+    import json
+
+    from modiste.evaluation import comparison, entries
+
+    opened = entries.open_all(runs)
+    drawn = comparison.draw(opened, out)
+    if as_json:
+        told = {"entries": [entry.as_dict() for entry in opened], "figures": list(map(str, drawn))}
+        click.echo(json.dumps(told, ensure_ascii=False))
+        return
+    _print(opened)
+    for entry in opened:
+        if entry.accuracy is None and entry.run:
+            click.echo(f"{entry.name} is not judged yet. Try: modiste evaluate {entry.run.path}")
+    click.echo(f"Figures: {', '.join(map(str, drawn))}")
+
+
+def _print(opened: list["Entry"]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    console.print(_side_by_side(opened))
+    if any(entry.on_fashion_mnist for entry in opened):
+        console.print(_public_table(opened))
+        console.print(UNTESTED)
+
+
+def _side_by_side(opened: list["Entry"]) -> "Table":
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.columns[0].overflow = "fold"
+    for title in ("n", "accuracy", "over images", "over seeds", "loss", "epochs", "params", "seconds"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for entry in opened:
+        table.add_row(
+            escape(entry.name),
+            entry.split or "-",
+            str(entry.n),
+            _percent(entry.accuracy),
+            _reach(entry.interval_images),
+            _reach(entry.interval_seeds),
+            "-" if entry.loss is None else f"{entry.loss:.4f}",
+            f"{entry.epochs:.3g}",
+            f"{entry.parameters / 1e6:.2f}M",
+            f"{entry.seconds:.0f}",
+        )
+    return table
+
+
+def _public_table(opened: list["Entry"]) -> "Table":
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    from modiste.evaluation import benchmark
+
+    table = Table("classifier", box=box.SIMPLE_HEAD)
+    table.add_column("accuracy", justify="right", no_wrap=True)
+    for title in ("parameters", "data", "remark"):
+        table.add_column(title)
+    for row in benchmark.with_ours(opened):
+        remark = f"ours, n = {row.ours.n}, {_reach(row.interval)}" if row.ours else row.note
+        cells = (row.classifier, _percent(row.accuracy), row.parameters, row.data_version, remark)
+        table.add_row(*map(escape, cells), style="bold green" if row.ours else None)
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2%}"
+
+
+def _reach(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else f"{100 * interval[0]:.2f}-{100 * interval[1]:.2f}"

@@ -1,0 +1,81 @@
+"""The public table of Fashion-MNIST, and our rows in it.
+
+The table is the one in the README of github.com/zalandoresearch/fashion-mnist, which calls its results untested. To it
+two columns were added: `data_version` (v1: the files before 31 August 2017, whose test split shares images with train;
+v2: today's) where it is known, and a note.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+
+from modiste.evaluation.entries import Entry
+from modiste.evaluation.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """A row of the table.
+
+    Args:
+        classifier: what it is.
+        preparation: what is done to the images.
+        parameters: as its submitter wrote it; may be empty.
+        accuracy: on the test split, a fraction.
+        submitter: who says so; empty for ours.
+        data_version: v1, v2, or empty where it is not known.
+        note: a remark; empty for ours.
+        ours: the entry that it is made from, for our rows.
+        interval: 95 % over images, for our rows.
+    """
+
+    classifier: str
+    preparation: str
+    parameters: str
+    accuracy: float
+    submitter: str
+    data_version: str
+    note: str
+    ours: Entry | None = None
+    interval: Interval | None = None
+
+
+def published() -> list[TableRow]:
+    """The public table in its own order."""
+    file = resources.files("modiste") / "assets" / "published" / "fashion-mnist-benchmark.csv"
+    rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
+    return [
+        TableRow(
+            row["classifier"],
+            row["preprocessing"],
+            row["parameters"],
+            float(row["fashion_accuracy"]),
+            row["submitter"],
+            row["data_version"],
+            row["note"],
+        )
+        for row in rows
+    ]
+
+
+def with_ours(entries: Sequence[Entry]) -> list[TableRow]:
+    """The public table with a row for each entry that was judged on the official test split, best first."""
+    ours = [_row(entry, entry.accuracy) for entry in entries if entry.on_fashion_mnist and entry.accuracy is not None]
+    return sorted([*published(), *ours], key=lambda row: -row.accuracy)
+
+
+def augmentation(entry: Entry) -> str:
+    """What is done to the training images, in the table's words."""
+    known = entry.settings
+    tricks = {
+        "random horizontal flips": known.get("augmentation.flip"),
+        f"random crops of {known.get('augmentation.crop')}": known.get("augmentation.crop"),
+        "random erasing": known.get("augmentation.erasing"),
+    }
+    return ", ".join(name for name, on in tricks.items() if on) or "None"
+
+
+def _row(entry: Entry, accuracy: float) -> TableRow:
+    parameters = f"{entry.parameters / 1e6:.2f}M" if entry.parameters else ""
+    return TableRow(entry.name, augmentation(entry), parameters, accuracy, "", "v2", "", entry, entry.interval_images)

@@ -1,0 +1,99 @@
+"""What is put side by side, and its place in the public table."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helpers.runs import write_results, write_run
+from modiste.errors import InputError
+from modiste.evaluation import benchmark, entries
+from modiste.evaluation.evaluate import evaluate
+from modiste.recipes import named
+
+
+def test_a_run_that_is_not_judged_has_no_accuracy(tmp_path: Path) -> None:
+    """Its history is there, its scores are not."""
+    entry = entries.of_run(write_run(tmp_path / "run").path)
+    assert (entry.accuracy, entry.interval_images, entry.split) == (None, None, "")
+    assert (entry.epochs, entry.kept, entry.seconds, entry.parameters) == (3, 2, 6, 7840)
+
+
+def test_test_scores_count_before_validation_scores(tmp_path: Path) -> None:
+    """A run judged on validation alone says so; judged on test too, test counts."""
+    run = write_run(tmp_path / "run", blind=1)
+    evaluate(run.path, "validation")
+    assert entries.of_run(run.path).split == "validation"
+    evaluate(run.path)
+    entry = entries.of_run(run.path)
+    assert (entry.split, entry.images, entry.accuracy) == ("test", 20, pytest.approx(0.9))
+
+
+def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
+    """Accuracy, loss and both intervals are computed from its records."""
+    entry = entries.of_results(write_results(tmp_path / "classic-cnn.json", (0.92, 0.94)))
+    assert entry.name == "classic-cnn"
+    assert entry.accuracy == pytest.approx(0.93)
+    assert entry.interval_seeds is not None
+    assert entry.interval_seeds[0] < 0.92
+    assert entry.interval_images == pytest.approx((0.9248, 0.9348), abs=1e-4)
+
+
+def test_equal_names_become_paths(tmp_path: Path) -> None:
+    """Two runs of one name in two folders stay apart."""
+    paths = [write_run(tmp_path / where / "run", data=None).path for where in ("a", "b")]
+    assert [entry.name for entry in entries.open_all(paths)] == list(map(str, paths))
+
+
+def test_methods_differ_in_what_matters(tmp_path: Path) -> None:
+    """A seed is no difference, a crop is; what JSON made of a tuple is none."""
+    base = named.classic_cnn()
+    crop = replace(base, seed=1, augmentation=replace(base.augmentation, crop=4))
+    one = entries.of_results(write_results(tmp_path / "a.json", recipe=base))
+    other = entries.of_run(write_run(tmp_path / "run", crop, tmp_path).path)
+    assert entries.differences(one, other) == {
+        "augmentation.crop": (0, 4),
+        "data.source": ("", str(tmp_path)),
+    }
+
+
+def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
+    """Two seeds make an entry of two; runs that nobody judged make none."""
+    runs = [write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (1, 0)]
+    assert entries.pooled("p", [entries.of_run(run.path) for run in runs]) is None
+    for run in runs:
+        evaluate(run.path)
+    pooled = entries.pooled("p", [entries.of_run(run.path) for run in runs])
+    assert pooled is not None
+    assert [outcome.seed for outcome in pooled.outcomes] == [0, 1]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"runs": []}'])
+def test_a_file_that_holds_no_results_is_refused(tmp_path: Path, content: str) -> None:
+    """Other JSON, or none at all, is one sentence with the file's name."""
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=r"a\.json"):
+        entries.open_all([tmp_path / "a.json"])
+
+
+def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
+    """A results file of something else than trainings is told apart."""
+    with pytest.raises(InputError, match="holds no trainings"):
+        entries.of_results(write_results(tmp_path / "a.json", ()))
+
+
+def test_our_row_stands_at_its_place(tmp_path: Path) -> None:
+    """The public table has 38 rows; ours comes between those above and below it, with its interval."""
+    assert len(benchmark.published()) == 38
+    table = benchmark.with_ours([entries.of_results(write_results(tmp_path / "mine.json", (0.9405,)))])
+    place = next(place for place, row in enumerate(table) if row.ours)
+    assert table[place - 1].accuracy >= 0.9405 >= table[place + 1].accuracy
+    assert table[place].preparation == "random horizontal flips"
+    assert table[place].interval is not None
+
+
+def test_other_data_has_no_place_in_the_public_table(tmp_path: Path) -> None:
+    """A run on generated data, or judged on validation, gets no row."""
+    run = write_run(tmp_path / "run")
+    evaluate(run.path)
+    assert not any(row.ours for row in benchmark.with_ours([entries.of_run(run.path)]))
