@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from helpers.command import TINY, modiste, start
+from helpers.command import TINY, TRICKS, modiste, start
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn
 from modiste.recipes.recipe import Recipe
@@ -37,7 +37,7 @@ class Quiet:
 
 def recipe(idx: Path) -> Recipe:
     """Every trick on, three epochs of eight steps, the best epoch is kept."""
-    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in TINY)
+    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *TRICKS))
     changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "stopping.patience": 9}
     return settings.with_settings(classic_cnn(), changes)
 
@@ -122,8 +122,7 @@ def _weights_and_rows(run: Path) -> tuple[bytes, list[Row]]:
 @pytest.mark.slow
 def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
     """Killed inside a save and at two random moments, `classic-cnn` ends with the same weights and log (26, 27)."""
-    tricks = ["--set=data.limit=2000", "--set=compute.threads=1", "--set=augmentation.crop=4", "--epochs=2"]
-    tricks.append("--set=augmentation.erasing=0.5")
+    tricks = ["--set=data.limit=2000", "--set=compute.threads=1", "--epochs=2", *TRICKS]
     began = time.monotonic()
     modiste(tmp_path, "train", "classic-cnn", "--name=unbroken", *tricks)
     whole = time.monotonic() - began
@@ -151,7 +150,7 @@ def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: int, code: int) -> None:
     """Ctrl-C and SIGTERM save, say how to go on and exit as shells expect; the end is the unbroken one's (fault 31)."""
-    given = ["train", "classic-cnn", f"--data={idx}", *TINY, "--epochs=40", "--set=stopping.patience=0"]
+    given = ["train", "classic-cnn", f"--data={idx}", *TINY, *TRICKS, "--epochs=40", "--set=stopping.patience=0"]
     process = start(tmp_path, *given, "--name=a")
     rows = tmp_path / "runs" / "a" / "metrics.csv"
     _wait(lambda: rows.exists() and len(metrics.read(rows)) > 2)

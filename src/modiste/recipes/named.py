@@ -6,7 +6,7 @@ from pathlib import Path
 
 from modiste.errors import SettingError
 from modiste.recipes import settings
-from modiste.recipes.recipe import Augmentation, Compute, Data, Network, Optimizer, Recipe, Schedule, Stopping
+from modiste.recipes.recipe import Augmentation, Data, Network, Optimizer, Recipe, Schedule, Stopping
 
 REPORT = "The course report's method; patience, dropout rate and plateau patience are ours, chosen on validation."
 
@@ -39,8 +39,7 @@ def sprint() -> Recipe:
         network=Network(name="residual", width=16, initialisation="default"),
         augmentation=Augmentation(flip=True),
         optimizer=Optimizer(lr=0.2, weight_decay=5e-4, batch=256),
-        schedule=Schedule(name="triangle", epochs=6),
-        compute=Compute(),
+        schedule=Schedule(name="triangle", epochs=5),
     )
 
 

@@ -1,0 +1,217 @@
+"""`modiste train` from the outside: what it leaves, and what it refuses."""
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.command import TINY, environment, modiste, start
+from helpers.idx import write_idx_folder
+from modiste.recipes.named import NAMED
+
+TRAINED = {
+    "README.md",
+    "curves.png",
+    "environment.json",
+    "last/checkpoint.safetensors",
+    "last/lock",
+    "metrics.csv",
+    "model.onnx",
+    "model.safetensors",
+    "recipe.json",
+}
+JUDGED = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+
+
+@pytest.fixture(scope="session")
+def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An IDX folder of 200 training and 40 test images."""
+    return write_idx_folder(tmp_path_factory.mktemp("data") / "idx", train=200, test=40)
+
+
+def files(folder: Path) -> set[str]:
+    """The files of a run, by their path in it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_tiny_network_from_data_to_prediction(idx: Path, tmp_path: Path) -> None:
+    """Train, evaluate and predict leave exactly the files of the design, and the network has learned its task."""
+    modiste(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=tiny", "--epochs=12", *TINY)
+    run = tmp_path / "runs" / "tiny"
+    assert files(run) == TRAINED
+    told = json.loads(modiste(tmp_path, "evaluate", "runs/tiny", "--json").stdout)
+    assert told["n"] == 40
+    assert told["accuracy"] > 0.5
+    assert files(run) == TRAINED | JUDGED
+    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(tmp_path / "picture.png")
+    (prediction,) = json.loads(modiste(tmp_path, "predict", "--model=runs/tiny", "--json", "picture.png").stdout)
+    assert prediction["model"] == "tiny"
+    assert 0 < prediction["probability"] <= 1
+
+
+def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
+    """Pictures in a folder a label become a model with these labels."""
+    for label, value in (("dark", 30), ("bright", 220)):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for number in range(15):
+            Image.new("L", (28, 28), value + number).save(tmp_path / "mine" / label / f"{number}.png")
+    modiste(tmp_path, "train", "classic-cnn", "--data=mine", "--name=mine", "--epochs=2", *TINY)
+    told = json.loads(modiste(tmp_path, "evaluate", "runs/mine", "--split=validation", "--json").stdout)
+    assert told["n"] == 6
+    (prediction,) = json.loads(modiste(tmp_path, "predict", "--model=runs/mine", "--json", "mine/dark/0.png").stdout)
+    assert prediction["label"] in ("bright", "dark")
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_recipe_trains_a_step(name: str, idx: Path, tmp_path: Path) -> None:
+    """Each recipe, with its own network and method, gets through an epoch and its export."""
+    modiste(tmp_path, "train", name, f"--data={idx}", "--epochs=1", "--set=data.limit=64", "--name=run")
+    assert files(tmp_path / "runs" / "run") == TRAINED
+
+
+def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: Path) -> None:
+    """The recipe that a run wrote is a valid input, and with one thread it gives the same bits."""
+    modiste(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
+    modiste(tmp_path, "train", "runs/a/recipe.json", "--name=b")
+    weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in "ab"]
+    assert weights[0] == weights[1]
+
+
+def test_training_never_needs_the_test_split(tmp_path: Path) -> None:
+    """A data folder without test files trains; only `evaluate` asks for them."""
+    folder = write_idx_folder(tmp_path / "idx", train=100)
+    for file in folder.glob("t10k*"):
+        file.unlink()
+    modiste(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
+    assert "--split validation" in modiste(tmp_path, "evaluate", "runs/a", code=2).stderr
+
+
+def test_the_list_names_every_recipe(tmp_path: Path) -> None:
+    """`--list` has a line for each named recipe."""
+    shown = modiste(tmp_path, "train", "--list").stdout
+    assert all(name in shown for name in NAMED)
+
+
+REFUSED: dict[str, tuple[list[str], str]] = {
+    "no recipe": ([], "Which recipe?"),
+    "unknown recipe": (["clasic-cnn"], "Did you mean 'classic-cnn'"),
+    "unknown key": (["sprint", "--set=optimizer.rate=1"], "There is no setting"),
+    "bad value": (["sprint", "--set=optimizer.lr=fast"], "must be a number"),
+    "bad network": (["sprint", "--set=network=rensnet18"], "There is no network"),
+    "no folder": (["sprint", "--data=nowhere"], "nowhere"),
+    "no device": (["sprint", "--device=cuda:99"], "There is no device"),
+    "no run": (["--resume=nowhere"], "no run folder"),
+    "resume with settings": (["--resume=nowhere", "--epochs=3"], "leave out every other setting"),
+    "resume with a recipe": (["sprint", "--resume=nowhere"], "leave out every other setting"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_is_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
+    """A bad argument gets one sentence with what is wrong, and nothing is written."""
+    arguments, message = REFUSED[case]
+    done = modiste(tmp_path, "train", *arguments, code=2)
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def _one_class(folder: Path) -> None:
+    shutil.rmtree(folder / "bright")
+
+
+def _no_image(folder: Path) -> None:
+    for picture in (folder / "bright").iterdir():
+        picture.unlink()
+
+
+def _broken_image(folder: Path) -> None:
+    (folder / "bright" / "0.png").write_bytes((folder / "bright" / "1.png").read_bytes()[:40])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [(_one_class, "one"), (_no_image, "bright"), (_broken_image, "0.png")],
+    ids=lambda case: str(case),
+)
+def test_class_folders_that_cannot_be_learned_are_refused(
+    spoil: Callable[[Path], None], message: str, tmp_path: Path
+) -> None:
+    """One class, a class without an image and a broken image are each named before training, and no run is left."""
+    for label in ("dark", "bright"):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        for number in range(5):
+            Image.new("L", (28, 28), number * 9).save(tmp_path / "mine" / label / f"{number}.png")
+    spoil(tmp_path / "mine")
+    done = modiste(tmp_path, "train", "classic-cnn", "--data=mine", *TINY, code=2)
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_exists_is_not_overwritten(idx: Path, tmp_path: Path) -> None:
+    """The same name again is refused at once, and a finished run is not resumed."""
+    given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=1", *TINY]
+    modiste(tmp_path, *given)
+    before = (tmp_path / "runs" / "a" / "model.onnx").read_bytes()
+    assert "exists already" in modiste(tmp_path, *given, code=2).stderr
+    assert "is finished" in modiste(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    assert (tmp_path / "runs" / "a" / "model.onnx").read_bytes() == before
+
+
+def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
+    """The second is refused while the first is at work (fault 31)."""
+    given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=500", *TINY, "--set=stopping.patience=0"]
+    first = start(tmp_path, *given)
+    while not (tmp_path / "runs" / "a" / "metrics.csv").exists():
+        assert first.poll() is None
+    assert "another process" in modiste(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    first.terminate()
+    first.communicate()
+    assert first.returncode == 143
+
+
+def test_a_loss_that_is_not_a_number_stops_before_the_update(idx: Path, tmp_path: Path) -> None:
+    """NaN ends with 3, names the step, saves its images and keeps the last good epoch (fault 29)."""
+    given = [f"--data={idx}", "--name=a", "--epochs=5", *TINY, "--set=optimizer.lr=1e30"]
+    done = modiste(tmp_path, "train", "classic-cnn", *given, code=3)
+    assert "not a number" in done.stderr.splitlines()[-1]
+    broken = json.loads((tmp_path / "runs" / "a" / "broken-step.json").read_text())
+    assert len(broken["images"]) == 20
+    assert not (tmp_path / "runs" / "a" / "model.onnx").exists()
+
+
+def test_a_full_disk_ends_with_3_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
+    """A refused write names the path; the run goes on once there is room (fault 28)."""
+    given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY]
+    process = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, *given],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY)),
+    )
+    assert process.returncode == 3, process.stderr
+    assert "checkpoint.safetensors cannot be written" in process.stderr.splitlines()[-1]
+    assert "Traceback" not in process.stderr
+    assert list(tmp_path.rglob("*.partial")) == []
+    modiste(tmp_path, "train", "--resume=runs/a")
+
+
+FULL_DISK = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from modiste.cli.main import main; main()"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_place_that_cannot_be_written_is_named(idx: Path, tmp_path: Path) -> None:
+    """A run below a read-only folder ends with 3 and its path (fault 28)."""
+    done = modiste(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=3)
+    assert "/proc/modiste cannot be made" in done.stderr
