@@ -139,7 +139,7 @@ def _broken_image(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [(_one_class, "one"), (_no_image, "bright"), (_broken_image, "0.png")],
-    ids=lambda case: str(case),
+    ids=str,
 )
 def test_class_folders_that_cannot_be_learned_are_refused(
     spoil: Callable[[Path], None], message: str, tmp_path: Path

@@ -122,28 +122,26 @@ def _weights_and_rows(run: Path) -> tuple[bytes, list[Row]]:
 @pytest.mark.slow
 def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
     """Killed inside a save and at two random moments, `classic-cnn` ends with the same weights and log (26, 27)."""
-    tricks = ["--set=data.limit=2000", "--set=compute.threads=1", "--epochs=2", *TRICKS]
+    given = ["train", "classic-cnn", "--set=data.limit=2000", "--set=compute.threads=1", "--epochs=3", *TRICKS]
     began = time.monotonic()
-    modiste(tmp_path, "train", "classic-cnn", "--name=unbroken", *tricks)
+    modiste(tmp_path, *given, "--name=unbroken")
     whole = time.monotonic() - began
     killed = tmp_path / "runs" / "killed"
-    saving = killed / "last" / "checkpoint.safetensors.partial"
+    saved = killed / "last" / "checkpoint.safetensors"
 
-    process = start(tmp_path, "train", "classic-cnn", "--name=killed", *tricks)
-    _wait(saving.exists)
-    process.kill()
+    process = start(tmp_path, *given, "--name=killed")
+    _wait(lambda: saved.exists() and saved.with_name(f"{saved.name}.partial").exists())
+    process.kill()  # inside the second save; the first one stays
     process.communicate()
     for _ in range(2):
         process = start(tmp_path, "train", "--resume", "runs/killed")
-        time.sleep(random.uniform(0.1, 0.6) * whole)
+        time.sleep(random.uniform(0.1, 0.4) * whole)
         process.kill()
         process.communicate()
-    modiste(tmp_path, "train", "--resume", "runs/killed")
+    if not (killed / "README.md").exists():  # a late kill may have come after the end
+        modiste(tmp_path, "train", "--resume", "runs/killed")
 
-    weights, rows = _weights_and_rows(killed)
-    expected_weights, expected_rows = _weights_and_rows(tmp_path / "runs" / "unbroken")
-    assert rows == expected_rows
-    assert weights == expected_weights
+    assert _weights_and_rows(killed) == _weights_and_rows(tmp_path / "runs" / "unbroken")
     assert list(killed.rglob("*.partial")) == []
 
 

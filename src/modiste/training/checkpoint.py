@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor
@@ -42,7 +43,7 @@ def load(state: State, folder: Path) -> None:
             facts = json.loads((file.metadata() or {})["state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
         _restore(state, facts, tensors)
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, IndexError, RuntimeError, TypeError) as error:
         raise InputError(f"{path} cannot be used ({type(error).__name__}). Start a new run.") from error
 
 
@@ -59,15 +60,26 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     device = next(state.network.parameters()).device
     state.network.load_state_dict(_part(tensors, "network/"))
     state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}
-    optimizer = state.optimizer.state_dict()
-    optimizer["state"] = {}
-    for key, value in _part(tensors, "optimizer/").items():
-        index, _, name = key.partition("/")
-        optimizer["state"].setdefault(int(index), {})[name] = value
-    state.optimizer.load_state_dict(optimizer)
+    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": _optimizer_state(state, tensors)})
     state.totals = tensors["totals"].to(device)
     state.history = [Row(**row) for row in facts["history"]]
     state.step, state.seconds = int(facts["step"]), float(facts["seconds"])
+
+
+def _optimizer_state(state: State, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Sort what the optimizer remembers by parameter, in the memory layout of the parameter.
+
+    A file knows no layout, and the fused update walks parameter and momentum side by side in memory: in another layout
+    it would silently pair the wrong numbers.
+    """
+    parameters = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
+    found: dict[int, dict[str, Tensor]] = {}
+    for key, value in _part(tensors, "optimizer/").items():
+        index, _, name = key.partition("/")
+        parameter = parameters[int(index)]
+        laid_out = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+        found.setdefault(int(index), {})[name] = laid_out
+    return found
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
