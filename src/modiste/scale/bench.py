@@ -7,10 +7,12 @@ is not trained again, what was stopped goes on.
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from modiste.errors import InputError, ModisteError, Stopped, TrainingError
@@ -19,8 +21,7 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
-
-LOG = "bench.log"
+from modiste.training.signals import StopRequest, stop_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,22 @@ def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
         tell: is given a line when a training starts and when it ends.
 
     Raises:
-        ModisteError: a training or judging failed; the others are kept, and the same call goes on.
+        ModisteError: a training or judging failed or was stopped; no further one is begun, and the same call goes on.
     """
     bench.home.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(bench.jobs) as pool:
-        return list(pool.map(lambda recipe: _one(bench, recipe, tell), bench.recipes))
+    failed = Event()
+
+    def one(recipe: Recipe) -> dict[str, Any]:
+        if failed.is_set():
+            return {}  # the error of another one is on its way
+        try:
+            return _one(bench, recipe, tell, stop)
+        except BaseException:
+            failed.set()
+            raise
+
+    with stop_request() as stop, ThreadPoolExecutor(bench.jobs) as pool:
+        return list(pool.map(one, bench.recipes))
 
 
 def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[str, Any]]) -> None:
@@ -89,13 +101,13 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
     )
 
 
-def _one(bench: Bench, recipe: Recipe, tell: Callable[[str], None]) -> dict[str, Any]:
+def _one(bench: Bench, recipe: Recipe, tell: Callable[[str], None], stop: StopRequest) -> dict[str, Any]:
     run = Run(bench.home / f"seed-{recipe.seed}-fold-{recipe.data.fold}")
     if not _judged(run, recipe, bench.split):
         tell(f"{run.path}: training; its log is {run.path.with_suffix('.log')}")
         if not run.card.exists():
-            _modiste(run, bench.jobs, *_train(run, recipe))
-        _modiste(run, bench.jobs, "evaluate", str(run.path), "--split", bench.split)
+            _modiste(run, bench.jobs, stop, *_train(run, recipe))
+        _modiste(run, bench.jobs, stop, "evaluate", str(run.path), "--split", bench.split)
     if not bench.keep:
         _drop_weights(run)
     record = _record(run, bench.split)
@@ -120,16 +132,21 @@ def _train(run: Run, recipe: Recipe) -> list[str]:
     return ["train", str(given), "--name", str(run.path.absolute())]
 
 
-def _modiste(run: Run, jobs: int, *arguments: str) -> None:
+def _modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
     """Run a command in a process of its own, its share of the cores, its output in the log beside the run."""
-    threads = str(max(1, environment.usable_cores() // jobs))
+    variables = {**os.environ, "OMP_NUM_THREADS": str(max(1, environment.usable_cores() // jobs))}
+    command = [sys.executable, "-m", "modiste", *arguments]
     with run.path.with_suffix(".log").open("a", encoding="utf-8") as log:
-        command = [sys.executable, "-m", "modiste", *arguments]
-        variables = {**os.environ, "OMP_NUM_THREADS": threads}
-        done = subprocess.run(command, stdout=log, stderr=log, env=variables, check=False)  # noqa: S603 - ourselves
-    if done.returncode:
+        # a session of its own: Ctrl-C reaches this process alone, which passes it on once
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)  # noqa: S603
+        while process.poll() is None:
+            if stop():
+                process.send_signal(stop.number)
+                process.wait()
+            time.sleep(0.1)
+    if process.returncode:
         last = run.path.with_suffix(".log").read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise _failure(done.returncode, f"{run.path}: {' '.join(last).removeprefix('modiste: ')}")
+        raise _failure(process.returncode, f"{run.path}: {' '.join(last).removeprefix('modiste: ')}")
 
 
 def _failure(code: int, message: str) -> ModisteError:
