@@ -57,6 +57,7 @@ def _print(opened: list["Entry"]) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDE)
     console.print(_side_by_side(opened))
+    console.print("images, seeds: 95 % interval of the accuracy over other images and over other seeds")
     if any(entry.on_fashion_mnist for entry in opened):
         console.print(_public_table(opened))
         console.print(UNTESTED)
@@ -67,18 +68,19 @@ def _side_by_side(opened: list["Entry"]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    table.columns[0].overflow = "fold"
-    for title in ("n", "accuracy", "over images", "over seeds", "loss", "epochs", "params", "seconds"):
+    table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.columns[0].overflow, table.columns[0].min_width = "fold", 12
+    for title in ("n", "accuracy", "images", "seeds", "loss", "epochs", "params", "s"):
         table.add_column(title, justify="right", no_wrap=True)
     for entry in opened:
+        sure = entry.interval_seeds
         table.add_row(
             escape(entry.name),
             entry.split or "-",
             str(entry.n),
             _percent(entry.accuracy),
             _reach(entry.interval_images),
-            _reach(entry.interval_seeds),
+            "-" if sure is None else f"±{50 * (sure[1] - sure[0]):.2f}",
             "-" if entry.loss is None else f"{entry.loss:.4f}",
             f"{entry.epochs:.3g}",
             f"{entry.parameters / 1e6:.2f}M",

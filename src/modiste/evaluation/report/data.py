@@ -1,0 +1,49 @@
+"""The data: a sample of it, and how it is split."""
+
+import numpy as np
+
+from modiste.data import sources
+from modiste.errors import ModisteError
+from modiste.evaluation.report.html import Html, join, picture, table, tag
+from modiste.evaluation.report.texts import Texts
+from modiste.evaluation.study import Study
+from modiste.images.sheet import png
+from modiste.recipes.recipe import Data
+from modiste.runs import files
+
+EACH = 10
+"""Images of each label on the sample sheet."""
+
+
+def section(study: Study, say: Texts) -> Html:
+    """A strip of images for each label, then the split of each method."""
+    return join([say("data.about"), _sheet(study, say), say("data.split"), _split(study, say)])
+
+
+def _sheet(study: Study, say: Texts) -> Html:
+    """Strips in the colours of the data: white clothes on black."""
+    run = next((entry.run for entry in study.given if entry.run), None)
+    try:
+        rows = sources.first_of_each_label(run.recipe().data if run else Data(validation=0), EACH)
+    except ModisteError as error:
+        return tag("p", say("data.gone", reason=str(error)), class_="missing")
+    strips = [
+        tag("div", tag("span", say.word(name)), picture(png(np.concatenate(list(images), axis=1)), name, "pixels"))
+        for name, images in rows
+        if len(images)
+    ]
+    return tag("div", *strips, class_="strips")
+
+
+def _split(study: Study, say: Texts) -> Html:
+    rows = []
+    for entry in study.shown():
+        facts = files.read_json(entry.run.environment) if entry.run and entry.run.environment.exists() else {}
+        found = facts.get("data", {})
+        counts = [found.get(part, {}).get("n") for part in ("train", "validation")]
+        counts.append(entry.images if entry.split == "test" else None)
+        fold = entry.settings.get("data.fold", 0)
+        rows.append([entry.name, *("-" if count is None else f"{count:,}" for count in counts), fold])
+    if not rows:
+        return tag("p", say("data.no_runs"), class_="missing")
+    return table([say(f"data.{key}") for key in ("run", "train", "validation", "test", "fold")], rows, kind="figures")

@@ -1,0 +1,99 @@
+"""The networks as tables: layers, sizes of what comes out, parameters."""
+
+from collections.abc import Iterator
+
+from modiste.evaluation.report.html import Html, join, table, tag
+from modiste.evaluation.report.texts import Texts
+from modiste.evaluation.study import Study
+
+Layer = tuple[str, str, int]
+"""What it is, what comes out, how many parameters."""
+
+
+def section(study: Study, say: Texts) -> Html:
+    """The report's two networks, and whatever else the runs have."""
+    parts = [
+        say("networks.cnn"),
+        _layers(cnn(), say),
+        say("networks.resnet18"),
+        _resnet(say),
+    ]
+    widths = {entry.settings.get("network.width", 16) for entry in study.given if entry.network == "residual"}
+    for width in sorted(widths):
+        parts += [say("networks.residual"), _layers(residual(width), say)]
+    own = sorted({entry.network for entry in study.given} - {"cnn", "resnet18", "residual", ""})
+    if own:
+        parts.append(say("networks.own", names=", ".join(own)))
+    return join(parts)
+
+
+def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
+    """The course report's CNN, layer by layer."""
+    half, padded = size // 2, size // 2 + 2
+    side = padded // 2
+    flat = 64 * side * side
+    return [
+        ("Conv 5 × 5, padding 2", _out(32, size), 32 * (25 * channels + 1)),
+        ("ReLU, BN", _out(32, size), 64),
+        ("max-pool 2 × 2", _out(32, half), 0),
+        ("Conv 3 × 3, padding 2", _out(64, padded), 64 * (9 * 32 + 1)),
+        ("ReLU, BN", _out(64, padded), 128),
+        ("max-pool 2 × 2", _out(64, side), 0),
+        ("Linear, ReLU, dropout", "4096", (flat + 1) * 4096),
+        ("Linear", str(labels), 4097 * labels),
+    ]
+
+
+def residual(width: int, labels: int = 10, size: int = 28) -> list[Layer]:
+    """The small residual network of `sprint`, layer by layer."""
+    layers: list[Layer] = []
+    inputs, side = 1, size
+    for outputs in (width, 2 * width, 4 * width):
+        layers.append(("Conv 3 × 3, BN, ReLU", _out(outputs, side), 9 * inputs * outputs + 2 * outputs))
+        side //= 2
+        layers.append(("max-pool 2 × 2", _out(outputs, side), 0))
+        layers.append(("x + (Conv 3 × 3, BN, ReLU) × 2", _out(outputs, side), 2 * (9 * outputs**2 + 2 * outputs)))
+        inputs = outputs
+    return [*layers, ("max-pool, global", str(inputs), 0), ("Linear", str(labels), (inputs + 1) * labels)]
+
+
+def resnet18(labels: int = 10) -> list[tuple[str, str, str, str, int]]:
+    """Name, output at 224 pixels (He et al. 2016, table 1), output at 28, what it is, parameters."""
+    stages = zip((64, 128, 256, 512), (56, 28, 14, 7), (7, 4, 2, 1), strict=True)
+    rows = [
+        ("conv1", "112 × 112", "14 × 14", "7 × 7, 64, stride 2", 3 * 49 * 64 + 128),
+        ("max-pool", "56 × 56", "7 × 7", "3 × 3, stride 2", 0),
+    ]
+    inputs = 64
+    for place, (width, large, small) in enumerate(stages, start=2):
+        what = f"[3 × 3, {width}; 3 × 3, {width}] × 2"
+        rows.append((f"conv{place}_x", f"{large} × {large}", f"{small} × {small}", what, sum(_blocks(inputs, width))))
+        inputs = width
+    return [*rows, ("average pool, fc", "1 × 1", "1 × 1", f"{labels}-d, softmax", 513 * labels)]
+
+
+def _blocks(inputs: int, width: int) -> Iterator[int]:
+    """Parameters of the four convolutions of a stage, their BN, and its shortcut where the width changes."""
+    yield 9 * inputs * width + 3 * 9 * width**2 + 4 * 2 * width
+    if inputs != width:
+        yield inputs * width + 2 * width
+
+
+def _out(channels: int, side: int) -> str:
+    return f"{channels} × {side} × {side}"
+
+
+def _layers(layers: list[Layer], say: Texts) -> Html:
+    rows = [(what, out, f"{count:,}" if count else "") for what, out, count in layers]
+    total = (tag("strong", say("networks.total")), "", tag("strong", f"{sum(count for _, _, count in layers):,}"))
+    return table(
+        [say("networks.layer"), say("networks.output"), say("networks.parameters")], [*rows, total], kind="figures"
+    )
+
+
+def _resnet(say: Texts) -> Html:
+    layers = resnet18()
+    rows = [(name, what, large, small, f"{count:,}" if count else "") for name, large, small, what, count in layers]
+    total = (tag("strong", say("networks.total")), "", "", "", tag("strong", f"{sum(row[4] for row in layers):,}"))
+    head = [say(f"networks.{key}") for key in ("layer", "blocks", "at_224", "at_28", "parameters")]
+    return table(head, [*rows, total], kind="figures")

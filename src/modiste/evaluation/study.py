@@ -1,0 +1,97 @@
+"""The material of a report: the runs that were given, and the results files beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modiste.errors import InputError
+from modiste.evaluation import entries
+from modiste.evaluation.entries import Entry
+from modiste.recipes import named, settings
+from modiste.recipes.recipe import Recipe
+from modiste.runs import results
+
+REPORT: dict[str, tuple[float, float]] = {"cnn": (0.3281, 0.9275), "resnet18": (0.3552, 0.9152)}
+"""Test loss and accuracy that the course report gives, by network."""
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a report is made from.
+
+    Args:
+        given: runs and results files, in the order they were named.
+        filed: results files by name.
+    """
+
+    given: tuple[Entry, ...]
+    filed: dict[str, Entry]
+
+    def shown(self) -> list[Entry]:
+        """The first run of each method: the ones whose curves and matrices are drawn."""
+        first: list[Entry] = []
+        for entry in self.given:
+            if entry.run and all(entries.differences(entry, other) for other in first):
+                first.append(entry)
+        return first
+
+    def everything(self) -> list[Entry]:
+        """All that was given, then the results files of trainings that were not."""
+        names = {entry.name for entry in self.given}
+        return [*self.given, *(entry for name, entry in self.filed.items() if name not in names)]
+
+    def measured(self, name: str) -> Entry | None:
+        """The best measurement of a method on the official test split: its results file, else its runs, else None."""
+        for entry in (self.filed.get(name), *(entry for entry in self.given if entry.name == name and not entry.run)):
+            if entry and entry.on_fashion_mnist:
+                return entry
+        recipe = RECIPES.get(name)
+        if recipe is None:
+            return None
+        wanted = Entry(name, settings.to_settings(recipe), "", 0, ())
+        return entries.pooled(
+            name, [e for e in self.given if e.on_fashion_mnist and not entries.differences(e, wanted)]
+        )
+
+
+def open_study(paths: Sequence[Path], folder: Path | None = None) -> Study:
+    """Open runs and results.
+
+    Args:
+        paths: run folders and results files.
+        folder: of results files; left out: those that this version of the package publishes.
+
+    Raises:
+        InputError: one of the paths is neither, or the folder does not exist.
+    """
+    if folder is not None and not folder.is_dir():
+        raise InputError(
+            f"{folder} is no folder. Give the folder that holds the results files, or leave --results out."
+        )
+    found = results.published() if folder is None else {path.stem: results.read(path) for path in _files(folder)}
+    trained = {name: content for name, content in found.items() if _has_trainings(content)}
+    filed = {name: entries.from_results(name, content, f"results/{name}.json") for name, content in trained.items()}
+    return Study(tuple(entries.open_all(paths)), filed)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"))
+
+
+def _has_trainings(content: dict[str, object]) -> bool:
+    """Whether these are trainings; results of other kinds have other records."""
+    runs = content["runs"]
+    split = content.get("split", "test")
+    needed = {"seed", f"{split}_accuracy", f"{split}_loss", "epochs", "parameters", "seconds"}
+    return isinstance(runs, list) and bool(runs) and all(isinstance(run, dict) and needed <= run.keys() for run in runs)
+
+
+def _with_erasing(recipe: Recipe) -> Recipe:
+    return replace(recipe, augmentation=replace(recipe.augmentation, crop=4, erasing=0.5))
+
+
+RECIPES: dict[str, Recipe] = {
+    **{name: recipe() for name, recipe in named.NAMED.items()},
+    "classic-cnn-erasing": _with_erasing(named.classic_cnn()),
+}
+"""The methods that the report's claims are about, by the name of their results file."""
