@@ -73,15 +73,19 @@ def write_run(
 
 
 def write_results(
-    path: Path, accuracies: Sequence[float] = (0.93, 0.931), recipe: Recipe | None = None, loss: float = 0.2
+    path: Path,
+    accuracies: Sequence[float] = (0.93, 0.931),
+    recipe: Recipe | None = None,
+    loss: float = 0.2,
+    split: str = "test",
 ) -> Path:
-    """Write a results file of trainings with these test accuracies, as `modiste bench` does; returns its path."""
+    """Write a results file of trainings with these accuracies, as `modiste bench` does; returns its path."""
     made = recipe or named.classic_cnn()
     records = [
-        {"seed": seed, "fold": 0, "test_accuracy": accuracy, "test_loss": loss, "test_images": 10_000, "seconds": 600.0,
-         "validation_accuracy": accuracy, "validation_loss": loss, "epochs": 20, "parameters": 16_842_506}
+        {"seed": seed, "fold": 0, f"{split}_accuracy": accuracy, f"{split}_loss": loss, f"{split}_images": 10_000,
+         "seconds": 600.0, "epochs": 20, "parameters": 16_842_506}
         for seed, accuracy in enumerate(accuracies)
     ]  # fmt: skip
     shared = {key: value for key, value in settings.to_settings(made).items() if key != "seed"}
-    results.write(path, recipe=path.stem, command="modiste bench", runs=records, settings=shared, split="test")
+    results.write(path, recipe=path.stem, command="modiste bench", runs=records, settings=shared, split=split)
     return path

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from modiste.data import sources
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
+from modiste.evaluation import canvas, figures
 from modiste.evaluation import probabilities as other_tools
 from modiste.evaluation.scores import Scores, score
 from modiste.recipes import settings
@@ -145,8 +146,6 @@ def _numbered(split: Split, names: tuple[str, ...], known: tuple[str, ...]) -> N
 
 def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None:
     """Write the four files; the scores come last, so that where they are, the others are."""
-    from modiste.evaluation import canvas, figures  # here, as matplotlib takes half a second
-
     with files.whole(run.probabilities) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file, probabilities=found.astype(np.float32), labels=split.labels, split=np.array(split.name)

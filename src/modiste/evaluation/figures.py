@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,9 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from modiste.evaluation import canvas
-from modiste.evaluation.intervals import Interval
-from modiste.evaluation.scores import Scores
 from modiste.runs.metrics import Row
+
+if TYPE_CHECKING:  # a training draws curves without waiting seconds for what scores
+    from modiste.evaluation.intervals import Interval
+    from modiste.evaluation.scores import Scores
 
 Quantity = Literal["loss", "accuracy"]
 
@@ -49,7 +51,7 @@ def curve(
 
 
 @canvas.styled
-def confusion(scores: Scores, normalised: bool = True) -> Figure:
+def confusion(scores: "Scores", normalised: bool = True) -> Figure:
     """Draw the confusion matrix: what is right in blue, what is not in vermillion, stronger for more."""
     shares, names = scores.normalised(), [label.label for label in scores.labels]
     figure, (ax,) = canvas.axes(height=0.9 + 0.38 * len(names), width=1.2 + 0.4 * len(names))
@@ -101,7 +103,7 @@ def mistakes(
 
 
 @canvas.styled
-def accuracies(rows: Sequence[tuple[str, float, Interval]]) -> Figure:
+def accuracies(rows: Sequence[tuple[str, float, "Interval"]]) -> Figure:
     """Draw accuracies side by side, a dot each with its 95 % interval.
 
     Args:

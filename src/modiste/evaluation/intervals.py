@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from scipy import stats
+
 LEVEL = 0.95
 
 Interval = tuple[float, float]
@@ -17,8 +19,6 @@ def wilson(right: int, n: int) -> Interval:
         right: how many of the images were right.
         n: how many images, at least 1.
     """
-    from scipy import stats  # here and below, as it takes a second
-
     found = stats.binomtest(right, n).proportion_ci(LEVEL, method="wilson")
     return float(found.low), float(found.high)
 
@@ -27,8 +27,6 @@ def student(values: Sequence[float]) -> Interval | None:
     """95 % interval of the mean over seeds: what other seeds would give (Student 1908); None for fewer than two."""
     if len(values) < 2:
         return None
-    from scipy import stats
-
     reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
     return fmean(values) - reach, fmean(values) + reach
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from modiste.errors import InputError
 from modiste.evaluation import intervals
@@ -165,15 +166,11 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
 
 
 def _confusion(labels: NDArray[np.int64], said: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    from sklearn.metrics import confusion_matrix  # here and below, as it takes a second
-
     counts: NDArray[np.int64] = confusion_matrix(labels, said, labels=range(k))
     return counts
 
 
 def _per_label(labels: NDArray[np.int64], said: NDArray[np.int64], names: tuple[str, ...]) -> tuple[LabelScore, ...]:
-    from sklearn.metrics import precision_recall_fscore_support
-
     columns = precision_recall_fscore_support(labels, said, labels=range(len(names)), zero_division=np.nan)
     rows = zip(names, *(column.tolist() for column in columns), strict=True)
     return tuple(LabelScore(name, _number(p), _number(r), _number(f), int(n)) for name, p, r, f, n in rows)

@@ -106,6 +106,15 @@ def test_data_that_is_gone_is_said(tmp_path: Path) -> None:
     assert "There is no sample sheet" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+def test_folds_are_told_apart_from_seeds(tmp_path: Path) -> None:
+    """Results judged on the folds held out are a cross-validation, and no row of the public table."""
+    path = write_results(tmp_path / "classic-cnn-folds.json", (0.93, 0.94), split="validation")
+    page.write([path], tmp_path / "r.html", "en", tmp_path)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "each of 2 folds was held out in turn" in text
+    assert "the table has no row of ours" in text
+
+
 def test_tricks_are_weighed_from_results(tmp_path: Path) -> None:
     """Two results files that differ in crop and erasing alone give a row of differences."""
     base = named.classic_cnn()
@@ -120,7 +129,7 @@ def test_tricks_are_weighed_from_results(tmp_path: Path) -> None:
 
 def test_both_languages_have_the_same_texts() -> None:
     """Every key of one is in the other, with the same names to fill in."""
-    names = re.compile(r"\$\w+", re.ASCII)
+    names = re.compile(r"\$\{?(\w+)", re.ASCII)
     en, zh = (texts.read(lang).known for lang in texts.LANGUAGES)
     assert en.keys() == zh.keys()
     assert {key: set(names.findall(text)) for key, text in en.items()} == {

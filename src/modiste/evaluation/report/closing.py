@@ -35,13 +35,15 @@ def public_table(study: Study, say: Texts) -> Html:
     """The public table with our rows and its remarks."""
     rows, marked = [], []
     for place, row in enumerate(benchmark.with_ours(study.everything())):
-        note = row.note
+        note: Html | str = say.word(row.note)
         if row.ours:
             marked.append(place)
             low, high = row.interval or (0.0, 0.0)
-            note = str(say("table.ours", n=row.ours.n, low=f"{low:.2%}", high=f"{high:.2%}"))
-        cells = (f"{row.accuracy:.2%}", row.data_version, row.parameters, row.preparation, row.submitter, Html(note))
-        rows.append([row.classifier, *cells[:-1], Html(note) if row.ours else note])
+            note = say("table.ours", n=row.ours.n, low=f"{low:.2%}", high=f"{high:.2%}")
+        done = ", ".join(map(say.word, row.preparation.split(", "))) if row.ours else say.word(row.preparation)
+        rows.append(
+            [row.classifier, f"{row.accuracy:.2%}", row.data_version, row.parameters, done, row.submitter, note]
+        )
     keys = ("classifier", "accuracy", "data", "parameters", "preparation", "submitter", "note")
     missing = [] if marked else [tag("p", say("table.none"), class_="missing")]
     return join([say("table.about"), *missing, table([say(f"table.{key}") for key in keys], rows, marked)])

@@ -7,6 +7,7 @@ from modiste.evaluation.report.html import Html, details, figure, join, picture,
 from modiste.evaluation.report.texts import Texts
 from modiste.evaluation.scores import Scores
 from modiste.evaluation.study import REPORT, Study
+from modiste.labels import FASHION_MNIST
 
 
 def section(study: Study, say: Texts) -> Html:
@@ -103,7 +104,9 @@ def _judged(entry: Entry, scores: Scores, say: Texts) -> Html:
     }
     pairs = [(say.word(p.true), say.word(p.taken_for), p.count) for p in scores.confused[:5]]
     confused = table([say("results.true"), say("results.taken_for"), say("results.count")], pairs)
-    aside = tag("aside", say("results.of_run", **values), tag("h4", say("results.confused")), confused)
+    aside = tag(
+        "aside", say("results.of_run", **values), _classes(scores, say), tag("h4", say("results.confused")), confused
+    )
     rows = [
         [say.word(label.label), _share(label.precision), _share(label.recall), _share(label.f1), str(label.support)]
         for label in scores.labels
@@ -120,6 +123,18 @@ def _judged(entry: Entry, scores: Scores, say: Texts) -> Html:
         sheet = picture(entry.run.mistakes.read_bytes(), str(say("results.mistakes")), "sheet")
         parts.append(details(say("results.mistakes"), sheet))
     return join(parts)
+
+
+def _classes(scores: Scores, say: Texts) -> Html:
+    """What the report says of its classes, beside what holds for this run."""
+    if tuple(label.label for label in scores.labels) != FASHION_MNIST:
+        return Html("")
+    ranked = sorted(scores.labels, key=lambda label: label.recall or 0.0)
+    worst, best = ranked[0], ranked[-1]
+    taken_for = next((pair.taken_for for pair in scores.confused if pair.true == worst.label), "-")
+    values = {"worst": worst.label, "taken_for": taken_for, "best": best.label}
+    shares = {"low": _share(worst.recall), "high": _share(best.recall)}
+    return say("results.classes", **{key: say.word(label) for key, label in values.items()}, **shares)
 
 
 def _share(value: float | None) -> str:

@@ -16,7 +16,16 @@ def section(study: Study, say: Texts) -> Html:
     head = [say("training.setting"), *(entry.name for entry in entries)]
     rows = [[say(f"training.{key}"), *(tell(entry, say) for entry in entries)] for key, tell in ROWS.items()]
     formulas = {key: Html(text) for key, text in tomllib.loads(beside("formulas.toml")).items()}
-    return join([say("training.about"), table(head, rows), say("training.formulas", **formulas)])
+    return join([say("training.about"), table(head, rows), _folds(study, say), say("training.formulas", **formulas)])
+
+
+def _folds(study: Study, say: Texts) -> Html:
+    """A sentence for each cross-validation: every fold held out in turn, judged on it."""
+    return join(
+        say("training.folds", name=entry.name, n=entry.n, accuracy=f"{entry.accuracy:.2%}", images=f"{entry.images:,}")
+        for entry in study.everything()
+        if entry.split == "validation" and entry.n > 1
+    )
 
 
 def tricks(study: Study, say: Texts) -> Html:

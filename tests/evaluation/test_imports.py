@@ -1,0 +1,19 @@
+"""What judging and reporting load."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["evaluate", "comparison", "report.page"])
+def test_nothing_here_loads_torch(module: str) -> None:
+    """Runs are judged, compared and reported on machines without torch."""
+    code = f"import sys, modiste.evaluation.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_training_does_not_wait_for_the_scorer() -> None:
+    """The curves are drawn without scikit-learn and scipy, which take seconds to load."""
+    code = "import sys, modiste.evaluation.figures; sys.exit(any(m in sys.modules for m in ('sklearn', 'scipy')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
