@@ -97,3 +97,12 @@ def test_other_data_has_no_place_in_the_public_table(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run")
     evaluate(run.path)
     assert not any(row.ours for row in benchmark.with_ours([entries.of_run(run.path)]))
+
+
+@pytest.mark.parametrize("content", ["[]", "broken", '{"test": 1}'])
+def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
+    """A scores.json that is something else is one sentence with its path, for whoever reads it."""
+    run = write_run(tmp_path / "run")
+    run.scores.write_text(content)
+    with pytest.raises(InputError, match=r"scores\.json"):
+        entries.of_run(run.path)

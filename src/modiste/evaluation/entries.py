@@ -159,7 +159,7 @@ def of_run(path: Path) -> Entry:
     """
     run = folder.open_run(path)
     recipe, history = run.recipe(), metrics.read(run.metrics)
-    judged = files.read_json(run.scores) if run.scores.exists() else {}
+    judged = scores.read_all(run.scores)
     split = next((split for split in ("test", "validation") if split in judged), "")
     found = scores.from_dict(judged[split], str(run.scores)) if split else None
     facts = files.read_json(run.environment) if run.environment.exists() else {}

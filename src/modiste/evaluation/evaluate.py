@@ -13,7 +13,7 @@ from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.evaluation import canvas, figures
 from modiste.evaluation import probabilities as other_tools
-from modiste.evaluation.scores import Scores, score
+from modiste.evaluation.scores import Scores, read_all, score
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
 from modiste.runs import files, folder
@@ -126,12 +126,8 @@ def _open(source: Data, subject: Subject, split: str) -> Split:
 def _count(run: Run | None) -> None:
     """Write down that the test split is opened for a run; a file alone has no place for it."""
     if run:
-        content = {OPENINGS: 0} | _written(run)
+        content = {OPENINGS: 0} | read_all(run.scores)
         files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
-
-
-def _written(run: Run) -> dict[str, Any]:
-    return dict(files.read_json(run.scores)) if run.scores.exists() else {}
 
 
 def _numbered(split: Split, names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]:
@@ -159,4 +155,4 @@ def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None
         found[worst].max(1).tolist(),
     )
     canvas.png(sheet, run.mistakes)
-    files.write_json(run.scores, {OPENINGS: 0} | _written(run) | {scores.split: scores.as_dict()})
+    files.write_json(run.scores, {OPENINGS: 0} | read_all(run.scores) | {scores.split: scores.as_dict()})

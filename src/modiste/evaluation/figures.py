@@ -87,7 +87,7 @@ def mistakes(
     """
     columns = 4
     rows = max(1, -(-len(images) // columns))
-    figure, cells = canvas.axes(rows, columns, width=canvas.WIDTH, height=1.55 * rows, gap=0.1)
+    figure, cells = canvas.axes(rows, columns, width=canvas.WIDTH, height=0.3 + 1.55 * rows, gap=0.1)
     for cell in cells:
         cell.set_axis_off()
     for cell, image, truth, said, probability in zip(cells, images, true, taken_for, probabilities, strict=False):
@@ -97,6 +97,7 @@ def mistakes(
             0.5, -0.03, f"{said}\n{probability:.0%}", transform=cell.transAxes, ha="center", va="top", fontsize=7,
             color=canvas.VERMILLION, linespacing=1.1,
         )  # fmt: skip
+    figure.suptitle("above: the true label; below: what it was taken for, how surely", fontsize=8)
     if not len(images):
         cells[0].text(0, 0.5, "no mistakes", va="center")
     return figure

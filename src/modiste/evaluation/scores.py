@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from modiste.errors import InputError
 from modiste.evaluation import intervals
 from modiste.evaluation.intervals import Interval
+from modiste.runs import files
 
 FLOOR = float(np.finfo(np.float32).tiny)
 """Probabilities below the smallest normal float32 count as it, so that one zero costs 87.3 nats and not infinity."""
@@ -91,6 +93,18 @@ class Scores:
         """The record as scores.json has it, with the normalised matrix beside the raw one."""
         rows = [[round(value, 4) for value in row] for row in self.normalised().tolist()]
         return dataclasses.asdict(self) | {"confusion_normalised": rows}
+
+
+def read_all(path: Path) -> dict[str, Any]:
+    """Read a run's scores.json: scores by split, and what else stands there; empty when there is no such file.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    content = files.read_json(path) if path.exists() else {}
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds no scores. Remove it and make it anew with `modiste evaluate`.")
+    return dict(content)
 
 
 def from_dict(content: Any, origin: str) -> Scores:
