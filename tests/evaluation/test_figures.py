@@ -49,6 +49,12 @@ def test_confusion_shows_shares_or_counts() -> None:
     assert {">1</text>"} <= texts(figures.confusion(scores(), normalised=False))
 
 
+@pytest.mark.parametrize(("share", "text"), [(1, "100"), (0.03, "3"), (0.0099, "1"), (0.004, ".4"), (0.0004, ".0")])
+def test_shares_fit_their_cell(share: float, text: str) -> None:
+    """Per cent without its sign; below one, tenths without the zero."""
+    assert figures._share(share) == text
+
+
 @pytest.mark.parametrize("count", [0, 5])
 def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
     """A model without a mistake has a sheet that says so."""

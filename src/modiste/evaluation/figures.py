@@ -130,8 +130,8 @@ def _percent(value: float, _: object) -> str:
 
 
 def _share(share: float) -> str:
-    """A share in two digits at most: `97`, `3`, `.4`; per cent."""
-    return f"{share:.0%}".rstrip("%") if share >= 0.01 else f"{share:.1%}".strip("0%") or "0"
+    """A share in per cent, in two places: `97`, `3`, `.4`."""
+    return f"{100 * share:.0f}" if share >= 0.0095 else f"{100 * share:.1f}".removeprefix("0")
 
 
 def _draw_curves(
