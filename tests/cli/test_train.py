@@ -84,6 +84,20 @@ def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: 
     assert weights[0] == weights[1]
 
 
+def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path) -> None:
+    """Each epoch's figures are events under the names of the log's columns."""
+    given = [f"--data={idx}", "--name=a", "--epochs=2", "--tensorboard", *TINY]
+    modiste(tmp_path, "train", "classic-cnn", *given)
+    script = (
+        "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as Events\n"
+        "events = Events('runs/a/events'); events.Reload()\n"
+        "print([event.step for event in events.Scalars('validation/loss')], len(events.Tags()['scalars']))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[1, 2] 6"
+
+
 def test_training_never_needs_the_test_split(tmp_path: Path) -> None:
     """A data folder without test files trains; only `evaluate` asks for them."""
     folder = write_idx_folder(tmp_path / "idx", train=100)

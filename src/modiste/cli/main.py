@@ -29,6 +29,7 @@ EXTRAS = {
     "onnxscript": "train",
     "safetensors": "train",
     "filelock": "train",
+    "tensorboard": "tensorboard",
     "matplotlib": "report",
     "scipy": "report",
     "sklearn": "report",

@@ -16,6 +16,7 @@ import click
 @click.option("--device", help="cpu, cuda, cuda:1; left out: CUDA when there is one.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; may be repeated.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run where it stopped.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard events as well, into the run's folder `events`.")
 @click.option("--list", "listing", is_flag=True, help="Show the named recipes, what each costs and reaches.")
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
 def train(
@@ -28,6 +29,7 @@ def train(
     device: str | None,
     sets: tuple[str, ...],
     resume: Path | None,
+    tensorboard: bool,
     listing: bool,
     as_json: bool,
 ) -> None:
@@ -55,16 +57,18 @@ def train(
     if listing:
         _list()
     elif resume is not None:
-        if recipe or given or sets or name:
+        if recipe or given or sets or name or tensorboard:
             raise SettingError("--resume takes its recipe from the run; leave out every other setting.")
         _resume(resume, as_json)
     elif recipe is None:
         raise SettingError("Which recipe? Name one: modiste train sprint. All are shown by modiste train --list.")
     else:
-        _start(recipe, name, given, sets, as_json)
+        _start(recipe, name, given, sets, tensorboard, as_json)
 
 
-def _start(recipe: str, name: str | None, given: Mapping[str, object], sets: tuple[str, ...], as_json: bool) -> None:
+def _start(
+    recipe: str, name: str | None, given: Mapping[str, object], sets: tuple[str, ...], tensorboard: bool, as_json: bool
+) -> None:
     from modiste.recipes import named, settings
 
     made = settings.with_settings(named.resolve(recipe), {**given, **dict(map(settings.parse_setting, sets))})
@@ -74,7 +78,7 @@ def _start(recipe: str, name: str | None, given: Mapping[str, object], sets: tup
     from modiste.training import run as training
 
     with TrainingProgress() as watch:
-        done = training.start(made, path, watch)
+        done = training.start(made, path, watch, tensorboard)
     _tell(done.path, as_json)
 
 

@@ -56,6 +56,11 @@ class Run:
         return self.path / "curves.png"
 
     @property
+    def events(self) -> Path:
+        """The folder of TensorBoard events; there when they were asked for."""
+        return self.path / "events"
+
+    @property
     def card(self) -> Path:
         """The model card."""
         return self.path / "README.md"

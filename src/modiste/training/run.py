@@ -21,6 +21,7 @@ from modiste.recipes.recipe import Optimizer, Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
 from modiste.training import card, checkpoint, compute, export, networks, weights
+from modiste.training import events as tensorboard
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
 from modiste.training.loop import State, Watch, train
@@ -43,13 +44,14 @@ class Training:
     state: State
 
 
-def start(recipe: Recipe, path: Path, watch: Watch) -> Run:
+def start(recipe: Recipe, path: Path, watch: Watch, events: bool = False) -> Run:
     """Train a recipe into a new run folder.
 
     Args:
         recipe: what to train.
         path: where the run goes; must not exist.
         watch: is told how far it is.
+        events: write TensorBoard events as well.
 
     Raises:
         ModisteError: bad data, settings or weights, before anything is written; or as `resume`.
@@ -60,6 +62,8 @@ def start(recipe: Recipe, path: Path, watch: Watch) -> Run:
     run = folder.create(path, recipe)
     with _locked(run):
         files.write_json(run.environment, _environment(training))
+        if events:
+            run.events.mkdir()
         _go(training, run, watch)
     return run
 
@@ -140,6 +144,8 @@ def _go(training: Training, run: Run, watch: Watch) -> None:
     def save(state: State) -> None:
         checkpoint.save(state, run.last)
         metrics.write(run.metrics, state.history)
+        if run.events.exists() and state.history and not state.step:
+            tensorboard.append(run.events, state.history[-1])
 
     with stop_request() as stop:
         try:

@@ -1,0 +1,19 @@
+"""TensorBoard events, for those who watch several trainings at once; the only door to tensorboard."""
+
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+
+from modiste.runs.metrics import COLUMNS, Row
+
+
+def append(folder: Path, row: Row) -> None:
+    """Add an epoch's figures to the events in that folder, by the names of the columns of metrics.csv."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what tensorboard imports
+        from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        for column, value in zip(COLUMNS, asdict(row).values(), strict=True):
+            if column != "epoch" and value is not None:
+                writer.add_scalar(column, value, row.epoch)

@@ -1,0 +1,38 @@
+"""What a bundled model determines is measured again."""
+
+from pathlib import Path
+
+import pytest
+
+from modiste.evaluation.evaluate import evaluate
+from modiste.inference import model
+from modiste.runs import results
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = sorted((ROOT / "results").glob("*.json"))
+
+
+def test_the_bundled_model_scores_what_is_published() -> None:
+    """The model in the package is seed 0 of `sprint`: accuracy to the image, loss to the fifth digit."""
+    published = results.read(ROOT / "results" / "sprint.json")["runs"][0]
+    scores = evaluate(ROOT / "src" / "modiste" / "assets" / "models" / "fashion-mnist.onnx")
+    assert published["seed"] == 0
+    assert scores.accuracy == published["test_accuracy"]
+    assert scores.loss == pytest.approx(published["test_loss"], abs=1e-5)
+
+
+def test_the_bundled_model_knows_its_labels() -> None:
+    """Labels and input come with the file."""
+    loaded = model.load()
+    assert loaded.labels[9] == "Ankle boot"
+    assert (loaded.size, loaded.channels) == (28, 1)
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_published_results_are_from_a_clean_commit(path: Path) -> None:
+    """Every run names the commit it was made from, without changes beside it, and seeds or folds start at 0."""
+    published = results.read(path)
+    assert all(len(run["commit"]) == 40 for run in published["runs"])
+    assert len(published["commit"]) == 40
+    numbers = [(run["seed"], run["fold"]) for run in published["runs"]]
+    assert numbers in ([(i, 0) for i in range(published["n"])], [(0, i) for i in range(published["n"])])
