@@ -47,6 +47,17 @@ def test_a_pointer_written_in_a_roundabout_way_is_found() -> None:
     assert points_outside(b"\xba\x80\x00" + bytes([0x80 | len(graph), 0x00]) + graph)
 
 
+@pytest.mark.parametrize("field", [13, 14])
+def test_a_field_number_is_not_read_in_two_ways(field: int) -> None:
+    """A key with bit 32 set, which the runtime cuts off and so sees as a pointer, is refused (fault 25)."""
+    key = field << 3 | (2 if field == 13 else 0) | 1 << 32
+    written = bytes([*(key >> 7 * place & 0x7F | 0x80 for place in range(4)), key >> 28])
+    tensor = written + (b"\x00" if field == 13 else b"\x01")
+    graph = b"\x2a" + length(tensor) + tensor
+    with pytest.raises(ValueError, match="more than 32 bits"):
+        points_outside(b"\x3a" + length(graph) + graph)
+
+
 def test_a_default_location_is_no_pointer() -> None:
     """A tensor that says that its data is inside, as some tools write, is fine."""
     model = ModelProto.FromString(tiny_model())

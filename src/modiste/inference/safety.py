@@ -55,6 +55,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     position = 0
     while position < len(data):
         key, position = _varint(data, position)
+        if key >= 2**32:  # a runtime that keeps 32 bits of it would see another field than we do
+            raise ValueError("a field number of more than 32 bits")
         kind = key & 7
         if kind == 0:
             value, position = _varint(data, position)
