@@ -15,6 +15,7 @@ from helpers.models import tiny_model
 from helpers.pictures import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
+from modiste.inference.model import FORMAT
 
 DARK, BRIGHT = np.full((28, 28), 10, np.uint8), np.full((28, 28), 240, np.uint8)
 
@@ -172,6 +173,45 @@ def test_a_strangers_model_is_refused() -> None:
     facts = {"format": "modiste-1", "labels": '["a", "b"]', "size": "28", "channels": "3"}
     with pytest.raises(InputError, match=r"\['n', 28, 28, 3\]"):
         inference.load(tiny_model(facts=facts))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"size": "1000000"}, "as its metadata says"),
+        ({"size": "0"}, "as its metadata says"),
+        ({"size": "-28"}, "as its metadata says"),
+        ({"size": "29"}, "as its metadata says"),
+        ({"size": "28.0"}, "lacks its labels or its size"),
+        ({"channels": "2"}, "as its metadata says"),
+        ({"labels": "5"}, "lacks its labels"),
+        ({"labels": "[]"}, "lacks its labels"),
+        ({"labels": "[1, 2]"}, "lacks its labels"),
+        ({"labels": '"ab"'}, "lacks its labels"),
+        ({"labels": "[" * 100_000}, "lacks its labels"),
+    ],
+)
+def test_metadata_that_the_graph_contradicts_is_refused(change: dict[str, str], fault: str) -> None:
+    """A size or number of channels that the input does not have, and labels that are no texts, are refused on loading.
+
+    Else a size in the metadata alone would decide how much memory a prediction takes.
+    """
+    facts = {"format": FORMAT, "labels": '["a", "b"]', "size": "28", "channels": "1"}
+    assert inference.load(tiny_model(facts=facts)).labels == ("a", "b")
+    with pytest.raises(InputError, match=fault):
+        inference.load(tiny_model(facts=facts | change))
+
+
+def test_a_graph_that_leaves_its_size_open_or_asks_for_too_much_is_refused() -> None:
+    """The sides of the input are fixed numbers, and no larger than images of clothes are."""
+    model = onnx.load_from_string(tiny_model())
+    for side, facts in (("s", "28"), (1_000_000, "1000000")):
+        for dimension in model.graph.input[0].type.tensor_type.shape.dim[1:]:
+            dimension.Clear()
+            setattr(dimension, "dim_param" if isinstance(side, str) else "dim_value", side)
+        next(fact for fact in model.metadata_props if fact.key == "size").value = facts
+        with pytest.raises(InputError, match=r"as its metadata says|can be run"):
+            inference.load(model.SerializeToString())
 
 
 def test_the_tiny_model_is_valid_onnx() -> None:

@@ -23,8 +23,13 @@ from modiste.inference import safety
 from modiste.inference.prediction import Prediction
 
 FORMAT = "modiste-1"
+"""Of the metadata; a file that says otherwise is not read."""
+
 BUNDLED = "fashion-mnist.onnx"
 MAX_BYTES = 512 * 2**20
+MAX_SIZE = 1024
+"""Pixels a side; recipes go to half of it."""
+
 MAX_BATCH = 512
 MAX_BATCH_VALUES = 1_200_000
 """Input values a batch: photos of 224 x 224 x 3 go through 7 at a time, as activations are some 50 times as many."""
@@ -146,17 +151,17 @@ def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
     content, name, where = _read(model)
     _require_closed(content, where)
     session = _session(content, where, threads)
-    facts = dict(session.get_modelmeta().custom_metadata_map)
+    facts = _facts(session)
     if facts.get("format") != FORMAT:
         raise InputError(
             f"{where} is no model that modiste wrote (its format is {facts.get('format')!r}, not {FORMAT!r}). "
             "Give a model.onnx from a run."
         )
     try:
-        labels, size, channels = json.loads(facts["labels"]), int(facts["size"]), int(facts["channels"])
-    except (KeyError, ValueError):
+        labels, size, channels = _labels(facts["labels"]), int(facts["size"]), int(facts["channels"])
+    except (KeyError, ValueError, RecursionError):
         raise InputError(f"{where} lacks its labels or its size. Export it anew from its run.") from None
-    loaded = Model(name, tuple(map(str, labels)), size, channels, facts, session)
+    loaded = Model(name, labels, size, channels, facts, session)
     _require_contract(loaded, where)
     return loaded
 
@@ -214,12 +219,32 @@ def _session(content: bytes, where: str, threads: int) -> onnxruntime.InferenceS
         raise InputError(f"{where} is no ONNX model that can be run. Copy it again, or export it anew.") from None
 
 
+def _facts(session: onnxruntime.InferenceSession) -> dict[str, str]:
+    """The metadata; empty where it is no text."""
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError:
+        return {}
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    """Read the labels from JSON; raises ValueError when they are no list of texts."""
+    labels = json.loads(text)
+    if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
+        raise ValueError("no list of labels")
+    return tuple(labels)
+
+
 def _require_contract(model: Model, where: str) -> None:
-    """Raise an InputError unless inputs and outputs are those that the metadata speaks of."""
-    inputs = [(given.name, given.type, len(given.shape)) for given in model.session.get_inputs()]
+    """Raise an InputError unless inputs and outputs are those that the metadata speaks of, at a size that images have.
+
+    The sizes are compared too, so that no metadata can ask for more memory than its network takes.
+    """
+    inputs = [(given.name, given.type, tuple(given.shape[1:])) for given in model.session.get_inputs()]
     outputs = {output.name for output in model.session.get_outputs()}
-    wanted = [("image", "tensor(uint8)", 1 + len(model.image_shape))]
-    if inputs != wanted or "probabilities" not in outputs or not model.labels or model.channels not in (1, 3):
+    wanted = [("image", "tensor(uint8)", model.image_shape)]
+    sane = 1 <= model.size <= MAX_SIZE and model.channels in (1, 3)
+    if not sane or inputs != wanted or "probabilities" not in outputs:
         raise InputError(
             f"{where} does not turn uint8 images {['n', *model.image_shape]} into probabilities, as its metadata says. "
             "Export it anew from its run."
