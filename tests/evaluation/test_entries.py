@@ -1,14 +1,18 @@
 """What is put side by side, and its place in the public table."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers.runs import write_results, write_run
 from modiste.errors import InputError
 from modiste.evaluation import benchmark, entries
 from modiste.evaluation.evaluate import evaluate
+from modiste.evaluation.scores import score
+from modiste.labels import FASHION_MNIST
 from modiste.recipes import named
 
 
@@ -82,6 +86,70 @@ def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
         entries.of_results(write_results(tmp_path / "a.json", ()))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": "x"},
+        {"epochs": None},
+        {"test_accuracy": 93.0},
+        {"test_accuracy": float("nan")},
+        {"test_loss": float("inf")},
+        {"parameters": float("inf")},
+        {"test_images": 0},
+    ],
+)
+def test_damaged_records_are_told(tmp_path: Path, change: dict[str, object]) -> None:
+    """A record of a results file that is no training is one sentence with the file's name."""
+    path = write_results(tmp_path / "a.json", (0.93,))
+    content = json.loads(path.read_text())
+    content["runs"][0] |= change
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"a\.json holds no trainings"):
+        entries.of_results(path)
+
+
+@pytest.mark.parametrize("change", [{"split": "train"}, {"settings": [1]}, {"settings": {"schedule.warmup": "x"}}])
+def test_a_damaged_results_file_is_told(tmp_path: Path, change: dict[str, object]) -> None:
+    """A split that nothing is judged on, and settings that no recipe has, are told with the file's name."""
+    path = write_results(tmp_path / "a.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(InputError, match=r"a\.json h"):
+        entries.of_results(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", '{"parameters": "x"}', '{"data": "x"}', '{"data": {"train": "x"}}', '{"data": {"validation": {"n": []}}}'],
+)
+def test_a_damaged_environment_is_told(tmp_path: Path, content: str) -> None:
+    """An environment.json that is something else is one sentence with its path."""
+    run = write_run(tmp_path / "run")
+    run.environment.write_text(content)
+    with pytest.raises(InputError, match=r"environment\.json"):
+        entries.of_run(run.path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accuracy": "x"},
+        {"accuracy": 2},
+        {"n": 0},
+        {"labels": [{"label": "Bag"}]},
+        {"confusion": [[1]]},
+        {"worst": ["x"]},
+        {"interval_images": [0]},
+    ],
+)
+def test_scores_that_do_not_belong_together_are_told(tmp_path: Path, change: dict[str, object]) -> None:
+    """A figure of scores.json that cannot be is one sentence with its path."""
+    run = write_run(tmp_path / "run")
+    found = score(np.eye(10), np.arange(10), FASHION_MNIST, "test")
+    run.scores.write_text(json.dumps({"test": found.as_dict() | change}))
+    with pytest.raises(InputError, match=r"scores\.json"):
+        entries.of_run(run.path)
+
+
 def test_our_row_stands_at_its_place(tmp_path: Path) -> None:
     """The public table has 38 rows; ours comes between those above and below it, with its interval."""
     assert len(benchmark.published()) == 38
@@ -99,7 +167,7 @@ def test_other_data_has_no_place_in_the_public_table(tmp_path: Path) -> None:
     assert not any(row.ours for row in benchmark.with_ours([entries.of_run(run.path)]))
 
 
-@pytest.mark.parametrize("content", ["[]", "broken", '{"test": 1}'])
+@pytest.mark.parametrize("content", ["[]", "broken", '{"test": 1}', '{"test_openings": "x"}'])
 def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
     """A scores.json that is something else is one sentence with its path, for whoever reads it."""
     run = write_run(tmp_path / "run")

@@ -1,5 +1,6 @@
 """What is put side by side: a run, or the runs behind a results file, in one record."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -7,15 +8,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from modiste.errors import InputError
-from modiste.evaluation import intervals, scores
+from modiste.errors import InputError, SettingError
+from modiste.evaluation import damaged, facts, intervals, scores
 from modiste.evaluation.intervals import Interval
 from modiste.evaluation.scores import Scores
 from modiste.recipes import settings
-from modiste.recipes.recipe import Settings
-from modiste.runs import files, folder, metrics, results
+from modiste.recipes.recipe import Recipe, Settings
+from modiste.runs import folder, metrics, results
 from modiste.runs.folder import Run
 from modiste.runs.metrics import Row
+
+SPLITS = ("test", "validation")
+"""That trainings are judged on; the first that has scores counts."""
 
 TEST_IMAGES = 10_000
 """Of Fashion-MNIST, for results files that do not say how many images they were judged on."""
@@ -158,30 +162,13 @@ def of_run(path: Path) -> Entry:
         InputError: there is no run, it is not finished, or its files are damaged.
     """
     run = folder.open_run(path)
-    recipe, history = run.recipe(), metrics.read(run.metrics)
-    judged = scores.read_all(run.scores)
-    split = next((split for split in ("test", "validation") if split in judged), "")
-    found = scores.from_dict(judged[split], str(run.scores)) if split else None
-    facts = files.read_json(run.environment) if run.environment.exists() else {}
-    outcome = Outcome(
-        recipe.seed,
-        found.accuracy if found else None,
-        found.loss if found else None,
-        len(history),
-        int(facts.get("parameters", 0)),
-        sum(row.seconds for row in history),
-    )
-    return Entry(
-        run.name,
-        settings.to_settings(recipe),
-        split,
-        found.n if found else 0,
-        (outcome,),
-        str(facts.get("hardware", "")),
-        run,
-        tuple(history),
-        found,
-    )
+    recipe, history, known = run.recipe(), tuple(metrics.read(run.metrics)), facts.read(run)
+    split, found = _judged(run)
+    accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
+    seconds = sum(row.seconds for row in history)
+    outcome = Outcome(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
+    shared = settings.to_settings(recipe)
+    return Entry(run.name, shared, split, images, (outcome,), known.hardware, run, history, found)
 
 
 def of_results(path: Path) -> Entry:
@@ -192,14 +179,17 @@ def of_results(path: Path) -> Entry:
 def from_results(name: str, content: dict[str, Any], origin: str) -> Entry:
     """Make an entry of a results file's content; raises InputError when it holds no trainings."""
     split = str(content.get("split", "test"))
-    try:
+    with damaged.told(f"{origin} holds no trainings judged on {split}. Give one that `modiste bench` wrote."):
         outcomes = tuple(_outcome(record, split) for record in content["runs"])
         images = int(content["runs"][0].get(f"{split}_images", TEST_IMAGES))
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise InputError(
-            f"{origin} holds no trainings judged on {split}. Give one that `modiste bench` wrote."
-        ) from None
-    return Entry(name, dict(content.get("settings", {})), split, images, outcomes, str(content["hardware"]))
+        if split not in SPLITS or images < 1:
+            raise ValueError(split)
+        shared = dict(content.get("settings", {}))
+    try:
+        settings.with_settings(Recipe(), shared)
+    except SettingError as error:
+        raise InputError(f"{origin} has settings that no recipe has: {error}") from None
+    return Entry(name, shared, split, images, outcomes, str(content["hardware"]))
 
 
 def method(entry: Entry) -> Settings:
@@ -224,15 +214,20 @@ def pooled(name: str, entries: Iterable[Entry]) -> Entry | None:
     return Entry(name, first.settings, first.split, first.images, outcomes, first.hardware)
 
 
+def _judged(run: Run) -> tuple[str, Scores | None]:
+    """The split that a run's scores are told of, and these scores; nothing when nobody has judged it."""
+    judged = scores.read_all(run.scores)
+    split = next((split for split in SPLITS if split in judged), "")
+    return split, scores.from_dict(judged[split], str(run.scores)) if split else None
+
+
 def _outcome(record: dict[str, Any], split: str) -> Outcome:
-    return Outcome(
-        int(record["seed"]),
-        float(record[f"{split}_accuracy"]),
-        float(record[f"{split}_loss"]),
-        int(record["epochs"]),
-        int(record["parameters"]),
-        float(record["seconds"]),
-    )
+    """Read a record of a results file; raises ValueError when its accuracy is no share, or its loss no number."""
+    accuracy, loss = float(record[f"{split}_accuracy"]), float(record[f"{split}_loss"])
+    if not 0 <= accuracy <= 1 or not math.isfinite(loss):
+        raise ValueError(record)
+    numbers = int(record["epochs"]), int(record["parameters"]), float(record["seconds"])
+    return Outcome(int(record["seed"]), accuracy, loss, *numbers)
 
 
 def _plain(value: Any) -> Any:

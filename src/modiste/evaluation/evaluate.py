@@ -13,13 +13,12 @@ from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.evaluation import canvas, figures
 from modiste.evaluation import probabilities as other_tools
-from modiste.evaluation.scores import Scores, read_all, score
+from modiste.evaluation.scores import OPENINGS, Scores, read_all, score
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
 from modiste.runs import files, folder
 from modiste.runs.folder import Run
 
-OPENINGS = "test_openings"
 SPLITS = ("test", "validation")
 SHOWN = 16
 """Mistakes on the contact sheet."""

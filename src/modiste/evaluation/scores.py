@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from modiste.errors import InputError
-from modiste.evaluation import intervals
+from modiste.evaluation import damaged, intervals
 from modiste.evaluation.intervals import Interval
 from modiste.runs import files
+
+OPENINGS = "test_openings"
+"""The key in scores.json of how often the test split was opened for the run."""
 
 FLOOR = float(np.finfo(np.float32).tiny)
 """Probabilities below the smallest normal float32 count as it, so that one zero costs 87.3 nats and not infinity."""
@@ -102,7 +105,7 @@ def read_all(path: Path) -> dict[str, Any]:
         InputError: the file is damaged.
     """
     content = files.read_json(path) if path.exists() else {}
-    if not isinstance(content, dict):
+    if not isinstance(content, dict) or type(content.get(OPENINGS, 0)) is not int:
         raise InputError(f"{path} holds no scores. Remove it and make it anew with `modiste evaluate`.")
     return dict(content)
 
@@ -113,20 +116,22 @@ def from_dict(content: Any, origin: str) -> Scores:
     Raises:
         InputError: it is something else; the message names the origin.
     """
-    try:
-        known = {field.name: content[field.name] for field in dataclasses.fields(Scores)}
-        return Scores(
-            **known
-            | {
-                "interval_images": tuple(known["interval_images"]),
-                "labels": tuple(LabelScore(**label) for label in known["labels"]),
-                "confusion": tuple(map(tuple, known["confusion"])),
-                "confused": tuple(Confused(**pair) for pair in known["confused"]),
-                "worst": tuple(known["worst"]),
-            }
+    with damaged.told(f"{origin} holds no scores. Remove it and make it anew with `modiste evaluate`."):
+        found = Scores(
+            split=str(content["split"]),
+            n=int(content["n"]),
+            loss=float(content["loss"]),
+            accuracy=float(content["accuracy"]),
+            interval_images=(float(content["interval_images"][0]), float(content["interval_images"][1])),
+            ece=float(content["ece"]),
+            labels=tuple(map(_label, content["labels"])),
+            confusion=tuple(tuple(map(int, row)) for row in content["confusion"]),
+            confused=tuple(Confused(str(p["true"]), str(p["taken_for"]), int(p["count"])) for p in content["confused"]),
+            worst=tuple(map(int, content["worst"])),
         )
-    except (KeyError, TypeError):
-        raise InputError(f"{origin} holds no scores. Make it anew with `modiste evaluate`.") from None
+        if found.n < 1 or not 0 <= found.accuracy <= 1 or _shape(found.confusion) != {len(found.labels)}:
+            raise ValueError("figures that do not belong together")
+    return found
 
 
 def score(
@@ -177,6 +182,18 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
     sure = np.bincount(bins, weights=confidence, minlength=BINS)
     hits = np.bincount(bins, weights=right, minlength=BINS)
     return float(np.abs(sure - hits).sum() / len(confidence))
+
+
+def _label(content: dict[str, Any]) -> LabelScore:
+    precision, recall, f1 = (
+        None if content[key] is None else float(content[key]) for key in ("precision", "recall", "f1")
+    )
+    return LabelScore(str(content["label"]), precision, recall, f1, int(content["support"]))
+
+
+def _shape(confusion: Confusion) -> set[int]:
+    """The lengths of both sides, all of them."""
+    return {len(confusion), *map(len, confusion)}
 
 
 def _confusion(labels: NDArray[np.int64], said: NDArray[np.int64], k: int) -> NDArray[np.int64]:

@@ -4,12 +4,12 @@ import numpy as np
 
 from modiste.data import sources
 from modiste.errors import ModisteError
+from modiste.evaluation import facts
 from modiste.evaluation.report.html import Html, join, picture, table, tag
 from modiste.evaluation.report.texts import Texts
 from modiste.evaluation.study import Study
 from modiste.images.sheet import png
 from modiste.recipes.recipe import Data
-from modiste.runs import files
 
 EACH = 10
 """Images of each label on the sample sheet."""
@@ -38,9 +38,8 @@ def _sheet(study: Study, say: Texts) -> Html:
 def _split(study: Study, say: Texts) -> Html:
     rows = []
     for entry in study.shown():
-        facts = files.read_json(entry.run.environment) if entry.run and entry.run.environment.exists() else {}
-        found = facts.get("data", {})
-        counts = [found.get(part, {}).get("n") for part in ("train", "validation")]
+        known = facts.read(entry.run).images if entry.run else {}
+        counts = [known.get(part) for part in ("train", "validation")]
         counts.append(entry.images if entry.split == "test" else None)
         fold = entry.settings.get("data.fold", 0)
         rows.append([entry.name, *("-" if count is None else f"{count:,}" for count in counts), fold])

@@ -71,9 +71,11 @@ def _schedule(entry: Entry, say: Texts) -> Html | str:
     known = entry.settings
     name = known.get("schedule.name")
     if name == "plateau":
-        return say("training.plateau", factor=known["schedule.factor"], patience=known["schedule.patience"])
+        return say(
+            "training.plateau", factor=known.get("schedule.factor", "-"), patience=known.get("schedule.patience", "-")
+        )
     if name == "triangle":
-        return say("training.triangle", warmup=f"{known['schedule.warmup']:.0%}")
+        return say("training.triangle", warmup=f"{known.get('schedule.warmup', 0):.0%}")
     return say("training.constant")
 
 
