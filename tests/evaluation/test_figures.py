@@ -76,6 +76,22 @@ def test_svg_takes_the_colours_of_the_page_and_other_words() -> None:
     assert not both[0] & both[1]
 
 
+@pytest.mark.parametrize("name", [r"$\frac$", "$1", "衬衫 100 元", "\U0010fffd"])
+def test_a_name_says_what_it_says(tmp_path: Path, name: str) -> None:
+    """Dollar signs are no mathematics; other scripts, and characters that no font has, are drawn without a warning."""
+    found = score(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
+    canvas.png(figures.confusion(found), tmp_path / "c.png")
+    assert f">{name}</text>" in texts(figures.confusion(found))
+    assert f">{name}</text>" in texts(figures.curve({name: rows(2), "other": rows(2)}, "loss"))
+    figures.curves({name: rows(2)}, tmp_path / "curves.png")
+
+
+def test_fonts_that_are_not_installed_are_not_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Drawing logs nothing about fonts."""
+    figures.curves({"衬衫": rows(2), "coat": rows(2)}, tmp_path / "curves.png")
+    assert not caplog.records
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A picture that cannot be written is an error of one sentence."""
     with pytest.raises(TrainingError, match="cannot be written"):

@@ -6,7 +6,9 @@ the letters are readable where space is least. In SVG the ink takes the colour o
 
 import io
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from modiste.runs import files
@@ -26,8 +29,23 @@ INK, LINE, PAPER = "#1d2128", "#d5d9e0", "#fefefe"
 WIDTH = 5.0
 """Inches; 360 points, about the width of a phone."""
 
+CHINESE = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "Noto Sans CJK JP",
+    "Droid Sans Fallback",
+)
+"""Fonts of Linux, macOS and Windows with the characters that DejaVu Sans lacks."""
+
 STYLE: Any = {  # Any: matplotlib types the keys as a list of 300 literals
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans", *(font for font in CHINESE if font in fontManager.get_font_names())],
+    "text.parse_math": False,  # a name or a label says what it says, dollar signs included
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -82,7 +100,8 @@ def axes(
 def png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, whole or not at all; raises TrainingError when the disk refuses."""
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=200)
+    with _without_glyphs():
+        figure.savefig(content, format="png", dpi=200)
     with files.whole(path) as partial:
         partial.write_bytes(content.getvalue())
 
@@ -97,7 +116,8 @@ def svg(figure: Figure, title: str, words: Mapping[str, str] | None = None) -> s
         words: translations of the texts in it, each replaced as a whole.
     """
     content = io.StringIO()
-    figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    with _without_glyphs():
+        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = content.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
@@ -110,6 +130,14 @@ def svg(figure: Figure, title: str, words: Mapping[str, str] | None = None) -> s
         text = text.replace(f">{escape(word, quote=False)}</text>", f">{escape(other, quote=False)}</text>")
     text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
+
+
+@contextmanager
+def _without_glyphs() -> Iterator[None]:
+    """Draw a box for a character that no font here has, and be silent about it: a page brings fonts of its own."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        yield
 
 
 def _unique_ids(text: str, title: str) -> str:
