@@ -76,6 +76,24 @@ def test_a_resnet_with_imagenet_weights_does(tmp_path: Path) -> None:
     assert (found["resnet18_accuracy"], found["resnet18_loss"]) == ("holds", "fails")
 
 
+def test_results_go_before_a_single_run_with_imagenet_weights(tmp_path: Path) -> None:
+    """A bad run does not beat a results file of three seeds, not even of its name; without one, methods do not mix."""
+    network = replace(named.classic_resnet18().network, weights="imagenet")
+    recipe = replace(named.classic_resnet18(), network=network)
+    write_results(tmp_path / "resnet.json", (0.92, 0.93, 0.94), recipe)
+    poor = replace(judged("resnet", recipe, shirts(0)), run=write_run(tmp_path / "resnet", recipe))
+    study = open_study([], tmp_path)
+    both = replace(study, given=(poor,))
+    assert [entry.name for entry in both.everything()] == ["resnet", "resnet (results)"]
+    told = {answer.claim: answer.values for answer in claims.answers(both)}
+    assert (told["resnet18_accuracy"]["accuracy"], told["resnet18_accuracy"]["n"]) == ("93.00%", "3")
+    other = replace(
+        poor, settings=poor.settings | {"optimizer.lr": 0.02}, outcomes=(replace(poor.outcomes[0], seed=1),)
+    )
+    told = {answer.claim: answer.values for answer in claims.answers(Study((poor, other), {}))}
+    assert told["resnet18_accuracy"]["n"] == "1"
+
+
 @pytest.mark.parametrize(
     ("losses", "verdict"), [((0.5, 0.3, 0.4), "holds"), ((0.5, 0.4, 0.3), "fails"), ((0.3,), "fails")]
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
 from modiste.errors import InputError
 from modiste.evaluation import benchmark, entries
@@ -43,10 +44,17 @@ def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     assert entry.interval_images == pytest.approx((0.9248, 0.9348), abs=1e-4)
 
 
-def test_equal_names_become_paths(tmp_path: Path) -> None:
-    """Two runs of one name in two folders stay apart."""
-    paths = [write_run(tmp_path / where / "run", data=None).path for where in ("a", "b")]
-    assert [entry.name for entry in entries.open_all(paths)] == list(map(str, paths))
+def test_equal_names_take_as_much_of_their_paths_as_they_need(tmp_path: Path) -> None:
+    """Runs of one name in several folders stay apart by these; a results file keeps its name, others are left alone."""
+    write_idx_folder(tmp_path / "data")
+    places = ("a/x/sprint", "b/x/sprint", "c/sprint", "c/other")
+    paths = [write_run(tmp_path / place, data=tmp_path / "data").path for place in places]
+    paths.append(write_results(tmp_path / "results" / "sprint.json"))
+    names = [entry.name for entry in entries.open_all(paths)]
+    assert names == ["a/x/sprint", "b/x/sprint", "c/sprint", "other", "sprint"]
+    paths.append(write_results(tmp_path / "old" / "sprint.json"))
+    assert [entry.name for entry in entries.open_all(paths)][-2:] == ["results/sprint", "old/sprint"]
+    assert [entry.name for entry in entries.open_all(paths[:1] * 2)] == ["sprint"] * 2
 
 
 def test_methods_differ_in_what_matters(tmp_path: Path) -> None:
@@ -70,6 +78,11 @@ def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
     pooled = entries.pooled("p", [entries.of_run(run.path) for run in runs])
     assert pooled is not None
     assert [outcome.seed for outcome in pooled.outcomes] == [0, 1]
+    opened = [entries.of_run(run.path) for run in runs]
+    other = replace(opened[1], settings=opened[1].settings | {"optimizer.lr": 0.02})
+    pooled = entries.pooled("p", [opened[0], other])
+    assert pooled is not None
+    assert [outcome.seed for outcome in pooled.outcomes] == [1]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"runs": []}'])

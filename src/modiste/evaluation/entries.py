@@ -1,7 +1,6 @@
 """What is put side by side: a run, or the runs behind a results file, in one record."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -146,13 +145,19 @@ class Entry:
 def open_all(paths: Sequence[Path]) -> list[Entry]:
     """Open runs and results files, in their order, each under a name of its own.
 
+    Where names are the same, the folders above are named as far as they tell the paths apart; a results file keeps its
+    name beside a run.
+
     Raises:
         InputError: one of them is neither, or is damaged.
     """
     entries = [of_results(path) if path.suffix == ".json" else of_run(path) for path in paths]
-    counts = Counter(entry.name for entry in entries)
-    named = zip(entries, paths, strict=True)
-    return [entry if counts[entry.name] == 1 else replace(entry, name=str(path)) for entry, path in named]
+    runs = [entry.run.path.resolve() for entry in entries if entry.run]
+    results = [_place(path) for entry, path in zip(entries, paths, strict=True) if not entry.run]
+    return [
+        replace(entry, name=_ending(_place(path), runs + results if entry.run else results))
+        for entry, path in zip(entries, paths, strict=True)
+    ]
 
 
 def of_run(path: Path) -> Entry:
@@ -205,12 +210,13 @@ def differences(one: Entry, other: Entry) -> dict[str, tuple[Any, Any]]:
 
 
 def pooled(name: str, entries: Iterable[Entry]) -> Entry | None:
-    """Make one entry of several runs of one method, each seed once; None when none of them is judged on test."""
-    judged = {entry.outcomes[0].seed: entry for entry in entries if entry.split == "test" and entry.n == 1}
+    """Make one entry of the runs of the first one's method, each seed once; None when none is judged on test."""
+    judged = [entry for entry in entries if entry.split == "test" and entry.n == 1]
     if not judged:
         return None
-    first = next(iter(judged.values()))
-    outcomes = tuple(entry.outcomes[0] for _, entry in sorted(judged.items()))
+    first = judged[0]
+    by_seed = {entry.outcomes[0].seed: entry for entry in judged if not differences(first, entry)}
+    outcomes = tuple(entry.outcomes[0] for _, entry in sorted(by_seed.items()))
     return Entry(name, first.settings, first.split, first.images, outcomes, first.hardware)
 
 
@@ -219,6 +225,20 @@ def _judged(run: Run) -> tuple[str, Scores | None]:
     judged = scores.read_all(run.scores)
     split = next((split for split in SPLITS if split in judged), "")
     return split, scores.from_dict(judged[split], str(run.scores)) if split else None
+
+
+def _place(path: Path) -> Path:
+    """Where a run or a results file is, without the suffix."""
+    place = path.resolve()
+    return place.with_suffix("") if place.suffix == ".json" else place
+
+
+def _ending(place: Path, places: Sequence[Path]) -> str:
+    """The shortest end of a path that none of the other paths ends in."""
+    lengths = range(1, len(place.parts))
+    others = [other.parts for other in places if other != place]
+    ends = [place.parts[-n:] for n in lengths if all(other[-n:] != place.parts[-n:] for other in others)]
+    return "/".join(ends[0]) if ends else str(place)
 
 
 def _outcome(record: dict[str, Any], split: str) -> Outcome:

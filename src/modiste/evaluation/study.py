@@ -36,9 +36,11 @@ class Study:
         return first
 
     def everything(self) -> list[Entry]:
-        """All that was given, then the results files of trainings that were not."""
-        names = {entry.name for entry in self.given}
-        return [*self.given, *(entry for name, entry in self.filed.items() if name not in names)]
+        """All that was given, then the results files that were not; one that is called as a run is says what it is."""
+        given = {entry.name for entry in self.given if not entry.run}
+        runs = {entry.name for entry in self.given if entry.run}
+        others = [entry for name, entry in self.filed.items() if name not in given]
+        return [*self.given, *(replace(e, name=f"{e.name} (results)") if e.name in runs else e for e in others)]
 
     def measured(self, name: str) -> Entry | None:
         """The best measurement of a method on the official test split: its results file, else its runs, else None."""
