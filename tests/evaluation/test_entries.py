@@ -170,7 +170,7 @@ def test_our_row_stands_at_its_place(tmp_path: Path) -> None:
     place = next(place for place, row in enumerate(table) if row.ours)
     assert table[place - 1].accuracy >= 0.9405 >= table[place + 1].accuracy
     assert table[place].preparation == "random horizontal flips"
-    assert table[place].interval is not None
+    assert table[place].ours is not None
 
 
 def test_other_data_has_no_place_in_the_public_table(tmp_path: Path) -> None:

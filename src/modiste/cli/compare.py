@@ -68,19 +68,20 @@ def _side_by_side(opened: list["Entry"]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
+    from modiste.evaluation import written
+
     table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.columns[0].overflow, table.columns[0].min_width = "fold", 12
     for title in ("n", "accuracy", "images", "seeds", "loss", "epochs", "params", "s"):
         table.add_column(title, justify="right", no_wrap=True)
     for entry in opened:
-        sure = entry.interval_seeds
         table.add_row(
             escape(entry.name),
             entry.split or "-",
             str(entry.n),
-            _percent(entry.accuracy),
-            _reach(entry.interval_images),
-            "-" if sure is None else f"±{50 * (sure[1] - sure[0]):.2f}",
+            written.percent(entry.accuracy),
+            written.reach(entry.interval_images),
+            written.half_width(entry.interval_seeds),
             "-" if entry.loss is None else f"{entry.loss:.4f}",
             f"{entry.epochs:.3g}",
             f"{entry.parameters / 1e6:.2f}M",
@@ -94,22 +95,14 @@ def _public_table(opened: list["Entry"]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
-    from modiste.evaluation import benchmark
+    from modiste.evaluation import benchmark, written
 
     table = Table("classifier", box=box.SIMPLE_HEAD)
     table.add_column("accuracy", justify="right", no_wrap=True)
     for title in ("parameters", "data", "remark"):
         table.add_column(title)
     for row in benchmark.with_ours(opened):
-        remark = f"ours, n = {row.ours.n}, {_reach(row.interval)}" if row.ours else row.note
-        cells = (row.classifier, _percent(row.accuracy), row.parameters, row.data_version, remark)
+        remark = f"ours, n = {row.ours.n}, {written.reach(row.ours.interval_images)}" if row.ours else row.note
+        cells = (row.classifier, written.percent(row.accuracy), row.parameters, row.data_version, remark)
         table.add_row(*map(escape, cells), style="bold green" if row.ours else None)
     return table
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2%}"
-
-
-def _reach(interval: tuple[float, float] | None) -> str:
-    return "-" if interval is None else f"{100 * interval[0]:.2f}-{100 * interval[1]:.2f}"

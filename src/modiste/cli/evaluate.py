@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path), metavar="RUN_OR_MODEL")
 @click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
-@click.option("--data", metavar="D", help="Folder with other data than the recipe's; nothing is written then.")
+@click.option(
+    "--data",
+    metavar="D",
+    help="Folder with other data than the recipe's; no scores are written then, but the opening is counted.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     """Judge a run folder, an .onnx model, or a file of probabilities that any tool wrote (.npz or .csv).
@@ -35,6 +39,8 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
 
 
 def _told(target: Path, scores: "Scores") -> str:
+    from modiste.evaluation import written
+
     low, high = scores.interval_images
     width = max(len(label.label) for label in scores.labels)
     head = f"{'label':{width}}  precision  recall     F1  images"
@@ -42,11 +48,8 @@ def _told(target: Path, scores: "Scores") -> str:
     figures = f"{sure}, loss {scores.loss:.4f}, calibration error {scores.ece:.4f}"
     lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]
     for label in scores.labels:
-        row = f"{_share(label.precision):>9}  {_share(label.recall):>6}  {_share(label.f1):>5}  {label.support:>6}"
+        precision, recall, f1 = map(written.tenths, (label.precision, label.recall, label.f1))
+        row = f"{precision:>9}  {recall:>6}  {f1:>5}  {label.support:>6}"
         lines.append(f"{label.label:{width}}  {row}")
     pairs = [f"{pair.true} for {pair.taken_for} {pair.count}" for pair in scores.confused[:5]]
     return "\n".join([*lines, "", f"most confused: {', '.join(pairs) or 'nothing'}"])
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"

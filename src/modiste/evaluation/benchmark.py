@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 from modiste.evaluation.entries import Entry
-from modiste.evaluation.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,6 @@ class TableRow:
         data_version: v1, v2, or empty where it is not known.
         note: a remark; empty for ours.
         ours: the entry that it is made from, for our rows.
-        interval: 95 % over images, for our rows.
     """
 
     classifier: str
@@ -38,7 +36,6 @@ class TableRow:
     data_version: str
     note: str
     ours: Entry | None = None
-    interval: Interval | None = None
 
 
 def published() -> list[TableRow]:
@@ -78,4 +75,4 @@ def augmentation(entry: Entry) -> str:
 
 def _row(entry: Entry, accuracy: float) -> TableRow:
     parameters = f"{entry.parameters / 1e6:.2f}M" if entry.parameters else ""
-    return TableRow(entry.name, augmentation(entry), parameters, accuracy, "", "v2", "", entry, entry.interval_images)
+    return TableRow(entry.name, augmentation(entry), parameters, accuracy, "", "v2", "", entry)

@@ -10,12 +10,12 @@ from typing import Literal
 
 from modiste.evaluation import benchmark, entries, intervals
 from modiste.evaluation.entries import Entry
-from modiste.evaluation.study import REPORT, Study
+from modiste.evaluation.study import COURSE_REPORT, Study
 from modiste.labels import FASHION_MNIST
 
 Verdict = Literal["holds", "fails", "unmeasured"]
 Word = Callable[[str], str]
-"""Says a label in the reader's language."""
+"""Says a label, or a word between figures, in the reader's language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def answers(study: Study, word: Word = str) -> list[Answer]:
         _worst(study, word),
         _taken_for(study, word),
         _best(study, word),
-        *_erasing(study),
+        *_erasing(study, word),
         _xavier(study),
         Answer("batch_norm", "unmeasured", "batch_norm"),
         _two_layers(study),
@@ -57,7 +57,7 @@ def _verdict(holds: bool) -> Verdict:
 
 def _figures(network: str, entry: Entry | None, suffix: str) -> list[Answer]:
     """Accuracy at least, and loss at most, what the report gives; means over the seeds on the official test split."""
-    loss, accuracy = REPORT[network]
+    loss, accuracy = COURSE_REPORT[network]
     if entry is None or entry.accuracy is None or entry.loss is None:
         return [Answer(f"{network}_{figure}", "unmeasured", "no_run") for figure in ("accuracy", "loss")]
     values = _values(entry)
@@ -169,7 +169,7 @@ def _taken_for(study: Study, word: Word) -> Answer:
     return Answer("taken_for", _verdict(commonest == {"T-shirt/top"}), "taken_for", values)
 
 
-def _erasing(study: Study) -> list[Answer]:
+def _erasing(study: Study, word: Word) -> list[Answer]:
     """Generalises: a lower test loss with crop and erasing. Costs accuracy: a lower mean test accuracy with them."""
     plain, erasing = study.measured("classic-cnn"), study.measured("classic-cnn-erasing")
     if plain is None or erasing is None or plain.loss is None or erasing.loss is None:
@@ -183,7 +183,7 @@ def _erasing(study: Study) -> list[Answer]:
         "loss_with": f"{erasing.loss:.4f}",
         "loss_without": f"{plain.loss:.4f}",
         "points": f"{100 * gap:+.2f}",
-        "interval": f"{100 * reach[0]:+.2f} … {100 * reach[1]:+.2f}" if reach else "-",
+        "interval": f"{100 * reach[0]:+.2f} {word('to')} {100 * reach[1]:+.2f}" if reach else "-",
         "n": str(len(gaps)),
         "n_with": str(erasing.n),
         "n_without": str(plain.n),

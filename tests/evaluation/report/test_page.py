@@ -137,6 +137,14 @@ def test_both_languages_have_the_same_texts() -> None:
     }
 
 
+@pytest.mark.parametrize(("lang", "reach"), [("en", "93.00 to 93.97"), ("zh", "93.00 至 93.97")])
+def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, reach: str) -> None:
+    """The word between the ends of an interval is English or Chinese as the rest."""
+    path = write_results(tmp_path / "classic-cnn.json", (0.93, 0.94))
+    page.write([path], tmp_path / "r.html", lang, tmp_path)
+    assert f"<td>{reach}</td>" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
 def test_another_language_is_refused() -> None:
     """The languages there are are named."""
     with pytest.raises(SettingError, match="one of en, zh"):

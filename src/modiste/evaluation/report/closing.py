@@ -38,7 +38,7 @@ def public_table(study: Study, say: Texts) -> Html:
         note: Html | str = say.word(row.note)
         if row.ours:
             marked.append(place)
-            low, high = row.interval or (0.0, 0.0)
+            low, high = row.ours.interval_images or (0.0, 0.0)
             note = say("table.ours", n=row.ours.n, low=f"{low:.2%}", high=f"{high:.2%}")
         done = ", ".join(map(say.word, row.preparation.split(", "))) if row.ours else say.word(row.preparation)
         rows.append(

@@ -1,12 +1,12 @@
 """The results: curves and confusion matrices of our runs, beside the course report's numbers."""
 
-from modiste.evaluation import canvas, figures
+from modiste.evaluation import canvas, figures, written
 from modiste.evaluation.entries import Entry
 from modiste.evaluation.figures import Quantity
 from modiste.evaluation.report.html import Html, details, figure, join, picture, table, tag
 from modiste.evaluation.report.texts import Texts
 from modiste.evaluation.scores import Scores
-from modiste.evaluation.study import REPORT, Study
+from modiste.evaluation.study import COURSE_REPORT, Study
 from modiste.labels import FASHION_MNIST
 
 
@@ -22,7 +22,7 @@ def section(study: Study, say: Texts) -> Html:
 def _missing(study: Study, say: Texts) -> Html:
     """Which of the report's two networks nobody has trained here."""
     known = {entry.network for entry in study.everything()}
-    gone = [say(f"results.no_{network}") for network in REPORT if network not in known]
+    gone = [say(f"results.no_{network}") for network in COURSE_REPORT if network not in known]
     waiting = [entry.name for entry in study.given if entry.accuracy is None]
     if waiting:
         gone.append(say("results.not_judged", names=", ".join(waiting)))
@@ -31,29 +31,24 @@ def _missing(study: Study, say: Texts) -> Html:
 
 def _numbers(study: Study, say: Texts) -> Html:
     rows, marked = [], []
-    for network, (loss, accuracy) in REPORT.items():
+    for network, (loss, accuracy) in COURSE_REPORT.items():
         rows.append([say(f"results.report_{network}"), "", f"{accuracy:.2%}", "", "", f"{loss:.4f}", "", ""])
     for entry in study.everything():
         if entry.accuracy is None:
             continue
         marked.append(len(rows))
-        seeds = entry.interval_seeds
         rows.append([
             entry.name,
             say(f"results.{entry.split}"),
-            f"{entry.accuracy:.2%}",
-            _reach(entry.interval_images),
-            f"± {50 * (seeds[1] - seeds[0]):.2f}" if seeds else "-",
+            written.percent(entry.accuracy),
+            written.reach(entry.interval_images, say.word("to")),
+            written.half_width(entry.interval_seeds),
             f"{entry.loss:.4f}" if entry.loss is not None else "-",
             str(entry.n),
             f"{entry.parameters / 1e6:.2f} M" if entry.parameters else "-",
         ])  # fmt: skip
     keys = ("run", "split", "accuracy", "images", "seeds", "loss", "n", "parameters")
     return table([say(f"results.{key}") for key in keys], rows, marked, "figures")
-
-
-def _reach(interval: tuple[float, float] | None) -> str:
-    return f"{100 * interval[0]:.2f} … {100 * interval[1]:.2f}" if interval else "-"
 
 
 def _side_by_side(study: Study, say: Texts) -> Html:
@@ -80,7 +75,7 @@ def _beside(ours: Html, study: Study, say: Texts, quantity: Quantity) -> Html:
     """Our figure, and the numbers of the report's own figure next to ours."""
     place = ("loss", "accuracy").index(quantity)
     rows = []
-    for network, report in REPORT.items():
+    for network, report in COURSE_REPORT.items():
         best = study.measured(f"classic-{network}")
         mine = (best.loss, best.accuracy)[place] if best else None
         here = "-" if mine is None or best is None else f"{_figure(mine, quantity)} (n = {best.n})"
@@ -108,7 +103,13 @@ def _judged(entry: Entry, scores: Scores, say: Texts) -> Html:
         "aside", say("results.of_run", **values), _classes(scores, say), tag("h4", say("results.confused")), confused
     )
     rows = [
-        [say.word(label.label), _share(label.precision), _share(label.recall), _share(label.f1), str(label.support)]
+        [
+            say.word(label.label),
+            written.tenths(label.precision),
+            written.tenths(label.recall),
+            written.tenths(label.f1),
+            str(label.support),
+        ]
         for label in scores.labels
     ]
     head = [say(f"results.{key}") for key in ("label", "precision", "recall", "f1", "support")]
@@ -133,9 +134,5 @@ def _classes(scores: Scores, say: Texts) -> Html:
     worst, best = ranked[0], ranked[-1]
     taken_for = next((pair.taken_for for pair in scores.confused if pair.true == worst.label), "-")
     values = {"worst": worst.label, "taken_for": taken_for, "best": best.label}
-    shares = {"low": _share(worst.recall), "high": _share(best.recall)}
+    shares = {"low": written.tenths(worst.recall), "high": written.tenths(best.recall)}
     return say("results.classes", **{key: say.word(label) for key, label in values.items()}, **shares)
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"

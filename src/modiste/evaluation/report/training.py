@@ -4,7 +4,8 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
-from modiste.evaluation.entries import Entry
+from modiste.evaluation.claims import paired
+from modiste.evaluation.entries import Entry, differences
 from modiste.evaluation.report.html import Html, join, table, tag
 from modiste.evaluation.report.texts import Texts, beside
 from modiste.evaluation.study import Study
@@ -38,9 +39,6 @@ def tricks(study: Study, say: Texts) -> Html:
 
 def _worth(study: Study, say: Texts) -> Html:
     """Differences in test accuracy and loss between methods of one network that differ in a trick."""
-    from modiste.evaluation.claims import paired
-    from modiste.evaluation.entries import differences
-
     base = study.measured("classic-cnn") or next((e for e in study.given if e.on_fashion_mnist), None)
     rows = []
     for entry in study.everything() if base else []:
