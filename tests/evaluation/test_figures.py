@@ -32,15 +32,17 @@ def scores() -> Scores:
 @pytest.mark.parametrize("count", [1, 3])
 def test_curves_are_drawn_for_any_run(tmp_path: Path, count: int, held_out: bool) -> None:
     """One epoch or several, with validation or without."""
-    figures.curves({"a": rows(count, held_out)}, tmp_path / "curves.png")
+    figures.curves({"a": rows(count, held_out)}, tmp_path / "curves.png", {"a": 1})
     assert (tmp_path / "curves.png").read_bytes().startswith(PNG)
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
 
 
 def test_several_runs_are_named() -> None:
     """The legend of several runs names each; of one run it does not."""
-    assert {">one</text>", ">two</text>"} <= texts(figures.curve({"one": rows(2), "two": rows(3, False)}, "loss"))
-    assert ">one</text>" not in texts(figures.curve({"one": rows(2)}, "accuracy"))
+    assert {">one</text>", ">two</text>"} <= texts(
+        figures.curve({"one": rows(2), "two": rows(3, False)}, "loss", {"one": 2, "two": 3})
+    )
+    assert ">one</text>" not in texts(figures.curve({"one": rows(2)}, "accuracy", {"one": 2}))
 
 
 def test_confusion_shows_shares_or_counts() -> None:
@@ -82,20 +84,20 @@ def test_a_name_says_what_it_says(tmp_path: Path, name: str) -> None:
     found = score(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
     canvas.png(figures.confusion(found), tmp_path / "c.png")
     assert f">{name}</text>" in texts(figures.confusion(found))
-    assert f">{name}</text>" in texts(figures.curve({name: rows(2), "other": rows(2)}, "loss"))
-    figures.curves({name: rows(2)}, tmp_path / "curves.png")
+    assert f">{name}</text>" in texts(figures.curve({name: rows(2), "other": rows(2)}, "loss", {name: 1, "other": 2}))
+    figures.curves({name: rows(2)}, tmp_path / "curves.png", {name: 2})
 
 
 def test_fonts_that_are_not_installed_are_not_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Drawing logs nothing about fonts."""
-    figures.curves({"衬衫": rows(2), "coat": rows(2)}, tmp_path / "curves.png")
+    figures.curves({"衬衫": rows(2), "coat": rows(2)}, tmp_path / "curves.png", {"衬衫": 2, "coat": 2})
     assert not caplog.records
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A picture that cannot be written is an error of one sentence."""
     with pytest.raises(TrainingError, match="cannot be written"):
-        figures.curves({"a": rows(2)}, tmp_path / "none" / "curves.png")
+        figures.curves({"a": rows(2)}, tmp_path / "none" / "curves.png", {"a": 2})
 
 
 def texts(figure: object) -> set[str]:

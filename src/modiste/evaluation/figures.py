@@ -26,13 +26,13 @@ FEW = 15
 
 
 @canvas.styled
-def curves(rows_by_name: Mapping[str, Sequence[Row]], path: Path, kept: Mapping[str, int] | None = None) -> None:
+def curves(rows_by_name: Mapping[str, Sequence[Row]], path: Path, kept: Mapping[str, int]) -> None:
     """Write loss and accuracy over the epochs, train and validation, as a PNG.
 
     Args:
         rows_by_name: the epochs of each run.
         path: of the PNG.
-        kept: the epoch whose weights count, by run; left out: that of the lowest validation loss, where there is one.
+        kept: the epoch whose weights count, by run.
     """
     figure, (loss, accuracy) = canvas.axes(columns=2, width=2 * canvas.WIDTH, height=3.6)
     _draw_curves(loss, rows_by_name, "loss", kept)
@@ -41,9 +41,7 @@ def curves(rows_by_name: Mapping[str, Sequence[Row]], path: Path, kept: Mapping[
 
 
 @canvas.styled
-def curve(
-    rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int] | None = None
-) -> Figure:
+def curve(rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int]) -> Figure:
     """Draw loss or accuracy alone; arguments as `curves`."""
     figure, (ax,) = canvas.axes()
     _draw_curves(ax, rows_by_name, quantity, kept)
@@ -135,7 +133,7 @@ def _share(share: float) -> str:
 
 
 def _draw_curves(
-    ax: Axes, rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int] | None
+    ax: Axes, rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int]
 ) -> None:
     alone = len(rows_by_name) == 1
     for place, (name, rows) in enumerate(rows_by_name.items()):
@@ -147,7 +145,7 @@ def _draw_curves(
         ax.plot(epochs, train, "--", color=canvas.PALETTE[1] if alone else colour, linewidth=1.2, **style)
         if None not in held_out:
             ax.plot(epochs, held_out, color=colour, **style)
-            best = (kept or {}).get(name) or _best(rows)
+            best = kept[name]
             ax.plot(best, held_out[best - 1], "o", color=colour, markersize=7, markerfacecolor=canvas.PAPER, zorder=5)
     ax.set_title(quantity)
     ax.set_xlabel("epoch")
@@ -173,8 +171,3 @@ def _legend(rows_by_name: Mapping[str, Sequence[Row]]) -> list[Line2D]:
             Line2D([], [], color=ink, linestyle="", marker="o", markerfacecolor=canvas.PAPER, label="epoch kept")
         )
     return names + strokes
-
-
-def _best(rows: Sequence[Row]) -> int:
-    losses = [row.validation_loss if row.validation_loss is not None else float("inf") for row in rows]
-    return losses.index(min(losses)) + 1
