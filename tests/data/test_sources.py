@@ -136,7 +136,8 @@ def test_fingerprints_tell_data_apart(tmp_path: Path) -> None:
 
 
 def test_describe_reads_all_parts(source: str) -> None:
-    """A description counts the images of each label in every part."""
+    """A description counts the images of each label in every part, and gives no image of them away."""
     train, test = sources.describe(Data(source))
+    assert train.keys() == test.keys() == {"split", "images", "shape", "labels", "sha256"}
     assert (train["split"], train["images"], train["labels"]["Bag"]) == ("train", 100, 10)
     assert (test["split"], test["images"], test["shape"]) == ("test", 20, [28, 28])

@@ -30,7 +30,7 @@ class Part:
 
 
 class Source(Protocol):
-    """Where images come from. A part that is not there is None; asking for one opens none of the others."""
+    """Where images come from. `has` says which parts there are; to open one opens none of the others."""
 
     @property
     def label_names(self) -> tuple[str, ...]:

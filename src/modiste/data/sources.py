@@ -1,4 +1,4 @@
-"""The doors to data: one for training, one for validation, one that counts for test.
+"""The doors to data: one for training, one for validation, one that counts for test, one that only verifies.
 
 A recipe's `data.source` is empty (the bundled Fashion-MNIST), a folder of IDX files or a folder of class folders.
 """
@@ -58,7 +58,7 @@ def open_validation(data: Data, seed: int) -> Split:
 
 
 def open_test(data: Data, count: Callable[[], None]) -> Split:
-    """Open the test split: the only way to it.
+    """Open the test split to judge with it: the only way that gives its images away.
 
     Args:
         data: the recipe's data section; `limit` does not touch this split.
@@ -86,7 +86,9 @@ def fingerprint(data: Data, training: TrainingData) -> dict[str, str]:
 
 
 def describe(data: Data) -> list[dict[str, Any]]:
-    """Read every part of a source to the last image and say what is in it; nothing is judged with it.
+    """Read every part of a source to the last image, test too, and say what is in it.
+
+    This looks at integrity alone: no image leaves it and nothing is judged, so it is no counted opening.
 
     Returns:
         For each part `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.

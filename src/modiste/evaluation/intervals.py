@@ -32,14 +32,15 @@ def student(values: Sequence[float]) -> Interval | None:
 
 
 def summary(accuracies: Sequence[float], images: int) -> dict[str, Any]:
-    """Describe the accuracies of several seeds as results files do.
+    """Describe the accuracies of several seeds or folds as results files do.
 
     Args:
-        accuracies: fractions, one a seed, at least one.
-        images: how many images each was measured on; the same ones, so that more seeds do not narrow this interval.
+        accuracies: fractions, one a training, at least one.
+        images: different ones that all of them were measured on together: the test images for seeds, which share them,
+            so that more seeds do not narrow this interval; the sum over the folds, each of which holds its own.
 
     Returns:
-        `mean`, `sd` (None for one seed), `interval_seeds` (likewise) and `interval_images`.
+        `mean`, `sd` (None for one training), `interval_seeds` (likewise) and `interval_images`.
     """
     mean = fmean(accuracies)
     return {
