@@ -8,6 +8,7 @@ import pytest
 
 from helpers.idx import write_idx_folder
 from helpers.runs import write_run
+from modiste.data import sources
 from modiste.errors import InputError, SettingError
 from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.scores import from_dict
@@ -57,6 +58,20 @@ def test_validation_is_the_fold_of_the_run(run: Run) -> None:
     """Judging on validation opens no test split."""
     assert evaluate(run.path, "validation").split == "validation"
     assert files.read_json(run.scores)["test_openings"] == 0
+
+
+def test_validation_on_changed_data_is_refused(run: Run, tmp_path: Path) -> None:
+    """The images held out must be those of the training; else images it was trained on could be among them."""
+    held_out = sources.open_validation(run.recipe().data, run.recipe().seed)
+    content = files.read_json(run.environment)
+    content["data"]["validation"]["sha256"] = held_out.sha256()
+    files.write_json(run.environment, content)
+    assert evaluate(run.path, "validation").n == 20
+    before = run.scores.read_bytes()
+    write_idx_folder(tmp_path / "data", train=150)
+    with pytest.raises(InputError, match="has changed since its training"):
+        evaluate(run.path, "validation")
+    assert run.scores.read_bytes() == before
 
 
 def test_a_model_file_alone_is_judged_and_nothing_written(run: Run, tmp_path: Path) -> None:

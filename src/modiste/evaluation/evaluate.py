@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modiste.data import sources
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
-from modiste.evaluation import canvas, figures
+from modiste.evaluation import canvas, facts, figures
 from modiste.evaluation import probabilities as other_tools
 from modiste.evaluation.scores import OPENINGS, Scores, read_all, score
 from modiste.recipes import settings
@@ -57,7 +57,8 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
         data: folder of other data than the recipe's.
 
     Raises:
-        InputError: the target, its model or the data cannot be used.
+        InputError: the target, its model or the data cannot be used, or the data that a run held its validation images
+            out of is not that of its training.
         SettingError: there is no such split.
         TrainingError: the run folder cannot be written to.
     """
@@ -118,8 +119,24 @@ def _subject(target: Path, data: str | None) -> Subject:
 
 def _open(source: Data, subject: Subject, split: str) -> Split:
     if split == "validation":
-        return sources.open_validation(source, subject.recipe.seed)
+        held_out = sources.open_validation(source, subject.recipe.seed)
+        if subject.run and source == subject.recipe.data:
+            _require_unchanged(subject.run, held_out)
+        return held_out
     return sources.open_test(source, lambda: _count(subject.run))
+
+
+def _require_unchanged(run: Run, held_out: Split) -> None:
+    """Raise an InputError unless these are the images that the run held out; in changed data they may be others.
+
+    Then images that it was trained on would be judged as if it had never seen them.
+    """
+    known = facts.read(run).sha256.get("validation")
+    if known is not None and known != held_out.sha256():
+        raise InputError(
+            f"The data of {run.path} has changed since its training, so the images held out are not those of then. "
+            "Restore the data, or use --split test."
+        )
 
 
 def _count(run: Run | None) -> None:
