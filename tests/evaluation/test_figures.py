@@ -66,6 +66,18 @@ def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
     assert (tmp_path / "m.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.parametrize("count", [1, 5, 16])
+def test_nothing_is_cut_off_the_sheet_of_mistakes(count: int) -> None:
+    """The titles of the top row and the words below the last one lie within the picture, and below its heading."""
+    labels = ["T-shirt/top"] * count
+    figure = figures.mistakes(np.zeros((count, 28, 28), np.uint8), labels, labels, [0.9] * count)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for ax in figure.axes for text in (ax.title, *ax.texts) if text.get_text()]
+    heading = figure.texts[0].get_window_extent()
+    assert len(boxes) == 2 * count
+    assert all(figure.bbox.y0 <= box.y0 < box.y1 <= heading.y0 for box in boxes)
+
+
 def test_svg_takes_the_colours_of_the_page_and_other_words() -> None:
     """No ink of our own, translated words, XML that parses, and ids that differ between figures."""
     figure = figures.accuracies([("a < b", 0.9, (0.8, 0.95))])

@@ -85,7 +85,7 @@ def mistakes(
     """
     columns = 4
     rows = max(1, -(-len(images) // columns))
-    figure, cells = canvas.axes(rows, columns, width=canvas.WIDTH, height=0.3 + 1.55 * rows, gap=0.1)
+    figure, cells = canvas.axes(rows, columns, width=canvas.WIDTH, height=0.3 + 1.57 * rows, gap=0.1)
     for cell in cells:
         cell.set_axis_off()
     for cell, image, truth, said, probability in zip(cells, images, true, taken_for, probabilities, strict=False):
