@@ -7,39 +7,46 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 START, END = "<!-- results -->", "<!-- /results -->"
-HEADS = {
-    "README.md": "| recipe | judged on | accuracy, mean (95 % over images) | loss | n | parameters | epochs |",
-    "README.zh-CN.md": "| 配方 | 评测集 | 平均准确率（对图像的 95 % 区间） | 损失 | n | 参数量 | 轮数 |",
+PAGES = {
+    "README.md": (
+        "| recipe | judged on | accuracy, mean (95 % over images) | loss | n | parameters | epochs |",
+        {"to": "to", "test": "test", "validation": "validation"},
+    ),
+    "README.zh-CN.md": (
+        "| 配方 | 评测集 | 平均准确率（对图像的 95 % 区间） | 损失 | n | 参数量 | 轮数 |",
+        {"to": "至", "test": "测试集", "validation": "验证集"},
+    ),
 }
 
 
-def table(head: str) -> str:
+def table(head: str, words: dict[str, str]) -> str:
     """Return the table: a row for each results file of trainings, in the order of their names."""
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "results").glob("*.json"))]
-    rows = [row(results) for results in found if "mean_loss" in results]
+    rows = [row(results, words) for results in found if "mean_loss" in results]
     return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
 
 
-def row(results: dict[str, Any]) -> str:
+def row(results: dict[str, Any], words: dict[str, str]) -> str:
     """Return one results file as a row."""
     low, high = results["interval_images"]
     runs = results["runs"]
     epochs = sorted({run["epochs"] for run in runs})
     span = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}"
     return (
-        f"| `{results['recipe']}` | {results['split']} | **{results['mean']:.2%}** ({low:.2%} to {high:.2%}) | "
-        f"{results['mean_loss']:.4f} | {results['n']} | {runs[0]['parameters'] / 1e6:.2f} M | {span} |"
+        f"| `{results['recipe']}` | {words[results['split']]} | **{results['mean']:.2%}** "
+        f"({low:.2%} {words['to']} {high:.2%}) | {results['mean_loss']:.4f} | {results['n']} | "
+        f"{runs[0]['parameters'] / 1e6:.2f} M | {span} |"
     )
 
 
 def main() -> int:
     """Renew or check each README; return the exit code."""
     stale = []
-    for name, head in HEADS.items():
+    for name, (head, words) in PAGES.items():
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
         before, _, rest = text.partition(START)
-        renewed = f"{before}{START}\n{table(head)}\n{END}{rest.partition(END)[2]}"
+        renewed = f"{before}{START}\n{table(head, words)}\n{END}{rest.partition(END)[2]}"
         if renewed == text:
             continue
         stale.append(name)

@@ -1,10 +1,12 @@
 """`modiste train` from the outside: what it leaves, and what it refuses."""
 
+import errno
 import json
 import resource
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.command import TINY, environment, modiste, start
+from helpers.command import OWN, TINY, environment, inside, modiste, start
 from helpers.idx import write_idx_folder
 from modiste.recipes.named import NAMED
+from modiste.runs import metrics
 
 TRAINED = {
     "README.md",
@@ -30,10 +33,12 @@ TRAINED = {
 JUDGED = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
 
 
-@pytest.fixture(scope="session")
-def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An IDX folder of 200 training and 40 test images."""
-    return write_idx_folder(tmp_path_factory.mktemp("data") / "idx", train=200, test=40)
+@pytest.fixture(scope="module")
+def trained(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the run `tiny` was trained, by a process of its own as a user would; read only."""
+    folder = tmp_path_factory.mktemp("trained")
+    modiste(folder, "train", "classic-cnn", f"--data={idx}", "--name=tiny", "--epochs=12", *TINY, *OWN)
+    return folder
 
 
 def files(folder: Path) -> set[str]:
@@ -41,10 +46,10 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_tiny_network_from_data_to_prediction(idx: Path, tmp_path: Path) -> None:
+def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -> None:
     """Train, evaluate and predict leave exactly the files of the design, and the network has learned its task."""
-    modiste(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=tiny", "--epochs=12", *TINY)
     run = tmp_path / "runs" / "tiny"
+    shutil.copytree(trained / "runs" / "tiny", run)
     assert files(run) == TRAINED
     told = json.loads(modiste(tmp_path, "evaluate", "runs/tiny", "--json").stdout)
     assert told["n"] == 40
@@ -62,24 +67,24 @@ def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
         (tmp_path / "mine" / label).mkdir(parents=True)
         for number in range(15):
             Image.new("L", (28, 28), value + number).save(tmp_path / "mine" / label / f"{number}.png")
-    modiste(tmp_path, "train", "classic-cnn", "--data=mine", "--name=mine", "--epochs=2", *TINY)
-    told = json.loads(modiste(tmp_path, "evaluate", "runs/mine", "--split=validation", "--json").stdout)
+    inside(tmp_path, "train", "classic-cnn", "--data=mine", "--name=mine", "--epochs=2", *TINY)
+    told = json.loads(inside(tmp_path, "evaluate", "runs/mine", "--split=validation", "--json").stdout)
     assert told["n"] == 6
-    (prediction,) = json.loads(modiste(tmp_path, "predict", "--model=runs/mine", "--json", "mine/dark/0.png").stdout)
+    (prediction,) = json.loads(inside(tmp_path, "predict", "--model=runs/mine", "--json", "mine/dark/0.png").stdout)
     assert prediction["label"] in ("bright", "dark")
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_recipe_trains_a_step(name: str, idx: Path, tmp_path: Path) -> None:
     """Each recipe, with its own network and method, gets through an epoch and its export."""
-    modiste(tmp_path, "train", name, f"--data={idx}", "--epochs=1", "--set=data.limit=64", "--name=run")
+    inside(tmp_path, "train", name, f"--data={idx}", "--epochs=1", "--set=data.limit=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == TRAINED
 
 
 def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: Path) -> None:
     """The recipe that a run wrote is a valid input, and with one thread it gives the same bits."""
-    modiste(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
-    modiste(tmp_path, "train", "runs/a/recipe.json", "--name=b")
+    inside(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
+    inside(tmp_path, "train", "runs/a/recipe.json", "--name=b")
     weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in "ab"]
     assert weights[0] == weights[1]
 
@@ -87,7 +92,7 @@ def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: 
 def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path) -> None:
     """Each epoch's figures are events under the names of the log's columns."""
     given = [f"--data={idx}", "--name=a", "--epochs=2", "--tensorboard", *TINY]
-    modiste(tmp_path, "train", "classic-cnn", *given)
+    inside(tmp_path, "train", "classic-cnn", *given)
     script = (
         "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as Events\n"
         "events = Events('runs/a/events'); events.Reload()\n"
@@ -103,13 +108,13 @@ def test_training_never_needs_the_test_split(tmp_path: Path) -> None:
     folder = write_idx_folder(tmp_path / "idx", train=100)
     for file in folder.glob("t10k*"):
         file.unlink()
-    modiste(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
-    assert "--split validation" in modiste(tmp_path, "evaluate", "runs/a", code=2).stderr
+    inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
+    assert "--split validation" in inside(tmp_path, "evaluate", "runs/a", code=2).stderr
 
 
 def test_the_list_names_every_recipe(tmp_path: Path) -> None:
     """`--list` has a line for each named recipe."""
-    shown = modiste(tmp_path, "train", "--list").stdout
+    shown = inside(tmp_path, "train", "--list").stdout
     assert all(name in shown for name in NAMED)
 
 
@@ -121,6 +126,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "bad network": (["sprint", "--set=network=rensnet18"], "There is no network"),
     "no folder": (["sprint", "--data=nowhere"], "nowhere"),
     "no device": (["sprint", "--device=cuda:99"], "There is no device"),
+    "another kind of device": (["sprint", "--device=meta"], "There is no device"),
+    "a name too long": (["sprint", f"--data={'x' * 300}"], "x" * 300),
     "no run": (["--resume=nowhere"], "no run folder"),
     "resume with settings": (["--resume=nowhere", "--epochs=3"], "leave out every other setting"),
     "resume with a recipe": (["sprint", "--resume=nowhere"], "leave out every other setting"),
@@ -131,7 +138,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
 def test_what_cannot_be_is_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
     """A bad argument gets one sentence with what is wrong, and nothing is written."""
     arguments, message = REFUSED[case]
-    done = modiste(tmp_path, "train", *arguments, code=2)
+    done = inside(tmp_path, "train", *arguments, code=2)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -164,20 +171,18 @@ def test_class_folders_that_cannot_be_learned_are_refused(
         for number in range(5):
             Image.new("L", (28, 28), number * 9).save(tmp_path / "mine" / label / f"{number}.png")
     spoil(tmp_path / "mine")
-    done = modiste(tmp_path, "train", "classic-cnn", "--data=mine", *TINY, code=2)
+    done = inside(tmp_path, "train", "classic-cnn", "--data=mine", *TINY, code=2)
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_run_that_exists_is_not_overwritten(idx: Path, tmp_path: Path) -> None:
+def test_a_run_that_exists_is_not_overwritten(trained: Path, idx: Path) -> None:
     """The same name again is refused at once, and a finished run is not resumed."""
-    given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=1", *TINY]
-    modiste(tmp_path, *given)
-    before = (tmp_path / "runs" / "a" / "model.onnx").read_bytes()
-    assert "exists already" in modiste(tmp_path, *given, code=2).stderr
-    assert "is finished" in modiste(tmp_path, "train", "--resume=runs/a", code=2).stderr
-    assert (tmp_path / "runs" / "a" / "model.onnx").read_bytes() == before
+    before = (trained / "runs" / "tiny" / "model.onnx").read_bytes()
+    assert "exists already" in inside(trained, "train", "sprint", f"--data={idx}", "--name=tiny", code=2).stderr
+    assert "is finished" in inside(trained, "train", "--resume=runs/tiny", code=2).stderr
+    assert (trained / "runs" / "tiny" / "model.onnx").read_bytes() == before
 
 
 def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
@@ -186,7 +191,8 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     first = start(tmp_path, *given)
     while not (tmp_path / "runs" / "a" / "metrics.csv").exists():
         assert first.poll() is None
-    assert "another process" in modiste(tmp_path, "train", "--resume=runs/a", code=2).stderr
+        time.sleep(0.01)
+    assert "another process" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
     first.terminate()
     first.communicate()
     assert first.returncode == 143
@@ -195,7 +201,7 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_not_a_number_stops_before_the_update(idx: Path, tmp_path: Path) -> None:
     """NaN ends with 3, names the step, saves its images and keeps the last good epoch (fault 29)."""
     given = [f"--data={idx}", "--name=a", "--epochs=5", *TINY, "--set=optimizer.lr=1e30"]
-    done = modiste(tmp_path, "train", "classic-cnn", *given, code=3)
+    done = inside(tmp_path, "train", "classic-cnn", *given, code=3)
     assert "not a number" in done.stderr.splitlines()[-1]
     broken = json.loads((tmp_path / "runs" / "a" / "broken-step.json").read_text())
     assert len(broken["images"]) == 20
@@ -203,29 +209,84 @@ def test_a_loss_that_is_not_a_number_stops_before_the_update(idx: Path, tmp_path
 
 
 def test_a_full_disk_ends_with_3_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
-    """A refused write names the path; the run goes on once there is room (fault 28)."""
-    given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY]
+    """A refused write names the path and leaves the checkpoint; the run goes on once there is room (fault 28)."""
+    inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)
+    run = tmp_path / "runs" / "a"
+    (run / "README.md").unlink()  # as if it had been stopped at its end
+    before = (run / "last" / "checkpoint.safetensors").read_bytes()
     process = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, *given],
+        [sys.executable, "-c", FULL_DISK, "train", "--resume=runs/a"],
         cwd=tmp_path,
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY)),
     )
     assert process.returncode == 3, process.stderr
-    assert "checkpoint.safetensors cannot be written" in process.stderr.splitlines()[-1]
+    assert "metrics.csv cannot be written (File too large)" in process.stderr.splitlines()[-1]
     assert "Traceback" not in process.stderr
     assert list(tmp_path.rglob("*.partial")) == []
-    modiste(tmp_path, "train", "--resume=runs/a")
+    assert (run / "last" / "checkpoint.safetensors").read_bytes() == before
+    inside(tmp_path, "train", "--resume=runs/a")
 
 
 FULL_DISK = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from modiste.cli.main import main; main()"
 
 
+def test_a_disk_that_turns_read_only_is_told(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When every write is refused, and tidying up after it as well, the path is named; exit code 3 (fault 28)."""
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    for name in ("write_text", "write_bytes", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=3)
+    assert "recipe.json cannot be written (Read-only file system)" in done.stderr
+
+
+def test_a_kill_between_checkpoint_and_log_loses_no_row(
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that died after its last checkpoint and before its log was written ends with the whole log (fault 26)."""
+    given = ["train", "classic-cnn", f"--data={idx}", "--epochs=2", *TINY]
+    with monkeypatch.context() as patch:
+        write = metrics.write
+        patch.setattr(metrics, "write", lambda path, rows: write(path, rows) if len(rows) < 2 else sys.exit(9))
+        inside(tmp_path, *given, "--name=a", code=9)
+    assert len(metrics.read(tmp_path / "runs" / "a" / "metrics.csv")) == 1
+    inside(tmp_path, "train", "--resume=runs/a")
+    assert len(metrics.read(tmp_path / "runs" / "a" / "metrics.csv")) == 2
+
+
+def test_other_data_is_not_mixed_into_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose images were exchanged since it began is not resumed."""
+    folder = write_idx_folder(tmp_path / "idx", train=100)
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics, "write", lambda path, rows: sys.exit(9))
+        inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
+    write_idx_folder(folder, train=110)
+    assert "has changed" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
+
+
+def test_a_network_that_cannot_be_exported_is_refused_before_training(idx: Path, tmp_path: Path) -> None:
+    """What could not be written at the end is an error at the start, and leaves no run."""
+    network = "--set=network=helpers.network:not_exportable"
+    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", network, code=2)
+    assert "cannot be written as ONNX" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_are_listed_with_their_reasons(tmp_path: Path) -> None:
+    """`RECIPE --list` shows each key as it can be set, and a line on it."""
+    shown = inside(tmp_path, "train", "classic-cnn", "--list").stdout
+    assert "optimizer.lr=0.01\n    Learning rate" in shown
+    assert all(line.strip() for line in shown.splitlines())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_place_that_cannot_be_written_is_named(idx: Path, tmp_path: Path) -> None:
     """A run below a read-only folder ends with 3 and its path (fault 28)."""
-    done = modiste(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=3)
-    assert "/proc/modiste cannot be made" in done.stderr
+    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=3)
+    assert "/proc/modiste cannot be written" in done.stderr

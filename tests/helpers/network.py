@@ -1,6 +1,6 @@
 """A stranger's network, named on the command line as `helpers.network:tiny`."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from modiste.recipes.recipe import Network
 
@@ -20,3 +20,31 @@ def tiny(labels: int, channels: int, size: int, options: Network) -> nn.Module:
         nn.Dropout(options.dropout),
         nn.Linear(4 * (size // 3) ** 2, labels),
     )
+
+
+def sevens(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+    """Build a network that comes with weights of its own."""
+    network = nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, labels))
+    nn.init.constant_(network[1].weight, 7)
+    return network
+
+
+def no_arguments() -> nn.Module:
+    """Take nothing of what a factory is given."""
+    return nn.Flatten()
+
+
+def wrong_width(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+    """Return three logits, whatever is asked."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 3))
+
+
+def not_exportable(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+    """Branch on a value, which no graph can hold."""
+
+    class Branching(nn.Linear):
+        def forward(self, pixels: Tensor) -> Tensor:
+            logits = super().forward(pixels.flatten(1))
+            return logits if logits.sum().item() > 0 else -logits
+
+    return Branching(channels * size * size, labels)

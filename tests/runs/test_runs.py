@@ -92,7 +92,7 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_place_that_cannot_hold_a_run_is_named(tmp_path: Path) -> None:
     """A folder below a file cannot be made; the error says which."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrainingError, match="cannot be made"):
+    with pytest.raises(TrainingError, match="cannot be written"):
         folder.create(tmp_path / "file" / "run", sprint())
 
 

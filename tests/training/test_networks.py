@@ -1,5 +1,7 @@
 """Networks, their preparation and their first weights."""
 
+import hashlib
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from modiste.errors import InputError, SettingError
-from modiste.recipes.recipe import Network
+from modiste.recipes.recipe import Data, Network
 from modiste.training import networks, weights
 
 OPTIONS = {
@@ -23,7 +25,7 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
     """A network with its first weights."""
     options = replace(OPTIONS[name], **changes)  # type: ignore[arg-type]
     torch.manual_seed(0)
-    body = networks.factory(name)(labels=labels, channels=1, size=28, options=options)
+    body = networks.build(options, labels, Data())
     weights.first_weights(body, options)
     return body
 
@@ -84,14 +86,14 @@ def test_xavier_and_bn_are_as_the_report_says() -> None:
 def test_loaded_layers_survive_initialisation(tmp_path: Path) -> None:
     """Weights from a file stay bit for bit, for every layer; the new head alone is initialised."""
     trained = build("resnet18", labels=7)
-    given = {name: value.clone() + 1 for name, value in trained.state_dict().items()}
+    given = {name: value + 1 for name, value in trained.state_dict().items()}  # the names of torchvision's own file
     save_file(given, tmp_path / "weights.safetensors")
     body = build("resnet18", weights=str(tmp_path / "weights.safetensors"))
     for name, value in body.state_dict().items():
-        if not name.startswith("1.fc."):
+        if not name.startswith("fc."):
             assert torch.equal(value, given[name]), name
     bound = (6 / (512 + 10)) ** 0.5
-    assert 0.9 * bound < body[1].fc.weight.abs().max() <= bound
+    assert 0.9 * bound < body.fc.weight.abs().max() <= bound
 
 
 def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(
@@ -106,7 +108,7 @@ def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(
 
 
 def test_imagenet_weights_load_through_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in torchvision's cache is loaded with every layer but the head, and survives initialisation."""
+    """A file in torchvision's cache with the right sum is loaded, every layer but the head; any other is refused."""
     from torchvision.models import resnet18
 
     torch.manual_seed(5)
@@ -115,9 +117,13 @@ def test_imagenet_weights_load_through_torchvision(tmp_path: Path, monkeypatch: 
     cache.mkdir(parents=True)
     torch.save(original, cache / "resnet18-f37072fd.pth")
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="SHA-256 is another"):
+        build("resnet18", weights="imagenet")
+    sha256 = hashlib.sha256((cache / "resnet18-f37072fd.pth").read_bytes()).hexdigest()
+    monkeypatch.setattr(weights, "IMAGENET_SHA256", sha256)
     body = build("resnet18", weights="imagenet")
-    assert torch.equal(body[1].layer4[1].conv2.weight, original["layer4.1.conv2.weight"])
-    assert body[1].fc.out_features == 10
+    assert torch.equal(body.layer4[1].conv2.weight, original["layer4.1.conv2.weight"])
+    assert body.fc.out_features == 10
 
 
 def _unplugged(*_: object, **__: object) -> None:
@@ -125,10 +131,12 @@ def _unplugged(*_: object, **__: object) -> None:
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    """A file in which no layer fits is an error, not a silent start from scratch."""
-    save_file({"other.weight": torch.zeros(3)}, tmp_path / "w.safetensors")
-    with pytest.raises(InputError, match="no layer fits"):
-        build("cnn", weights=str(tmp_path / "w.safetensors"))
+    """A file in which no layer fits, or only some, is an error, not a silent start from scratch."""
+    some = {name: value for name, value in build("cnn").state_dict().items() if name.startswith(("0.", "9."))}
+    for tensors in ({"other.weight": torch.zeros(3)}, some):
+        save_file(tensors, tmp_path / "w.safetensors")
+        with pytest.raises(InputError, match="of another network"):
+            build("cnn", weights=str(tmp_path / "w.safetensors"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"\xff" * 100])
@@ -149,13 +157,28 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
 
 def test_a_network_of_ones_own_is_found_by_its_name() -> None:
     """`package.module:factory` is imported and built."""
-    body = networks.factory("helpers.network:tiny")(labels=4, channels=1, size=8, options=Network())
-    logits: Tensor = body(torch.zeros(2, 1, 8, 8))
+    body = networks.build(Network(name="helpers.network:tiny"), 4, Data(size=9))
+    logits: Tensor = body(torch.zeros(2, 1, 9, 9))
     assert logits.shape == (2, 4)
 
 
-@pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "helpers.network:missing"])
+def test_a_network_of_ones_own_keeps_what_its_factory_gave_it() -> None:
+    """Xavier leaves a stranger's network alone: its factory may have loaded weights."""
+    options = Network(name="helpers.network:sevens", initialisation="xavier")
+    body = networks.build(options, 10, Data())
+    weights.first_weights(body, options)
+    assert (body[1].weight == 7).all()
+
+
+@pytest.mark.parametrize(("name", "what"), [("no_arguments", "TypeError"), ("wrong_width", r"\(2, 3\)")])
+def test_a_network_that_breaks_the_contract_is_told_so(name: str, what: str) -> None:
+    """A factory with other arguments, or logits of another width, is an error before anything is trained."""
+    with pytest.raises(SettingError, match=what):
+        networks.build(Network(name=f"helpers.network:{name}"), 10, Data())
+
+
+@pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "helpers.network:missing", ":x", ".a:b"])
 def test_a_network_that_is_not_there_is_named(name: str) -> None:
     """The error holds the name that was given."""
-    with pytest.raises(SettingError, match=name):
+    with pytest.raises(SettingError, match=re.escape(name)):
         networks.factory(name)

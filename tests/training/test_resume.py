@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from helpers.command import TINY, TRICKS, modiste, start
+from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn
 from modiste.recipes.recipe import Recipe
@@ -37,7 +37,7 @@ class Quiet:
 
 def recipe(idx: Path) -> Recipe:
     """Every trick on, three epochs of eight steps, the best epoch is kept."""
-    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *TRICKS))
+    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN, *TRICKS))
     changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "stopping.patience": 9}
     return settings.with_settings(classic_cnn(), changes)
 
@@ -148,7 +148,7 @@ def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: int, code: int) -> None:
     """Ctrl-C and SIGTERM save, say how to go on and exit as shells expect; the end is the unbroken one's (fault 31)."""
-    given = ["train", "classic-cnn", f"--data={idx}", *TINY, *TRICKS, "--epochs=40", "--set=stopping.patience=0"]
+    given = ["train", "classic-cnn", f"--data={idx}", *TINY, *TRICKS, "--epochs=60", "--set=stopping.patience=0"]
     process = start(tmp_path, *given, "--name=a")
     rows = tmp_path / "runs" / "a" / "metrics.csv"
     _wait(lambda: rows.exists() and len(metrics.read(rows)) > 2)
@@ -156,7 +156,7 @@ def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: i
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert err.splitlines()[-1] == "modiste: Stopped. Go on with: modiste train --resume runs/a"
-    modiste(tmp_path, "train", "--resume", "runs/a")
-    modiste(tmp_path, *given, "--name=b")
+    inside(tmp_path, "train", "--resume", "runs/a")
+    inside(tmp_path, *given, "--name=b")
     one, other = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in "ab")
     assert all(torch.equal(value, other[name]) for name, value in one.items())

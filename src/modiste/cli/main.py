@@ -83,6 +83,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()  # or Python complains about it at its end
         sys.exit(141)
+    except OSError as error:
+        _end(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}). Choose another, or free it.", 2)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:

@@ -17,7 +17,9 @@ import click
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; may be repeated.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run where it stopped.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events as well, into the run's folder `events`.")
-@click.option("--list", "listing", is_flag=True, help="Show the named recipes, what each costs and reaches.")
+@click.option(
+    "--list", "listing", is_flag=True, help="Show the recipes, what each costs and reaches; with RECIPE, its settings."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
 def train(
     recipe: str | None,
@@ -40,6 +42,7 @@ def train(
     \b
     Examples:
       modiste train --list
+      modiste train classic-cnn --list
       modiste train classic-cnn --name my-cnn
       modiste train sprint --seed 1 --set network.width=32
       modiste train --resume runs/my-cnn
@@ -47,7 +50,7 @@ def train(
     from modiste.errors import SettingError
 
     flags = {
-        "data.source": data and str(Path(data).resolve()),
+        "data.source": data,
         "seed": seed,
         "schedule.epochs": epochs,
         "data.fold": fold,
@@ -55,7 +58,7 @@ def train(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     if listing:
-        _list()
+        _list(recipe)
     elif resume is not None:
         if recipe or given or sets or name or tensorboard:
             raise SettingError("--resume takes its recipe from the run; leave out every other setting.")
@@ -71,7 +74,8 @@ def _start(
 ) -> None:
     from modiste.recipes import named, settings
 
-    made = settings.with_settings(named.resolve(recipe), {**given, **dict(map(settings.parse_setting, sets))})
+    changes = {**given, **dict(map(settings.parse_setting, sets))}
+    made = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
     path = Path("runs") / (name or f"{made.name}-{made.seed}")
 
     from modiste.cli.progress import TrainingProgress
@@ -98,22 +102,28 @@ def _tell(path: Path, as_json: bool) -> None:
 
     run = folder.open_run(path)
     rows = metrics.read(run.metrics)
-    accuracies = [row.validation_accuracy for row in rows if row.validation_accuracy is not None]
-    best = max(accuracies) if accuracies else None
+    kept = rows[metrics.best_epoch(rows, run.recipe().stopping) - 1]
+    reached = kept.validation_accuracy
     if as_json:
-        click.echo(json.dumps({"run": str(path), "epochs": len(rows), "validation_accuracy": best}))
+        told = {"run": str(path), "epochs": len(rows), "epoch_kept": kept.epoch, "validation_accuracy": reached}
+        click.echo(json.dumps(told))
         return
-    click.echo(f"{path}: {len(rows)} epochs" + (f", best validation accuracy {best:.2%}" if best is not None else ""))
+    held_out = f", validation accuracy {reached:.2%}" if reached is not None else ""
+    click.echo(f"{path}: {len(rows)} epochs, epoch {kept.epoch} is kept{held_out}")
     click.echo(f"Judge it with: modiste evaluate {path}")
 
 
-def _list() -> None:
-    from modiste.recipes import named
+def _list(recipe: str | None) -> None:
+    from modiste.recipes import named, settings
     from modiste.runs import results
 
+    if recipe:
+        for key, value, line in settings.describe(named.resolve(recipe)):
+            click.echo(f"{key}={value}\n    {line}")
+        return
     published = results.published()
-    for name, recipe in named.NAMED.items():
-        click.echo(f"{name:18} {(recipe.__doc__ or '').partition(chr(10))[0]}")
+    for name, make in named.NAMED.items():
+        click.echo(f"{name:18} {(make.__doc__ or '').partition(chr(10))[0]}")
         found = published.get(name)
         if found:
             seconds = sum(run["seconds"] for run in found["runs"]) / found["n"]

@@ -8,14 +8,14 @@ from modiste.errors import SettingError
 from modiste.recipes import settings
 from modiste.recipes.recipe import Augmentation, Data, Network, Optimizer, Recipe, Schedule, Stopping
 
-REPORT = "The course report's method; patience, dropout rate and plateau patience are ours, chosen on validation."
+ABOUT = "The course report's method; patience, dropout rate and plateau patience are ours."
 
 
 def classic_cnn() -> Recipe:
     """The course report's two-layer CNN, 16.8 M parameters."""
     return Recipe(
         name="classic-cnn",
-        about=REPORT,
+        about=ABOUT,
         data=Data(validation=0.2),
         network=Network(name="cnn", initialisation="xavier", dropout=0.5),
         augmentation=Augmentation(flip=True, crop=0, erasing=0.0),

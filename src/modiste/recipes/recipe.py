@@ -1,6 +1,6 @@
 """The record of a training: everything that decides what comes out, and nothing else.
 
-Each field is followed by its unit or its reason in one line; `settings.describe` shows these lines to users.
+Each field is followed by its unit or its reason in one line; `settings.describe` reads these lines for users.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Data:
     channels: Literal[1, 3] = 1
     """1 gray, 3 RGB."""
     validation: float = 0.2
-    """Share of the official train set that is held out (fold K of 1/share); 0 holds out nothing."""
+    """Share of the official train set that is held out: fold K of 1/share; 0 holds out nothing."""
     fold: int = 0
     """Which of the folds is held out."""
     limit: int = 0
@@ -34,7 +34,13 @@ class Data:
 
     def __post_init__(self) -> None:
         require(8 <= self.size <= 512, "data.size", self.size, "8 to 512 pixels")
-        require(0 <= self.validation <= 0.5, "data.validation", self.validation, "a share from 0 to 0.5")
+        whole = not self.validation or abs(1 / self.validation - self.folds) < 1e-3
+        require(
+            0 <= self.validation <= 0.5 and whole,
+            "data.validation",
+            self.validation,
+            "0, or one fold of several: 0.5, 0.25, 0.2, 0.1",
+        )
         require(0 <= self.fold < max(1, self.folds), "data.fold", self.fold, f"0 to {max(0, self.folds - 1)}")
         require(self.limit >= 0, "data.limit", self.limit, "0 (all) or a number of images")
 
@@ -53,7 +59,8 @@ class Network:
     weights: str = ""
     """Start from these: empty is from scratch, imagenet is torchvision's, else a .safetensors file."""
     initialisation: Literal["xavier", "default"] = "xavier"
-    """xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch-norm weights."""
+    """xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch-norm weights; default is
+    PyTorch's, and a network of one's own always keeps what its factory gave it."""
     dropout: float = 0.5
     """Share of the hidden units dropped before the last layer, where the network has such a layer."""
     width: int = 16
@@ -117,7 +124,7 @@ class Optimizer:
             "false when optimizer.momentum is 0",
         )
         require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "0 or more")
-        require(self.batch >= 1, "optimizer.batch", self.batch, "at least 1 image")
+        require(self.batch >= 2, "optimizer.batch", self.batch, "at least 2 images, as batch norm compares them")
         require(0 <= self.smoothing < 1, "optimizer.smoothing", self.smoothing, "from 0 to below 1")
 
 
@@ -158,7 +165,7 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """What it runs on; results differ in the last bits only."""
+    """What it runs on; another device, precision or number of threads rounds otherwise, and so trains to other bits."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto takes bf16 where the processor computes in it, fp32 elsewhere; scores are always fp32."""
@@ -173,7 +180,7 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole training, apart from the pictures themselves; with a seed it decides every bit on one machine."""
+    """A whole training, apart from the pictures themselves; it decides every bit of a one-thread training on a CPU."""
 
     name: str = "custom"
     """Which named recipe this started from."""

@@ -4,10 +4,11 @@ A recipe is read strictly. An unknown key is an error that names the nearest one
 that names the type. So a `recipe.json` that is accepted means exactly what it says.
 """
 
+import ast
 import dataclasses
 import difflib
+import inspect
 import json
-import math
 import typing
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,28 @@ from modiste.recipes.recipe import Recipe, Settings
 SECTIONS: dict[str, type] = {
     f.name: f.type for f in dataclasses.fields(Recipe) if isinstance(f.type, type) and dataclasses.is_dataclass(f.type)
 }
+
+MOST = 1e300
+"""No number of a recipe is larger; what is not a number is not smaller either."""
+
+
+def describe(recipe: Recipe) -> list[tuple[str, Any, str]]:
+    """Return each setting of a recipe: dotted key, value, and the line that explains it."""
+    lines = _explanations()
+    return [(key, value, lines[key]) for key, value in to_settings(recipe).items()]
+
+
+def _explanations() -> dict[str, str]:
+    """Read the lines below the fields; Python keeps them in the source alone."""
+    owners = {owner.__name__: section for section, owner in SECTIONS.items()} | {"Recipe": ""}
+    found = {}
+    for part in ast.parse(inspect.getsource(inspect.getmodule(Recipe) or Recipe)).body:
+        if isinstance(part, ast.ClassDef):
+            for field, line in zip(part.body, part.body[1:], strict=False):
+                if isinstance(field, ast.AnnAssign) and isinstance(line, ast.Expr):
+                    key = f"{owners[part.name]}.{ast.unparse(field.target)}".removeprefix(".")
+                    found[key] = " ".join(str(ast.literal_eval(line.value)).split())
+    return found
 
 
 def to_settings(recipe: Recipe) -> Settings:
@@ -60,6 +83,13 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
     return dataclasses.replace(recipe, **changes)
 
 
+def with_absolute_paths(recipe: Recipe) -> Recipe:
+    """Return the recipe with the files it names found from any folder."""
+    paths = {"data.source": recipe.data.source, "network.weights": recipe.network.weights}
+    found = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
+    return with_settings(recipe, found)
+
+
 def parse_setting(text: str) -> tuple[str, Any]:
     """Split `optimizer.lr=0.02` into key and value; a value that is not JSON is taken as text.
 
@@ -71,7 +101,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise SettingError(f"{text!r} is no setting. Write key=value, as in optimizer.lr=0.02.")
     try:
         return key, json.loads(value)
-    except json.JSONDecodeError:
+    except ValueError:
         return key, value
 
 
@@ -93,7 +123,7 @@ def from_json(text: str, origin: str) -> Recipe:
     """
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise InputError(f"{origin} is not JSON ({error}). Give a recipe.json that a run wrote, or a name.") from None
     if not isinstance(content, dict):
         raise InputError(f"{origin} holds no recipe. Give a recipe.json that a run wrote, or a name.")
@@ -128,14 +158,14 @@ def _checked(key: str, value: Any, annotation: Any) -> Any:
     """Return the value as its field wants it, or raise a SettingError that says what the field wants."""
     origin, choices = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
-        if value not in choices or isinstance(value, bool):
+        if not any(value == choice and type(value) is type(choice) for choice in choices):
             raise SettingError(f"{key} is {value!r}, but it must be one of {', '.join(map(str, choices))}.")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple) or len(value) != len(choices):
             raise SettingError(f"{key} is {value!r}, but it must be {len(choices)} numbers, as in [0.1, 0.5].")
         return tuple(_checked(key, item, kind) for item, kind in zip(value, choices, strict=True))
-    if annotation is float and type(value) in (int, float) and math.isfinite(value):
+    if annotation is float and type(value) in (int, float) and abs(value) < MOST:
         return float(value)
     if type(value) is annotation and annotation is not float:  # exactly: true is no whole number
         return value

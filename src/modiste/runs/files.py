@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,19 @@ def whole(path: Path) -> Iterator[Path]:
         partial.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise TrainingError(
-            f"{path} cannot be written ({error.strerror or error}). Make room or choose another folder, then go on."
-        ) from error
+        _remove(partial)
+        raise _refused(path, error) from error
     except BaseException:
-        partial.unlink(missing_ok=True)
+        _remove(partial)
         raise
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it where they are missing; raises TrainingError when the disk refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -68,6 +74,16 @@ def remove_partials(folder: Path) -> None:
     """Remove what killed writers left in a folder and the folders below it."""
     for leftover in folder.rglob("*" + PARTIAL):
         leftover.unlink(missing_ok=True)
+
+
+def _refused(path: Path, error: OSError) -> TrainingError:
+    reason = error.strerror or error
+    return TrainingError(f"{path} cannot be written ({reason}). Make room or choose another folder, then go on.")
+
+
+def _remove(partial: Path) -> None:
+    with suppress(OSError):  # a disk that refuses to write refuses this as well, and that is not the news
+        partial.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The run folder: one recipe, one seed, everything that came of it. This file knows its names."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +91,15 @@ class Run:
         return settings.read(self.recipe_file)
 
 
+def require_new(path: Path) -> None:
+    """Raise an InputError when there is something at that path already."""
+    if os.path.lexists(path):
+        raise InputError(
+            f"{path} exists already and is not overwritten. Choose another --name, go on with --resume {path}, "
+            "or remove it."
+        )
+
+
 def create(path: Path, recipe: Recipe) -> Run:
     """Make a new run folder that holds the recipe.
 
@@ -97,17 +107,8 @@ def create(path: Path, recipe: Recipe) -> Run:
         InputError: there is something at that path already.
         TrainingError: the folder cannot be made.
     """
-    try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise InputError(
-            f"{path} exists already and is not overwritten. Choose another --name, go on with --resume {path}, "
-            "or remove it."
-        ) from None
-    except OSError as error:
-        raise TrainingError(
-            f"{path} cannot be made ({error.strerror}). Choose a folder that you can write to."
-        ) from None
+    require_new(path)
+    files.make_folder(path)
     run = Run(path)
     try:
         files.write_text(run.recipe_file, settings.to_json(recipe))

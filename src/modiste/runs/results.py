@@ -20,7 +20,7 @@ def write(path: Path, *, recipe: str, command: str, runs: list[dict[str, Any]], 
         runs: a record a seed: `seed, test_accuracy, test_loss, validation_accuracy, seconds, epochs, parameters, ...`.
         figures: what is computed over the runs: `mean, sd, interval_seeds, interval_images, ...`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
     head = {"recipe": recipe, "command": command, **environment.describe(), "n": len(runs)}
     files.write_json(path, {**head, **figures, "runs": runs})
 

@@ -15,13 +15,15 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from modiste.errors import InputError, ModisteError, Stopped, TrainingError
+from modiste.errors import InputError, Stopped, TrainingError
 from modiste.evaluation import intervals
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
 from modiste.training.signals import StopRequest, stop_request
+
+GOES_ON = "The same bench command goes on with all that is unfinished."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,11 @@ def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     Raises:
         ModisteError: a training or judging failed or was stopped; no further one is begun, and the same call goes on.
     """
-    bench.home.mkdir(parents=True, exist_ok=True)
+    files.make_folder(bench.home)
     failed = Event()
 
     def one(recipe: Recipe) -> dict[str, Any]:
-        if failed.is_set():
+        if failed.is_set() or stop():
             return {}  # the error of another one is on its way
         try:
             return _one(bench, recipe, tell, stop)
@@ -82,13 +84,18 @@ def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
             raise
 
     with stop_request() as stop, ThreadPoolExecutor(bench.jobs) as pool:
-        return list(pool.map(one, bench.recipes))
+        records = list(pool.map(one, bench.recipes))
+        if stop():
+            raise Stopped(stop.number, f"Stopped. {GOES_ON}")
+    return records
 
 
 def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[str, Any]]) -> None:
     """Write the results file: the records with mean, sd and both intervals of the accuracy."""
     accuracies = [record[f"{bench.split}_accuracy"] for record in records]
-    images = records[0][f"{bench.split}_images"]
+    images = [record[f"{bench.split}_images"] for record in records]
+    # seeds are judged on the same images, folds on different ones
+    n = images[0] if bench.split == "test" else sum(images)
     results.write(
         path,
         recipe=name,
@@ -96,15 +103,16 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
         runs=records,
         settings=_common(bench.recipes),
         split=bench.split,
-        **intervals.summary(accuracies, images),
+        **intervals.summary(accuracies, n),
         mean_loss=sum(record[f"{bench.split}_loss"] for record in records) / len(records),
     )
 
 
 def _one(bench: Bench, recipe: Recipe, tell: Callable[[str], None], stop: StopRequest) -> dict[str, Any]:
-    run = Run(bench.home / f"seed-{recipe.seed}-fold-{recipe.data.fold}")
+    number = f"seed-{recipe.seed}" if bench.split == "test" else f"fold-{recipe.data.fold}"
+    run = Run(bench.home / number)
     if not _judged(run, recipe, bench.split):
-        tell(f"{run.path}: training; its log is {run.path.with_suffix('.log')}")
+        tell(f"{run.path}: training; its log is {_log(run)}")
         if not run.card.exists():
             _modiste(run, bench.jobs, stop, *_train(run, recipe))
         _modiste(run, bench.jobs, stop, "evaluate", str(run.path), "--split", bench.split)
@@ -136,23 +144,24 @@ def _modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
     """Run a command in a process of its own, its share of the cores, its output in the log beside the run."""
     variables = {**os.environ, "OMP_NUM_THREADS": str(max(1, environment.usable_cores() // jobs))}
     command = [sys.executable, "-m", "modiste", *arguments]
-    with run.path.with_suffix(".log").open("a", encoding="utf-8") as log:
+    with _log(run).open("a", encoding="utf-8") as log:
         # a session of its own: Ctrl-C reaches this process alone, which passes it on once
         process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)  # noqa: S603
-        while process.poll() is None:
-            if stop():
-                process.send_signal(stop.number)
-                process.wait()
+        while process.poll() is None and not stop():
             time.sleep(0.1)
+        if process.poll() is None:
+            process.send_signal(stop.number)
+            process.wait()
+    if stop():
+        raise Stopped(stop.number, f"{run.path} is stopped. {GOES_ON}")
     if process.returncode:
-        last = run.path.with_suffix(".log").read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise _failure(process.returncode, f"{run.path}: {' '.join(last).removeprefix('modiste: ')}")
+        last = _log(run).read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
+        message = f"{run.path}: {last[0].removeprefix('modiste: ')}"
+        raise TrainingError(message) if process.returncode == TrainingError.exit_code else InputError(message)
 
 
-def _failure(code: int, message: str) -> ModisteError:
-    if code in (130, 143):
-        return Stopped(code - 128, f"{message} The same bench command goes on with all that is unfinished.")
-    return TrainingError(message) if code == TrainingError.exit_code else InputError(message)
+def _log(run: Run) -> Path:
+    return run.path.with_suffix(".log")
 
 
 def _record(run: Run, split: str) -> dict[str, Any]:
@@ -175,6 +184,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "parameters": facts["parameters"],
         "precision": facts["precision"],
         "threads": facts["threads"],
+        "device": facts["device"],
         "hardware": facts["hardware"],
         "commit": facts["commit"],
     }

@@ -27,15 +27,17 @@ Use it:
     modiste predict --model . PICTURE
     modiste evaluate .
 
-It was trained on product pictures of one shop: other photos need a recipe that was made for them. It always names one
-of its labels, also for what is no garment.
+$limits It always names one of its labels, also for what is none of them.
 
 `model.onnx` is what is judged and used, `model.safetensors` the same weights, `recipe.json` how they came about,
 `metrics.csv` and `curves.png` what happened on the way.
 """)
 
+PRODUCTS = "It was trained on product pictures of one shop: photos of other kinds need a recipe that was made for them."
+PICTURES = "It was trained on the pictures named above: expect it to hold for pictures of that kind."
 
-def write(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], parameters: int) -> str:
+
+def text(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], parameters: int) -> str:
     """Return the card's text (Markdown)."""
     size, changed = recipe.data.size, _changed(recipe)
     return CARD.substitute(
@@ -50,6 +52,7 @@ def write(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any],
         source=recipe.data.source or "Fashion-MNIST",
         epoch=scores["epoch"],
         validation=_validation(scores),
+        limits=PICTURES if recipe.data.source else PRODUCTS,
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from modiste.errors import InputError
 from modiste.runs import files
 from modiste.runs.metrics import Row
+from modiste.training import weights
 from modiste.training.loop import State
 
 FILE = "checkpoint.safetensors"
@@ -21,10 +22,9 @@ FORMAT = "modiste checkpoint 1"
 
 def save(state: State, folder: Path) -> None:
     """Replace the checkpoint in that folder; raises TrainingError when the disk refuses, the old one then stays."""
-    folder.mkdir(exist_ok=True)
+    files.make_folder(folder)
     facts = {"history": [asdict(row) for row in state.history], "step": state.step, "seconds": state.seconds}
-    tensors = {name: value.contiguous() for name, value in _tensors(state).items()}
-    content = serialize(tensors, metadata={"format": FORMAT, "state": json.dumps(facts)})
+    content = serialize(weights.copied(_tensors(state)), metadata={"format": FORMAT, "state": json.dumps(facts)})
     with files.whole(folder / FILE) as partial:
         partial.write_bytes(content)
 
@@ -50,7 +50,7 @@ def load(state: State, folder: Path) -> None:
 def _tensors(state: State) -> dict[str, Tensor]:
     """Name every tensor of the state; loading takes them apart by the same names."""
     named = {f"network/{name}": value for name, value in state.network.state_dict().items()}
-    named |= {f"kept/{name}": value.clone() for name, value in state.kept.items()}
+    named |= {f"kept/{name}": value for name, value in state.kept.items()}
     for index, values in state.optimizer.state_dict()["state"].items():
         named |= {f"optimizer/{index}/{name}": value for name, value in values.items() if value is not None}
     return named | {"totals": state.totals}

@@ -3,17 +3,27 @@
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from modiste.runs.metrics import COLUMNS, Row
 
 
+def require() -> None:
+    """Raise ModuleNotFoundError when tensorboard is not installed, before a run is begun."""
+    _writer()
+
+
 def append(folder: Path, row: Row) -> None:
     """Add an epoch's figures to the events in that folder, by the names of the columns of metrics.csv."""
+    with _writer()(str(folder)) as writer:
+        for column, value in zip(COLUMNS, asdict(row).values(), strict=True):
+            if column != "epoch" and value is not None:
+                writer.add_scalar(column, value, row.epoch)
+
+
+def _writer() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of what tensorboard imports
         from torch.utils.tensorboard import SummaryWriter
 
-    with SummaryWriter(str(folder)) as writer:
-        for column, value in zip(COLUMNS, asdict(row).values(), strict=True):
-            if column != "epoch" and value is not None:
-                writer.add_scalar(column, value, row.epoch)
+        return SummaryWriter

@@ -1,5 +1,6 @@
 """From a trained network to the one file that is judged and used: ONNX, with its preparation and its facts."""
 
+import copy
 import json
 import warnings
 from pathlib import Path
@@ -10,14 +11,13 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from modiste.errors import TrainingError
+from modiste.errors import SettingError, TrainingError
 from modiste.inference import model as inference
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 from modiste.training.judge import predict
 
-FORMAT = "modiste-1"
 TOLERANCE = 1e-4
 
 
@@ -45,10 +45,9 @@ def export(
         scores: what is known of the model, as `{"validation": {...}}`.
         path: where; raises TrainingError when it cannot be written.
     """
-    shape = (2, recipe.data.size, recipe.data.size) + ((3,) if recipe.data.channels == 3 else ())
-    model = _onnx(Probabilities(network).eval(), torch.zeros(shape, dtype=torch.uint8))
+    model = _onnx(network, recipe)
     facts = {
-        "format": FORMAT,
+        "format": inference.FORMAT,
         "labels": json.dumps(label_names),
         "size": str(recipe.data.size),
         "channels": str(recipe.data.channels),
@@ -59,6 +58,17 @@ def export(
     onnx.helper.set_model_props(model, facts)
     with files.whole(path) as partial:
         partial.write_bytes(model.SerializeToString())
+
+
+def require_exportable(network: nn.Module, recipe: Recipe) -> None:
+    """Raise a SettingError when a network of the user's own cannot become ONNX."""
+    try:
+        _onnx(copy.deepcopy(network).cpu(), recipe)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's code comes up with
+        raise SettingError(
+            f"The network {recipe.network.name!r} cannot be written as ONNX ({type(error).__name__}). Use operations "
+            "that torch.onnx.export knows."
+        ) from None
 
 
 def check(path: Path, network: nn.Module, images: Tensor) -> None:
@@ -78,7 +88,7 @@ def check(path: Path, network: nn.Module, images: Tensor) -> None:
     top = np.sort(ours, 1)
     tie = top[:, -1] - top[:, -2] < TOLERANCE
     others = int(((ours.argmax(1) != theirs.argmax(1)) & ~tie).sum())
-    if gap > TOLERANCE or others:
+    if not gap <= TOLERANCE or others:  # this way round, a NaN is refused as well
         path.unlink()
         raise TrainingError(
             f"The exported model differs from the trained network ({others} other labels, probabilities by up to "
@@ -86,12 +96,13 @@ def check(path: Path, network: nn.Module, images: Tensor) -> None:
         )
 
 
-def _onnx(network: nn.Module, example: Tensor) -> onnx.ModelProto:
+def _onnx(network: nn.Module, recipe: Recipe) -> onnx.ModelProto:
+    shape = (2, recipe.data.size, recipe.data.size) + ((3,) if recipe.data.channels == 3 else ())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            network,
-            (example,),
+            Probabilities(network).eval(),
+            (torch.zeros(shape, dtype=torch.uint8),),
             input_names=["image"],
             output_names=["probabilities"],
             dynamic_shapes=({0: torch.export.Dim("n")},),

@@ -1,12 +1,15 @@
 """The judge of an epoch: plain cross-entropy and accuracy on the validation split, in fp32."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BATCH = 500  # images at a time: bounds the memory, and the cache likes it
+from modiste.training.step import NotANumber
+
+BATCH = 500 * 28 * 28  # values at a time: bounds the memory, and the cache likes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,19 @@ class Judge:
     labels: Tensor
 
     def __call__(self, network: nn.Module) -> tuple[float | None, float | None]:
-        """Return loss and accuracy, or None twice when nothing is held out."""
+        """Return loss and accuracy, or None twice when nothing is held out.
+
+        Raises:
+            NotANumber: a weight or the loss is not a number, so that no such epoch is kept.
+        """
+        if not torch.nn.utils.get_total_norm(network.parameters()).isfinite():
+            raise NotANumber("a weight is not a number")
         if not len(self.labels):
             return None, None
         logits = predict(network, self.images)
         loss = F.cross_entropy(logits.double(), self.labels).item()
+        if not math.isfinite(loss):
+            raise NotANumber("the validation loss is not a number")
         return loss, (logits.argmax(1) == self.labels).double().mean().item()
 
 
@@ -34,4 +45,4 @@ class Judge:
 def predict(network: nn.Module, images: Tensor) -> Tensor:
     """Return the logits [n, labels] of a network in evaluation mode, a bounded batch at a time."""
     network.eval()
-    return torch.cat([network(part) for part in images.split(BATCH)])
+    return torch.cat([network(part) for part in images.split(max(1, BATCH // images[0].numel()))])

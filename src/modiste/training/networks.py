@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from modiste.errors import SettingError
-from modiste.recipes.recipe import Network
+from modiste.recipes.recipe import Data, Network
 from modiste.training.dense import use_dense
 
 Factory = Callable[..., nn.Module]
@@ -40,14 +40,6 @@ class Prepared(nn.Module):
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         logits: Tensor = self.body((pixels.float() / 255 - self.mean) / self.std)
         return logits
-
-
-class Repeat(nn.Module):
-    """One gray channel shown as three, for networks that were made for colour."""
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Return [n, 3, s, s] for [n, 1 or 3, s, s]."""
-        return pixels.expand(-1, 3, -1, -1)
 
 
 class Residual(nn.Module):
@@ -89,7 +81,9 @@ def resnet18(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     """Build torchvision's ResNet-18 with a new head; gray is repeated over the three channels it expects."""
     from torchvision.models import resnet18 as torchvision_resnet18
 
-    return nn.Sequential(Repeat(), use_dense(torchvision_resnet18(num_classes=labels)))
+    network = use_dense(torchvision_resnet18(num_classes=labels))
+    network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
+    return network
 
 
 def residual(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
@@ -132,9 +126,37 @@ def factory(name: str) -> Factory:
         raise SettingError(f"There is no network {name!r}. Take one of {known}, or package.module:factory.")
     try:
         found: Factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise SettingError(f"The network {name!r} cannot be imported ({error}). Is it on PYTHONPATH?") from None
     return found
+
+
+def is_own(options: Network) -> bool:
+    """Say whether the network is one of the user's own, named package.module:factory."""
+    return ":" in options.name
+
+
+def build(options: Network, labels: int, data: Data) -> nn.Module:
+    """Build a network and see that it takes images and returns a logit for each label.
+
+    Raises:
+        SettingError: there is no such network, or one of the user's own does not keep the contract.
+    """
+    make = factory(options.name)
+    try:
+        body = make(labels=labels, channels=data.channels, size=data.size, options=options)
+        with torch.no_grad():
+            shape = tuple(body.eval()(torch.zeros(2, data.channels, data.size, data.size)).shape)
+    except Exception as error:  # noqa: BLE001 - whatever a stranger's code comes up with
+        raise SettingError(
+            f"The network {options.name!r} cannot be built ({type(error).__name__}: {error}). A factory takes labels, "
+            "channels, size and options by keyword and returns a module: [n, channels, s, s] -> [n, labels]."
+        ) from None
+    if shape != (2, labels):
+        raise SettingError(
+            f"The network {options.name!r} returns {shape} for two images, but it must be (2, {labels})."
+        )
+    return body
 
 
 def parameters(network: nn.Module) -> int:

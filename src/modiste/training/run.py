@@ -5,7 +5,7 @@ Everything that can be refused (data, weights, device) is refused before the fol
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from modiste.data import sources
 from modiste.data.split import Split, TrainingData
-from modiste.errors import InputError, Stopped
+from modiste.errors import InputError, Stopped, TrainingError
 from modiste.evaluation import figures
-from modiste.recipes.recipe import Optimizer, Recipe
+from modiste.recipes.recipe import Network, Optimizer, Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
 from modiste.training import card, checkpoint, compute, export, networks, weights
@@ -56,14 +56,17 @@ def start(recipe: Recipe, path: Path, watch: Watch, events: bool = False) -> Run
     Raises:
         ModisteError: bad data, settings or weights, before anything is written; or as `resume`.
     """
-    if path.exists():
-        folder.create(path, recipe)  # raises; before minutes are spent on the data
+    folder.require_new(path)
+    if events:
+        tensorboard.require()
     training = prepare(recipe)
+    if networks.is_own(recipe.network):
+        export.require_exportable(training.state.network, recipe)  # now, not after hours of training
     run = folder.create(path, recipe)
     with _locked(run):
         files.write_json(run.environment, _environment(training))
         if events:
-            run.events.mkdir()
+            files.make_folder(run.events)
         _go(training, run, watch)
     return run
 
@@ -83,23 +86,31 @@ def resume(path: Path, watch: Watch) -> Run:
             raise InputError(
                 f"{path} is finished. Judge it with `modiste evaluate {path}`, or train under a new --name."
             )
-        training = prepare(run.recipe())
-        if (run.last / checkpoint.FILE).exists():
+        saved = (run.last / checkpoint.FILE).exists()
+        training = prepare(run.recipe(), fresh=not saved)
+        _require_same_data(training, run)
+        if saved:
             checkpoint.load(training.state, run.last)
-        if not run.environment.exists():
-            files.write_json(run.environment, _environment(training))
         _go(training, run, watch)
     return run
 
 
-def prepare(recipe: Recipe) -> Training:
-    """Make the values of a training from its recipe; raises ModisteError for all that is wrong with it."""
+def prepare(recipe: Recipe, fresh: bool = True) -> Training:
+    """Make the values of a training from its recipe.
+
+    Args:
+        recipe: what to train.
+        fresh: start from the recipe's `network.weights`; a training that goes on has its own.
+
+    Raises:
+        ModisteError: for all that is wrong with the recipe or its data.
+    """
     compute.prepare(recipe.compute)
     device = compute.device(recipe.compute)
-    build = networks.factory(recipe.network.name)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _tensors(data.train, device)
-    network = _network(recipe, build, len(data.label_names), networks.statistics(images.cpu())).to(device)
+    options = recipe.network if fresh else replace(recipe.network, weights="")
+    network = _network(recipe, options, len(data.label_names), networks.statistics(images.cpu())).to(device)
     optimizer = _optimizer(recipe.optimizer, network)
     precision = compute.precision(recipe.compute, device)
     return Training(
@@ -117,11 +128,10 @@ def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device)
 
 
-def _network(recipe: Recipe, build: networks.Factory, labels: int, statistics: tuple[Tensor, Tensor]) -> nn.Module:
+def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Tensor, Tensor]) -> nn.Module:
     """Build the network with its first weights, which the seed decides; convolutions are fastest with channels last."""
     torch.manual_seed(number(recipe.seed, "weights"))
-    data, options = recipe.data, recipe.network
-    body = build(labels=labels, channels=data.channels, size=data.size, options=options)
+    body = networks.build(options, labels, recipe.data)
     weights.first_weights(body, options)
     return networks.Prepared(body, *statistics).to(memory_format=torch.channels_last)
 
@@ -150,13 +160,15 @@ def _go(training: Training, run: Run, watch: Watch) -> None:
     with stop_request() as stop:
         try:
             train(state, batches, training.step, training.schedule, training.judge, save, watch, stop)
+        except torch.OutOfMemoryError:
+            raise TrainingError("The device has too little memory. Lower optimizer.batch and train anew.") from None
         except NotANumber as error:
-            epoch, step = len(state.history), state.step
+            epoch, step = len(state.history), min(state.step, batches.steps - 1)
             content = {"epoch": epoch + 1, "step": step + 1, "images": batches.indices(epoch, step)}
             files.write_json(run.path / "broken-step.json", content)
             raise NotANumber(
-                f"In epoch {epoch + 1}, step {step + 1}, {error}; nothing was updated. Lower optimizer.lr, or look at "
-                f"the images in {run.path / 'broken-step.json'}."
+                f"In epoch {epoch + 1}, step {step + 1}, {error}. The last good epoch is kept. Lower optimizer.lr, or "
+                f"look at the images in {run.path / 'broken-step.json'}."
             ) from None
     if stop():
         raise Stopped(stop.number, f"Stopped. Go on with: modiste train --resume {run.path}")
@@ -166,6 +178,7 @@ def _go(training: Training, run: Run, watch: Watch) -> None:
 def _finish(training: Training, run: Run) -> None:
     """Write weights, model, curves and card; the card comes last, so a run that has it is whole."""
     state, data, recipe = training.state, training.data, training.recipe
+    metrics.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
     state.network.load_state_dict(state.kept)
     network = state.network.cpu().to(memory_format=torch.contiguous_format)
     scores = _scores(training)
@@ -175,7 +188,7 @@ def _finish(training: Training, run: Run) -> None:
     export.check(run.model, network, torch.from_numpy(sample))
     kept = metrics.best_epoch(state.history, recipe.stopping)
     figures.curves({run.name: state.history}, run.curves, {run.name: kept})
-    files.write_text(run.card, card.write(run.name, recipe, data, scores, networks.parameters(network)))
+    files.write_text(run.card, card.text(run.name, recipe, data, scores, networks.parameters(network)))
 
 
 def _scores(training: Training) -> dict[str, Any]:
@@ -206,15 +219,25 @@ def _environment(training: Training) -> dict[str, Any]:
     }
 
 
+def _require_same_data(training: Training, run: Run) -> None:
+    """Refuse to go on with other images than those the run began with."""
+    if not run.environment.exists():  # stopped before anything was trained
+        files.write_json(run.environment, _environment(training))
+    elif files.read_json(run.environment).get("data") != _environment(training)["data"]:
+        raise InputError(f"The data of {run.path} has changed since it began. Restore it, or train under a new --name.")
+
+
 @contextmanager
 def _locked(run: Run) -> Iterator[None]:
     """Keep other processes from training the same run; the system lets go of the lock when this process ends."""
-    run.last.mkdir(exist_ok=True)
+    files.make_folder(run.last)
     lock = FileLock(run.last / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise InputError(f"{run.path} is being trained by another process. Wait for it, or stop it first.") from None
+    except OSError as error:
+        raise TrainingError(f"{run.path} cannot be written ({error.strerror}). Choose another folder.") from None
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from modiste.training.randomness import number
 
 
 class NotANumber(TrainingError):
-    """The loss or a gradient is NaN or infinite; nothing was updated."""
+    """A loss, gradient or weight is NaN or infinite; no such state is kept."""
 
 
 @dataclass(frozen=True, slots=True)

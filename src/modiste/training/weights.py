@@ -3,6 +3,9 @@
 Loading comes first and is remembered, so that initialisation can never overwrite what was loaded.
 """
 
+import hashlib
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
@@ -14,8 +17,12 @@ from torch import Tensor, nn
 from modiste.errors import InputError, SettingError
 from modiste.recipes.recipe import Network
 from modiste.runs import files
+from modiste.training import networks
 
 Weights = dict[str, Tensor]
+
+IMAGENET_SHA256 = "f37072fd"
+"""Start of the SHA-256 of torchvision's file, as in its name."""
 
 
 def first_weights(body: nn.Module, options: Network) -> None:
@@ -26,7 +33,7 @@ def first_weights(body: nn.Module, options: Network) -> None:
         SettingError: `imagenet` for a network that has none.
     """
     loaded = load_matching(body, pretrained(options)) if options.weights else set()
-    if options.initialisation == "xavier":
+    if options.initialisation == "xavier" and not networks.is_own(options):  # whose factory did its own
         xavier(body, skip=loaded)
 
 
@@ -36,19 +43,26 @@ def pretrained(options: Network) -> Weights:
         return read_weights(Path(options.weights))
     if options.name != "resnet18":
         raise SettingError(f"network.weights=imagenet is for resnet18, not for {options.name}. Name a file instead.")
+    return _imagenet()
+
+
+def _imagenet() -> Weights:
+    """Return the weights of torchvision's loader, from its cache or its server."""
     from torchvision.models import ResNet18_Weights
 
     source = ResNet18_Weights.IMAGENET1K_V1
+    cache = Path(torch.hub.get_dir()) / "checkpoints" / source.url.rpartition("/")[2]
+    if cache.exists() and not hashlib.sha256(cache.read_bytes()).hexdigest().startswith(IMAGENET_SHA256):
+        raise InputError(f"{cache} is not torchvision's file: its SHA-256 is another. Remove it, then try again.")
     try:
-        # weights_only: a downloaded file may carry tensors, never code
-        tensors: Weights = source.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        with redirect_stdout(sys.stderr):  # the loader says there what it downloads
+            # weights_only: a file may carry tensors, never code
+            return dict(source.get_state_dict(progress=True, check_hash=True, weights_only=True))
     except Exception as error:  # noqa: BLE001 - whatever the network, the cache or the file came up with
-        cache = Path(torch.hub.get_dir()) / "checkpoints" / source.url.rpartition("/")[2]
         raise InputError(
             f"The ImageNet weights of ResNet-18 cannot be had ({type(error).__name__}). Put torchvision's file at "
             f"{cache}, or give one with --set network.weights=FILE.safetensors; or leave network.weights out."
         ) from None
-    return {f"1.{name}": tensor for name, tensor in tensors.items()}  # 0 is the layer that repeats gray
 
 
 def read_weights(path: Path) -> Weights:
@@ -68,16 +82,21 @@ def read_weights(path: Path) -> Weights:
 def load_matching(body: nn.Module, tensors: Weights) -> set[str]:
     """Copy every tensor whose name and shape the network has; return the names that were loaded.
 
-    Names may come with the prefix that `model.safetensors` of a run has.
+    Names may come with the prefix that `model.safetensors` of a run has. One layer may be left over: the head, when
+    the labels are others.
 
     Raises:
-        InputError: not one tensor fits.
+        InputError: more than one layer does not fit.
     """
     tensors = {name.removeprefix("body."): tensor for name, tensor in tensors.items()}
     mine = body.state_dict()
     fitting = {name: value for name, value in tensors.items() if name in mine and mine[name].shape == value.shape}
-    if not any(name.endswith("weight") for name in fitting):
-        raise InputError("The weights file is of another network: no layer fits. Choose the network it was made for.")
+    others = {name.rpartition(".")[0] for name in mine if name not in fitting and not name.endswith("_tracked")}
+    if len(others) > 1:
+        raise InputError(
+            f"The weights file is of another network: {len(others)} layers do not fit, {min(others)} among them. "
+            "Choose the network it was made for."
+        )
     body.load_state_dict(fitting, strict=False)
     return set(fitting)
 
@@ -103,8 +122,13 @@ def xavier(body: nn.Module, skip: set[str]) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def copied(tensors: Weights) -> Weights:
+    """Copy tensors in plain layout, each into memory of its own: the form that safetensors asks for."""
+    return {name: value.clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
+
+
 def write_weights(network: nn.Module, path: Path) -> None:
     """Write a network's tensors as safetensors; raises TrainingError when the disk refuses."""
-    content = serialize({name: value.contiguous() for name, value in network.state_dict().items()})
+    content = serialize(copied(network.state_dict()))
     with files.whole(path) as partial:
         partial.write_bytes(content)

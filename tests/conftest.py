@@ -1,4 +1,4 @@
-"""A tiny data set that every training test shares."""
+"""A tiny data set that the tests of training share."""
 
 from pathlib import Path
 
