@@ -1,11 +1,12 @@
 """`modiste demo`: the main job in one go."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 SUMMARY = """
-test accuracy  {test_accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})
+test accuracy  {test_accuracy:.2%}  (95 % interval {interval_images[0]:.2%} to {interval_images[1]:.2%})
 a sample       {sample}: {prediction}
 the run        {run}
 the model      {model}
@@ -33,14 +34,20 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
     import json
     import time
 
+    started = time.perf_counter()
+    found = _found(Path("runs") / name if name else _free(Path("runs")), lang)
+    found["seconds"] = round(time.perf_counter() - started, 1)
+    click.echo(json.dumps(found) if as_json else SUMMARY.format(**found))
+
+
+def _found(path: Path, lang: str) -> dict[str, Any]:
+    """Do the four parts; return what came of them and where it is."""
     from modiste.cli.progress import TrainingProgress
     from modiste.evaluation.evaluate import evaluate
     from modiste.evaluation.report import page
     from modiste.recipes import named
     from modiste.training import run as training
 
-    started = time.perf_counter()
-    path = Path("runs") / name if name else _free(Path("runs"))
     _say("1/4 training the recipe sprint on Fashion-MNIST; a few minutes on two cores")
     with TrainingProgress() as watch:
         run = training.start(named.resolve("sprint"), path, watch)
@@ -52,17 +59,15 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
     _say("4/4 writing the report")
     report = run.path / "report.html"
     page.write([run.path], report, lang)
-    low, high = scores.interval_images
-    found = {
+    return {
         "run": str(run.path),
+        "model": str(run.model),
+        "report": str(report),
         "test_accuracy": scores.accuracy,
-        "interval_images": [low, high],
+        "interval_images": scores.interval_images,
         "sample": str(sample),
         "prediction": prediction,
-        "report": str(report),
-        "seconds": round(time.perf_counter() - started, 1),
     }
-    click.echo(json.dumps(found) if as_json else SUMMARY.format(**found, low=low, high=high, model=run.model))
 
 
 def _predict(model: Path, sample: Path) -> str:
