@@ -1,10 +1,14 @@
 """A tiny data set that the tests of training share."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from helpers.idx import write_idx_folder
+
+# before torch is imported, here or in a process of a test: on a busy machine, threads that wait for one another spin
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
