@@ -16,6 +16,7 @@ help: ## this list
 
 demo: $(READY) ## train, judge, predict and report, in one go
 	@$(BIN)/modiste demo
+	@echo "'modiste' itself is $(BIN)/modiste; '. $(BIN)/activate' puts it on the path"
 
 # Cheap things first; the first failure ends it.
 test: lint types check-base ## all that has to hold before a change lands

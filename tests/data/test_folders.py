@@ -1,6 +1,7 @@
 """Class folders, as people make them."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from helpers.pictures import noise, saved
-from modiste.data import sources
+from modiste.data import folders, sources
 from modiste.errors import InputError
 from modiste.recipes.recipe import Data
 
@@ -164,3 +165,11 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
         sources.open_training(of(tmp_path), seed=0)
+
+
+def test_a_folder_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """A label of bytes that are not UTF-8 could be neither shown nor written into a model (fault 24)."""
+    for name in (b"dress", b"robe \xe9"):
+        (tmp_path / os.fsdecode(name)).mkdir()
+    with pytest.raises(InputError, match="cannot be printed"):
+        folders.subfolders(tmp_path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modiste.errors import TrainingError
+from modiste.errors import InputError
 from modiste.evaluation import canvas, figures
 from modiste.evaluation.scores import Scores, score
 from modiste.runs.metrics import Row
@@ -108,7 +108,7 @@ def test_fonts_that_are_not_installed_are_not_asked_for(tmp_path: Path, caplog: 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A picture that cannot be written is an error of one sentence."""
-    with pytest.raises(TrainingError, match="cannot be written"):
+    with pytest.raises(InputError, match="does not exist"):
         figures.curves({"a": rows(2)}, tmp_path / "none" / "curves.png", {"a": 2})
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
+from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn
 from modiste.recipes.recipe import Recipe
@@ -79,6 +80,17 @@ def test_a_stopped_training_goes_on_to_the_same_bits(idx: Path, tmp_path: Path, 
     unbroken = run_through(recipe(idx), tmp_path / "a")
     run_through(recipe(idx), tmp_path / "b", stop_after)
     assert same(unbroken, run_through(recipe(idx), tmp_path / "b", forget=lambda state: None))
+
+
+def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
+    """One flipped bit anywhere in the tensors is an error, not another training (fault 26)."""
+    run_through(recipe(idx), tmp_path, stop_after=3)
+    file = tmp_path / checkpoint.FILE
+    content = bytearray(file.read_bytes())
+    content[-100] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged"):
+        checkpoint.load(prepare(recipe(idx)).state, tmp_path)
 
 
 def _forget_batch_norm(state: State) -> None:

@@ -9,7 +9,7 @@ import click
 @click.command()
 @click.argument("recipe", required=False)
 @click.option("--data", help="Folder with IDX files or class folders; left out: the bundled Fashion-MNIST.")
-@click.option("--name", help="Name of the run below the folder `runs`; left out: RECIPE-SEED.")
+@click.option("--name", help="Name of the run below the folder `runs`, or a path; left out: RECIPE-SEED.")
 @click.option("--seed", type=int, help="Start of all randomness.")
 @click.option("--epochs", type=int, help="At most so many epochs.")
 @click.option("--fold", type=int, help="Which fold is held out for validation.")
@@ -110,7 +110,10 @@ def _tell(path: Path, as_json: bool) -> None:
         return
     held_out = f", validation accuracy {reached:.2%}" if reached is not None else ""
     click.echo(f"{path}: {len(rows)} epochs, epoch {kept.epoch} is kept{held_out}")
-    click.echo(f"Judge it with: modiste evaluate {path}")
+    if run.recipe().data.source and reached is None:
+        click.echo("Nothing was held out: to judge such runs, add a folder test/ or --set data.validation=0.2.")
+    else:
+        click.echo(f"Judge it with: modiste evaluate {path}")
 
 
 def _list(recipe: str | None) -> None:

@@ -122,8 +122,12 @@ def is_class_folders(root: Path) -> bool:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; raises InputError when it cannot be read."""
-    return [path for path in _listed(folder) if path.is_dir()]
+    """The folders in a folder, sorted; raises InputError when it cannot be read, or a name is not text."""
+    found = [path for path in _listed(folder) if path.is_dir()]
+    for path in found:
+        if not path.name.isprintable():  # bytes that are not UTF-8 end here too: a label has to be told
+            raise InputError(f"The folder {path.name!r} in {folder} has a name that cannot be printed. Rename it.")
+    return found
 
 
 def read_meanings(path: Path) -> dict[str, str | None]:

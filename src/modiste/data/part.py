@@ -51,6 +51,6 @@ def sha256(source: Source, names: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for name in names:
         for file, content in source.files(name):
-            digest.update(f"{name}/{file}\0{len(content)}\0".encode())
+            digest.update(f"{name}/{file}\0{len(content)}\0".encode(errors="surrogateescape"))
             digest.update(content)
     return digest.hexdigest()

@@ -52,7 +52,10 @@ def open_validation(data: Data, seed: int) -> Split:
     if own:
         return own
     if not data.folds:
-        raise InputError("Nothing was held out for validation (data.validation is 0). Use --split test.")
+        raise InputError(
+            "Nothing was held out for validation (data.validation is 0). Use --split test, or train with "
+            "--set data.validation=0.2."
+        )
     part, _, held_out = _train(source, data, seed)
     return part.split("validation", held_out)
 

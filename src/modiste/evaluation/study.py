@@ -7,6 +7,7 @@ from pathlib import Path
 from modiste.errors import InputError
 from modiste.evaluation import entries
 from modiste.evaluation.entries import Entry
+from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import results
@@ -64,7 +65,7 @@ def open_study(paths: Sequence[Path], folder: Path | None = None) -> Study:
         folder: of results files; left out: those that this version of the package publishes.
 
     Raises:
-        InputError: one of the paths is neither, or the folder does not exist.
+        InputError: one of the paths is neither, a run is of other data, or the folder does not exist.
     """
     if folder is not None and not folder.is_dir():
         raise InputError(
@@ -73,7 +74,19 @@ def open_study(paths: Sequence[Path], folder: Path | None = None) -> Study:
     found = results.published() if folder is None else {path.stem: results.read(path) for path in _files(folder)}
     trained = {name: content for name, content in found.items() if _has_trainings(content)}
     filed = {name: entries.from_results(name, content, f"results/{name}.json") for name, content in trained.items()}
-    return Study(tuple(entries.open_all(paths)), filed)
+    given = tuple(entries.open_all(paths))
+    for entry in given:
+        _require_fashion(entry)
+    return Study(given, filed)
+
+
+def _require_fashion(entry: Entry) -> None:
+    """Refuse runs of other labels: beside the course report's figures theirs would mean nothing."""
+    if entry.scores and tuple(label.label for label in entry.scores.labels) != FASHION_MNIST:
+        raise InputError(
+            f"{entry.name} has other labels than Fashion-MNIST, which the report is about. "
+            "Put such runs side by side with `modiste compare`."
+        )
 
 
 def _files(folder: Path) -> list[Path]:

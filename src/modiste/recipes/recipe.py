@@ -41,7 +41,8 @@ class Data:
             self.validation,
             "0, or one fold of several: 0.5, 0.25, 0.2, 0.1",
         )
-        require(0 <= self.fold < max(1, self.folds), "data.fold", self.fold, f"0 to {max(0, self.folds - 1)}")
+        rule = f"0 to {self.folds - 1}" if self.folds else "0, as nothing is held out (data.validation is 0)"
+        require(0 <= self.fold < max(1, self.folds), "data.fold", self.fold, rule)
         require(self.limit >= 0, "data.limit", self.limit, "0 (all) or a number of images")
 
     @property

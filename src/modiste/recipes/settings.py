@@ -101,7 +101,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise SettingError(f"{text!r} is no setting. Write key=value, as in optimizer.lr=0.02.")
     try:
         return key, json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return key, value
 
 
@@ -123,7 +123,7 @@ def from_json(text: str, origin: str) -> Recipe:
     """
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{origin} is not JSON ({error}). Give a recipe.json that a run wrote, or a name.") from None
     if not isinstance(content, dict):
         raise InputError(f"{origin} holds no recipe. Give a recipe.json that a run wrote, or a name.")

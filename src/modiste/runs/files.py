@@ -20,8 +20,11 @@ def whole(path: Path) -> Iterator[Path]:
     (`.partial`), so the next attempt overwrites it and `remove_partials` finds it.
 
     Raises:
+        InputError: the folder of the path does not exist.
         TrainingError: the disk is full, read-only or not ours; the message names the path.
     """
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
     partial = path.with_name(path.name + PARTIAL)
     try:
         yield partial
@@ -66,7 +69,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}). Restore it or make it anew.") from None
 
 

@@ -61,8 +61,8 @@ def read(path: Path) -> list[Row]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file, strict=True))
-        return [_row([line[column] for column in COLUMNS]) for line in lines]
+            header, *lines = list(csv.reader(file, strict=True))
+        return [_row([dict(zip(header, line, strict=True))[column] for column in COLUMNS]) for line in lines]
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise InputError(f"{path} is no metrics.csv ({error}). Give a run that `modiste train` made.") from None
 

@@ -1,5 +1,6 @@
 """The model card of a run: what the model is, what it is worth, how to use it."""
 
+from pathlib import Path
 from string import Template
 from typing import Any
 
@@ -49,7 +50,7 @@ def text(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], 
         shape=f"[n, {size}, {size}]" if recipe.data.channels == 1 else f"[n, {size}, {size}, 3]",
         parameters=f"{parameters:,}",
         train=f"{len(data.train):,}",
-        source=recipe.data.source or "Fashion-MNIST",
+        source=Path(recipe.data.source).name or "Fashion-MNIST",
         epoch=scores["epoch"],
         validation=_validation(scores),
         limits=PICTURES if recipe.data.source else PRODUCTS,
@@ -70,6 +71,8 @@ def _changed(recipe: Recipe) -> str:
     origin = settings.to_settings(NAMED[recipe.name]())
     mine = settings.to_settings(recipe)
     changed = [
-        f"{key} = {value}" for key, value in mine.items() if value != origin[key] and key not in ("seed", "about")
+        f"{key} = {value}"
+        for key, value in mine.items()
+        if value != origin[key] and key not in ("seed", "about", "data.source")
     ]
     return f"Changed from it: {', '.join(changed)}." if changed else ""

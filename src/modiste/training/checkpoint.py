@@ -1,5 +1,6 @@
 """Checkpoints: a state as one safetensors file, so that it is replaced in one move and is always whole."""
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -17,14 +18,19 @@ from modiste.training import weights
 from modiste.training.loop import State
 
 FILE = "checkpoint.safetensors"
-FORMAT = "modiste checkpoint 1"
 
 
 def save(state: State, folder: Path) -> None:
     """Replace the checkpoint in that folder; raises TrainingError when the disk refuses, the old one then stays."""
     files.make_folder(folder)
-    facts = {"history": [asdict(row) for row in state.history], "step": state.step, "seconds": state.seconds}
-    content = serialize(weights.copied(_tensors(state)), metadata={"format": FORMAT, "state": json.dumps(facts)})
+    facts: dict[str, Any] = {
+        "history": [asdict(row) for row in state.history],
+        "step": state.step,
+        "seconds": state.seconds,
+    }
+    tensors = weights.copied(_tensors(state))
+    facts["sha256"] = _sha256(tensors)
+    content = serialize(tensors, metadata={"state": json.dumps(facts)})
     with files.whole(folder / FILE) as partial:
         partial.write_bytes(content)
 
@@ -44,7 +50,17 @@ def load(state: State, folder: Path) -> None:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
         _restore(state, facts, tensors)
     except (SafetensorError, OSError, KeyError, ValueError, IndexError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path} cannot be used ({type(error).__name__}). Start a new run.") from error
+        raise InputError(
+            f"{path} is damaged or of another network, so it cannot be gone on from. Start anew."
+        ) from error
+
+
+def _sha256(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _tensors(state: State) -> dict[str, Tensor]:
@@ -57,6 +73,8 @@ def _tensors(state: State) -> dict[str, Tensor]:
 
 
 def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    if facts["sha256"] != _sha256(tensors):
+        raise ValueError("other bytes than were saved")
     device = next(state.network.parameters()).device
     state.network.load_state_dict(_part(tensors, "network/"))
     state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}

@@ -5,6 +5,7 @@ named `package.module:factory`.
 """
 
 import importlib
+import sys
 from collections.abc import Callable
 
 import torch
@@ -124,6 +125,8 @@ def factory(name: str) -> Factory:
     known = ", ".join(FACTORIES)
     if not colon:
         raise SettingError(f"There is no network {name!r}. Take one of {known}, or package.module:factory.")
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # the folder one works in, as `python -m` has it
     try:
         found: Factory = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError, TypeError) as error:
