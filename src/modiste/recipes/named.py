@@ -8,7 +8,7 @@ from modiste.errors import SettingError
 from modiste.recipes import settings
 from modiste.recipes.recipe import Augmentation, Data, Network, Optimizer, Recipe, Schedule, Stopping
 
-ABOUT = "The course report's method; patience, dropout rate and plateau patience are ours."
+ABOUT = "The course report's method; patience, dropout rate and plateau patience are ours, chosen on validation."
 
 
 def classic_cnn() -> Recipe:
