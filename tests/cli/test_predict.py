@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from helpers.command import environment
 from helpers.models import tiny_model
 from helpers.pictures import saved
 from modiste.cli.predict import predict
@@ -141,6 +142,24 @@ def test_the_command_as_a_process(model: str, pictures: Path) -> None:
     assert failed.returncode == 2
     assert failed.stderr.count("\n") == 1
     assert "does not exist" in failed.stderr
+
+
+def test_closed_standard_input_is_one_line(model: str) -> None:
+    """`predict - <&-` says that there is no input."""
+    command = f"exec {sys.executable} -m modiste predict --model {model} - <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("modiste: Standard input is closed.")
+
+
+def test_prediction_leaves_nothing_in_the_home_of_its_user(model: str, pictures: Path, tmp_path: Path) -> None:
+    """No telemetry, no device id, no cache: the runtime would leave them."""
+    home = tmp_path / "home"
+    home.mkdir()
+    variables = {key: value for key, value in environment().items() if not key.startswith(("ORT_", "XDG_"))}
+    command = [sys.executable, "-m", "modiste", "predict", str(pictures / "bright.png"), "--model", model]
+    subprocess.run(command, env=variables | {"HOME": str(home)}, capture_output=True, check=True)
+    assert list(home.iterdir()) == []
 
 
 def test_a_partial_failure_keeps_its_exit_code(model: str, pictures: Path) -> None:

@@ -116,6 +116,13 @@ def test_the_list_names_every_recipe(tmp_path: Path) -> None:
     """`--list` has a line for each named recipe."""
     shown = inside(tmp_path, "train", "--list").stdout
     assert all(name in shown for name in NAMED)
+    assert [entry["recipe"] for entry in json.loads(inside(tmp_path, "train", "--list", "--json").stdout)] == [*NAMED]
+
+
+def test_the_settings_of_a_recipe_can_be_read_by_a_program(tmp_path: Path) -> None:
+    """`RECIPE --list --json` is one object of dotted keys."""
+    told = json.loads(inside(tmp_path, "train", "classic-cnn", "--list", "--json").stdout)
+    assert (told["optimizer.lr"], told["data.size"]) == (0.01, 28)
 
 
 REFUSED: dict[str, tuple[list[str], str]] = {

@@ -19,7 +19,7 @@ def data() -> None:
     """
 
 
-@data.command()
+@data.command(short_help="Check MD5 sums, images and labels.")
 @click.option("--data", "source", default="", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
@@ -48,7 +48,7 @@ def verify(source: str, size: int | None, channels: int | None, as_json: bool) -
         _print(files, splits)
 
 
-@data.command()
+@data.command(short_help="Draw a contact sheet.")
 @click.option("--data", "source", default="", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")

@@ -76,12 +76,14 @@ def main() -> None:
     # anything else runs on the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        sys.exit(modiste(standalone_mode=False))
+        sys.exit(modiste(prog_name="modiste", standalone_mode=False))
     except ModisteError as error:
         _end(str(error), error.exit_code)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _end(_sentence(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _end("Stopped.", 130)
     except BrokenPipeError:
@@ -94,6 +96,13 @@ def main() -> None:
         if extra is None:
             raise
         _end(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
+
+
+def _sentence(error: click.ClickException) -> str:
+    """Click's words for a slip of the pen, and where the command is explained."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    help_page = f" See {context.command_path} --help." if context else ""
+    return f"{error.format_message()}{help_page}"
 
 
 def _end(message: str, code: int) -> None:

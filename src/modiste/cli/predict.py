@@ -72,8 +72,11 @@ def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["P
 def _stdin() -> bytes:
     import sys
 
+    from modiste.errors import InputError
     from modiste.images.decode import MAX_BYTES
 
+    if sys.stdin is None:
+        raise InputError("Standard input is closed. Send a picture to it: modiste predict - < picture.png")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
@@ -86,7 +89,7 @@ def _print(predictions: list["Prediction"], out: Path | None) -> None:
             told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
             click.echo(told if len(predictions) == 1 else f"{prediction.file}: {told}")
     if out:
-        click.echo(f"{out}: {len(predictions)} predictions")
+        click.echo(f"{out}: {len(predictions)} prediction{'s' * (len(predictions) != 1)}")
 
 
 def _write(out: Path, predictions: list["Prediction"]) -> None:

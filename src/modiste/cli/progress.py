@@ -24,6 +24,7 @@ class TrainingProgress:
             transient=True,
             disable=not self.console.is_terminal,
         )
+        self.begun = False
         self.task = self.bar.add_task("")
 
     def __enter__(self) -> Self:
@@ -36,7 +37,10 @@ class TrainingProgress:
         self.bar.stop()
 
     def step(self, epoch: int, step: int, steps: int) -> None:
-        """Move the bar."""
+        """Move the bar; before the first epoch is told, say that it is on its way."""
+        if not self.begun:
+            self.console.print(f"epoch {epoch:3}  under way, {steps} steps an epoch")
+            self.begun = True
         self.bar.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
 
     def epoch(self, row: Row) -> None:

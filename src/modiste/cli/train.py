@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -58,7 +59,7 @@ def train(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     if listing:
-        _list(recipe)
+        _list(recipe, as_json)
     elif resume is not None:
         if recipe or given or sets or name or tensorboard:
             raise SettingError("--resume takes its recipe from the run; leave out every other setting.")
@@ -109,28 +110,48 @@ def _tell(path: Path, as_json: bool) -> None:
         click.echo(json.dumps(told))
         return
     held_out = f", validation accuracy {reached:.2%}" if reached is not None else ""
-    click.echo(f"{path}: {len(rows)} epochs, epoch {kept.epoch} is kept{held_out}")
+    click.echo(f"{path}: {len(rows)} epoch{'s' * (len(rows) != 1)}, epoch {kept.epoch} is kept{held_out}")
     if run.recipe().data.source and reached is None:
         click.echo("Nothing was held out: to judge such runs, add a folder test/ or --set data.validation=0.2.")
     else:
         click.echo(f"Judge it with: modiste evaluate {path}")
 
 
-def _list(recipe: str | None) -> None:
+def _list(recipe: str | None, as_json: bool) -> None:
+    import json
+
     from modiste.recipes import named, settings
-    from modiste.runs import results
 
     if recipe:
-        for key, value, line in settings.describe(named.resolve(recipe)):
-            click.echo(f"{key}={value}\n    {line}")
+        made = named.resolve(recipe)
+        if as_json:
+            click.echo(json.dumps(settings.to_settings(made), indent=2))
+        else:
+            for key, value, line in settings.describe(made):
+                click.echo(f"{key}={value}\n    {line}")
         return
-    published = results.published()
-    for name, make in named.NAMED.items():
-        click.echo(f"{name:18} {(make.__doc__ or '').partition(chr(10))[0]}")
-        found = published.get(name)
-        if found:
-            seconds = sum(run["seconds"] for run in found["runs"]) / found["n"]
+    listed = [_listed(name, (make.__doc__ or "").partition("\n")[0]) for name, make in named.NAMED.items()]
+    if as_json:
+        click.echo(json.dumps(listed, indent=2))
+        return
+    for entry in listed:
+        click.echo(f"{entry['recipe']:18} {entry['about']}")
+        if entry["n"]:
             click.echo(
-                f"{'':18} test accuracy {found['mean']:.2%} (mean of {found['n']} seeds), "
-                f"{seconds / 60:.1f} minutes on {found['hardware']}"
+                f"{'':18} test accuracy {entry['mean']:.2%} (mean of {entry['n']} seeds), "
+                f"{entry['seconds'] / 60:.1f} minutes on {entry['hardware']}"
             )
+
+
+def _listed(name: str, about: str) -> dict[str, Any]:
+    """What a recipe is, and what it costs and reaches where that is published."""
+    from statistics import fmean
+
+    from modiste.runs import results
+
+    found = results.published().get(name)
+    if not found:
+        return {"recipe": name, "about": about, "n": 0}
+    seconds = fmean(run["seconds"] for run in found["runs"])
+    kept = {key: found[key] for key in ("n", "mean", "hardware")}
+    return {"recipe": name, "about": about, "seconds": seconds} | kept

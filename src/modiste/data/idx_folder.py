@@ -64,7 +64,7 @@ class IdxFolder:
             rows, columns = images.shape[1:]
             raise SettingError(
                 f"data.size is {self.size}, but the images of {images_file} have {rows} x {columns} pixels. "
-                f"Add --set data.size={rows}."
+                f"Give {rows} instead."
                 if rows == columns
                 else f"The images of {images_file} have {rows} x {columns} pixels, but they must be square. Pad them."
             )

@@ -13,6 +13,25 @@ from modiste.evaluation.entries import Entry
 from modiste.evaluation.study import COURSE_REPORT, Study
 from modiste.labels import FASHION_MNIST
 
+BENCH_RESNET18 = "modiste bench classic-resnet18 --seeds 2"
+BENCH_ERASING = (
+    "modiste bench classic-cnn --set augmentation.crop=4 --set augmentation.erasing=0.5 --name classic-cnn-erasing"
+)
+MEASURED_BY = {
+    "cnn_accuracy": "modiste bench classic-cnn",
+    "cnn_loss": "modiste bench classic-cnn",
+    "resnet18_accuracy": BENCH_RESNET18,
+    "resnet18_loss": BENCH_RESNET18,
+    "overfit": "modiste train classic-resnet18",
+    "worst": "modiste evaluate RUN",
+    "taken_for": "modiste evaluate RUN",
+    "best": "modiste evaluate RUN",
+    "generalises": BENCH_ERASING,
+    "costs": BENCH_ERASING,
+    "xavier": "modiste train classic-cnn --epochs 1 --name default --set network.initialisation=default",
+}
+"""What to type to measure a claim that nobody has measured."""
+
 Verdict = Literal["holds", "fails", "unmeasured"]
 Word = Callable[[str], str]
 """Says a label, or a word between figures, in the reader's language."""
@@ -51,6 +70,10 @@ def answers(study: Study, word: Word = str) -> list[Answer]:
     ]
 
 
+def _unmeasured(claim: str, sentence: str = "no_run") -> Answer:
+    return Answer(claim, "unmeasured", sentence, {"command": MEASURED_BY[claim]})
+
+
 def _verdict(holds: bool) -> Verdict:
     return "holds" if holds else "fails"
 
@@ -59,7 +82,7 @@ def _figures(network: str, entry: Entry | None, suffix: str) -> list[Answer]:
     """Accuracy at least, and loss at most, what the report gives; means over the seeds on the official test split."""
     loss, accuracy = COURSE_REPORT[network]
     if entry is None or entry.accuracy is None or entry.loss is None:
-        return [Answer(f"{network}_{figure}", "unmeasured", "no_run") for figure in ("accuracy", "loss")]
+        return [_unmeasured(f"{network}_{figure}") for figure in ("accuracy", "loss")]
     values = _values(entry)
     return [
         Answer(f"{network}_accuracy", _verdict(entry.accuracy >= accuracy), f"accuracy{suffix}", values),
@@ -99,7 +122,7 @@ def _overfit(study: Study) -> Answer:
     runs = [entry for entry in study.given if entry.network == "resnet18" and entry.history and entry.kept]
     judged = [entry for entry in runs if entry.history[0].validation_loss is not None]
     if not judged:
-        return Answer("overfit", "unmeasured", "no_run")
+        return _unmeasured("overfit")
     entry = judged[0]
     kept, last = entry.history[entry.kept - 1], entry.history[-1]
     before, after = kept.validation_loss or 0.0, last.validation_loss or 0.0
@@ -144,7 +167,7 @@ def _best(study: Study, word: Word) -> Answer:
 def _extreme(claim: str, study: Study, label: str, pick: Callable[[dict[str, float]], str], word: Word) -> Answer:
     runs = _judged(study)
     if not runs:
-        return Answer(claim, "unmeasured", "no_run")
+        return _unmeasured(claim)
     recalls = {entry.name: _recalls(entry) for entry in runs}
     picked = {name: pick(found) for name, found in recalls.items()}
     told = [f"{name}: {word(picked[name])} {found[picked[name]]:.1%}" for name, found in recalls.items()]
@@ -156,7 +179,7 @@ def _taken_for(study: Study, word: Word) -> Answer:
     """Of the shirts that were taken for something else, most were taken for T-shirts, in every run."""
     runs = _judged(study)
     if not runs:
-        return Answer("taken_for", "unmeasured", "no_run")
+        return _unmeasured("taken_for")
     shirt = FASHION_MNIST.index("Shirt")
     told, commonest = [], set()
     for entry in runs:
@@ -173,7 +196,7 @@ def _erasing(study: Study, word: Word) -> list[Answer]:
     """Generalises: a lower test loss with crop and erasing. Costs accuracy: a lower mean test accuracy with them."""
     plain, erasing = study.measured("classic-cnn"), study.measured("classic-cnn-erasing")
     if plain is None or erasing is None or plain.loss is None or erasing.loss is None:
-        return [Answer(claim, "unmeasured", "no_run") for claim in ("generalises", "costs")]
+        return [_unmeasured(claim) for claim in ("generalises", "costs")]
     gaps = paired(erasing, plain)
     gap = (erasing.accuracy or 0.0) - (plain.accuracy or 0.0)
     reach = intervals.student(gaps)
@@ -210,7 +233,7 @@ def _xavier(study: Study) -> Answer:
                 ours, theirs = (entry.history[0].validation_loss or 0.0 for entry in (one, other))
                 values = {"name": one.name, "other": other.name, "ours": f"{ours:.4f}", "theirs": f"{theirs:.4f}"}
                 return Answer("xavier", _verdict(ours < theirs), "xavier", values)
-    return Answer("xavier", "unmeasured", "no_pair")
+    return _unmeasured("xavier", "no_pair")
 
 
 def _two_layers(study: Study) -> Answer:

@@ -42,10 +42,10 @@ def read(path: Path, label_names: tuple[str, ...], labels: NDArray[np.int64]) ->
 
 
 def _npz(path: Path, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    # from memory, as numpy leaves a damaged file open
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-        if not isinstance(arrays, np.lib.npyio.NpzFile):
-            raise ValueError("one array, no .npz")  # noqa: TRY004  told as any other unreadable file
+    content = path.read_bytes()  # from memory, as numpy leaves a damaged file open
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise ValueError("no .npz archive")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         if "labels" in arrays and not np.array_equal(arrays["labels"], labels):
             raise InputError(
                 f"{path} was made for other images: its labels are not those of this split. Name its --split."

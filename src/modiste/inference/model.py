@@ -6,6 +6,7 @@ runtime as bytes, so what was checked is what is run.
 """
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
@@ -14,13 +15,17 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
 from modiste.images.prepare import Picture, to_image
 from modiste.inference import safety
 from modiste.inference.prediction import Prediction
+
+# Read at import: without it the runtime keeps a device id and a telemetry database in the user's cache.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime  # type: ignore[import-untyped]
 
 FORMAT = "modiste-1"
 """Of the metadata; a file that says otherwise is not read."""

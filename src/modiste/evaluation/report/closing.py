@@ -25,7 +25,7 @@ def prediction(study: Study, say: Texts) -> Html:
         except InputError as error:
             told.append([name, str(error)])
             continue
-        best = ", ".join(f"{say.word(label)} {100 * share:.1f} %" for label, share in found.top)
+        best = ", ".join(f"{say.word(label)} {share:.1%}" for label, share in found.top)
         told.append([name, found.error or best])
     said = table([say("picture.model"), say("picture.says")], told)
     return join([say("picture.about"), tag("div", picture(png, SAMPLE, "pixels boot"), said, class_="pair picture")])
