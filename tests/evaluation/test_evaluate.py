@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.idx import write_idx_folder
+from helpers.idx import images_file, write_idx_folder
+from helpers.models import tiny_model
 from helpers.runs import write_run
 from modiste.data import sources
 from modiste.errors import InputError, SettingError
 from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.scores import from_dict
+from modiste.labels import FASHION_MNIST
+from modiste.recipes import settings
 from modiste.runs import files
 from modiste.runs.folder import Run
 
@@ -34,6 +37,23 @@ def test_a_run_gets_its_four_files(run: Run) -> None:
         assert arrays["probabilities"].shape == (20, 10)
         assert arrays["labels"].tolist() == list(range(10)) * 2
         assert str(arrays["split"]) == "test"
+
+
+def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> None:
+    """A model that looks at left halves alone, trained on mirror images, finds in the mirror what lies on the right."""
+    weights = np.zeros((28, 28, 10), np.float32)
+    images = np.zeros((20, 28, 28), np.uint8)
+    for label in range(10):
+        weights[label, :14, label] = 0.01
+        images[label::10, label, slice(14, 28) if label % 2 else slice(14)] = 255
+    facts = {"format": "modiste-1", "labels": json.dumps(FASHION_MNIST), "size": "28", "channels": "1"}
+    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts=facts))
+    (tmp_path / "data" / "t10k-images-idx3-ubyte.gz").write_bytes(images_file(images))
+    scores = evaluate(run.path)
+    assert scores.accuracy < 0.7
+    assert scores.accuracy_mirrored == 1
+    run.recipe_file.write_text(settings.to_json(settings.with_settings(run.recipe(), {"augmentation.flip": False})))
+    assert evaluate(run.path).accuracy_mirrored is None
 
 
 def test_each_opening_of_the_test_split_is_counted(run: Run) -> None:

@@ -5,7 +5,6 @@ import torch
 
 from modiste.recipes.recipe import Augmentation
 from modiste.training import augmentation
-from modiste.training.batches import Batches
 
 SHAPES = [(64, 28, 28), (64, 16, 16, 3)]
 
@@ -64,37 +63,3 @@ def test_all_off_changes_nothing() -> None:
     """A recipe without augmentation trains on the images as they are."""
     before = images((8, 28, 28))
     assert torch.equal(augmentation.augment(before, random(), Augmentation(flip=False)), before)
-
-
-def batches(**changes: object) -> Batches:
-    """Batches with every change on."""
-    options = Augmentation(flip=True, crop=4, erasing=0.5)
-    values = {"images": images((64, 28, 28)), "labels": torch.arange(64), "batch": 10, "augmentation": options}
-    return Batches(**(values | {"seed": 3} | changes))  # type: ignore[arg-type]
-
-
-def test_a_step_is_the_same_from_any_start() -> None:
-    """The fourth batch is the same bits whether or not the first three were drawn before it."""
-    whole = list(batches()(epoch=2))
-    images_of_four, labels_of_four = next(iter(batches()(epoch=2, first_step=3)))
-    assert torch.equal(whole[3][0], images_of_four)
-    assert torch.equal(whole[3][1], labels_of_four)
-
-
-def test_seed_and_epoch_change_order_and_images() -> None:
-    """Another epoch or another seed is another order."""
-    first = next(iter(batches()(0)))[1]
-    assert not torch.equal(first, next(iter(batches()(1)))[1])
-    assert not torch.equal(first, next(iter(batches(seed=4)(0)))[1])
-
-
-def test_an_epoch_is_whole_batches_of_distinct_images() -> None:
-    """64 images in batches of 10 are 6 steps of 60 different images; fewer images than a batch are one step."""
-    labels = [label for _, labels in batches()(0) for label in labels.tolist()]
-    assert len(labels) == len(set(labels)) == 60
-    assert [len(labels) for _, labels in batches(batch=100)(0)] == [64]
-
-
-def test_indices_name_the_images_of_a_step() -> None:
-    """What `indices` says is what the step got."""
-    assert batches().indices(1, 2) == list(batches()(1))[2][1].tolist()

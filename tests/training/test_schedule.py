@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Stopping
 from modiste.runs.metrics import Row, best_epoch
@@ -42,6 +43,15 @@ def test_the_rate_moves_within_an_epoch() -> None:
     """A triangle is followed step by step, not epoch by epoch."""
     schedule = Schedule(sprint())
     assert schedule.learning_rate([], 0.1) < schedule.learning_rate([], 0.2)
+
+
+def test_every_step_of_a_triangle_moves() -> None:
+    """No step is taken at rate 0, be it the only one; with `drop` the later epochs are the shorter ones."""
+    schedule = Schedule(settings.with_settings(sprint(), {"schedule.epochs": 1}))
+    assert schedule.learning_rate([], 0.5) > 0
+    made = settings.with_settings(sprint(), {"schedule.epochs": 3, "schedule.drop": 0.75, "schedule.warmup": 0})
+    rates = [Schedule(made).learning_rate(rows([0.1] * epochs), 0) / made.optimizer.lr for epochs in range(3)]
+    assert rates == pytest.approx([1, 1 - 1 / 1.5, 1 - 1.25 / 1.5])
 
 
 def test_early_stopping_waits_for_its_patience() -> None:

@@ -48,7 +48,7 @@ def _found(path: Path, lang: str) -> dict[str, Any]:
     from modiste.recipes import named
     from modiste.training import run as training
 
-    _say("1/4 training the recipe sprint on Fashion-MNIST; a few minutes on two cores")
+    _say("1/4 training the recipe sprint on Fashion-MNIST; about half a minute on two cores")
     with TrainingProgress() as watch:
         run = training.start(named.resolve("sprint"), path, watch)
     _say("2/4 judging it on the 10,000 test images")

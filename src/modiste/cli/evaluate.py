@@ -46,6 +46,8 @@ def _told(target: Path, scores: "Scores") -> str:
     head = f"{'label':{width}}  precision  recall     F1  images"
     sure = f"accuracy {scores.accuracy:.2%} (95 % interval over images {low:.2%} to {high:.2%})"
     figures = f"{sure}, loss {scores.loss:.4f}, calibration error {scores.ece:.4f}"
+    if scores.accuracy_mirrored is not None:
+        figures += f"\nwith the mirror image of each as a second view {scores.accuracy_mirrored:.2%}"
     lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]
     for label in scores.labels:
         precision, recall, f1 = map(written.tenths, (label.precision, label.recall, label.f1))

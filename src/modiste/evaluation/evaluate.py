@@ -36,12 +36,14 @@ class Subject:
         recipe: where its data is from, and the seed of its folds.
         label_names: of its columns; None when they are those of the data.
         judge: the split and the k label names -> probabilities [n, k].
+        mirrors: it was trained on mirror images too, so it can be asked about them.
     """
 
     run: Run | None
     recipe: Recipe
     label_names: tuple[str, ...] | None
     judge: Callable[[Split, tuple[str, ...]], Probabilities]
+    mirrors: bool = False
 
 
 def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scores:
@@ -72,10 +74,20 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     opened = _open(source, subject, split)
     numbered = replace(opened, labels=_numbered(opened, names, known))
     found = subject.judge(numbered, known)
-    scores = score(found, numbered.labels, known, split)
+    scores = replace(
+        score(found, numbered.labels, known, split), accuracy_mirrored=_mirrored(subject, numbered, known, found)
+    )
     if subject.run and source == mine:
         _write(subject.run, scores, found, numbered)
     return scores
+
+
+def _mirrored(subject: Subject, split: Split, names: tuple[str, ...], plain: Probabilities) -> float | None:
+    """The accuracy of the mean of both views of each image."""
+    if not subject.mirrors:
+        return None
+    other = subject.judge(replace(split, images=np.ascontiguousarray(split.images[:, :, ::-1])), names)
+    return float(((plain + other).argmax(1) == split.labels).mean())
 
 
 def run_of(target: Path) -> Run | None:
@@ -114,7 +126,9 @@ def _subject(target: Path, data: str | None) -> Subject:
     else:
         raise InputError(f"{target} does not say what it was trained on. Name the data with --data.")
     recipe = settings.with_settings(recipe, {"data.size": model.size, "data.channels": model.channels})
-    return Subject(run, recipe, model.labels, lambda split, _: model.probabilities(split.images))
+    return Subject(
+        run, recipe, model.labels, lambda split, _: model.probabilities(split.images), recipe.augmentation.flip
+    )
 
 
 def _open(source: Data, subject: Subject, split: str) -> Split:

@@ -73,6 +73,8 @@ class Scores:
         confusion: counts, [true, taken for].
         confused: the commonest confusions, most first.
         worst: indices of the wrong images that were most surely taken for something else, worst first.
+        accuracy_mirrored: fraction right of the mean of the probabilities of each image and of its mirror image; None
+            where mirror images were no part of the training, or there are probabilities alone.
     """
 
     split: str
@@ -85,6 +87,7 @@ class Scores:
     confusion: Confusion
     confused: tuple[Confused, ...]
     worst: tuple[int, ...]
+    accuracy_mirrored: float | None = None
 
     def normalised(self) -> NDArray[np.float64]:
         """The confusion matrix with rows that sum to 1; a label without images has a row of zeros."""
@@ -128,6 +131,7 @@ def from_dict(content: Any, origin: str) -> Scores:
             confusion=tuple(tuple(map(int, row)) for row in content["confusion"]),
             confused=tuple(Confused(str(p["true"]), str(p["taken_for"]), int(p["count"])) for p in content["confused"]),
             worst=tuple(map(int, content["worst"])),
+            accuracy_mirrored=None if content.get("accuracy_mirrored") is None else float(content["accuracy_mirrored"]),
         )
         if found.n < 1 or not 0 <= found.accuracy <= 1 or _shape(found.confusion) != {len(found.labels)}:
             raise ValueError("figures that do not belong together")

@@ -31,15 +31,16 @@ def classic_resnet18() -> Recipe:
 
 
 def sprint() -> Recipe:
-    """A small residual network and a short triangle: about 92 % in the time a page takes to read."""
+    """A small residual network, trained on what it finds hardest: about half a minute on two cores."""
     return Recipe(
         name="sprint",
-        about="A small residual network; nothing is held out, the last epoch counts; all numbers are ours.",
+        about="A small residual network, nothing held out, last epoch; all numbers are ours, chosen on validation.",
         data=Data(validation=0.0),
         network=Network(name="residual", width=16, initialisation="default"),
-        augmentation=Augmentation(flip=True),
-        optimizer=Optimizer(lr=0.2, weight_decay=5e-4, batch=256),
-        schedule=Schedule(name="triangle", epochs=5),
+        augmentation=Augmentation(flip=True),  # shifts help only a longer training
+        optimizer=Optimizer(name="muon", lr=0.1, lr_head=0.1, lr_rest=0.8, momentum=0.85, batch=320, smoothing=0.1),
+        # a quarter of the images has nearly all that is left to learn after the first epoch
+        schedule=Schedule(name="triangle", epochs=8, warmup=0.2, drop=0.75),
     )
 
 

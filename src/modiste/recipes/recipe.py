@@ -65,7 +65,7 @@ class Network:
     dropout: float = 0.5
     """Share of the hidden units dropped before the last layer, where the network has such a layer."""
     width: int = 16
-    """Channels of the first stage of `residual`; multiples of 16 are fastest."""
+    """Channels of the first stage of `residual`; multiples of 8 are fastest."""
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
@@ -100,29 +100,41 @@ class Augmentation:
 class Optimizer:
     """What is minimised, and the step that does it."""
 
-    name: Literal["sgd"] = "sgd"
-    """Stochastic gradient descent, in PyTorch's form."""
+    name: Literal["sgd", "muon"] = "sgd"
+    """sgd: stochastic gradient descent, in PyTorch's form; muon: orthogonalised steps for the filters of convolutions,
+    sgd for all else."""
     lr: float = 0.01
-    """Learning rate; its peak where the schedule has one."""
+    """Learning rate; its peak where the schedule has one. With muon, how far a filter moves, as a share of its norm."""
+    lr_head: float = 1.0
+    """muon: rate of linear layers, as a multiple of lr."""
+    lr_rest: float = 1.0
+    """muon: rate of biases and batch norm, as a multiple of lr."""
     momentum: float = 0.9
     """0 is plain gradient descent."""
     nesterov: bool = True
     """Look ahead along the momentum before each step."""
     weight_decay: float = 0.0
-    """L2 penalty on all parameters."""
+    """L2 penalty on all parameters; with muon on all but the filters, whose norm is fixed."""
     batch: int = 256
     """Images a step."""
     smoothing: float = 0.0
     """Label smoothing of the cross-entropy that is minimised; scores never have it."""
 
     def __post_init__(self) -> None:
-        require(self.lr > 0, "optimizer.lr", self.lr, "above 0")
+        for name in ("lr", "lr_head", "lr_rest"):
+            require(getattr(self, name) > 0, f"optimizer.{name}", getattr(self, name), "above 0")
         require(0 <= self.momentum < 1, "optimizer.momentum", self.momentum, "from 0 to below 1")
         require(
             not self.nesterov or self.momentum > 0,
             "optimizer.nesterov",
             self.nesterov,
             "false when optimizer.momentum is 0",
+        )
+        require(
+            self.nesterov or self.name != "muon",
+            "optimizer.nesterov",
+            self.nesterov,
+            "true with muon",
         )
         require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "0 or more")
         require(self.batch >= 2, "optimizer.batch", self.batch, "at least 2 images, as batch norm compares them")
@@ -143,12 +155,15 @@ class Schedule:
     """plateau: epochs without a lower validation loss that are forgiven."""
     warmup: float = 0.2
     """triangle: share of the training until the peak."""
+    drop: float = 0.0
+    """Share of the images that every epoch but the first leaves out: those with the lowest loss when last seen."""
 
     def __post_init__(self) -> None:
         require(self.epochs >= 1, "schedule.epochs", self.epochs, "at least 1")
         require(0 < self.factor < 1, "schedule.factor", self.factor, "between 0 and 1")
         require(self.patience >= 0, "schedule.patience", self.patience, "0 or more epochs")
         require(0 <= self.warmup < 1, "schedule.warmup", self.warmup, "from 0 to below 1")
+        require(0 <= self.drop < 1, "schedule.drop", self.drop, "from 0 to below 1")
 
 
 @dataclass(frozen=True, slots=True)

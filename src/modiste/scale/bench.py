@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from threading import Event
 from typing import Any
 
@@ -93,6 +94,7 @@ def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
 def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[str, Any]]) -> None:
     """Write the results file: the records with mean, sd and both intervals of the accuracy."""
     accuracies = [record[f"{bench.split}_accuracy"] for record in records]
+    mirrored = [record[f"{bench.split}_accuracy_mirrored"] for record in records]
     images = [record[f"{bench.split}_images"] for record in records]
     # seeds are judged on the same images, folds on different ones
     n = images[0] if bench.split == "test" else sum(images)
@@ -104,7 +106,8 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
         settings=_common(bench.recipes),
         split=bench.split,
         **intervals.summary(accuracies, n),
-        mean_loss=sum(record[f"{bench.split}_loss"] for record in records) / len(records),
+        mean_mirrored=None if None in mirrored else fmean(mirrored),
+        mean_loss=fmean(record[f"{bench.split}_loss"] for record in records),
     )
 
 
@@ -174,6 +177,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "seed": recipe.seed,
         "fold": recipe.data.fold,
         f"{split}_accuracy": scores["accuracy"],
+        f"{split}_accuracy_mirrored": scores.get("accuracy_mirrored"),
         f"{split}_loss": scores["loss"],
         f"{split}_images": scores["n"],
         "validation_accuracy": kept.validation_accuracy,

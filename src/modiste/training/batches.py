@@ -22,6 +22,7 @@ class Batches:
             last batch would distort batch norm; fewer images than one batch are one batch.
         augmentation: changes of the images.
         seed: with epoch and step it decides order and changes.
+        drop: share of the images that every epoch but the first leaves out.
     """
 
     images: Tensor
@@ -29,23 +30,30 @@ class Batches:
     batch: int
     augmentation: Augmentation
     seed: int
+    drop: float = 0.0
 
-    @property
-    def steps(self) -> int:
-        """Steps an epoch."""
-        return max(1, len(self.labels) // self.batch)
+    def order(self, epoch: int, losses: Tensor) -> Tensor:
+        """Return which images an epoch takes, in the order it takes them: int64, at least a batch.
 
-    def __call__(self, epoch: int, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield images and labels of the epoch's steps, from `first_step` on."""
-        device = self.images.device
-        order = torch.randperm(len(self.labels), generator=generator(device, self.seed, "order", epoch), device=device)
-        for step in range(first_step, self.steps):
-            chosen = order[step * self.batch : (step + 1) * self.batch]
-            random = generator(device, self.seed, "augmentation", epoch, step)
-            yield augmentation.augment(self.images[chosen], random, self.augmentation), self.labels[chosen]
-
-    def indices(self, epoch: int, step: int) -> list[int]:
-        """Return which training images a step took, for finding the one that broke it."""
+        Args:
+            epoch: from 0.
+            losses: float32 [n], of each image when it was last seen; infinite for one that never was. After the first
+                epoch the images with the lowest are left out, as `drop` says: little is left to learn from them.
+        """
         random = generator(self.images.device, self.seed, "order", epoch)
-        order = torch.randperm(len(self.labels), generator=random, device=self.images.device)
-        return order[step * self.batch : (step + 1) * self.batch].tolist()
+        count = len(self.labels)
+        if not self.drop or not epoch:
+            return torch.randperm(count, generator=random, device=self.images.device)
+        kept = losses.topk(max(min(self.batch, count), round(count * (1 - self.drop)))).indices
+        return kept[torch.randperm(len(kept), generator=random, device=self.images.device)]
+
+    def steps(self, order: Tensor) -> int:
+        """Steps of an epoch that takes these images."""
+        return max(1, len(order) // self.batch)
+
+    def __call__(self, epoch: int, order: Tensor, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield places, images and labels of the epoch's steps, from `first_step` on."""
+        for step in range(first_step, self.steps(order)):
+            chosen = order[step * self.batch : (step + 1) * self.batch]
+            random = generator(self.images.device, self.seed, "augmentation", epoch, step)
+            yield chosen, augmentation.augment(self.images[chosen], random, self.augmentation), self.labels[chosen]

@@ -69,7 +69,7 @@ def _tensors(state: State) -> dict[str, Tensor]:
     named |= {f"kept/{name}": value for name, value in state.kept.items()}
     for index, values in state.optimizer.state_dict()["state"].items():
         named |= {f"optimizer/{index}/{name}": value for name, value in values.items() if value is not None}
-    return named | {"totals": state.totals}
+    return named | {"totals": state.totals, "losses": state.losses, "order": state.order}
 
 
 def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) -> None:
@@ -79,7 +79,8 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     state.network.load_state_dict(_part(tensors, "network/"))
     state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}
     state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": _optimizer_state(state, tensors)})
-    state.totals = tensors["totals"].to(device)
+    state.totals, state.order = tensors["totals"].to(device), tensors["order"].to(device)
+    state.losses.copy_(tensors["losses"])
     state.history = [Row(**row) for row in facts["history"]]
     state.step, state.seconds = int(facts["step"]), float(facts["seconds"])
 

@@ -27,13 +27,17 @@ class State:
         optimizer: with its momentum.
         kept: weights of the epoch that counts so far; empty before the first epoch is finished.
         history: rows of the finished epochs.
-        step: steps done in the unfinished epoch.
+        losses: of each training image when it was last seen, float32 [n]; infinite for one that never was.
+        order: the images of the unfinished epoch, int64.
+        step: steps done in it.
         totals: sums over these steps: loss, right, images; float64 [3].
         seconds: spent on these steps.
     """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
+    losses: Tensor
+    order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     kept: dict[str, Tensor] = field(default_factory=dict)
     history: list[Row] = field(default_factory=list)
     step: int = 0
@@ -69,18 +73,22 @@ def train(
     while not schedule.finished(state.history):
         epoch, before = len(state.history), state.seconds
         started = time.perf_counter()
-        for images, labels in batches(epoch, state.step):
-            rate = schedule.learning_rate(state.history, state.step / batches.steps)
-            state.totals += step(images, labels, rate, epoch, state.step)
+        state.order = state.order if state.step else batches.order(epoch, state.losses)
+        steps = batches.steps(state.order)
+        for chosen, images, labels in batches(epoch, state.order, state.step):
+            rate = schedule.learning_rate(state.history, (state.step + 0.5) / steps)
+            losses, right = step(images, labels, rate, epoch, state.step)
+            state.losses[chosen] = losses
+            state.totals += torch.stack([losses, right, torch.ones_like(losses)]).double().sum(1)
             state.step += 1
             state.seconds = before + time.perf_counter() - started
-            watch.step(epoch + 1, state.step, batches.steps)
+            watch.step(epoch + 1, state.step, steps)
             if stopped():
                 save(state)
                 return
         loss, right, count = state.totals.tolist()
         seconds = before + time.perf_counter() - started
-        rate = schedule.learning_rate(state.history, 1 - 1 / batches.steps)
+        rate = schedule.learning_rate(state.history, 1 - 0.5 / steps)
         row = Row(epoch + 1, loss / count, right / count, *judge(state.network), rate, seconds)
         state.history.append(row)
         if schedule.keeps(state.history):

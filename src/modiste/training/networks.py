@@ -55,6 +55,14 @@ class Residual(nn.Module):
         return features + self.layers(features)  # type: ignore[no-any-return]
 
 
+class MeanAndMax(nn.Module):
+    """The mean and the maximum of each channel: features [n, c, h, w] -> [n, 2 c]."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return both, side by side."""
+        return torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
+
+
 def cnn(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
     """Build the course report's two-layer CNN: 16.8 M parameters at 28 pixels, nearly all in one linear layer.
 
@@ -88,26 +96,35 @@ def resnet18(*, labels: int, channels: int, size: int, options: Network) -> nn.M
 
 
 def residual(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
-    """Build a small residual network: three stages at 1/2, 1/4 and 1/8 of the size, 0.16 M parameters at width 16."""
+    """Build a small residual network: three stages at 1/2, 1/4 and 1/8 of the size, 0.07 M parameters at width 16.
+
+    The filters of 28 pixels are strided and the maximum is taken before batch norm, as the time goes where the pixels
+    are. The head sees mean and maximum of each channel.
+    """
     width = options.width
     return nn.Sequential(
-        *_convolution(channels, width),
-        nn.MaxPool2d(2),
-        Residual(*_convolution(width, width), *_convolution(width, width)),
-        *_convolution(width, 2 * width),
-        nn.MaxPool2d(2),
-        Residual(*_convolution(2 * width, 2 * width), *_convolution(2 * width, 2 * width)),
-        *_convolution(2 * width, 4 * width),
-        nn.MaxPool2d(2),
-        Residual(*_convolution(4 * width, 4 * width), *_convolution(4 * width, 4 * width)),
-        nn.AdaptiveMaxPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4 * width, labels),
+        nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+        *_norm(width),
+        *_pooled(width, 2 * width),
+        Residual(*_convolution(2 * width, 2 * width)),
+        *_pooled(2 * width, 4 * width),
+        Residual(*_convolution(4 * width, 4 * width)),
+        MeanAndMax(),
+        nn.Linear(8 * width, labels),
     )
 
 
 def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
-    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), *_norm(outputs)]
+
+
+def _pooled(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.MaxPool2d(2), *_norm(outputs)]
+
+
+def _norm(channels: int) -> list[nn.Module]:
+    # a short training has few steps: its running statistics must forget the first ones quickly
+    return [nn.BatchNorm2d(channels, momentum=0.6), nn.ReLU(inplace=True)]
 
 
 FACTORIES: dict[str, Factory] = {"cnn": cnn, "resnet18": resnet18, "residual": residual}

@@ -20,7 +20,7 @@ from modiste.evaluation import figures
 from modiste.recipes.recipe import Network, Optimizer, Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
-from modiste.training import card, checkpoint, compute, export, networks, weights
+from modiste.training import card, checkpoint, compute, export, muon, networks, weights
 from modiste.training import events as tensorboard
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
@@ -116,11 +116,16 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     return Training(
         recipe,
         data,
-        Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed),
+        Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed, recipe.schedule.drop),
         Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed),
         Schedule(recipe),
         Judge(*_tensors(data.validation, device)),
-        State(network, optimizer, totals=torch.zeros(3, dtype=torch.float64, device=device)),
+        State(
+            network,
+            optimizer,
+            losses=torch.full((len(labels),), torch.inf, device=device),
+            totals=torch.zeros(3, dtype=torch.float64, device=device),
+        ),
     )
 
 
@@ -137,6 +142,9 @@ def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Te
 
 
 def _optimizer(options: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
+    if options.name == "muon":
+        groups = muon.groups(network, options.lr_head, options.lr_rest)
+        return muon.Muon(groups, options.momentum, options.weight_decay)
     return torch.optim.SGD(
         network.parameters(),
         lr=options.lr,
@@ -163,8 +171,9 @@ def _go(training: Training, run: Run, watch: Watch) -> None:
         except torch.OutOfMemoryError:
             raise TrainingError("The device has too little memory. Lower optimizer.batch and train anew.") from None
         except NotANumber as error:
-            epoch, step = len(state.history), min(state.step, batches.steps - 1)
-            content = {"epoch": epoch + 1, "step": step + 1, "images": batches.indices(epoch, step)}
+            epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
+            chosen = state.order[step * batches.batch : (step + 1) * batches.batch]
+            content = {"epoch": epoch + 1, "step": step + 1, "images": chosen.tolist()}
             files.write_json(run.path / "broken-step.json", content)
             raise NotANumber(
                 f"In epoch {epoch + 1}, step {step + 1}, {error}. The last good epoch is kept. Lower optimizer.lr, or "

@@ -19,15 +19,21 @@ class Schedule:
     recipe: Recipe
 
     def learning_rate(self, history: list[Row], within: float) -> float:
-        """Return the rate for a step; `within` is the share of the epoch that is done before it."""
+        """Return the rate for a step; `within` is the share of its epoch that is done in the middle of it."""
         schedule, peak = self.recipe.schedule, self.recipe.optimizer.lr
         match schedule.name:
             case "plateau":
                 losses = [row.validation_loss for row in history if row.validation_loss is not None]
                 return peak * float(schedule.factor ** plateaus(losses, schedule.patience))
             case "triangle":
-                return peak * triangle((len(history) + within) / schedule.epochs, schedule.warmup)
+                return peak * triangle(self._done(len(history), within), schedule.warmup)
         return peak
+
+    def _done(self, epochs: int, within: float) -> float:
+        """Share of all steps: the first epoch takes every image, each other one what `drop` leaves."""
+        left = 1 - self.recipe.schedule.drop
+        whole = 1 + left * (self.recipe.schedule.epochs - 1)
+        return (1 + left * (epochs - 1 + within) if epochs else within) / whole
 
     def finished(self, history: list[Row]) -> bool:
         """Say whether the last epoch is done, or patience is at its end."""

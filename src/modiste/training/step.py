@@ -32,8 +32,8 @@ class Step:
     precision: torch.dtype
     seed: int
 
-    def __call__(self, images: Tensor, labels: Tensor, rate: float, epoch: int, step: int) -> Tensor:
-        """Update the network; return [sum of the loss, number right, number of images] as float64 [3].
+    def __call__(self, images: Tensor, labels: Tensor, rate: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """Update the network; return the loss of each image, float32 [b], and whether its label was right, bool [b].
 
         Raises:
             NotANumber: before anything was updated.
@@ -43,14 +43,14 @@ class Step:
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.network(images)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing)
+        losses = F.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing, reduction="none")
+        loss = losses.mean()
         loss.backward()
         self._check(loss)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         self.optimizer.step()
-        right = (logits.argmax(1) == labels).sum()
-        return torch.stack([loss.detach().double() * len(labels), right.double(), right.new_tensor(len(labels))])
+        return losses.detach(), logits.argmax(1) == labels
 
     def _check(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]

@@ -46,15 +46,18 @@ def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
 
 def residual(width: int, labels: int = 10, size: int = 28) -> list[Layer]:
     """The small residual network of `sprint`, layer by layer."""
-    layers: list[Layer] = []
-    inputs, side = 1, size
-    for outputs in (width, 2 * width, 4 * width):
-        layers.append(("Conv 3 × 3, BN, ReLU", _out(outputs, side), 9 * inputs * outputs + 2 * outputs))
-        side //= 2
-        layers.append(("max-pool 2 × 2", _out(outputs, side), 0))
-        layers.append(("x + (Conv 3 × 3, BN, ReLU) × 2", _out(outputs, side), 2 * (9 * outputs**2 + 2 * outputs)))
-        inputs = outputs
-    return [*layers, ("max-pool, global", str(inputs), 0), ("Linear", str(labels), (inputs + 1) * labels)]
+    half, quarter, eighth = size // 2, size // 4, size // 8
+    return [
+        ("Conv 4 × 4, stride 2, BN, ReLU", _out(width, half), 16 * width + 2 * width),
+        ("Conv 3 × 3", _out(2 * width, half), 18 * width**2),
+        ("max-pool 2 × 2, BN, ReLU", _out(2 * width, quarter), 4 * width),
+        ("x + (Conv 3 × 3, BN, ReLU)", _out(2 * width, quarter), 36 * width**2 + 4 * width),
+        ("Conv 3 × 3", _out(4 * width, quarter), 72 * width**2),
+        ("max-pool 2 × 2, BN, ReLU", _out(4 * width, eighth), 8 * width),
+        ("x + (Conv 3 × 3, BN, ReLU)", _out(4 * width, eighth), 144 * width**2 + 8 * width),
+        ("mean and max, global", str(8 * width), 0),
+        ("Linear", str(labels), (8 * width + 1) * labels),
+    ]
 
 
 def resnet18(labels: int = 10) -> list[tuple[str, str, str, str, int]]:

@@ -60,7 +60,7 @@ def _worth(study: Study, say: Texts) -> Html:
 def _optimizer(entry: Entry, say: Texts) -> str:
     known = entry.settings
     momentum = known.get("optimizer.momentum", 0)
-    name = "SGD" if known.get("optimizer.name") == "sgd" else str(known.get("optimizer.name", "-"))
+    name = {"sgd": "SGD", "muon": "Muon"}.get(str(known.get("optimizer.name")), "-")
     kind = say("training.nesterov") if known.get("optimizer.nesterov") else say("training.momentum")
     return f"{name}, {kind} {momentum}" if momentum else name
 
@@ -119,4 +119,5 @@ TRICKS: dict[str, Callable[[Entry], Any]] = {
     "flip": _on("augmentation.flip"),
     "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
     "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
+    "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
 }
