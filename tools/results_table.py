@@ -9,11 +9,11 @@ ROOT = Path(__file__).parents[1]
 START, END = "<!-- results -->", "<!-- /results -->"
 PAGES = {
     "README.md": (
-        "| recipe | judged on | accuracy, mean (95 % over images) | loss | n | parameters | epochs |",
+        "| recipe | judged on | accuracy, mean (95 % over images) | mirrored views | loss | n | parameters | epochs |",
         {"to": "to", "test": "test", "validation": "validation"},
     ),
     "README.zh-CN.md": (
-        "| 配方 | 评测集 | 平均准确率（对图像的 95 % 区间） | 损失 | n | 参数量 | 轮数 |",
+        "| 配方 | 评测集 | 平均准确率（对图像的 95 % 区间） | 加上镜像视图 | 损失 | n | 参数量 | 轮数 |",
         {"to": "至", "test": "测试集", "validation": "验证集"},
     ),
 }
@@ -21,20 +21,22 @@ PAGES = {
 
 def table(head: str, words: dict[str, str]) -> str:
     """Return the table: a row for each results file of trainings, in the order of their names."""
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "results").glob("*.json"))]
-    rows = [row(results, words) for results in found if "mean_loss" in results]
-    return "\n".join([head, "|---|---|---|---|---|---|---|", *rows])
+    found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "results").glob("*.json")}
+    rows = [row(name, results, words) for name, results in sorted(found.items()) if "mean_loss" in results]
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows])
 
 
-def row(results: dict[str, Any], words: dict[str, str]) -> str:
+def row(name: str, results: dict[str, Any], words: dict[str, str]) -> str:
     """Return one results file as a row."""
     low, high = results["interval_images"]
     runs = results["runs"]
     epochs = sorted({run["epochs"] for run in runs})
+    second = results.get("mean_mirrored")
+    mirrored = "-" if second is None else f"{second:.2%}"
     span = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}"
     return (
-        f"| `{results['recipe']}` | {words[results['split']]} | **{results['mean']:.2%}** "
-        f"({low:.2%} {words['to']} {high:.2%}) | {results['mean_loss']:.4f} | {results['n']} | "
+        f"| `{name}` | {words[results['split']]} | **{results['mean']:.2%}** "
+        f"({low:.2%} {words['to']} {high:.2%}) | {mirrored} | {results['mean_loss']:.4f} | {results['n']} | "
         f"{runs[0]['parameters'] / 1e6:.2f} M | {span} |"
     )
 
