@@ -69,7 +69,7 @@ def test_rgb_and_other_sizes_are_settings_errors() -> None:
     """A recipe that wants RGB or another size is told which setting to give."""
     with pytest.raises(SettingError, match=r"data.channels=1"):
         sources.open_training(Data(channels=3), seed=0)
-    with pytest.raises(SettingError, match=r"data.size=28"):
+    with pytest.raises(SettingError, match=r"data.size is 32.*Give 28"):
         sources.open_training(Data(size=32), seed=0)
 
 
