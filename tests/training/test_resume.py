@@ -108,7 +108,7 @@ def _forget_losses(state: State) -> None:
 
 
 FORGETFUL: dict[str, Forget] = {
-    "momentum": lambda state: state.optimizer.state.clear(),
+    "momentum": lambda state: [velocity.zero_() for velocity in state.optimizer.velocities],
     "batch norm": _forget_batch_norm,
     "step": lambda state: setattr(state, "step", 0),
     "totals": lambda state: state.totals.zero_(),

@@ -67,8 +67,7 @@ def _tensors(state: State) -> dict[str, Tensor]:
     """Name every tensor of the state; loading takes them apart by the same names."""
     named = {f"network/{name}": value for name, value in state.network.state_dict().items()}
     named |= {f"kept/{name}": value for name, value in state.kept.items()}
-    for index, values in state.optimizer.state_dict()["state"].items():
-        named |= {f"optimizer/{index}/{name}": value for name, value in values.items() if value is not None}
+    named |= {f"optimizer/{index}": velocity for index, velocity in enumerate(state.optimizer.velocities)}
     return named | {"totals": state.totals, "losses": state.losses, "order": state.order}
 
 
@@ -78,27 +77,12 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     device = next(state.network.parameters()).device
     state.network.load_state_dict(_part(tensors, "network/"))
     state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}
-    state.optimizer.load_state_dict(state.optimizer.state_dict() | {"state": _optimizer_state(state, tensors)})
+    for index, velocity in enumerate(state.optimizer.velocities):
+        velocity.copy_(tensors[f"optimizer/{index}"])  # which keeps the velocity's own layout in memory
     state.totals, state.order = tensors["totals"].to(device), tensors["order"].to(device)
     state.losses.copy_(tensors["losses"])
     state.history = [Row(**row) for row in facts["history"]]
     state.step, state.seconds = int(facts["step"]), float(facts["seconds"])
-
-
-def _optimizer_state(state: State, tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    """Sort what the optimizer remembers by parameter, in the memory layout of the parameter.
-
-    A file knows no layout, and the fused update walks parameter and momentum side by side in memory: in another layout
-    it would silently pair the wrong numbers.
-    """
-    parameters = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
-    found: dict[int, dict[str, Tensor]] = {}
-    for key, value in _part(tensors, "optimizer/").items():
-        index, _, name = key.partition("/")
-        parameter = parameters[int(index)]
-        laid_out = torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
-        found.setdefault(int(index), {})[name] = laid_out
-    return found
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from modiste.runs.metrics import Row
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
+from modiste.training.optimizer import Optimizer
 from modiste.training.schedule import Schedule
 from modiste.training.step import Step
 
@@ -35,7 +36,7 @@ class State:
     """
 
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     losses: Tensor
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     kept: dict[str, Tensor] = field(default_factory=dict)

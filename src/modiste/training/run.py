@@ -17,11 +17,12 @@ from modiste.data import sources
 from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError, Stopped, TrainingError
 from modiste.evaluation import figures
-from modiste.recipes.recipe import Network, Optimizer, Recipe
+from modiste.recipes.recipe import Network, Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
-from modiste.training import card, checkpoint, compute, export, muon, networks, weights
+from modiste.training import card, checkpoint, compute, export, networks, weights
 from modiste.training import events as tensorboard
+from modiste.training import optimizer as optimizers
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
 from modiste.training.loop import State, Watch, train
@@ -111,7 +112,7 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     images, labels = _tensors(data.train, device)
     options = recipe.network if fresh else replace(recipe.network, weights="")
     network = _network(recipe, options, len(data.label_names), networks.statistics(images.cpu())).to(device)
-    optimizer = _optimizer(recipe.optimizer, network)
+    optimizer = optimizers.optimizer(recipe.optimizer, network)
     precision = compute.precision(recipe.compute, device)
     return Training(
         recipe,
@@ -139,20 +140,6 @@ def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Te
     body = networks.build(options, labels, recipe.data)
     weights.first_weights(body, options)
     return networks.Prepared(body, *statistics).to(memory_format=torch.channels_last)
-
-
-def _optimizer(options: Optimizer, network: nn.Module) -> torch.optim.Optimizer:
-    if options.name == "muon":
-        groups = muon.groups(network, options.lr_head, options.lr_rest)
-        return muon.Muon(groups, options.momentum, options.weight_decay)
-    return torch.optim.SGD(
-        network.parameters(),
-        lr=options.lr,
-        momentum=options.momentum,
-        nesterov=options.nesterov,
-        weight_decay=options.weight_decay,
-        fused=True,  # one pass over the 16.8 M parameters instead of four
-    )
 
 
 def _go(training: Training, run: Run, watch: Watch) -> None:

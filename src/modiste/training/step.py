@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modiste.errors import TrainingError
+from modiste.training.optimizer import Optimizer
 from modiste.training.randomness import number
 
 
@@ -27,7 +28,7 @@ class Step:
     """
 
     network: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     smoothing: float
     precision: torch.dtype
     seed: int
@@ -47,9 +48,7 @@ class Step:
         loss = losses.mean()
         loss.backward()
         self._check(loss)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group.get("share", 1.0)
-        self.optimizer.step()
+        self.optimizer.step(rate)
         return losses.detach(), logits.argmax(1) == labels
 
     def _check(self, loss: Tensor) -> None:
