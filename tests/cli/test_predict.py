@@ -66,6 +66,17 @@ def test_folders_are_walked(model: str, pictures: Path) -> None:
     assert lines[1].endswith(": dark 91.3 %")
 
 
+def test_what_is_passed_over_in_a_folder_is_said(model: str, pictures: Path) -> None:
+    """Pictures in formats that are not read are named in one line, and the others have their labels."""
+    for name in ("a.heic", "b.GIF"):
+        (pictures / name).write_bytes(b"")
+    result = run(pictures, "--model", model)
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 2
+    (line,) = result.stderr.splitlines()
+    assert f"{pictures / 'a.heic'} and 1 more are passed over" in line
+
+
 def test_standard_input_is_a_picture(model: str, pictures: Path) -> None:
     """`-` reads one picture, and the record calls it that."""
     result = run("-", "--model", model, "--json", stdin=(pictures / "bright.png").read_bytes())

@@ -53,20 +53,28 @@ def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["P
     from dataclasses import replace
 
     from modiste import inference
-    from modiste.errors import InputError
-    from modiste.images.files import pictures_below
     from modiste.runs.folder import open_run
 
-    paths: list[str] = []
-    for file in files:
-        found = list(map(str, pictures_below(Path(file)))) if Path(file).is_dir() else [file]
-        if not found:
-            raise InputError(f"{file} holds no picture. Give a folder with JPEG, PNG or WebP pictures in it.")
-        paths += found
+    paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
     path = open_run(Path(model)).model if model and Path(model).is_dir() else model
     pictures = (_stdin() if file == STDIN else file for file in paths)
     predictions = inference.load(path).predict(pictures, top)
     return [replace(told, file=STDIN) if file == STDIN else told for told, file in zip(predictions, paths, strict=True)]
+
+
+def _below(folder: Path) -> list[str]:
+    """The pictures below a folder; says which it passes over."""
+    from modiste.errors import InputError
+    from modiste.images.files import pictures_below, unreadable_below
+
+    other = unreadable_below(folder)
+    if other:
+        named = f"{other[0]} and {len(other) - 1} more are" if other[1:] else f"{other[0]} is"
+        click.echo(f"modiste: {named} passed over: JPEG, PNG and WebP are read. Convert them first.", err=True)
+    found = pictures_below(folder)
+    if not found:
+        raise InputError(f"{folder} holds no picture. Give a folder with JPEG, PNG or WebP pictures in it.")
+    return list(map(str, found))
 
 
 def _stdin() -> bytes:

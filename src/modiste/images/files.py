@@ -16,3 +16,8 @@ def is_picture(path: Path) -> bool:
 def pictures_below(folder: Path) -> list[Path]:
     """All pictures in a folder and the folders below it, sorted by path."""
     return sorted(path for path in folder.rglob("*") if is_picture(path) and path.is_file())
+
+
+def unreadable_below(folder: Path) -> list[Path]:
+    """Pictures in a folder and the folders below it that are in a format that is not read, sorted by path."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in UNREADABLE)
