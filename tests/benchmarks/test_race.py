@@ -27,6 +27,21 @@ def test_a_race_trains_and_predicts_once(idx: Path) -> None:
     assert 0 <= record["test_accuracy_mirrored"] <= 1
 
 
+def test_a_sitting_is_written_down_and_goes_on(idx: Path, tmp_path: Path) -> None:
+    """Each training is a process of its own and is not run twice; the results have a row a contestant."""
+    tiny = {"data.source": str(idx), "network.width": 2, "optimizer.batch": 20, "schedule.epochs": 1}
+    (tmp_path / "tiny.json").write_text(settings.to_json(settings.with_settings(sprint(), tiny)))
+    command = [sys.executable, str(BENCHMARKS / "time_to_accuracy.py"), "--recipe", "tiny.json=2", "--loop", "0"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    assert "..." not in done.stdout
+    written = json.loads((tmp_path / "results" / "time_to_accuracy.json").read_text())
+    (row,) = written["contestants"]
+    assert (row["recipe"], row["n"], len(written["runs"])) == ("sprint", 2, 2)
+    assert {run["seed"] for run in written["runs"]} == {0, 1}
+    assert all(run["seconds_importing"] > 0 for run in written["runs"])
+
+
 def test_the_plain_loop_trains_from_torchvisions_files(tmp_path: Path) -> None:
     """It runs as a script, on the files as torchvision lays them out, and prints its record."""
     raw = write_idx_folder(tmp_path / "FashionMNIST" / "raw", train=60)
