@@ -109,4 +109,12 @@ def _onnx(network: nn.Module, recipe: Recipe) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
         )
-    return program.model_proto  # type: ignore[union-attr]  # None only without dynamo
+    return _without_traces(program.model_proto)  # type: ignore[union-attr]  # None only without dynamo
+
+
+def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes at each node and value: stack traces, with paths of the machine it ran on."""
+    graph = model.graph
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("metadata_props")
+    return model
