@@ -58,6 +58,7 @@ def race(recipe: Recipe) -> dict[str, Any]:
         "seconds_predicting": ended - trained,
         "test_accuracy": one,
         "test_accuracy_mirrored": two,
+        "test_images": len(labels),
         "test_openings": len(openings),
         "epochs": len(made.state.history),
         "parameters": networks.parameters(made.state.network),

@@ -1,6 +1,6 @@
 """The race: our recipes against the plain loop, each training a new process, one after the other, in one sitting.
 
-    python benchmarks/time_to_accuracy.py --recipe sprint=20 --loop 3
+    python benchmarks/time_to_accuracy.py --recipe sprint=20 --loop 3 --epochs 15
 
 It takes hours and the whole machine: run nothing beside it. A sitting that was stopped goes on where it was, since each
 training is written down as it ends. Writes results/time_to_accuracy.json.
@@ -24,21 +24,19 @@ from modiste.evaluation import intervals
 from modiste.runs import files, results
 
 HERE = Path(__file__).parent
-EPOCHS = 15
-"""Of the plain loop; fixed on validation, where the report's CNN then reaches what `sprint` does."""
 
 Record = dict[str, Any]
 
 
-def contestants(recipes: dict[str, int], loops: int, data: Path) -> Iterator[tuple[str, list[str]]]:
+def contestants(recipes: dict[str, int], loops: int, epochs: int, data: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the name and the command of each training, in the order of the sitting."""
     for recipe, seeds in recipes.items():
         for seed in range(seeds):
             yield f"{recipe} {seed}", [str(HERE / "race.py"), recipe, "--seed", str(seed)]
     for seed in range(loops):
         yield (
-            f"plain loop {seed}",
-            [str(HERE / "plain_loop.py"), str(data), "--epochs", str(EPOCHS), "--seed", str(seed)],
+            f"plain loop of {epochs} epochs {seed}",
+            [str(HERE / "plain_loop.py"), str(data), "--epochs", str(epochs), "--seed", str(seed)],
         )
 
 
@@ -80,7 +78,7 @@ def summary(records: list[Record]) -> list[Record]:
                 "seconds_importing": fmean(record["seconds_importing"] for record in own),
                 "test_accuracy": fmean(record["test_accuracy"] for record in own),
             }
-            | intervals.summary([accuracy(record) for record in own], 10_000)
+            | intervals.summary([accuracy(record) for record in own], own[0]["test_images"])
         )
     return rows
 
@@ -100,13 +98,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--recipe", action="append", default=[], metavar="NAME=N", help="a recipe and its seeds")
     parser.add_argument("--loop", type=int, default=3, help="seeds of the plain loop")
+    parser.add_argument("--epochs", type=int, default=15, help="of the plain loop; choose it on validation beforehand")
     parser.add_argument("--home", type=Path, default=Path("runs/time_to_accuracy"), help="where trainings are noted")
     parser.add_argument("--out", type=Path, default=Path("results/time_to_accuracy.json"))
     given = parser.parse_args()
     recipes = {name: int(count) for name, _, count in (text.rpartition("=") for text in given.recipe)}
     given.home.mkdir(parents=True, exist_ok=True)
     data = unpacked(given.home)
-    records = [run(name, command, given.home) for name, command in contestants(recipes, given.loop, data)]
+    records = [run(name, command, given.home) for name, command in contestants(recipes, given.loop, given.epochs, data)]
     command = shlex.join(["python", "benchmarks/time_to_accuracy.py", *sys.argv[1:]])
     results.write(given.out, recipe="time_to_accuracy", command=command, runs=records, contestants=summary(records))
     print(given.out)
