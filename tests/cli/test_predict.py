@@ -140,7 +140,10 @@ def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path:
     """A folder that is no run, a folder without pictures and an unknown kind of output are errors."""
     assert isinstance(run(pictures, "--model", pictures).exception, InputError)
     (tmp_path / "empty").mkdir()
-    assert "holds no picture" in str(run(tmp_path / "empty", "--model", model).exception)
+    (tmp_path / "empty" / "a.heic").write_bytes(b"")
+    refused = run(tmp_path / "empty", "--model", model)
+    assert "holds no picture that is read" in str(refused.exception)
+    assert refused.stderr == ""
     assert isinstance(run(pictures, "--model", model, "--out", "labels.xlsx").exception, SettingError)
 
 

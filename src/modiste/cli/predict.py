@@ -67,13 +67,14 @@ def _below(folder: Path) -> list[str]:
     from modiste.errors import InputError
     from modiste.images.files import pictures_below, unreadable_below
 
-    other = unreadable_below(folder)
+    found, other = pictures_below(folder), unreadable_below(folder)
+    if not found:
+        raise InputError(
+            f"{folder} holds no picture that is read. Give a folder with JPEG, PNG or WebP pictures in it."
+        )
     if other:
         named = f"{other[0]} and {len(other) - 1} more are" if other[1:] else f"{other[0]} is"
         click.echo(f"modiste: {named} passed over: JPEG, PNG and WebP are read. Convert them first.", err=True)
-    found = pictures_below(folder)
-    if not found:
-        raise InputError(f"{folder} holds no picture. Give a folder with JPEG, PNG or WebP pictures in it.")
     return list(map(str, found))
 
 
