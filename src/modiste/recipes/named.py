@@ -20,8 +20,8 @@ def classic_cnn() -> Recipe:
         network=Network(name="cnn", initialisation="xavier", dropout=0.5),
         augmentation=Augmentation(flip=True, crop=0, erasing=0.0),
         optimizer=Optimizer(name="sgd", lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.0, batch=256),
-        schedule=Schedule(name="plateau", epochs=40, factor=0.1, patience=1),
-        stopping=Stopping(monitor="validation/loss", patience=4),
+        schedule=Schedule(name="plateau", epochs=40, factor=0.1, patience=3),
+        stopping=Stopping(monitor="validation/accuracy", patience=6),
     )
 
 
