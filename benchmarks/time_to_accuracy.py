@@ -46,7 +46,7 @@ def run(name: str, command: list[str], home: Path) -> Record:
     if not file.exists():
         print(f"{name} ...", end=" ", flush=True)
         # as the command line has it; compile caches, were there any, would be this training's own
-        variables = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "TORCHINDUCTOR_CACHE_DIR": str(home / "cache")}
+        variables = {**os.environ, "GOMP_SPINCOUNT": "10000", "TORCHINDUCTOR_CACHE_DIR": str(home / "cache")}
         started = time.perf_counter()
         done = subprocess.run([sys.executable, *command], env=variables, stdout=subprocess.PIPE, text=True, check=True)
         record = json.loads(done.stdout)
