@@ -48,13 +48,11 @@ def residual(width: int, labels: int = 10, size: int = 28) -> list[Layer]:
     """The small residual network of `sprint`, layer by layer."""
     half, quarter, eighth = size // 2, size // 4, size // 8
     return [
-        ("Conv 4 × 4, stride 2, BN, ReLU", _out(width, half), 16 * width + 2 * width),
-        ("Conv 3 × 3", _out(2 * width, half), 18 * width**2),
-        ("max-pool 2 × 2, BN, ReLU", _out(2 * width, quarter), 4 * width),
-        ("x + (Conv 3 × 3, BN, ReLU)", _out(2 * width, quarter), 36 * width**2 + 4 * width),
-        ("Conv 3 × 3", _out(4 * width, quarter), 72 * width**2),
-        ("max-pool 2 × 2, BN, ReLU", _out(4 * width, eighth), 8 * width),
-        ("x + (Conv 3 × 3, BN, ReLU)", _out(4 * width, eighth), 144 * width**2 + 8 * width),
+        _halved(1, width, half),
+        _halved(width, 2 * width, quarter),
+        *2 * [_block(2 * width, quarter)],
+        _halved(2 * width, 4 * width, eighth),
+        _block(4 * width, eighth),
         ("mean and max, global", str(8 * width), 0),
         ("Linear", str(labels), (8 * width + 1) * labels),
     ]
@@ -73,6 +71,14 @@ def resnet18(labels: int = 10) -> list[tuple[str, str, str, str, int]]:
         rows.append((f"conv{place}_x", f"{large} × {large}", f"{small} × {small}", what, sum(_blocks(inputs, width))))
         inputs = width
     return [*rows, ("average pool, fc", "1 × 1", "1 × 1", f"{labels}-d, softmax", 513 * labels)]
+
+
+def _halved(inputs: int, outputs: int, side: int) -> Layer:
+    return ("Conv 4 × 4, stride 2, BN, ReLU", _out(outputs, side), 16 * inputs * outputs + 2 * outputs)
+
+
+def _block(channels: int, side: int) -> Layer:
+    return ("x + (Conv 3 × 3, BN, ReLU)", _out(channels, side), 9 * channels**2 + 2 * channels)
 
 
 def _blocks(inputs: int, width: int) -> Iterator[int]:
