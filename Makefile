@@ -8,6 +8,9 @@ WHEELS := build/wheels
 COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrade --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 pyproject.toml
 
+# A library's modules are compiled when they are first imported, once for all the processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test setup lint format types check-base lock clean
 

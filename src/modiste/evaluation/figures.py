@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from modiste.evaluation import canvas
@@ -23,6 +23,9 @@ Quantity = Literal["loss", "accuracy"]
 
 FEW = 15
 """Up to so many epochs each is a dot as well."""
+
+DURATIONS = tuple(unit * count for unit in (1, 60, 3600) for count in (1, 2, 5, 10, 20, 30))
+"""Seconds that an axis of time marks."""
 
 
 @canvas.styled
@@ -121,6 +124,41 @@ def accuracies(rows: Sequence[tuple[str, float, "Interval"]]) -> Figure:
     ax.set_xlabel("accuracy")
     ax.grid(axis="y", visible=False)
     return figure
+
+
+@canvas.styled
+def times(points_by_name: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
+    """Draw accuracy against time, a logarithmic axis: a dot a training, a ring at each mean.
+
+    Args:
+        points_by_name: seconds and accuracy of each training, by contestant.
+    """
+    figure, (ax,) = canvas.axes(height=3.6, width=1.5 * canvas.WIDTH)
+    for place, (name, points) in enumerate(points_by_name.items()):
+        colour = canvas.PALETTE[place % len(canvas.PALETTE)]
+        seconds, accuracies = np.array(points).T
+        ax.plot(seconds, accuracies, "o", color=colour, markersize=3.5, alpha=0.5, markeredgewidth=0)
+        mean = (float(seconds.mean()), float(accuracies.mean()))
+        ax.plot(*mean, "o", color=colour, markersize=10, markerfacecolor="none", markeredgewidth=2)
+        label = f"{name}\n{mean[1]:.2%} in {_duration(mean[0])}, n = {len(points)}"
+        ax.annotate(label, mean, (11, 0), textcoords="offset points", va="center", fontsize=8, color=colour)
+    ax.set_xscale("log")
+    all_seconds = [seconds for points in points_by_name.values() for seconds, _ in points]
+    ax.set_xlim(min(all_seconds) / 1.4, max(all_seconds) * 4)  # room for the last name
+    ax.margins(y=0.15)
+    ax.xaxis.set_major_locator(FixedLocator(DURATIONS))
+    ax.xaxis.set_major_formatter(lambda value, _: _duration(value))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter(_percent)
+    ax.set(xlabel="time, from reading the data to the last prediction", ylabel="test accuracy")
+    return figure
+
+
+def _duration(seconds: float) -> str:
+    """As short as it can be told: `25 s`, `12 min`, `2 h`."""
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    return f"{seconds / 60:.3g} min" if seconds < 3600 else f"{seconds / 3600:.2g} h"
 
 
 def _percent(value: float, _: object) -> str:
