@@ -104,12 +104,13 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
     assert shown.stdout.strip() == "[1, 2] 6"
 
 
-def test_training_never_needs_the_test_split(tmp_path: Path) -> None:
-    """A data folder without test files trains; only `evaluate` asks for them."""
+@pytest.mark.parametrize("name", NAMED)
+def test_training_never_needs_the_test_split(name: str, tmp_path: Path) -> None:
+    """Every recipe trains on a data folder without test files; only `evaluate` asks for them."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     for file in folder.glob("t10k*"):
         file.unlink()
-    inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
+    inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=1", *TINY)
     assert "--split validation" in inside(tmp_path, "evaluate", "runs/a", code=2).stderr
 
 
