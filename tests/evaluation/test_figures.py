@@ -1,6 +1,7 @@
 """Figures: that they are drawn, whole and with what they should say. How they look was judged by eye."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_several_runs_are_named() -> None:
         figures.curve({"one": rows(2), "two": rows(3, False)}, "loss", {"one": 2, "two": 3})
     )
     assert ">one</text>" not in texts(figures.curve({"one": rows(2)}, "accuracy", {"one": 2}))
+
+
+def test_one_spike_does_not_flatten_the_losses() -> None:
+    """A huge loss leaves the figure; without one every point is inside."""
+    calm = rows(12)
+    spiked = [*calm[:5], replace(calm[5], validation_loss=80.0), *calm[6:]]
+    tops = [figures.curve({"a": each}, "loss", {"a": 2}).axes[0].get_ylim()[1] for each in (calm, spiked)]
+    assert tops[0] >= calm[0].train_loss
+    assert tops[1] < 5
+
+
+def test_times_name_each_contestant_with_its_means() -> None:
+    """A label a contestant: mean accuracy, mean time in a unit that fits, how many trainings."""
+    figure = figures.times({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert said == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
+    figure.draw_without_rendering()
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[0].texts)
 
 
 def test_confusion_shows_shares_or_counts() -> None:

@@ -24,6 +24,9 @@ Quantity = Literal["loss", "accuracy"]
 FEW = 15
 """Up to so many epochs each is a dot as well."""
 
+SPIKE = 3.0
+"""A loss so many times as high as nine tenths of the others leaves the figure, or it would flatten all the rest."""
+
 DURATIONS = tuple(unit * count for unit in (1, 60, 3600) for count in (1, 2, 5, 10, 20, 30))
 """Seconds that an axis of time marks."""
 
@@ -174,6 +177,7 @@ def _draw_curves(
     ax: Axes, rows_by_name: Mapping[str, Sequence[Row]], quantity: Quantity, kept: Mapping[str, int]
 ) -> None:
     alone = len(rows_by_name) == 1
+    drawn: list[float] = []
     for place, (name, rows) in enumerate(rows_by_name.items()):
         colour = canvas.PALETTE[place % len(canvas.PALETTE)]
         style: dict[str, Any] = {"marker": "o", "markersize": 3} if len(rows) <= FEW else {}
@@ -181,6 +185,7 @@ def _draw_curves(
         held_out = [getattr(row, f"validation_{quantity}") for row in rows]
         train = [getattr(row, f"train_{quantity}") for row in rows]
         ax.plot(epochs, train, "--", color=canvas.PALETTE[1] if alone else colour, linewidth=1.2, **style)
+        drawn += [value for value in (*train, *held_out) if value is not None]
         if None not in held_out:
             ax.plot(epochs, held_out, color=colour, **style)
             best = kept[name]
@@ -190,6 +195,8 @@ def _draw_curves(
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if quantity == "accuracy":
         ax.yaxis.set_major_formatter(_percent)
+    elif drawn and max(drawn) > (top := SPIKE * float(np.percentile(drawn, 90))):
+        ax.set_ylim(0, top)
     ax.legend(handles=_legend(rows_by_name), loc="best")
 
 
