@@ -51,8 +51,8 @@ def test_the_python_example_runs(name: str, tmp_path: Path) -> None:
 
 
 def test_the_results_tables_are_those_of_the_results_files() -> None:
-    """Both tables hold what `results/` holds; `python tools/results_table.py` renews them."""
-    command = [sys.executable, str(ROOT / "tools" / "results_table.py"), "--check"]
+    """Both tables hold what `results/` holds; `python tools/results_tables.py` renews them."""
+    command = [sys.executable, str(ROOT / "tools" / "results_tables.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
