@@ -17,6 +17,10 @@ class InputError(ModisteError):
     """A file, picture, data set, model or run folder that cannot be used."""
 
 
+class UnsupportedPicture(InputError):
+    """A file that is no JPEG, PNG or WebP picture at all."""
+
+
 class SettingError(ModisteError):
     """A recipe, key, flag or value that does not exist or does not fit."""
 

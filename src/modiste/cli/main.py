@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "Write the report of some runs as one HTML page.",
     "bench": "Train recipes with several seeds or folds; means and intervals.",
     "predict": "Say what is on pictures.",
+    "serve": "A web page and an HTTP API that say what is on pictures.",
     "data": "Verify or show the data.",
 }
 
@@ -31,6 +32,10 @@ EXTRAS = {
     "safetensors": "train",
     "filelock": "train",
     "tensorboard": "tensorboard",
+    "fastapi": "web",
+    "uvicorn": "web",
+    "prometheus_client": "web",
+    "python_multipart": "web",
     "matplotlib": "report",
     "scipy": "report",
     "sklearn": "report",

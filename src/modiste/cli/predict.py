@@ -53,12 +53,11 @@ def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["P
     from dataclasses import replace
 
     from modiste import inference
-    from modiste.runs.folder import open_run
+    from modiste.cli.models import file_of
 
     paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
-    path = open_run(Path(model)).model if model and Path(model).is_dir() else model
     pictures = (_stdin() if file == STDIN else file for file in paths)
-    predictions = inference.load(path).predict(pictures, top)
+    predictions = inference.load(file_of(model)).predict(pictures, top)
     return [replace(told, file=STDIN) if file == STDIN else told for told, file in zip(predictions, paths, strict=True)]
 
 

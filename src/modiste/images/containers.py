@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from modiste.errors import InputError
+from modiste.errors import InputError, UnsupportedPicture
 
 MAX_BLOCKS = 100_000
 """More blocks than any honest file has; walking them costs time, not memory."""
@@ -67,7 +67,7 @@ def take_apart(data: bytes, name: str) -> Container:
         InputError: it is empty, no JPEG, PNG or WebP, truncated, or its blocks make no sense.
     """
     if len(data) < 4:
-        raise InputError(f"{name} is empty. Give a JPEG, PNG or WebP picture.")
+        raise UnsupportedPicture(f"{name} is empty. Give a JPEG, PNG or WebP picture.")
     try:
         if data.startswith(b"\xff\xd8"):
             return _jpeg(data)
@@ -79,7 +79,7 @@ def take_apart(data: bytes, name: str) -> Container:
         raise InputError(f"{name} is truncated. Copy or download it again.") from None
     except ValueError:
         raise InputError(f"{name} is damaged. Save the picture again as JPEG or PNG.") from None
-    raise InputError(f"{name} is {_other_kind(data)}. Give a JPEG, PNG or WebP picture.")
+    raise UnsupportedPicture(f"{name} is {_other_kind(data)}. Give a JPEG, PNG or WebP picture.")
 
 
 def orientation(exif: bytes) -> int:

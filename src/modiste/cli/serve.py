@@ -1,0 +1,30 @@
+"""`modiste serve`: the web page and the API."""
+
+import click
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen at.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--model", metavar="M", help="An .onnx file or a run folder; left out: the bundled model.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="Pictures at a time; 0 is one a core.")
+def serve(host: str, port: int, model: str | None, threads: int) -> None:
+    """Serve the web page and the HTTP API on this machine until Ctrl-C.
+
+    Pictures are looked at and forgotten: nothing is stored.
+
+    \b
+    Examples:
+      modiste serve
+      modiste serve --port 8080 --model runs/my-cnn
+      curl --data-binary @boot.png -H 'Content-Type: image/png' http://127.0.0.1:8000/predict
+    """
+    from modiste import inference
+    from modiste.cli.models import file_of
+    from modiste.runs.environment import usable_cores
+    from modiste.web import server
+    from modiste.web.desk import Desk
+
+    loaded = inference.load(file_of(model), threads=1)  # a thread a picture: they do not wait for one another
+    desk = Desk(threads or usable_cores())
+    server.serve(loaded, desk, host, port, lambda url: click.echo(f"{url}  (Ctrl-C stops)"))

@@ -1,0 +1,179 @@
+"""The service: the page, the API, health and figures, around one model and one desk."""
+
+import json
+import logging
+from collections.abc import Sequence
+from functools import partial
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+import modiste
+from modiste.inference.model import Model
+from modiste.web.desk import Desk
+from modiste.web.intake import FORM, PICTURES, Intake
+from modiste.web.look import Look
+from modiste.web.records import About, Sample, Status, Told, Wrong
+from modiste.web.refused import Refused
+from modiste.web.watch import Figures, Watch
+
+log = logging.getLogger(__name__)
+
+TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
+
+BODY = {
+    "required": True,
+    "content": {
+        **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in PICTURES},
+        FORM: {
+            "schema": {
+                "type": "object",
+                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        },
+    },
+}
+"""Of `/predict`, for the API's description: the body is read as it arrives, so it is no argument."""
+
+WRONG: dict[int | str, dict[str, Any]] = {
+    400: {"model": Wrong, "description": "No proper request"},
+    408: {"model": Wrong, "description": "Too slow"},
+    413: {"model": Wrong, "description": "Too large"},
+    415: {"model": Wrong, "description": "No JPEG, PNG or WebP"},
+    422: {"model": Wrong, "description": "Truncated, damaged, too small or too many pixels"},
+    503: {"model": Wrong, "description": "Busy or stopping; see Retry-After"},
+}
+
+
+def create(model: Model, desk: Desk, hosts: Sequence[str] = ("*",)) -> Watch:
+    """Make the application.
+
+    Args:
+        model: answers.
+        desk: where pictures wait for it.
+        hosts: names that a browser may know the service by; another one is refused, as it may be a stranger's page.
+    """
+    app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
+    figures = Figures()
+    _predict(app, model, desk, figures)
+    _health(app, model, desk, figures)
+    _pages(app)
+    _wrong(app)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    return Watch(app, figures, [route.path for route in app.routes if hasattr(route, "path")])
+
+
+def _predict(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
+    intake = Intake()
+
+    @app.post(
+        "/predict",
+        response_model=Told | list[Told],
+        responses=WRONG,
+        openapi_extra={"requestBody": BODY},
+        summary="Say what is on pictures",
+    )
+    async def predict(request: Request, top: Annotated[int, Query(ge=1, le=100)] = 3, sees: bool = False) -> Response:
+        """Send one picture as the body and get its prediction, or a form with one or many files and get a list."""
+        look = Look(model, top, sees)
+        async with intake.pictures(request) as (pictures, is_form):
+            answers = await desk.work([partial(look, picture) for picture in pictures])
+        refusals = [refusal for _, refusal in answers if refusal]
+        if refusals and not is_form:
+            raise refusals[0]
+        records = [record for record, _ in answers]
+        for record in records:
+            if record["label"] is not None:
+                figures.predictions.labels(record["model"], record["label"]).inc()
+        status = refusals[0].status if len(refusals) == len(answers) else 200
+        return _json(records if is_form else records[0], status)
+
+
+def _health(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
+    @app.get("/health/live", summary="Whether the process answers")
+    async def live() -> Status:
+        return Status(status="live")
+
+    @app.get("/health/ready", responses={503: {"model": Wrong}}, summary="Whether pictures are taken")
+    async def ready() -> Status:
+        if desk.closing:
+            raise Refused(503, "The service is stopping. Ask another one.")
+        return Status(status="ready")
+
+    @app.get("/metrics", response_class=Response, summary="Figures for Prometheus")
+    async def metrics() -> Response:
+        return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/about", summary="The model that answers")
+    async def about() -> About:
+        return About(
+            model=model.name,
+            labels=list(model.labels),
+            size=model.size,
+            channels=model.channels,
+            version=modiste.__version__,
+            samples=_samples(),
+        )
+
+
+def _samples() -> list[Sample]:
+    """The bundled samples, each named by its label."""
+    names = sorted(
+        file.name.removesuffix(".png")
+        for file in (resources.files("modiste") / "assets" / "samples").iterdir()
+        if file.name.endswith(".png")
+    )
+    return [Sample(file=f"samples/{name}.png", label=name.replace("-", " ").capitalize()) for name in names]
+
+
+def _pages(app: FastAPI) -> None:
+    """Everything in `static/` and the samples, read once: what is not there cannot be asked for."""
+    package = resources.files("modiste")
+    for file in (package / "web" / "static").iterdir():
+        _page(app, {"index.html": "/", "docs.html": "/docs"}.get(file.name, f"/{file.name}"), file)
+    for file in (package / "assets" / "samples").iterdir():
+        if file.name.endswith(".png"):
+            _page(app, f"/samples/{file.name}", file)
+
+
+def _page(app: FastAPI, path: str, file: Traversable) -> None:
+    content, kind = file.read_bytes(), TYPES[file.name.rpartition(".")[2]]
+
+    @app.get(path, include_in_schema=False)
+    async def get() -> Response:
+        return Response(content, media_type=kind)
+
+
+def _wrong(app: FastAPI) -> None:
+    """Every failure is told in the one form; nothing of the machine or of the client's own bytes is in it."""
+
+    async def tell(request: Request, error: Refused) -> Response:
+        content = {"error": error.message, "request_id": request.state.request_id}
+        return _json(content, error.status, error.headers)
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        return await tell(request, error)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        return await tell(request, Refused(error.status_code, f"{error.detail}. See /docs.", error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "sees"}))
+        return await tell(request, Refused(400, f"The value of {names or 'a parameter'} cannot be used. See /docs."))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("request %s failed", request.state.request_id, exc_info=error)
+        return await tell(request, Refused(500, "The service failed. Tell its owner the id of this request."))
+
+
+def _json(content: Any, status: int = 200, headers: Any = None) -> Response:
+    return Response(json.dumps(content), status, dict(headers or {}), "application/json")

@@ -1,0 +1,115 @@
+"""What a client sends: pictures as a body or a form, bounded in size and time while they arrive.
+
+Nothing is written to disk, and the names that a form gives its files are never used.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from modiste.web.refused import Refused
+
+MIB = 2**20
+MAX_BODY = 20 * MIB
+"""A phone's photos have up to 12 MiB."""
+
+MAX_FORM = 64 * MIB
+MAX_FILES = 32
+MAX_HELD = 256 * MIB
+"""Of all requests together."""
+
+SECONDS = 30.0
+"""A body that takes longer is given up."""
+
+PICTURES = ("image/jpeg", "image/png", "image/webp", "application/octet-stream")
+FORM = "multipart/form-data"
+
+
+class Intake:
+    """Reads the pictures of requests, and knows how many bytes of them are in memory."""
+
+    def __init__(self) -> None:
+        self.held = 0
+
+    @asynccontextmanager
+    async def pictures(self, request: Request) -> AsyncIterator[tuple[list[bytes], bool]]:
+        """Read the pictures of a request and hold them until the block ends.
+
+        Yields:
+            One picture of a body or some of a form, and whether it was a form.
+
+        Raises:
+            Refused: they are too large (413), too slow (408), of another type (415), no proper form (400), or there
+                is no memory for them now (503).
+        """
+        is_form = _kind(request) == FORM
+        arriving = _Arriving(self, request, MAX_FORM if is_form else MAX_BODY)
+        try:
+            yield await _read(request, arriving.parts()), is_form
+        finally:
+            self.held -= arriving.taken
+
+
+class _Arriving:
+    """The body of one request, given up as soon as it is too large."""
+
+    def __init__(self, intake: Intake, request: Request, limit: int) -> None:
+        self.intake, self.request, self.limit = intake, request, limit
+        self.taken = 0
+
+    async def parts(self) -> AsyncGenerator[bytes, None]:
+        self._allow(int(self.request.headers.get("content-length", "0")))
+        async for part in self.request.stream():
+            self._allow(self.taken + len(part))
+            self.taken += len(part)
+            self.intake.held += len(part)
+            yield part
+
+    def _allow(self, size: int) -> None:
+        if size > self.limit:
+            raise Refused(413, f"The body is larger than {self.limit // MIB} MiB. Make the picture smaller.")
+        if self.intake.held + size - self.taken > MAX_HELD:
+            raise Refused(503, "Too many pictures arrive at once. Try again in a second.", {"Retry-After": "1"})
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _read(request: Request, parts: AsyncGenerator[bytes, None]) -> list[bytes]:
+    kind = _kind(request)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "The body is compressed. Send the picture as it is.")
+    if kind not in (*PICTURES, FORM):
+        raise Refused(415, "This is no picture. Send a JPEG, PNG or WebP as the body or as a file of a form.")
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await _form(request, parts) if kind == FORM else [b"".join([part async for part in parts])]
+    except TimeoutError:
+        raise Refused(408, f"The body took longer than {SECONDS:.0f} seconds. Send it faster.") from None
+    except ClientDisconnect:
+        raise Refused(400, "The client went away.") from None
+
+
+async def _form(request: Request, parts: AsyncGenerator[bytes, None]) -> list[bytes]:
+    parser = _InMemory(request.headers, parts, max_files=MAX_FILES, max_fields=4)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, ValueError):
+        raise Refused(400, f"The form cannot be read. Send up to {MAX_FILES} files as {FORM}.") from None
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+    if not files:
+        raise Refused(400, "The form has no file. Add a picture to it.")
+    found = [await file.read() for file in files]
+    await form.close()
+    return found
+
+
+class _InMemory(MultiPartParser):
+    """Keeps every part in memory, whose size is bounded as a whole."""
+
+    spool_max_size = MAX_FORM + 1

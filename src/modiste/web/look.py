@@ -1,0 +1,48 @@
+"""One picture, looked at: the work of a thread of the desk."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from modiste.errors import InputError
+from modiste.images.prepare import to_image
+from modiste.images.sheet import png
+from modiste.inference.model import Model
+from modiste.inference.prediction import Prediction
+from modiste.web import refused
+from modiste.web.refused import Refused
+
+Answer = tuple[dict[str, Any], Refused | None]
+"""A prediction's record, and why it has no label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a request wants to know of its pictures.
+
+    Args:
+        model: who is asked.
+        top: how many labels to tell.
+        sees: whether to show the image that the network sees, as a PNG in a data URL.
+    """
+
+    model: Model
+    top: int
+    sees: bool
+
+    def __call__(self, picture: bytes) -> Answer:
+        """Look at a picture, a whole file; the record is the one that `modiste predict --json` prints."""
+        try:
+            image = to_image(picture, self.model.size, self.model.channels)
+        except InputError as error:
+            refusal = refused.by(error)
+            return Prediction("", None, None, (), self.model.name, refusal.message).as_dict(), refusal
+        try:
+            (told,) = self.model.predict([image], self.top)
+        except InputError:
+            raise Refused(500, "The model failed on this picture. Tell the owner of the service.") from None
+        return told.as_dict() | ({"sees": _url(png(image))} if self.sees else {}), None
+
+
+def _url(content: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -1,0 +1,84 @@
+"""The server around the application: where it listens, and how it stops."""
+
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+
+from modiste.errors import SettingError
+from modiste.inference.model import Model
+from modiste.web.app import create
+from modiste.web.desk import Desk
+
+GRACE = 20
+"""Seconds that accepted requests have to finish in."""
+
+CONNECTIONS = 1000
+"""More of them are answered with 503 at once."""
+
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until a signal asks to stop; a second one stops at once.
+
+    Args:
+        model: answers.
+        desk: where pictures wait for it.
+        host: address to listen at.
+        port: likewise; 0 takes a free one.
+        ready: is given the address of the page once it can be opened.
+
+    Raises:
+        SettingError: nobody can listen there.
+    """
+    listening = _listen(host, port)
+    name, number = listening.getsockname()[:2]
+    local = name in ("127.0.0.1", "::1")
+    # a page of a stranger's that resolves to this machine still calls it by the stranger's name
+    app = create(model, desk, LOCAL if local else ("*",))
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE,
+    )
+    ready(f"http://{f'[{name}]' if ':' in name else name}:{number}/")
+    _Server(config, desk).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=1024)
+    except (OSError, OverflowError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no such address"
+        raise SettingError(f"Nobody can listen at {host} port {port} ({reason}). Choose another --port.") from None
+    return listening
+
+
+class _Server(uvicorn.Server):
+    """Stops with exit code 0: the first signal lets nothing more in and finishes the rest, the second ends it."""
+
+    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+        super().__init__(config)
+        self.desk = desk
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = self.desk.closing = True

@@ -1,0 +1,208 @@
+// The page: every way in ends in look(), every answer in show().
+import { TEXTS } from "./texts.js";
+
+const TINY = 64; // pixels a side up to which a picture is shown as squares
+const FRAME = 320; // pixels of a camera frame that is sent: more would only take longer
+const $ = (id) => document.getElementById(id);
+
+let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
+let about = null; // the model that answers
+let last = null; // the answer on show, for a change of language
+let asked = 0; // numbers the pictures, so that a late answer does not replace a newer one
+
+const text = (key, values = {}) =>
+  TEXTS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const named = (label) => TEXTS[language].labels[label] ?? label;
+
+// --- what is on show ---------------------------------------------------------------------------------------------
+
+function speak() {
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
+  $("language").textContent = text("other");
+  $("language").lang = text("otherLang");
+  $("picture").alt = text("picture");
+  if (about) {
+    $("model").textContent = text("model", { model: about.model, count: about.labels.length });
+    for (const image of $("samples").querySelectorAll("img")) image.alt = text("sample", { label: named(image.dataset.label) });
+  }
+  if (last) last();
+}
+
+function say(words, kind = "") {
+  delete $("said").dataset.text; // it is no longer the text of an empty page
+  $("said").textContent = words;
+  $("said").className = kind;
+}
+
+function show(record) {
+  last = () => show(record);
+  say(named(record.label));
+  $("bars").replaceChildren(...record.top.map(bar));
+  $("seen").src = record.sees;
+  $("sees").hidden = false;
+}
+
+function bar({ label, probability }) {
+  const row = document.createElement("li");
+  const [name, room, stroke, share] = ["span", "span", "i", "b"].map((tag) => document.createElement(tag));
+  name.textContent = named(label);
+  stroke.style.width = `${100 * probability}%`;
+  share.textContent = `${(100 * probability).toFixed(1)} %`;
+  room.append(stroke);
+  row.append(name, room, share);
+  return row;
+}
+
+function fail(key, status, sentence) {
+  last = () => fail(key, status, sentence);
+  say(TEXTS[language].statuses[status] ?? sentence ?? text(key), "wrong");
+  $("bars").replaceChildren();
+  $("sees").hidden = true;
+}
+
+function stage(id) {
+  for (const each of ["hint", "picture", "video", "drawing"]) $(each).hidden = each !== id;
+  $("draw").setAttribute("aria-pressed", id === "drawing");
+  $("camera").setAttribute("aria-pressed", id === "video");
+  $("clear").hidden = id !== "drawing";
+  if (id !== "video") stopCamera();
+}
+
+// --- asking ------------------------------------------------------------------------------------------------------
+
+async function look(picture) {
+  const number = ++asked;
+  try {
+    const kind = picture.type || "application/octet-stream";
+    const answer = await fetch("predict?top=5&sees=true", { method: "POST", body: picture, headers: { "Content-Type": kind } });
+    const record = await answer.json();
+    if (number < asked) return;
+    if (answer.ok) show(record);
+    else fail("noServer", answer.status, record.error);
+  } catch {
+    if (number === asked) fail("noServer");
+  }
+}
+
+function give(picture) {
+  stage("picture");
+  URL.revokeObjectURL($("picture").src);
+  $("picture").src = URL.createObjectURL(picture);
+  say(text("thinking"), "quiet");
+  return look(picture);
+}
+
+// --- ways in -----------------------------------------------------------------------------------------------------
+
+$("picture").onload = () => $("picture").classList.toggle("tiny", $("picture").naturalWidth <= TINY);
+$("file").onchange = () => {
+  if ($("file").files.length) give($("file").files[0]);
+  $("file").value = ""; // the same file again is a choice too
+};
+
+document.ondragover = (event) => { event.preventDefault(); $("stage").classList.add("over"); };
+document.ondragleave = () => $("stage").classList.remove("over");
+document.ondrop = (event) => {
+  event.preventDefault();
+  $("stage").classList.remove("over");
+  if (event.dataTransfer.files.length) give(event.dataTransfer.files[0]);
+};
+document.onpaste = (event) => {
+  if (event.clipboardData.files.length) give(event.clipboardData.files[0]);
+};
+
+// --- camera: a frame is sent when the answer to the one before is there ---------------------------------------------
+
+async function startCamera() {
+  try {
+    $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  } catch {
+    fail("noCamera");
+    return;
+  }
+  stage("video");
+  await $("video").play();
+  $("rate").hidden = false;
+  const began = performance.now();
+  for (let frames = 1; $("video").srcObject; frames++) {
+    await look(await frame());
+    $("rate").textContent = text("rate", { rate: (1000 * frames / (performance.now() - began)).toFixed(1) });
+  }
+}
+
+function stopCamera() {
+  for (const track of $("video").srcObject?.getTracks() ?? []) track.stop();
+  $("video").srcObject = null;
+  $("rate").hidden = true;
+}
+
+function frame() {
+  const { videoWidth: width, videoHeight: height } = $("video");
+  const side = Math.min(width, height);
+  const canvas = new OffscreenCanvas(FRAME, FRAME);
+  canvas.getContext("2d").drawImage($("video"), (width - side) / 2, (height - side) / 2, side, side, 0, 0, FRAME, FRAME);
+  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
+}
+
+$("camera").onclick = () => {
+  if ($("video").srcObject) stage("hint");
+  else startCamera();
+};
+
+// --- drawing -----------------------------------------------------------------------------------------------------
+
+const pen = $("drawing").getContext("2d", { willReadFrequently: true });
+
+function wipe() {
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, $("drawing").width, $("drawing").height);
+  Object.assign(pen, { strokeStyle: "#fff", lineWidth: 22, lineCap: "round", lineJoin: "round" });
+}
+
+function place(event) {
+  const box = $("drawing").getBoundingClientRect();
+  const scale = $("drawing").width / box.width;
+  return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+}
+
+$("drawing").onpointerdown = (event) => {
+  $("drawing").setPointerCapture(event.pointerId);
+  pen.beginPath();
+  pen.moveTo(...place(event));
+  pen.lineTo(...place(event));
+  pen.stroke();
+};
+$("drawing").onpointermove = (event) => {
+  if (!event.buttons) return;
+  pen.lineTo(...place(event));
+  pen.stroke();
+};
+$("drawing").onpointerup = () => $("drawing").toBlob(look, "image/png");
+$("draw").onclick = () => { wipe(); stage($("drawing").hidden ? "drawing" : "hint"); };
+$("clear").onclick = wipe;
+
+// --- start -------------------------------------------------------------------------------------------------------
+
+$("language").onclick = () => {
+  language = text("otherLang");
+  localStorage.setItem("language", language);
+  speak();
+};
+
+function sample({ file, label }) {
+  const [row, button, image] = ["li", "button", "img"].map((tag) => document.createElement(tag));
+  button.type = "button";
+  image.src = file;
+  image.dataset.label = label;
+  button.onclick = async () => give(await (await fetch(file)).blob());
+  button.append(image);
+  row.append(button);
+  return row;
+}
+
+speak();
+$("said").className = "quiet";
+about = await (await fetch("about")).json();
+$("samples").append(...about.samples.map(sample));
+speak();

@@ -1,0 +1,83 @@
+"""`modiste serve` as a process, and requests to it down to the bytes."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from helpers.command import environment
+
+SAMPLES = Path(__file__).parents[2] / "src" / "modiste" / "assets" / "samples"
+BOOT = (SAMPLES / "ankle-boot.png").read_bytes()
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server.
+
+    Args:
+        process: of `modiste serve`.
+        url: of its page.
+    """
+
+    process: subprocess.Popen[str]
+    url: str
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        return str(parts.hostname), int(parts.port or 0)
+
+    def ask(
+        self, method: str, path: str, body: Any = None, kind: str = "image/png", **headers: str
+    ) -> tuple[int, Any, dict[str, str]]:
+        """Send a request on a connection of its own; return status, JSON (or bytes) and headers."""
+        connection = HTTPConnection(*self.address, timeout=60)
+        given = {**({"Content-Type": kind} if body is not None else {}), **headers}
+        try:
+            chunked = body is not None and not isinstance(body, bytes)
+            connection.request(method, path, body, given, encode_chunked=chunked)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        is_json = answer.headers.get_content_type() == "application/json"
+        return answer.status, json.loads(content) if is_json else content, dict(answer.headers.items())
+
+    def send(self, content: bytes) -> bytes:
+        """Send bytes as they are and return all that comes back until the server closes."""
+        with socket.create_connection(self.address, timeout=60) as connection:
+            connection.sendall(content)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@contextmanager
+def serving(*arguments: str, **variables: str) -> Iterator[Service]:
+    """Start the command on a free port and wait until it listens; it is killed in the end if it still runs."""
+    command = [sys.executable, "-m", "modiste", "serve", "--port=0", *arguments]
+    with subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            line = process.stdout.readline()
+            yield Service(process, line.split()[0])
+        finally:
+            process.kill()
+
+
+def form(*files: tuple[str, bytes], fields: int = 0, boundary: str = "b") -> tuple[bytes, str]:
+    """A form with files, each a name and its content, and text fields; returns body and content type."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="t{n}"\r\n\r\nx\r\n'.encode() for n in range(fields)
+    ]
+    for name, content in files:
+        head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        parts.append(head.encode("utf-8", "surrogateescape") + content + b"\r\n")
+    return b"".join(parts) + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"

@@ -1,0 +1,159 @@
+"""How the service starts, bears load, and stops."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from starlette.types import Message
+
+from helpers.command import environment, inside
+from helpers.service import BOOT, serving
+from modiste.web import intake
+from modiste.web.desk import Desk
+from modiste.web.refused import Refused
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    """One line, exit code 2 (fault 24)."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = inside(tmp_path, "serve", f"--port={port}", code=2)
+    assert len(done.stderr.splitlines()) == 1
+    assert "--port" in done.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no model"])
+def test_without_its_model_it_never_listens(tmp_path: Path, content: bytes | None) -> None:
+    """Missing or damaged, it ends with one line and exit code 2 (fault 21)."""
+    if content is not None:
+        (tmp_path / "m.onnx").write_bytes(content)
+    done = inside(tmp_path, "serve", "--port=0", "--model=m.onnx", code=2)
+    assert done.stdout == ""
+    assert "m.onnx" in done.stderr
+
+
+def test_a_burst_is_answered_or_told_to_come_back() -> None:
+    """With one thread and many clients, nothing but 200 and 503 with Retry-After, and then all is well (fault 18)."""
+    with serving("--threads=1") as service, ThreadPoolExecutor(40) as pool:
+        photo = form_of_many()
+        answers = list(pool.map(lambda _: service.ask("POST", "/predict", *photo), range(120)))
+        assert {status for status, _, _ in answers} == {200, 503}
+        assert all(headers["retry-after"] == "1" for status, _, headers in answers if status == 503)
+        assert service.ask("GET", "/health/ready")[0] == 200
+        assert service.ask("POST", "/predict", BOOT)[0] == 200
+
+
+def form_of_many() -> tuple[bytes, str]:
+    """A form of thirty pictures."""
+    from helpers.service import form
+
+    return form(*[("a", BOOT)] * 30)
+
+
+def test_a_signal_lets_accepted_requests_finish() -> None:
+    """Who was let in is answered, then it ends with exit code 0 (fault 20)."""
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(
+        BOOT
+    )
+    with serving() as service, socket.create_connection(service.address, timeout=30) as connection:
+        connection.sendall(head + BOOT[:100])
+        time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert service.process.poll() is None
+        connection.sendall(BOOT[100:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert service.process.wait(30) == 0
+    assert b"503" in answer.partition(b"\r\n")[0]  # it came before the picture was whole
+    assert b"stopping" in answer
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    """A client that never sends the rest does not hold it up (fault 20)."""
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
+    with serving() as service, socket.create_connection(service.address) as connection:
+        connection.sendall(head)
+        time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(5) == 0
+
+
+def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who drips is told so (fault 12)."""
+    monkeypatch.setattr(intake, "SECONDS", 0.2)
+
+    async def drip() -> Message:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")]}
+    taking = intake.Intake()
+
+    async def take() -> None:
+        async with taking.pictures(Request(scope, drip)):
+            pass
+
+    with pytest.raises(Refused) as caught:
+        asyncio.run(take())
+    assert caught.value.status == 408
+    assert taking.held == 0
+
+
+def test_what_all_requests_hold_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more body than there is memory for is told to come back (fault 11)."""
+    monkeypatch.setattr(intake, "MAX_HELD", 100)
+    taking = intake.Intake()
+
+    def request(size: int) -> Request:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": bytes(size), "more_body": False}
+
+        return Request({"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")]}, receive)
+
+    async def both() -> None:
+        async with taking.pictures(request(80)) as ([first], is_form):
+            assert (len(first), is_form) == (80, False)
+            async with taking.pictures(request(80)):
+                pass
+
+    with pytest.raises(Refused) as caught:
+        asyncio.run(both())
+    assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "1")
+    assert taking.held == 0
+
+
+def test_a_desk_counts_who_is_inside() -> None:
+    """Work that fails gives its place back; a closed desk lets nobody in."""
+    desk = Desk(threads=1, room=2)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(desk.work([fail]))
+    assert desk.inside == 0
+    with pytest.raises(Refused, match="wait already"):
+        asyncio.run(desk.work([fail] * 3))
+    desk.closing = True
+    with pytest.raises(Refused, match="stopping"):
+        asyncio.run(desk.work([fail]))
+
+
+def test_the_help_names_the_extra_when_it_is_missing(tmp_path: Path) -> None:
+    """Without FastAPI the command says what to install."""
+    (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('gone', name='fastapi')")
+    variables = environment()
+    variables["PYTHONPATH"] = f"{tmp_path}:{variables['PYTHONPATH']}"
+    command = [sys.executable, "-m", "modiste", "serve", "--port=0"]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "modiste[web]" in done.stderr
