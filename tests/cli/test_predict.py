@@ -112,6 +112,56 @@ def test_files_of_predictions(model: str, pictures: Path, tmp_path: Path) -> Non
     assert float(rows[0]["probability"]) == records[0]["probability"]
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: Path, tmp_path: Path) -> None:
+    """What it holds is not predicted again, whatever a killed process left behind is, and new pictures are added."""
+    out = tmp_path / name
+    run(pictures, "--model", model, "--out", out)
+    complete = out.read_bytes()
+    for cut in (len(complete) - 5, complete.index(b"\n") + 4, 3, 0):
+        out.write_bytes(complete[:cut])
+        assert run(pictures, "--model", model, "--out", out).stdout.startswith(f"{out}: 2 predictions")
+        assert out.read_bytes() == complete
+    (pictures / "new.png").write_bytes((pictures / "bright.png").read_bytes())
+    assert run(pictures, "--model", model, "--out", out).stdout == f"{out}: 3 predictions, 2 of them from before\n"
+    assert out.read_bytes().startswith(complete)
+    assert b"new.png" in out.read_bytes()[len(complete) :]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("out.csv", "a,b\n1,2\n", "no file of predictions"),
+        ("out.csv", "file,label,probability,top,model,error\nx,bag,1,[],other,\n", "of the model other"),
+        ("out.jsonl", "[1]\n", "no file of predictions"),
+        ("out.jsonl", "not JSON\n", "no file of predictions"),
+    ],
+)
+def test_a_file_of_something_else_is_left_alone(
+    name: str, content: str, words: str, model: str, pictures: Path, tmp_path: Path
+) -> None:
+    """It is not appended to, and not replaced."""
+    (tmp_path / name).write_text(content)
+    refused = run(pictures, "--model", model, "--out", tmp_path / name)
+    assert words in str(refused.exception)
+    assert (tmp_path / name).read_text() == content
+
+
+def test_a_place_that_cannot_be_written_is_told_first(model: str, pictures: Path, tmp_path: Path) -> None:
+    """Before any picture is predicted."""
+    refused = run(pictures, "--model", model, "--out", tmp_path / "none" / "out.csv")
+    assert "does not exist" in str(refused.exception)
+    assert refused.stderr == ""
+
+
+def test_many_pictures_are_told_in_their_order(model: str, pictures: Path) -> None:
+    """However many threads look at them; the same twice is told twice."""
+    files = [pictures / "bright.png", pictures / "deeper" / "dark.png", pictures / "missing.png"] * 70
+    told = json.loads(run(*files, "--model", model, "--json").stdout)
+    assert [record["file"] for record in told] == list(map(str, files))
+    assert [record["label"] for record in told] == ["bright", "dark", None] * 70
+
+
 def test_a_name_that_is_no_text_is_written_anyway(model: str, tmp_path: Path) -> None:
     """Bytes that are no UTF-8 in a file's name stop neither the label, the error nor the file (fault 24)."""
     folder = tmp_path / "odd"

@@ -1,14 +1,20 @@
 """`modiste predict`: what is on pictures."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from modiste.inference.labels_file import LabelsFile
+    from modiste.inference.model import Model
     from modiste.inference.prediction import Prediction
 
 STDIN = "-"
+
+AT_A_TIME = 100
+"""Lines that are put on the disk together."""
 
 
 @click.command()
@@ -20,8 +26,9 @@ STDIN = "-"
 def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | None, as_json: bool) -> None:
     """Say what is on pictures (JPEG, PNG, WebP).
 
-    A folder stands for all pictures below it, - for one picture on standard input. The exit code is 0 when all went
-    well, 1 when some pictures could not be used, 2 when none could.
+    A folder stands for all pictures below it, - for one picture on standard input. With --out a stopped command goes on
+    where it was, and pictures that came later are added. The exit code is 0 when all went well, 1 when some pictures
+    could not be used, 2 when none could.
 
     \b
     Examples:
@@ -30,35 +37,78 @@ def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | Non
       modiste predict --out labels.csv wardrobe/
       cat boot.png | modiste predict --json -
     """
-    import json
     import sys
-
-    from modiste.errors import SettingError
-
-    if out and out.suffix not in (".csv", ".jsonl"):
-        raise SettingError(f"--out is {out}, but its name must end in .csv or .jsonl.")
-    predictions = _predictions(files, model, top)
-    if out:
-        _write(out, predictions)
-    if as_json:
-        click.echo(json.dumps([prediction.as_dict() for prediction in predictions], indent=2, ensure_ascii=False))
-    else:
-        _print(predictions, out)
-    failed = sum(prediction.error is not None for prediction in predictions)
-    if failed:
-        sys.exit(2 if failed == len(predictions) else 1)
-
-
-def _predictions(files: tuple[str, ...], model: str | None, top: int) -> list["Prediction"]:
-    from dataclasses import replace
 
     from modiste import inference
     from modiste.cli.models import file_of
+    from modiste.inference.labels_file import LabelsFile
 
     paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
-    pictures = (_stdin() if file == STDIN else file for file in paths)
-    predictions = inference.load(file_of(model)).predict(pictures, top)
-    return [replace(told, file=STDIN) if file == STDIN else told for told, file in zip(predictions, paths, strict=True)]
+    loaded = inference.load(file_of(model), threads=0 if len(paths) == 1 else 1)  # many: a thread a picture instead
+    if out:
+        labels = LabelsFile(out, loaded.name)
+        before = labels.rows
+        _write(labels, list(labels.missing(paths)), loaded, top)
+        click.echo(f"{out}: {_count(labels.rows)}{f', {before} of them from before' if before else ''}")
+        failed, rows = labels.failed, labels.rows
+    else:
+        failed, rows = _print(_told(paths, loaded, top), len(paths), as_json), len(paths)
+    if failed:
+        sys.exit(2 if failed == rows else 1)
+
+
+def _told(paths: list[str], model: "Model", top: int) -> Iterator["Prediction"]:
+    from dataclasses import replace
+
+    from modiste.runs.environment import usable_cores
+
+    pictures = (_stdin() if path == STDIN else path for path in paths)
+    threads = min(usable_cores(), len(paths)) or 1
+    for told, path in zip(model.stream(pictures, top, threads), paths, strict=True):
+        yield replace(told, file=STDIN) if path == STDIN else told
+
+
+def _write(labels: "LabelsFile", paths: list[str], model: "Model", top: int) -> None:
+    """Add the pictures to the file some at a time, with a bar on a terminal."""
+    from itertools import islice
+
+    from modiste.cli.progress import bar
+
+    told = _told(paths, model, top)
+    with bar(len(paths)) as advance:
+        while some := list(islice(told, AT_A_TIME)):
+            labels.add(some)
+            for prediction in some:
+                _complain(prediction)
+            advance(len(some))
+
+
+def _print(predictions: Iterable["Prediction"], count: int, as_json: bool) -> int:
+    """Print a line a picture as it comes, or all as JSON; return how many could not be used."""
+    import json
+
+    failed, records = 0, []
+    for prediction in predictions:
+        failed += _complain(prediction)
+        if as_json:
+            records.append(prediction.as_dict())
+        elif prediction.error is None:
+            told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
+            click.echo(told if count == 1 else f"{prediction.file}: {told}")
+    if as_json:
+        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+    return failed
+
+
+def _complain(prediction: "Prediction") -> bool:
+    """Whether the picture could not be used; why goes to standard error, and names the file."""
+    if prediction.error is not None:
+        click.echo(f"modiste: {prediction.error}", err=True)
+    return prediction.error is not None
+
+
+def _count(rows: int) -> str:
+    return f"{rows} prediction{'s' * (rows != 1)}"
 
 
 def _below(folder: Path) -> list[str]:
@@ -86,33 +136,3 @@ def _stdin() -> bytes:
     if sys.stdin is None:
         raise InputError("Standard input is closed. Send a picture to it: modiste predict - < picture.png")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
-
-
-def _print(predictions: list["Prediction"], out: Path | None) -> None:
-    """A line a picture; errors go to standard error, as they name their file."""
-    for prediction in predictions:
-        if prediction.error is not None:
-            click.echo(f"modiste: {prediction.error}", err=True)
-        elif not out:
-            told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
-            click.echo(told if len(predictions) == 1 else f"{prediction.file}: {told}")
-    if out:
-        click.echo(f"{out}: {len(predictions)} prediction{'s' * (len(predictions) != 1)}")
-
-
-def _write(out: Path, predictions: list["Prediction"]) -> None:
-    import csv
-    import io
-    import json
-
-    from modiste.runs import files
-
-    records = [prediction.as_dict() for prediction in predictions]
-    text = io.StringIO()
-    if out.suffix == ".jsonl":
-        text.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    else:
-        writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(record | {"top": json.dumps(record["top"], ensure_ascii=False)} for record in records)
-    files.write_text(out, text.getvalue())

@@ -1,6 +1,8 @@
 """Progress of long work: a bar on a terminal, a plain line an epoch off it. Always on stderr, results go to stdout."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -10,20 +12,32 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from modiste.runs.metrics import Row
 
 
+@contextmanager
+def bar(total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar; gives what moves it on by so many."""
+    with _progress(Console(file=sys.stderr)) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 class TrainingProgress:
     """Shows how far a training is."""
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False)
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
+        self.bar = _progress(self.console)
         self.begun = False
         self.task = self.bar.add_task("")
 

@@ -7,7 +7,9 @@ runtime as bytes, so what was checked is what is run.
 
 import json
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 from modiste.errors import InputError, SettingError
 from modiste.images.prepare import Picture, to_image
 from modiste.inference import safety
-from modiste.inference.prediction import Prediction
+from modiste.inference.prediction import Prediction, printable
 
 # Read at import: without it the runtime keeps a device id and a telemetry database in the user's cache.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -34,6 +36,9 @@ BUNDLED = "fashion-mnist.onnx"
 MAX_BYTES = 512 * 2**20
 MAX_SIZE = 1024
 """Pixels a side; recipes go to half of it."""
+
+CHUNK = 32
+"""Pictures that a thread takes at a time."""
 
 MAX_BATCH = 512
 MAX_BATCH_VALUES = 1_200_000
@@ -92,13 +97,27 @@ class Model:
             InputError: the model itself fails.
             SettingError: `top` is below 1.
         """
+        return list(self.stream(pictures, top))
+
+    def stream(self, pictures: Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
+        """Predict pictures one after the other, in their order, in bounded memory; arguments and errors as `predict`.
+
+        Args:
+            pictures: likewise.
+            top: likewise.
+            threads: each decodes and predicts a few pictures at a time; load the model with one thread for this.
+        """
         if top < 1:
             raise SettingError(f"top is {top}, but at least 1 label must be told.")
         waiting = iter([pictures] if isinstance(pictures, str | bytes | Path) else pictures)
-        predictions: list[Prediction] = []
-        while chunk := list(islice(waiting, MAX_BATCH)):
-            predictions += self._predict(chunk, top)
-        return predictions
+        running: deque[Future[list[Prediction]]] = deque()
+        with ThreadPoolExecutor(threads) as pool:
+            while chunk := list(islice(waiting, CHUNK)):
+                running.append(pool.submit(self._predict, chunk, top))
+                if len(running) > threads:
+                    yield from running.popleft().result()
+            while running:
+                yield from running.popleft().result()
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -118,24 +137,26 @@ class Model:
             )
         return probabilities.astype(np.float32, copy=False)
 
-    def _predict(self, pictures: list[Picture], top: int) -> Iterator[Prediction]:
+    def _predict(self, pictures: list[Picture], top: int) -> list[Prediction]:
         prepared = [self._prepare(picture) for picture in pictures]
         images = [image for image in prepared if not isinstance(image, str)]
         stacked = np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
         rows = iter(self.probabilities(stacked))
+        predictions = []
         for picture, image in zip(pictures, prepared, strict=True):
-            file = _printable(str(picture)) if isinstance(picture, str | Path) else ""
-            if isinstance(image, str):
-                yield Prediction(file, None, None, (), self.name, image)
-            else:
-                yield self._told(file, next(rows), top)
+            file = printable(str(picture)) if isinstance(picture, str | Path) else ""
+            wrong = isinstance(image, str)
+            predictions.append(
+                Prediction(file, None, None, (), self.name, str(image)) if wrong else self._told(file, next(rows), top)
+            )
+        return predictions
 
     def _prepare(self, picture: Picture) -> NDArray[np.uint8] | str:
         """The image of a picture, or why there is none."""
         try:
             return to_image(picture, self.size, self.channels)
         except InputError as error:
-            return _printable(str(error))
+            return printable(str(error))
 
     def _told(self, file: str, probabilities: NDArray[np.float32], top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
@@ -169,11 +190,6 @@ def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
     loaded = Model(name, labels, size, channels, facts, session)
     _require_contract(loaded, where)
     return loaded
-
-
-def _printable(text: str) -> str:
-    """The text with a question mark for each byte of a file name that is no UTF-8, so that it can be written."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _read(model: str | Path | bytes | None) -> tuple[bytes, str, str]:

@@ -1,5 +1,6 @@
 """The one record of a prediction: in Python, on the command line, in files and over HTTP."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,3 +35,9 @@ class Prediction:
             "model": self.model,
             "error": self.error,
         }
+
+
+def printable(text: str) -> str:
+    """The text as one line that can be written: a mark for each line break, and for each byte that is no UTF-8."""
+    known = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return re.sub(r"[\r\n]", "\ufffd", known)

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from modiste.errors import InputError, TrainingError
 
@@ -38,6 +38,36 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException:
         _remove(partial)
         raise
+
+
+@contextmanager
+def appended(path: Path) -> Iterator[TextIO]:
+    """Open a text file to append lines to; they are on the disk when the block has ended.
+
+    Raises:
+        InputError: the folder of the path does not exist.
+        TrainingError: as `whole`.
+    """
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
+    try:
+        with path.open("a", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _refused(path, error) from error
+
+
+def lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file with their ends; none when it is missing. Raises InputError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Choose another.") from None
 
 
 def make_folder(path: Path) -> None:

@@ -1,0 +1,104 @@
+"""A file of predictions that grows: a line a picture, CSV or JSON, written as they come and gone on with later."""
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from modiste.errors import InputError, SettingError
+from modiste.inference.prediction import Prediction, printable
+from modiste.runs import files
+
+COLUMNS = ("file", "label", "probability", "top", "model", "error")
+
+
+class LabelsFile:
+    """The file of `predict --out`: what it holds is not predicted again.
+
+    A line that a killed process left unfinished is dropped when the file is opened.
+
+    Args:
+        path: ends in .csv or .jsonl.
+        model: name of the model; a file of another one is not gone on with.
+
+    Raises:
+        SettingError: the name ends otherwise.
+        InputError: there is a file that holds something else, or predictions of another model.
+        TrainingError: the disk refuses.
+    """
+
+    def __init__(self, path: Path, model: str) -> None:
+        if path.suffix not in (".csv", ".jsonl"):
+            raise SettingError(f"--out is {path}, but its name must end in .csv or .jsonl.")
+        self.path = path
+        self.rows = self.failed = 0
+        self.seen: Counter[str] = Counter()
+        for record in self._records():
+            if record["model"] != model:
+                raise InputError(f"{path} holds predictions of the model {record['model']}. Choose another --out.")
+            self._count(record)
+        self.add([])  # before hours of work: can it be written?
+
+    def missing(self, names: Iterable[str]) -> Iterator[str]:
+        """Those of the pictures that have no line yet, in their order."""
+        told = Counter(self.seen)
+        for name in names:
+            if told[printable(name)]:
+                told[printable(name)] -= 1
+            else:
+                yield name
+
+    def add(self, predictions: Iterable[Prediction]) -> None:
+        """Append a line for each; raises TrainingError when the disk refuses."""
+        records = [prediction.as_dict() for prediction in predictions]
+        with files.appended(self.path) as file:
+            if self.path.suffix == ".csv" and not file.tell():
+                file.write(_csv(COLUMNS))
+            file.write("".join(map(self._line, records)))
+        for record in records:
+            self._count(record)
+
+    def _count(self, record: dict[str, Any]) -> None:
+        self.rows += 1
+        self.failed += bool(record["error"])
+        self.seen[record["file"]] += 1
+
+    def _line(self, record: dict[str, Any]) -> str:
+        if self.path.suffix == ".jsonl":
+            return json.dumps(record, ensure_ascii=False) + "\n"
+        return _csv((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """What the file holds already; cuts off what follows its last whole line."""
+        whole = 0
+        for line in files.lines(self.path):
+            if not line.endswith(b"\n"):
+                os.truncate(self.path, whole)
+                return
+            is_head = not whole and self.path.suffix == ".csv"
+            whole += len(line)
+            try:
+                record = self._parsed(line.decode("utf-8"))
+            except (ValueError, KeyError, TypeError, csv.Error):
+                record = {}
+            if not record or (is_head and tuple(record.values()) != COLUMNS):
+                raise InputError(f"{self.path} is no file of predictions. Choose another --out.")
+            if not is_head:
+                yield record
+
+    def _parsed(self, line: str) -> dict[str, Any]:
+        if self.path.suffix == ".jsonl":
+            found = json.loads(line)
+            return {column: found[column] for column in COLUMNS}
+        (values,) = csv.reader([line], strict=True)
+        return dict(zip(COLUMNS, values, strict=True))
+
+
+def _csv(values: Iterable[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()
