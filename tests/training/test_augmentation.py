@@ -63,3 +63,37 @@ def test_all_off_changes_nothing() -> None:
     """A recipe without augmentation trains on the images as they are."""
     before = images((8, 28, 28))
     assert torch.equal(augmentation.augment(before, random(), Augmentation(flip=False)), before)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
+    """A bright square in the middle never becomes smaller, and the whole area is the image itself."""
+    before = torch.zeros(shape, dtype=torch.uint8)
+    third = shape[1] // 3
+    before[:, third : 2 * third, third : 2 * third] = 255
+    after = augmentation.zoom(before, random(), 0.5)
+    assert after.shape == before.shape
+    grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
+    assert grown.max() > 1.3
+    whole = augmentation.zoom(images(shape), random(), 1.0)  # the ratio alone still cuts
+    assert whole.float().std() > 0.8 * images(shape).float().std()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_colour_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
+    """Next to no reach changes next to nothing; more of it changes brightness within its bounds."""
+    before = (images(shape) // 4 + 64).contiguous()
+    assert (augmentation.colour(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
+    after = augmentation.colour(before, random(), 0.3).float().flatten(1).mean(1)
+    ratio = after / before.float().flatten(1).mean(1)
+    assert 0.69 < ratio.min() < 0.9
+    assert 1.1 < ratio.max() < 1.31
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
+    """Every change takes all its chance from the generator."""
+    options = Augmentation(flip=True, crop=2, zoom=0.5, colour=0.3, erasing=0.5)
+    one, two = (augmentation.augment(images(shape), random(3), options) for _ in range(2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one, augmentation.augment(images(shape), random(4), options))

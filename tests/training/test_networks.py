@@ -18,6 +18,7 @@ OPTIONS = {
     "cnn": Network(name="cnn"),
     "resnet18": Network(name="resnet18"),
     "residual": Network(name="residual", width=16),
+    "efficientnet_lite0": Network(name="efficientnet_lite0", initialisation="default"),
 }
 
 
@@ -30,7 +31,10 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
     return body
 
 
-@pytest.mark.parametrize(("name", "count"), [("cnn", 16_841_802), ("resnet18", 11_181_642), ("residual", 98_282)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("cnn", 16_841_802), ("resnet18", 11_181_642), ("residual", 98_282), ("efficientnet_lite0", 3_383_818)],
+)
 def test_sizes_are_as_described(name: str, count: int) -> None:
     """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
     assert networks.parameters(build(name)) == count
@@ -182,3 +186,23 @@ def test_a_network_that_is_not_there_is_named(name: str) -> None:
     """The error holds the name that was given."""
     with pytest.raises(SettingError, match=re.escape(name)):
         networks.factory(name)
+
+
+def test_the_packaged_weights_of_efficientnet_lite0_say_what_they_said() -> None:
+    """Golden logits of a ramp of colours, at 224 pixels: names, order and scale of the images are right."""
+    options = Network(name="efficientnet_lite0", weights="imagenet", initialisation="default")
+    ramp = torch.arange(224).repeat(224, 1)
+    images = torch.stack([ramp, ramp.T, (ramp + ramp.T) // 2], 2).to(torch.uint8)[None]
+    body = networks.build(options, 1000, Data(size=224, channels=3))
+    weights.first_weights(body, options)
+    logits = networks.Prepared(body, *networks.preparation(options, images)).eval()(images)[0]
+    assert logits[:5].tolist() == pytest.approx([-0.1377, 0.1868, 1.1314, 0.4245, 1.3317], abs=2e-3)
+    assert logits.topk(3).indices.tolist() == [818, 782, 499]
+
+
+def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another file of that name is not opened: it is a pickle."""
+    monkeypatch.setattr(weights, "LITE0_SHA256", "0" * 64)
+    options = Network(name="efficientnet_lite0", weights="imagenet")
+    with pytest.raises(InputError, match="not the file that is known"):
+        weights.first_weights(build("efficientnet_lite0"), options)

@@ -31,6 +31,7 @@ EXTRAS = {
     "onnxscript": "train",
     "safetensors": "train",
     "filelock": "train",
+    "timm": "photo",
     "tensorboard": "tensorboard",
     "fastapi": "web",
     "uvicorn": "web",

@@ -56,9 +56,10 @@ class Network:
     """What is trained, and from which first weights."""
 
     name: str = "cnn"
-    """cnn, resnet18, residual, or package.module:factory for one of your own."""
+    """cnn, resnet18, residual, efficientnet_lite0, or package.module:factory for one of your own."""
     weights: str = ""
-    """Start from these: empty is from scratch, imagenet is torchvision's, else a .safetensors file."""
+    """Start from these: empty is from scratch, imagenet is what the network learned there (resnet18,
+    efficientnet_lite0), else a .safetensors file."""
     initialisation: Literal["xavier", "default"] = "xavier"
     """xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch-norm weights; default is
     PyTorch's, and a network of one's own always keeps what its factory gave it."""
@@ -80,6 +81,10 @@ class Augmentation:
     """Mirror left to right, half of the images."""
     crop: int = 0
     """Pad by so many pixels of black, then cut at a random place; 0 is off."""
+    zoom: float = 1.0
+    """Cut out a random share of the area, at least this one, and enlarge it; 1 is off."""
+    colour: float = 0.0
+    """Change brightness, contrast and saturation by up to this factor less or more; 0 is off."""
     erasing: float = 0.0
     """Share of the images in which a random rectangle is overwritten with noise; 0 is off."""
     erasing_scale: tuple[float, float] = (0.02, 0.33)
@@ -89,6 +94,8 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")
+        require(0 < self.zoom <= 1, "augmentation.zoom", self.zoom, "a share above 0, at most 1")
+        require(0 <= self.colour < 1, "augmentation.colour", self.colour, "from 0 to below 1")
         require(0 <= self.erasing <= 1, "augmentation.erasing", self.erasing, "a share from 0 to 1")
         for name in ("erasing_scale", "erasing_ratio"):
             low, high = pair = getattr(self, name)

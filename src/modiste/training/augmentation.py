@@ -4,19 +4,27 @@ Each takes the generator that belongs to its step, so the same step is changed t
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from modiste.recipes.recipe import Augmentation
+
+RATIO = 4 / 3
+"""Of a zoomed rectangle's sides, at most."""
 
 TRIES = 10  # as torchvision: a rectangle that does not fit is drawn again, so often at most
 
 
 def augment(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
-    """Apply what the recipe switches on: flip, then crop, then erasing. Returns the same shape."""
+    """Apply what the recipe switches on: flip, crop, zoom, colour, erasing. Returns the same shape."""
     if options.flip:
         images = flip(images, random)
     if options.crop:
         images = crop(images, random, options.crop)
+    if options.zoom < 1:
+        images = zoom(images, random, options.zoom)
+    if options.colour:
+        images = colour(images, random, options.colour)
     if options.erasing:
         images = erase(images, random, options)
     return images
@@ -37,6 +45,35 @@ def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
     rows, columns = corners + torch.arange(size, device=images.device)
     every = torch.arange(count, device=images.device)
     return padded[every[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def zoom(images: Tensor, random: Generator, least: float) -> Tensor:
+    """Cut a random rectangle out of each image and enlarge it to the whole (Szegedy et al. 2015).
+
+    Its share of the area is uniform from `least` to 1, its aspect ratio log-uniform from 3/4 to 4/3, as torchvision's
+    RandomResizedCrop draws them; a side that would not fit is the image's own.
+    """
+    draw = torch.rand(4, len(images), generator=random, device=images.device)
+    area, ratio = least + (1 - least) * draw[0], (RATIO ** (2 * draw[1] - 1)).sqrt()
+    width, height = (area.sqrt() * ratio).clamp(max=1), (area.sqrt() / ratio).clamp(max=1)
+    left, top = (1 - width) * (2 * draw[2] - 1), (1 - height) * (2 * draw[3] - 1)
+    zero = torch.zeros_like(width)
+    # -1 to 1 is the whole side: the rectangle's half sides, and its middle
+    view = torch.stack([width, zero, left, zero, height, top], 1).view(-1, 2, 3)
+    pixels = _planes(images).float()
+    grid = F.affine_grid(view, list(pixels.shape), align_corners=False)
+    found = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+    return _bytes(found, images)
+
+
+def colour(images: Tensor, random: Generator, reach: float) -> Tensor:
+    """Multiply brightness, contrast (about the mean) and saturation (about the gray) by factors near 1."""
+    factors = 1 + reach * (2 * torch.rand(3, len(images), 1, 1, 1, generator=random, device=images.device) - 1)
+    pixels = _planes(images).float() * factors[0]
+    middle = pixels.mean((1, 2, 3), keepdim=True)
+    pixels = middle + factors[1] * (pixels - middle)
+    gray = pixels.mean(1, keepdim=True)
+    return _bytes(gray + factors[2] * (pixels - gray), images)
 
 
 def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
@@ -71,6 +108,17 @@ def _rectangles(
     fits = (height < size) & (width < size)
     first = fits.float().argmax(1, keepdim=True)
     return height.gather(1, first)[:, 0], width.gather(1, first)[:, 0], fits.any(1)
+
+
+def _planes(images: Tensor) -> Tensor:
+    """[b, s, s] or [b, s, s, 3] -> [b, 1 or 3, s, s]."""
+    return images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
+
+
+def _bytes(pixels: Tensor, like: Tensor) -> Tensor:
+    """Floats [b, 1 or 3, s, s] -> bytes in the shape of `like`."""
+    rounded = pixels.round_().clamp_(0, 255).to(torch.uint8)
+    return rounded.squeeze(1) if like.dim() == 3 else rounded.permute(0, 2, 3, 1)
 
 
 def _per_image(flags: Tensor, images: Tensor) -> Tensor:

@@ -90,7 +90,18 @@ def resnet18(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     """Build torchvision's ResNet-18 with a new head; gray is repeated over the three channels it expects."""
     from torchvision.models import resnet18 as torchvision_resnet18
 
-    network = use_dense(torchvision_resnet18(num_classes=labels))
+    return _takes_gray(use_dense(torchvision_resnet18(num_classes=labels)))
+
+
+def efficientnet_lite0(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
+    """Build timm's EfficientNet-Lite0 (Tan and Le 2019, less squeeze-and-excitation): 3.4 M parameters and a head."""
+    from timm import create_model
+
+    network: nn.Module = create_model("tf_efficientnet_lite0", num_classes=labels, drop_rate=options.dropout)
+    return _takes_gray(network)
+
+
+def _takes_gray(network: nn.Module) -> nn.Module:
     network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
     return network
 
@@ -127,7 +138,15 @@ def _norm(channels: int) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels, momentum=0.6), nn.ReLU(inplace=True)]
 
 
-FACTORIES: dict[str, Factory] = {"cnn": cnn, "resnet18": resnet18, "residual": residual}
+FACTORIES: dict[str, Factory] = {
+    "cnn": cnn,
+    "resnet18": resnet18,
+    "residual": residual,
+    "efficientnet_lite0": efficientnet_lite0,
+}
+
+OWN_SCALE = {"efficientnet_lite0": (127 / 255, 128 / 255)}
+"""Mean and standard deviation that a network's pretrained weights expect of their images, on the 0..1 scale."""
 
 
 def factory(name: str) -> Factory:
@@ -182,6 +201,14 @@ def build(options: Network, labels: int, data: Data) -> nn.Module:
 def parameters(network: nn.Module) -> int:
     """Count the numbers that training changes."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def preparation(options: Network, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What images are centred and scaled by: what the pretrained weights expect, else their own statistics."""
+    if options.weights == "imagenet" and options.name in OWN_SCALE:
+        mean, std = OWN_SCALE[options.name]
+        return torch.tensor([mean]), torch.tensor([std])
+    return statistics(images)
 
 
 def statistics(images: Tensor) -> tuple[Tensor, Tensor]:

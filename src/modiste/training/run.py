@@ -111,7 +111,9 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _tensors(data.train, device)
     options = recipe.network if fresh else replace(recipe.network, weights="")
-    network = _network(recipe, options, len(data.label_names), networks.statistics(images.cpu())).to(device)
+    network = _network(recipe, options, len(data.label_names), networks.preparation(recipe.network, images.cpu())).to(
+        device
+    )
     optimizer = optimizers.optimizer(recipe.optimizer, network)
     precision = compute.precision(recipe.compute, device)
     return Training(

