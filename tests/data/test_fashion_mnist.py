@@ -66,8 +66,8 @@ def test_training_works_without_the_test_files(copied: Path) -> None:
 
 
 def test_rgb_and_other_sizes_are_settings_errors() -> None:
-    """A recipe that wants RGB or another size is told which setting to give."""
-    with pytest.raises(SettingError, match=r"data.channels=1"):
+    """A recipe that wants RGB is told to bring photos; one of another size, which setting to give."""
+    with pytest.raises(SettingError, match=r"wants photos.*--data"):
         sources.open_training(Data(channels=3), seed=0)
     with pytest.raises(SettingError, match=r"data.size is 32.*Give 28"):
         sources.open_training(Data(size=32), seed=0)

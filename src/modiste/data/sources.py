@@ -118,7 +118,7 @@ def open_source(data: Data) -> Source:
 
     Raises:
         InputError: there is no such folder, or it is of no known form.
-        SettingError: IDX files are asked for in RGB.
+        SettingError: IDX files are asked for in RGB, or photos without a folder of them.
     """
     root = Path(data.source)
     if data.source and not root.is_dir():
