@@ -125,9 +125,7 @@ def open_source(data: Data) -> Source:
         what = "is no folder" if root.exists() else "does not exist"
         raise InputError(f"{root} {what}. Give a folder of IDX files or of class folders with --data.")
     if not data.source and data.channels != 1:
-        raise SettingError(
-            "This recipe learns from photos. Give a folder of pictures for each label with --data FOLDER."
-        )
+        raise SettingError("This recipe wants photos. Give a folder of pictures for each label with --data FOLDER.")
     if not data.source or is_idx_folder(root):
         if data.channels != 1:
             raise SettingError(f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1.")
