@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,14 +66,33 @@ def test_without_validation_a_fold_is_held_out(tmp_path: Path) -> None:
 
 
 def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
-    """Two folders may mean one label; none of these is left out; the others mean their name."""
-    for name in ("tees", "polos", "boots", "hats", "socks"):
+    """Two folders may mean one label; none of these is the last label; null is left out; others mean their name."""
+    for name in ("tees", "polos", "zips", "hats", "socks"):
         fill(tmp_path / name, 2)
     meanings = {"tees": "Top", "polos": "Top", "hats": None, "socks": "none of these"}
     (tmp_path / "labels.json").write_text(json.dumps(meanings))
     training = sources.open_training(of(tmp_path), seed=0)
-    assert training.label_names == ("Top", "boots")
-    assert np.bincount(training.train.labels).tolist() == [4, 2]
+    assert training.label_names == ("Top", "zips", "none of these")
+    assert np.bincount(training.train.labels).tolist() == [4, 2, 2]
+    assert training.train.allowed is None
+
+
+def test_a_folder_may_be_one_of_several_labels(tmp_path: Path) -> None:
+    """Its images are allowed each of them, the others their own alone; folds and fingerprints know it."""
+    for name in ("boots", "shoes", "hats"):
+        fill(tmp_path / name, 5)
+    (tmp_path / "labels.json").write_text(json.dumps({"shoes": ["sandals", "boots"]}))
+    training = sources.open_training(of(tmp_path, validation=0.2), seed=0)
+    assert training.label_names == ("boots", "hats", "sandals")
+    for split in (training.train, training.validation):
+        assert split.allowed is not None
+        assert {tuple(row) for row in split.allowed.tolist()} == {
+            (True, False, False),
+            (False, True, False),
+            (True, False, True),
+        }
+        assert split.allowed[np.arange(len(split)), split.labels].all()
+    assert training.train.sha256() != replace(training.train, allowed=None).sha256()
 
 
 @pytest.mark.parametrize(
@@ -80,7 +100,8 @@ def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
     [
         ("{", "cannot be read"),
         ("[]", "is no table"),
-        ('{"a": ["x", "y"]}', "only the photo recipe"),
+        ('{"a": ["x", "x"]}', "list of different labels"),
+        ('{"a": []}', "list of different labels"),
         ('{"a": 3}', "means 3"),
         ('{"a": ""}', "means ''"),
         ('{"z": "Top"}', "no folder 'z'"),

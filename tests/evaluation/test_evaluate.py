@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.idx import images_file, write_idx_folder
 from helpers.models import tiny_model
@@ -163,3 +164,18 @@ def test_scores_are_plain_json(run: Run) -> None:
     evaluate(run.path)
     content = json.loads(run.scores.read_text(), parse_constant=pytest.fail)
     assert len(content["test"]["confusion"]) == len(content["test"]["confusion_normalised"]) == 10
+
+
+def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> None:
+    """Where the answer is among them it is the truth; where it is not, the first of them is."""
+    for name, shade in (("black", 0), ("white", 255), ("odd", 255)):
+        (tmp_path / "data" / "test" / name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (28, 28), shade).save(tmp_path / "data" / "test" / name / f"{number}.png")
+    meanings = {"black": ["dark", "bright"], "white": ["bright", "dark"], "odd": "dark"}
+    (tmp_path / "data" / "labels.json").write_text(json.dumps(meanings))
+    (tmp_path / "m.onnx").write_bytes(tiny_model())
+    scores = evaluate(tmp_path / "m.onnx", data=str(tmp_path / "data"))
+    assert scores.n == 9
+    assert scores.accuracy == pytest.approx(6 / 9)
+    assert scores.confusion == ((3, 3), (0, 3))

@@ -1,8 +1,8 @@
 """Class folders: a folder of pictures for each label, with or without train/ validation/ test/ above.
 
-An optional `labels.json` beside them says what a folder means: `{"tees": "T-shirt/top", "hats": "none of these"}`.
-A folder that it does not name means its own name. Pictures of a folder that is none of the labels (`null` means the
-same) are left out here, as a network of this release always answers with one of its labels.
+An optional `labels.json` beside them says what a folder means: `{"tees": "T-shirt/top", "shoes": ["Sandal", "Sneaker"],
+"hats": "none of these", "rest": null}`: a label, one of several labels, no garment that has a label, or nothing: left
+out. A folder that it does not name means its own name.
 """
 
 import json
@@ -17,13 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data.part import Part
-from modiste.data.split import Images
+from modiste.data.split import Allowed, Images
 from modiste.errors import InputError
 from modiste.images import files, prepare
 from modiste.labels import NONE_OF_THESE
 
 PARTS = ("train", "validation", "test")
 MEANINGS = "labels.json"
+
+Meaning = tuple[str, ...]
+"""The labels that a folder's pictures may have; none: they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,12 @@ class ClassFolders:
         """The labels of the train folders, sorted; those of the first part there is when there is no train/."""
         self._require_known_meanings()
         first = next(filter(self.has, PARTS))
-        labels = tuple(sorted({label for _, label in self._classes(first) if label is not None}))
+        found = {label for _, meaning in self._classes(first) for label in meaning}
+        labels = tuple(sorted(found, key=lambda label: (label == NONE_OF_THESE, label)))
         if len(labels) < 2:
-            found = labels[0] if labels else "none"
+            only = labels[0] if labels else "none"
             raise InputError(
-                f"{self._part_folder(first)} has class folders for one label ({found}), but at least two are needed. "
+                f"{self._part_folder(first)} has class folders for one label ({only}), but at least two are needed. "
                 "Make a folder for each label and put its pictures in."
             )
         return labels
@@ -65,25 +69,26 @@ class ClassFolders:
             InputError: a class folder is empty or new, a picture is broken, or `labels.json` cannot be used.
         """
         names = self.label_names
-        pictures: list[tuple[int, int, Path]] = []
-        for folder, label in self._classes(name):
-            if label is None:
-                continue
-            if label not in names:
+        pictures: list[tuple[int, list[int], Path]] = []
+        for folder, meaning in self._classes(name):
+            unknown = [label for label in meaning if label not in names]
+            if unknown:
                 raise InputError(
-                    f"{folder} means {label!r}, which train has no pictures of. "
+                    f"{folder} means {unknown[0]!r}, which train has no pictures of. "
                     "Rename it, or add such a folder to train."
                 )
-            pictures += [(rank, names.index(label), path) for rank, path in enumerate(_pictures(folder))]
+            numbers = sorted(map(names.index, meaning))
+            pictures += [(rank, numbers, path) for rank, path in enumerate(_pictures(folder)) if numbers]
         pictures.sort()
-        labels = np.array([label for _, label, _ in pictures], np.int64)
-        return Part(labels, partial(self._load, [path for _, _, path in pictures]))
+        labels = np.array([numbers[0] for _, numbers, _ in pictures], np.int64)
+        load = partial(self._load, [path for _, _, path in pictures])
+        return Part(labels, load, _allowed([numbers for _, numbers, _ in pictures], len(names)))
 
     def files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """All pictures of a part as stored, and what the folders mean."""
-        for folder, label in self._classes(name):
-            for path in _pictures(folder) if label is not None else ():
-                yield f"{label}/{folder.name}/{path.name}", path.read_bytes()
+        for folder, meaning in self._classes(name):
+            for path in _pictures(folder) if meaning else ():
+                yield f"{' or '.join(meaning)}/{folder.name}/{path.name}", path.read_bytes()
 
     def _load(self, paths: list[Path], indices: NDArray[np.int64]) -> Images:
         to_image = partial(prepare.to_image, size=self.size, channels=self.channels)
@@ -109,11 +114,11 @@ class ClassFolders:
     def _part_folder(self, name: str) -> Path:
         return self.root / name if self._is_split() else self.root
 
-    def _classes(self, name: str) -> list[tuple[Path, str | None]]:
-        """The class folders of a part, sorted, and what each means; None is none of the labels."""
+    def _classes(self, name: str) -> list[tuple[Path, Meaning]]:
+        """The class folders of a part, sorted, and what each means."""
         meanings = read_meanings(self.root / MEANINGS)
         folders = subfolders(self._part_folder(name))
-        return [(folder, meanings.get(folder.name, folder.name)) for folder in folders]
+        return [(folder, meanings.get(folder.name, (folder.name,))) for folder in folders]
 
 
 def is_class_folders(root: Path) -> bool:
@@ -130,11 +135,11 @@ def subfolders(folder: Path) -> list[Path]:
     return found
 
 
-def read_meanings(path: Path) -> dict[str, str | None]:
+def read_meanings(path: Path) -> dict[str, Meaning]:
     """Read `labels.json`; empty when there is none.
 
     Raises:
-        InputError: it is not JSON, or a meaning is not a label or none of these.
+        InputError: it is not JSON, or a meaning is neither a label, nor several, nor null.
     """
     if not path.is_file():
         return {}
@@ -147,17 +152,26 @@ def read_meanings(path: Path) -> dict[str, str | None]:
     return {folder: _meaning(path, folder, meaning) for folder, meaning in content.items()}
 
 
-def _meaning(path: Path, folder: str, meaning: object) -> str | None:
-    if meaning is None or meaning == NONE_OF_THESE:
-        return None
-    if isinstance(meaning, list):
+def _meaning(path: Path, folder: str, meaning: object) -> Meaning:
+    if meaning is None:
+        return ()
+    labels = meaning if isinstance(meaning, list) else [meaning]
+    wrong = not labels or len(labels) != len(set(map(str, labels)))
+    if wrong or not all(isinstance(label, str) and label for label in labels):
         raise InputError(
-            f"{path} says that {folder!r} is one of several labels, which only the photo recipe learns from. "
-            "Give it one label, or null to leave it out."
+            f"{path} says that {folder!r} means {meaning!r}. Give it a label, a list of different labels, or null."
         )
-    if not isinstance(meaning, str) or not meaning:
-        raise InputError(f"{path} says that {folder!r} means {meaning!r}. Give it a label, or null to leave it out.")
-    return meaning
+    return tuple(labels)
+
+
+def _allowed(numbers: list[list[int]], labels: int) -> Allowed | None:
+    """A row an image; None where no image has more than one label."""
+    if all(len(each) == 1 for each in numbers):
+        return None
+    allowed = np.zeros((len(numbers), labels), bool)
+    for row, each in zip(allowed, numbers, strict=True):
+        row[each] = True
+    return allowed
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.data.split import Images, Labels, Split
+from modiste.data.split import Allowed, Images, Labels, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,25 @@ class Part:
     Args:
         labels: int64, [n].
         load: indices [k] into the part -> images, uint8 [k, s, s] or [k, s, s, 3].
+        allowed: bool, [n, labels], where some images are one of several; else None.
     """
 
     labels: Labels
     load: Callable[[NDArray[np.int64]], Images]
+    allowed: Allowed | None = None
+
+    @property
+    def strata(self) -> Labels:
+        """A number an image: images of the same label, or of the same labels, have the same."""
+        if self.allowed is None:
+            return self.labels
+        return np.unique(self.allowed, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
     def split(self, name: str, indices: NDArray[np.int64] | None = None) -> Split:
         """Load some of the images, or all, in the order of the indices."""
         chosen = np.arange(len(self.labels)) if indices is None else indices
-        return Split(name, self.load(chosen), self.labels[chosen])
+        allowed = None if self.allowed is None else self.allowed[chosen]
+        return Split(name, self.load(chosen), self.labels[chosen], allowed)
 
 
 class Source(Protocol):

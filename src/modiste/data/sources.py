@@ -145,7 +145,7 @@ def _train(source: Source, data: Data, seed: int) -> tuple[Part, NDArray[np.int6
     part = source.part("train")
     chosen, held_out = np.arange(len(part.labels)), np.arange(0)
     if data.folds and not source.has("validation"):
-        chosen, held_out = folds.fold(part.labels, data.folds, data.fold, seed)
+        chosen, held_out = folds.fold(part.strata, data.folds, data.fold, seed)
     limit = data.limit or len(part.labels)
     return part, chosen[:limit], held_out[:limit]
 

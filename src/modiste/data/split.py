@@ -12,6 +12,9 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 """[n], each an index into the label names."""
 
+Allowed = NDArray[np.bool_]
+"""[n, labels], for images of which only so much is known: each is one of the labels of its row."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -20,12 +23,14 @@ class Split:
     Args:
         name: train, validation or test.
         images: uint8, [n, s, s] or [n, s, s, 3].
-        labels: int64, [n].
+        labels: int64, [n]; the first of those allowed where an image has several.
+        allowed: None where every image has one label, the usual case.
     """
 
     name: str
     images: Images
     labels: Labels
+    allowed: Allowed | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -33,7 +38,9 @@ class Split:
     def sha256(self) -> str:
         """Fingerprint of the images and labels in their order."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
-        digest.update(np.ascontiguousarray(self.labels).data)
+        for values in (self.labels, self.allowed):
+            if values is not None:
+                digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
 

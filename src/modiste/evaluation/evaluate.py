@@ -72,8 +72,9 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     names = sources.label_names(source)
     known = subject.label_names or names
     opened = _open(source, subject, split)
-    numbered = replace(opened, labels=_numbered(opened, names, known))
+    numbered = _numbered(opened, names, known)
     found = subject.judge(numbered, known)
+    numbered = replace(numbered, labels=_resolved(numbered, found))
     scores = replace(
         score(found, numbered.labels, known, split), accuracy_mirrored=_mirrored(subject, numbered, known, found)
     )
@@ -160,14 +161,27 @@ def _count(run: Run | None) -> None:
         files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
 
 
-def _numbered(split: Split, names: tuple[str, ...], known: tuple[str, ...]) -> NDArray[np.int64]:
-    """The labels of data as numbers of a model's label names; the data may have fewer, in another order."""
+def _numbered(split: Split, names: tuple[str, ...], known: tuple[str, ...]) -> Split:
+    """The split with the numbers of a model's label names; the data may have fewer, in another order."""
     strange = [name for name in names if name not in known]
     if strange:
         raise InputError(
             f"The data has the labels {', '.join(strange)}, which the model lacks. It has {', '.join(known)}."
         )
-    return np.array([known.index(name) for name in names], np.int64)[split.labels]
+    places = np.array([known.index(name) for name in names], np.int64)
+    allowed = split.allowed
+    if allowed is not None:
+        allowed = np.zeros((len(split), len(known)), bool)
+        allowed[:, places] = split.allowed
+    return replace(split, labels=places[split.labels], allowed=allowed)
+
+
+def _resolved(split: Split, found: Probabilities) -> NDArray[np.int64]:
+    """One true label an image: where it may be one of several and the answer is among them, the answer."""
+    if split.allowed is None:
+        return split.labels
+    said = found.argmax(1)
+    return np.where(np.take_along_axis(split.allowed, said[:, None], 1)[:, 0], said, split.labels)
 
 
 def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None:

@@ -17,7 +17,7 @@ class Batches:
 
     Args:
         images: uint8 [n, s, s] or [n, s, s, 3], on the device of the training.
-        labels: int64 [n], likewise.
+        labels: targets, int64 [n] or bool [n, labels], likewise.
         batch: images a step. What is left over after whole batches waits for another epoch's order, since a small
             last batch would distort batch norm; fewer images than one batch are one batch.
         augmentation: changes of the images.

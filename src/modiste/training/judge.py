@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from modiste.training import targets
 from modiste.training.step import NotANumber
 
 BATCH = 500 * 28 * 28  # values at a time: bounds the memory, and the cache likes it
@@ -18,7 +18,7 @@ class Judge:
 
     Args:
         images: uint8 [n, s, s] or [n, s, s, 3]; n is 0 when nothing is held out.
-        labels: int64 [n].
+        labels: targets of each image, int64 [n] or bool [n, labels].
     """
 
     images: Tensor
@@ -35,10 +35,10 @@ class Judge:
         if not len(self.labels):
             return None, None
         logits = predict(network, self.images)
-        loss = F.cross_entropy(logits.double(), self.labels).item()
+        loss = targets.losses(logits.double(), self.labels).mean().item()
         if not math.isfinite(loss):
             raise NotANumber("the validation loss is not a number")
-        return loss, (logits.argmax(1) == self.labels).double().mean().item()
+        return loss, targets.right(logits, self.labels).double().mean().item()
 
 
 @torch.inference_mode()

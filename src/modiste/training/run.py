@@ -133,7 +133,8 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
 
 
 def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(split.images).to(device), torch.from_numpy(split.labels).to(device)
+    targets = split.labels if split.allowed is None else split.allowed
+    return torch.from_numpy(split.images).to(device), torch.from_numpy(targets).to(device)
 
 
 def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Tensor, Tensor]) -> nn.Module:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modiste.errors import TrainingError
+from modiste.training import targets
 from modiste.training.optimizer import Optimizer
 from modiste.training.randomness import number
 
@@ -44,12 +44,12 @@ class Step:
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.network(images)
-        losses = F.cross_entropy(logits.float(), labels, label_smoothing=self.smoothing, reduction="none")
+        losses = targets.losses(logits.float(), labels, self.smoothing)
         loss = losses.mean()
         loss.backward()
         self._check(loss)
         self.optimizer.step(rate)
-        return losses.detach(), logits.argmax(1) == labels
+        return losses.detach(), targets.right(logits, labels)
 
     def _check(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
