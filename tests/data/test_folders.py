@@ -12,6 +12,7 @@ from PIL import Image
 from helpers.pictures import noise, saved
 from modiste.data import folders, sources
 from modiste.errors import InputError
+from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import Data
 
 
@@ -26,7 +27,7 @@ def fill(folder: Path, count: int, seed: int = 0) -> Path:
 
 def of(root: Path, **settings: object) -> Data:
     """A data section for a folder."""
-    return Data(source=str(root), size=16, **{"validation": 0.0, **settings})  # type: ignore[arg-type]
+    return Data(source=str(root), **{"size": 16, "validation": 0.0, **settings})  # type: ignore[arg-type]
 
 
 def test_folders_are_labels(tmp_path: Path) -> None:
@@ -194,3 +195,25 @@ def test_a_folder_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
         (tmp_path / os.fsdecode(name)).mkdir()
     with pytest.raises(InputError, match="cannot be printed"):
         folders.subfolders(tmp_path)
+
+
+def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None:
+    """Bags and the kinds of shoe come from Fashion-MNIST, photo-like; the test and validation photos stay alone."""
+    for name in ("pants", "shoes", "hats"):
+        fill(tmp_path / name, 5)
+    meanings = {"pants": "Trouser", "shoes": ["Sandal", "Sneaker", "Ankle boot"], "hats": "none of these"}
+    (tmp_path / "labels.json").write_text(json.dumps(meanings))
+    data = of(tmp_path, channels=3, size=32, validation=0.2, catalogue=3)
+    training = sources.open_training(data, seed=0)
+    names = training.label_names
+    assert set(names) == {*FASHION_MNIST, "none of these"}
+    assert names[-1] == "none of these"
+    added = training.train.labels[12:]
+    assert [names[label] for label in sorted(set(added))] == sorted(set(FASHION_MNIST) - {"Trouser"})
+    assert len(added) == 9 * 3
+    assert training.train.allowed is not None
+    assert training.train.allowed[12:].sum(1).tolist() == [1] * 27
+    assert training.train.images.shape == (12 + 27, 32, 32, 3)
+    assert len(training.validation) == 3
+    assert sources.open_training(data, seed=0).train.sha256() == training.train.sha256()
+    assert sources.open_training(data, seed=1).train.sha256() != training.train.sha256()

@@ -37,18 +37,20 @@ class ClassFolders:
         root: the folder that holds the class folders, or train/ and perhaps validation/ and test/.
         size: pixels a side that images are made with.
         channels: 1 gray, 3 RGB.
+        more: labels beside those of the folders.
     """
 
     root: Path
     size: int
     channels: int
+    more: tuple[str, ...] = ()
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """The labels of the train folders, sorted; those of the first part there is when there is no train/."""
+        """The labels of the train folders (or of the first part there is) and `more`, sorted; none of these is last."""
         self._require_known_meanings()
         first = next(filter(self.has, PARTS))
-        found = {label for _, meaning in self._classes(first) for label in meaning}
+        found = {*self.more, *(label for _, meaning in self._classes(first) for label in meaning)}
         labels = tuple(sorted(found, key=lambda label: (label == NONE_OF_THESE, label)))
         if len(labels) < 2:
             only = labels[0] if labels else "none"

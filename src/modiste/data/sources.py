@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import fashion_mnist, folders, folds
+from modiste.data.catalogue import with_catalogue
 from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import IdxFolder, is_idx_folder
 from modiste.data.part import Part, Source, sha256
 from modiste.data.split import Images, Split, TrainingData
 from modiste.errors import InputError, SettingError
+from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import Data
 
 
@@ -37,7 +39,10 @@ def open_training(data: Data, seed: int) -> TrainingData:
     source = open_source(data)
     part, chosen, held_out = _train(source, data, seed)
     validation = _own_validation(source, data) or part.split("validation", held_out)
-    return TrainingData(source.label_names, part.split("train", chosen), validation)
+    train = part.split("train", chosen)
+    if data.catalogue:
+        train = with_catalogue(train, source.label_names, data.catalogue, seed)
+    return TrainingData(source.label_names, train, validation)
 
 
 def open_validation(data: Data, seed: int) -> Split:
@@ -131,7 +136,7 @@ def open_source(data: Data) -> Source:
             raise SettingError(f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1.")
         return IdxFolder(root, data.size) if data.source else fashion_mnist.source(data.size)
     if folders.is_class_folders(root):
-        return ClassFolders(root, data.size, data.channels)
+        return ClassFolders(root, data.size, data.channels, FASHION_MNIST if data.catalogue else ())
     raise InputError(
         f"{root} holds neither IDX files nor class folders. Put train-images-idx3-ubyte.gz and its three companions "
         "there, or a folder of pictures for each label."

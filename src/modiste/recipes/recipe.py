@@ -31,6 +31,8 @@ class Data:
     """Which of the folds is held out."""
     limit: int = 0
     """Use only the first so many training images, for quick trials; 0 is all."""
+    catalogue: int = 0
+    """photos: add so many images of Fashion-MNIST, made photo-like, for each of its labels that no photo has alone."""
 
     def __post_init__(self) -> None:
         require(8 <= self.size <= 512, "data.size", self.size, "8 to 512 pixels")
@@ -44,6 +46,13 @@ class Data:
         rule = f"0 to {self.folds - 1}" if self.folds else "0, as nothing is held out (data.validation is 0)"
         require(0 <= self.fold < max(1, self.folds), "data.fold", self.fold, rule)
         require(self.limit >= 0, "data.limit", self.limit, "0 (all) or a number of images")
+        fitting = self.catalogue == 0 or (self.channels == 3 and bool(self.source))
+        require(
+            0 <= self.catalogue <= 6000 and fitting,
+            "data.catalogue",
+            self.catalogue,
+            "0, or up to 6000 images beside class folders of RGB photos",
+        )
 
     @property
     def folds(self) -> int:
