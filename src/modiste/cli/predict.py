@@ -22,8 +22,11 @@ AT_A_TIME = 100
 @click.option("--model", metavar="M", help="An .onnx file or a run folder; left out: the bundled model.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
+@click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="Draw where one picture's label is seen.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
-def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | None, as_json: bool) -> None:
+def predict(
+    files: tuple[str, ...], model: str | None, top: int, out: Path | None, heatmap: Path | None, as_json: bool
+) -> None:
     """Say what is on pictures (JPEG, PNG, WebP).
 
     A folder stands for all pictures below it, - for one picture on standard input. With --out a stopped command goes on
@@ -35,6 +38,7 @@ def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | Non
       modiste predict boot.png
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
+      modiste predict --model runs/my-run --heatmap where.png boot.png
       cat boot.png | modiste predict --json -
     """
     import sys
@@ -45,6 +49,8 @@ def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | Non
 
     paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
     loaded = inference.load(file_of(model), threads=0 if len(paths) == 1 else 1)  # many: a thread a picture instead
+    if heatmap:
+        _draw(heatmap, paths, loaded)
     if out:
         labels = LabelsFile(out, loaded.name)
         before = labels.rows
@@ -55,6 +61,24 @@ def predict(files: tuple[str, ...], model: str | None, top: int, out: Path | Non
         failed, rows = _print(_told(paths, loaded, top), len(paths), as_json), len(paths)
     if failed:
         sys.exit(2 if failed == rows else 1)
+
+
+def _draw(path: Path, paths: list[str], model: "Model") -> None:
+    """Draw the evidence for the label of the only picture over what the network sees of it."""
+    import numpy as np
+
+    from modiste.errors import SettingError
+    from modiste.images.heat import overlay
+    from modiste.images.prepare import to_image
+    from modiste.images.sheet import png
+    from modiste.runs.files import whole
+
+    if len(paths) != 1 or paths == [STDIN]:
+        raise SettingError("--heatmap draws one picture. Give the path of one.")
+    image = to_image(paths[0], model.size, model.channels)
+    label = int(np.argmax(model.probabilities(image[None])[0]))
+    with whole(path) as partial:
+        partial.write_bytes(png(overlay(image, model.evidence(image)[label])))
 
 
 def _told(paths: list[str], model: "Model", top: int) -> Iterator["Prediction"]:

@@ -86,6 +86,29 @@ class Model:
         batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
         return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
 
+    @property
+    def has_evidence(self) -> bool:
+        """Whether the model can say where its evidence is."""
+        return any(output.name == "evidence" for output in self.session.get_outputs())
+
+    def evidence(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what each place of an image adds to each label's logit: float32 [labels, h, w].
+
+        Args:
+            image: uint8 [s, s] or [s, s, 3], as `image_shape`.
+
+        Raises:
+            InputError: the model cannot say, or fails.
+        """
+        if not self.has_evidence:
+            raise InputError(
+                f"Model {self.name} cannot say where it looks. Give a run of `sprint` or `photo` with --model."
+            )
+        found: NDArray[np.float32] = self._outputs("evidence", image[None])[0]
+        if found.ndim != 3 or len(found) != len(self.labels) or not np.isfinite(found).all():
+            raise InputError(f"Model {self.name} gives evidence of a wrong shape. Export it anew.")
+        return found
+
     def predict(self, pictures: Iterable[Picture], top: int = 3) -> list[Prediction]:
         """Predict pictures; one that cannot be used gives a record with an error and stops none of the others.
 
@@ -124,12 +147,15 @@ class Model:
         """Shape of one image: (s, s) or (s, s, 3)."""
         return (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _outputs(self, name: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            (output,) = self.session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
+            (output,) = self.session.run([name], {"image": np.ascontiguousarray(images)})
         except Exception:  # noqa: BLE001  the runtime's exceptions have no base of their own
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it anew.") from None
-        probabilities = np.asarray(output)
+        return np.asarray(output)
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        probabilities = self._outputs("probabilities", images)
         if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
             raise InputError(
                 f"Model {self.name} gives {list(probabilities.shape)} numbers for {len(images)} images and "

@@ -16,27 +16,37 @@ from modiste.inference import model as inference
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
+from modiste.training import networks
 from modiste.training.judge import predict
 
 TOLERANCE = 1e-4
 
 
-class Probabilities(nn.Module):
-    """A network whose logits are turned into probabilities, in fp32."""
+class Exported(nn.Module):
+    """A network as its file has it: probabilities, and evidence where the network can say where it is."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: networks.Prepared) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return probabilities float32 [n, labels] for uint8 images."""
-        return torch.softmax(self.network(image), dim=1)
+    @property
+    def outputs(self) -> list[str]:
+        """Names of what `forward` returns."""
+        return ["probabilities", *(["evidence"] if isinstance(self.network.body, networks.Mapped) else [])]
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return probabilities float32 [n, labels], and evidence [n, labels, h, w], for uint8 images."""
+        floats, body = self.network.floats(image), self.network.body
+        if isinstance(body, networks.Mapped):
+            logits, evidence = body.with_evidence(floats)
+            return torch.softmax(logits, dim=1), evidence
+        return (torch.softmax(body(floats), dim=1),)
 
 
 def export(
-    network: nn.Module, recipe: Recipe, label_names: tuple[str, ...], scores: dict[str, Any], path: Path
+    network: networks.Prepared, recipe: Recipe, label_names: tuple[str, ...], scores: dict[str, Any], path: Path
 ) -> None:
-    """Write a network as ONNX: input `image` uint8 with a free batch size, output `probabilities`.
+    """Write a network as ONNX: input `image`, uint8 with a free batch size; outputs as `Exported` has them.
 
     Args:
         network: uint8 images -> logits, on the CPU.
@@ -60,7 +70,7 @@ def export(
         partial.write_bytes(model.SerializeToString())
 
 
-def require_exportable(network: nn.Module, recipe: Recipe) -> None:
+def require_exportable(network: networks.Prepared, recipe: Recipe) -> None:
     """Raise a SettingError when a network of the user's own cannot become ONNX."""
     try:
         _onnx(copy.deepcopy(network).cpu(), recipe)
@@ -96,15 +106,16 @@ def check(path: Path, network: nn.Module, images: Tensor) -> None:
         )
 
 
-def _onnx(network: nn.Module, recipe: Recipe) -> onnx.ModelProto:
+def _onnx(network: networks.Prepared, recipe: Recipe) -> onnx.ModelProto:
     shape = (2, recipe.data.size, recipe.data.size) + ((3,) if recipe.data.channels == 3 else ())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
+        exported = Exported(network).eval()
         program = torch.onnx.export(
-            Probabilities(network).eval(),
+            exported,
             (torch.zeros(shape, dtype=torch.uint8),),
             input_names=["image"],
-            output_names=["probabilities"],
+            output_names=exported.outputs,
             dynamic_shapes=({0: torch.export.Dim("n")},),
             dynamo=True,
             verbose=False,

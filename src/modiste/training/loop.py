@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from modiste.runs.metrics import Row
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
+from modiste.training.networks import Prepared
 from modiste.training.optimizer import Optimizer
 from modiste.training.schedule import Schedule
 from modiste.training.step import Step
@@ -35,7 +36,7 @@ class State:
         seconds: spent on these steps.
     """
 
-    network: nn.Module
+    network: Prepared
     optimizer: Optimizer
     losses: Tensor
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))

@@ -38,9 +38,13 @@ class Prepared(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
-        pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
-        logits: Tensor = self.body((pixels.float() / 255 - self.mean) / self.std)
+        logits: Tensor = self.body(self.floats(images))
         return logits
+
+    def floats(self, images: Tensor) -> Tensor:
+        """Return what the body takes of uint8 images: [n, channels, s, s]."""
+        pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
+        return (pixels.float() / 255 - self.mean) / self.std
 
 
 class Residual(nn.Module):
@@ -56,11 +60,64 @@ class Residual(nn.Module):
 
 
 class MeanAndMax(nn.Module):
-    """The mean and the maximum of each channel: features [n, c, h, w] -> [n, 2 c]."""
+    """A head that sees mean and maximum of each channel: features [n, c, h, w] -> logits [n, labels]."""
+
+    def __init__(self, channels: int, labels: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2 * channels, labels)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return both, side by side."""
-        return torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1)
+        """Return logits [n, labels]."""
+        return self.linear(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))  # type: ignore[no-any-return]
+
+    def evidence(self, features: Tensor) -> Tensor:
+        """Return what each place adds to each logit, [n, labels, h, w]; a maximum counts where it is."""
+        mean, largest = self.linear.weight.chunk(2, 1)
+        top = (features == features.amax((2, 3), keepdim=True)).float()
+        places = features.shape[2] * features.shape[3]
+        spread = torch.einsum("nchw,lc->nlhw", features / places, mean)
+        return spread + torch.einsum("nchw,lc->nlhw", features * top / top.sum((2, 3), keepdim=True), largest)
+
+
+class Mean(nn.Module):
+    """A head that sees the mean of each channel: features [n, c, h, w] -> logits [n, labels]."""
+
+    def __init__(self, channels: int, labels: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, labels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits [n, labels]."""
+        return self.linear(self.dropout(features.mean((2, 3))))  # type: ignore[no-any-return]
+
+    def evidence(self, features: Tensor) -> Tensor:
+        """Return what each place adds to each logit, [n, labels, h, w]."""
+        places = features.shape[2] * features.shape[3]
+        return torch.einsum("nchw,lc->nlhw", features / places, self.linear.weight)
+
+
+class Mapped(nn.Module):
+    """A network whose last features are a map, so that it can say where its evidence is (Zhou et al. 2016, CAM).
+
+    Args:
+        features: images -> [n, c, h, w].
+        head: features -> logits; its `evidence` tells what each place adds to each of them.
+    """
+
+    def __init__(self, features: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+        self.head = head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits."""
+        return self.head(self.features(images))  # type: ignore[no-any-return]
+
+    def with_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [n, labels] and evidence [n, labels, h, w], which sums to them but for the biases."""
+        features = self.features(images)
+        return self.head(features), self.head.evidence(features)  # type: ignore[operator]
 
 
 def cnn(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
@@ -97,8 +154,8 @@ def efficientnet_lite0(*, labels: int, channels: int, size: int, options: Networ
     """Build timm's EfficientNet-Lite0 (Tan and Le 2019, less squeeze-and-excitation): 3.4 M parameters and a head."""
     from timm import create_model
 
-    network: nn.Module = create_model("tf_efficientnet_lite0", num_classes=labels, drop_rate=options.dropout)
-    return _takes_gray(network)
+    features = _takes_gray(create_model("tf_efficientnet_lite0", num_classes=0, global_pool=""))
+    return Mapped(features, Mean(features.num_features, labels, options.dropout))  # type: ignore[arg-type]
 
 
 def _takes_gray(network: nn.Module) -> nn.Module:
@@ -113,16 +170,15 @@ def residual(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     half of the arithmetic. The head sees mean and maximum of each channel.
     """
     width = options.width
-    return nn.Sequential(
+    features = nn.Sequential(
         *_halved(channels, width),
         *_halved(width, 2 * width),
         _block(2 * width),
         _block(2 * width),
         *_halved(2 * width, 4 * width),
         _block(4 * width),
-        MeanAndMax(),
-        nn.Linear(8 * width, labels),
     )
+    return Mapped(features, MeanAndMax(4 * width, labels))
 
 
 def _halved(inputs: int, outputs: int) -> list[nn.Module]:

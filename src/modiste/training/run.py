@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, nn
+from torch import Tensor
 
 from modiste.data import sources
 from modiste.data.split import Split, TrainingData
@@ -137,7 +137,7 @@ def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(split.images).to(device), torch.from_numpy(targets).to(device)
 
 
-def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Tensor, Tensor]) -> nn.Module:
+def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Tensor, Tensor]) -> networks.Prepared:
     """Build the network with its first weights, which the seed decides; convolutions are fastest with channels last."""
     torch.manual_seed(number(recipe.seed, "weights"))
     body = networks.build(options, labels, recipe.data)

@@ -78,9 +78,11 @@ def _predict(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
         openapi_extra={"requestBody": BODY},
         summary="Say what is on pictures",
     )
-    async def predict(request: Request, top: Annotated[int, Query(ge=1, le=100)] = 3, sees: bool = False) -> Response:
+    async def predict(
+        request: Request, top: Annotated[int, Query(ge=1, le=100)] = 3, sees: bool = False, heatmap: bool = False
+    ) -> Response:
         """Send one picture as the body and get its prediction, or a form with one or many files and get a list."""
-        look = Look(model, top, sees)
+        look = Look(model, top, sees, heatmap)
         async with intake.pictures(request) as (pictures, is_form):
             answers = await desk.work([partial(look, picture) for picture in pictures])
         refusals = [refusal for _, refusal in answers if refusal]
@@ -166,7 +168,7 @@ def _wrong(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "sees"}))
+        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "sees", "heatmap"}))
         return await tell(request, Refused(400, f"The value of {names or 'a parameter'} cannot be used. See /docs."))
 
     @app.exception_handler(Exception)

@@ -4,7 +4,11 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modiste.errors import InputError
+from modiste.images.heat import overlay
 from modiste.images.prepare import to_image
 from modiste.images.sheet import png
 from modiste.inference.model import Model
@@ -24,11 +28,13 @@ class Look:
         model: who is asked.
         top: how many labels to tell.
         sees: whether to show the image that the network sees, as a PNG in a data URL.
+        heatmap: whether to show where it sees its label, likewise, if the model can say.
     """
 
     model: Model
     top: int
     sees: bool
+    heatmap: bool
 
     def __call__(self, picture: bytes) -> Answer:
         """Look at a picture, a whole file; the record is the one that `modiste predict --json` prints."""
@@ -41,7 +47,14 @@ class Look:
             (told,) = self.model.predict([image], self.top)
         except InputError:
             raise Refused(500, "The model failed on this picture. Tell the owner of the service.") from None
-        return told.as_dict() | ({"sees": _url(png(image))} if self.sees else {}), None
+        return told.as_dict() | self._drawn(image, told), None
+
+    def _drawn(self, image: NDArray[np.uint8], told: Prediction) -> dict[str, str]:
+        drawn = {"sees": _url(png(image))} if self.sees else {}
+        if self.heatmap and self.model.has_evidence and told.label:
+            evidence = self.model.evidence(image)[self.model.labels.index(told.label)]
+            drawn["heatmap"] = _url(png(overlay(image, evidence)))
+        return drawn
 
 
 def _url(content: bytes) -> str:

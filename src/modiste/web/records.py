@@ -20,6 +20,7 @@ class Told(BaseModel):
     model: str
     error: str | None
     sees: str | None = None
+    heatmap: str | None = None
 
 
 class Wrong(BaseModel):

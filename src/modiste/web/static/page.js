@@ -39,8 +39,13 @@ function show(record) {
   last = () => show(record);
   say(named(record.label));
   $("bars").replaceChildren(...record.top.map(bar));
-  $("seen").src = record.sees;
-  $("sees").hidden = false;
+  draw("sees", "seen", record.sees);
+  draw("where", "heat", record.heatmap);
+}
+
+function draw(figure, image, source) {
+  $(figure).hidden = !source; // not every model can say where it looks
+  if (source) $(image).src = source;
 }
 
 function bar({ label, probability }) {
@@ -58,7 +63,8 @@ function fail(key, status, sentence) {
   last = () => fail(key, status, sentence);
   say(TEXTS[language].statuses[status] ?? sentence ?? text(key), "wrong");
   $("bars").replaceChildren();
-  $("sees").hidden = true;
+  draw("sees", "seen");
+  draw("where", "heat");
 }
 
 function stage(id) {
@@ -75,7 +81,7 @@ async function look(picture) {
   const number = ++asked;
   try {
     const kind = picture.type || "application/octet-stream";
-    const answer = await fetch("predict?top=5&sees=true", { method: "POST", body: picture, headers: { "Content-Type": kind } });
+    const answer = await fetch("predict?top=5&sees=true&heatmap=true", { method: "POST", body: picture, headers: { "Content-Type": kind } });
     const record = await answer.json();
     if (number < asked) return;
     if (answer.ok) show(record);

@@ -1,0 +1,87 @@
+"""Where a network sees its labels: in the network, in its file, on the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from helpers.command import TINY, inside
+from helpers.service import BOOT, serving
+from modiste.inference import load
+from modiste.recipes.recipe import Data, Network
+from modiste.training import networks
+
+NETWORKS = [Network(name="residual", width=4), Network(name="efficientnet_lite0", initialisation="default")]
+
+
+@pytest.fixture(scope="module")
+def run(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny run of `sprint`."""
+    folder = tmp_path_factory.mktemp("evidence")
+    inside(folder, "train", "sprint", f"--data={idx}", "--name=run", "--epochs=2", *TINY)
+    return folder / "runs" / "run"
+
+
+@pytest.mark.parametrize("options", NETWORKS, ids=lambda options: options.name)
+def test_evidence_sums_to_the_logits(options: Network) -> None:
+    """Place by place it is what the logits are made of, but for the biases."""
+    torch.manual_seed(0)
+    network = networks.build(options, 5, Data()).eval()
+    assert isinstance(network, networks.Mapped)
+    images = torch.randn(3, 1, 28, 28)
+    logits, evidence = network.with_evidence(images)
+    assert torch.equal(logits, network(images))
+    bias = network.head.linear.bias
+    assert isinstance(bias, Tensor)
+    assert torch.allclose(evidence.sum((2, 3)) + bias, logits, atol=1e-4)
+
+
+def test_the_file_says_what_the_network_says(run: Path, idx: Path) -> None:
+    """The model of a run has evidence beside its probabilities; the softmax of its sum, nearly, is them."""
+    model = load(run / "model.onnx")
+    assert model.has_evidence
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    found = np.stack([model.evidence(image) for image in images])
+    assert found.shape[:2] == (5, 10)
+    ratio = np.log(model.probabilities(images)) - found.sum((2, 3))  # bias, and one number an image
+    centred = ratio - ratio.mean(1, keepdims=True)
+    assert np.abs(centred - centred.mean(0)).max() < 1e-3
+
+
+def test_a_heat_map_is_drawn(run: Path, tmp_path: Path) -> None:
+    """`--heatmap` writes a picture over what the network sees; the label is told as ever."""
+    (tmp_path / "boot.png").write_bytes(BOOT)
+    told = inside(tmp_path, "predict", f"--model={run}", "--heatmap=where.png", "boot.png").stdout
+    assert told == inside(tmp_path, "predict", f"--model={run}", "boot.png").stdout
+    with Image.open(tmp_path / "where.png") as drawn:
+        assert (drawn.size, drawn.mode) == ((224, 224), "RGB")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--heatmap=w.png", "boot.png"], "cannot say where it looks"),
+        (["--heatmap=w.png", "boot.png", "boot.png"], "draws one picture"),
+        (["--heatmap=w.png", "none.png"], "does not exist"),
+    ],
+)
+def test_a_heat_map_that_cannot_be_drawn_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
+    """One line, and no file: the bundled model has no map."""
+    (tmp_path / "boot.png").write_bytes(BOOT)
+    done = inside(tmp_path, "predict", *arguments, code=2)
+    assert words in done.stderr
+    assert not (tmp_path / "w.png").exists()
+
+
+def test_the_service_draws_it_too(run: Path) -> None:
+    """When it is asked to."""
+    with serving(f"--model={run}") as service:
+        _, told, _ = service.ask("POST", "/predict?heatmap=true", BOOT)
+        _, plain, _ = service.ask("POST", "/predict", BOOT)
+    assert told["heatmap"].startswith("data:image/png;base64,iVBOR")
+    assert "heatmap" not in plain
+    assert json.dumps(plain["top"]) == json.dumps(told["top"])
