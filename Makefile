@@ -64,7 +64,7 @@ check-base: $(READY) ## the wheel alone, without torch: does it predict?
 lock: ## the newest versions that fit, into both lock files
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
-	@$(call COMPILE,build/lock) --extra photo --extra tensorboard --extra web --group dev --output-file requirements.lock
+	@$(call COMPILE,build/lock) --extra heic --extra photo --extra tensorboard --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
 	@rm -rf build/lock
 

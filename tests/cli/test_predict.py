@@ -68,13 +68,13 @@ def test_folders_are_walked(model: str, pictures: Path) -> None:
 
 def test_what_is_passed_over_in_a_folder_is_said(model: str, pictures: Path) -> None:
     """Pictures in formats that are not read are named in one line, and the others have their labels."""
-    for name in ("a.heic", "b.GIF"):
+    for name in ("a.avif", "b.GIF"):
         (pictures / name).write_bytes(b"")
     result = run(pictures, "--model", model)
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) == 2
     (line,) = result.stderr.splitlines()
-    assert f"{pictures / 'a.heic'} and 1 more are passed over" in line
+    assert f"{pictures / 'a.avif'} and 1 more are passed over" in line
 
 
 def test_standard_input_is_a_picture(model: str, pictures: Path) -> None:
@@ -190,7 +190,7 @@ def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path:
     """A folder that is no run, a folder without pictures and an unknown kind of output are errors."""
     assert isinstance(run(pictures, "--model", pictures).exception, InputError)
     (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "a.heic").write_bytes(b"")
+    (tmp_path / "empty" / "a.avif").write_bytes(b"")
     refused = run(tmp_path / "empty", "--model", model)
     assert "holds no picture that is read" in str(refused.exception)
     assert refused.stderr == ""

@@ -142,10 +142,10 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
-    """A HEIC photo in a class folder is not passed over in silence."""
+    """An AVIF photo in a class folder is not passed over in silence."""
     fill(tmp_path / "boots", 3)
-    (fill(tmp_path / "hats", 1) / "IMG_1.HEIC").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"IMG_1.HEIC is of a format that is not read"):
+    (fill(tmp_path / "hats", 1) / "IMG_1.AVIF").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"IMG_1.AVIF is of a format that is not read"):
         sources.open_training(of(tmp_path), seed=0)
 
 

@@ -180,7 +180,7 @@ def _pictures(folder: Path) -> list[Path]:
     """The pictures of a class folder, sorted; at least one."""
     found = [path for path in _listed(folder) if path.is_file()]
     for path in found:
-        if path.suffix.lower() in files.UNREADABLE:
+        if files.is_unreadable(path):
             raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
     pictures = [path for path in found if files.is_picture(path)]
     if not pictures:

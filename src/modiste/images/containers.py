@@ -82,6 +82,11 @@ def take_apart(data: bytes, name: str) -> Container:
     raise UnsupportedPicture(f"{name} is {_other_kind(data)}. Give a JPEG, PNG or WebP picture.")
 
 
+def is_heic(data: bytes) -> bool:
+    """Whether this is a photo as phones of Apple save it."""
+    return data[4:8] == b"ftyp" and BRANDS.get(data[8:12]) == "HEIC"
+
+
 def orientation(exif: bytes) -> int:
     """Read the orientation out of an EXIF block, 1 when it has none that is valid.
 

@@ -1,7 +1,8 @@
 """Bytes or a path in, a checked photo out. The only place where pictures are decoded.
 
-Only JPEG, PNG and WebP decoders are ever called; sizes are checked before; a truncated file is an error, never half a
-photo. Every failure is an `InputError` of one sentence that holds no metadata of the picture.
+Only JPEG, PNG and WebP decoders are ever called here, and that of HEIC in a process of its own; sizes are checked
+before; a truncated file is an error, never half a photo. Every failure is an `InputError` of one sentence that holds no
+metadata of the picture.
 """
 
 import io
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from modiste.errors import InputError
-from modiste.images import containers
+from modiste.images import containers, heic
 from modiste.images.containers import Container
 
 Photo = NDArray[np.uint8]
@@ -56,7 +57,7 @@ def decode(data: bytes, name: str = "The picture") -> Photo:
     """Decode a photo: first frame, the right way up, alpha on white, 16 bits scaled to 8.
 
     Args:
-        data: a whole JPEG, PNG or WebP file.
+        data: a whole JPEG, PNG or WebP file, or HEIC where the extra is installed.
         name: what to call it in an error.
 
     Raises:
@@ -65,6 +66,8 @@ def decode(data: bytes, name: str = "The picture") -> Photo:
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES // 2**20} MiB. Make it smaller.")
+    if containers.is_heic(data):
+        return _heic(data, name)
     container = containers.take_apart(data, name)
     check_size(container.width, container.height, name)
     try:
@@ -74,6 +77,14 @@ def decode(data: bytes, name: str = "The picture") -> Photo:
     except Exception:  # noqa: BLE001  decoders raise anything for damaged files
         raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
     return np.asarray(picture)
+
+
+def _heic(data: bytes, name: str) -> Photo:
+    width, height, pixels = heic.size_and_pixels(data, name)
+    check_size(width, height, name)
+    if len(pixels) != width * height * 3:
+        raise InputError(f"{name} is truncated or damaged. Copy or download it again.")
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
 def check_size(width: int, height: int, name: str) -> None:

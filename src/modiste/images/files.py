@@ -2,15 +2,26 @@
 
 from pathlib import Path
 
+from modiste.images import heic
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
-UNREADABLE = frozenset({".heic", ".heif", ".avif", ".gif", ".bmp", ".tif", ".tiff"})
-"""Pictures that a person would expect to count, and that are not read."""
+HEIC = frozenset({".heic", ".heif"})
+"""Read where the extra is installed."""
+
+UNREADABLE = frozenset({".avif", ".gif", ".bmp", ".tif", ".tiff"})
 
 
 def is_picture(path: Path) -> bool:
     """Whether the name says that this is a picture that can be read; hidden files are none."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    suffix = path.suffix.lower()
+    known = suffix in SUFFIXES or (suffix in HEIC and heic.can_be_read())
+    return known and not path.name.startswith(".")
+
+
+def is_unreadable(path: Path) -> bool:
+    """Whether the name says that this is a picture that a person would expect to count, and that is not read."""
+    return path.suffix.lower() in UNREADABLE | HEIC and not is_picture(path)
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -20,4 +31,4 @@ def pictures_below(folder: Path) -> list[Path]:
 
 def unreadable_below(folder: Path) -> list[Path]:
     """Pictures in a folder and the folders below it that are in a format that is not read, sorted by path."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in UNREADABLE)
+    return sorted(filter(is_unreadable, folder.rglob("*")))
