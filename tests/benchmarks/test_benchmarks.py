@@ -8,14 +8,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.command import environment
 from helpers.idx import write_idx_folder
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Recipe
+from modiste.runs.folder import Run
 
+PARTS = ("train", "validation")
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -43,11 +47,12 @@ def test_a_race_trains_and_predicts_once(idx: Path, script: Any) -> None:
     assert 0 <= record["accuracy_mirrored"] <= 1
 
 
-def test_a_race_for_choices_leaves_the_test_split_sealed(idx: Path, script: Any) -> None:
+def test_a_race_for_choices_leaves_the_test_split_sealed(tmp_path: Path, script: Any) -> None:
     """With a fold held out, it is judged on that, and the test files may as well not be there."""
-    for file in idx.glob("t10k*"):
+    data = write_idx_folder(tmp_path / "idx", train=100)
+    for file in data.glob("t10k*"):
         file.unlink()
-    record = script("race").race(tiny(idx, **{"data.validation": 0.2}))
+    record = script("race").race(tiny(data, **{"data.validation": 0.2}))
     assert (record["split"], record["openings"]) == ("validation", 0)
     assert record["images"] > 0
 
@@ -127,3 +132,48 @@ def test_the_plain_loop_trains_from_torchvisions_files(tmp_path: Path, more: lis
     record = json.loads(done.stdout)
     assert (record["epochs"], record["split"]) == (1, "validation" if more else "test")
     assert 0 <= record["accuracy"] <= 1
+
+
+def test_photos_are_judged_by_runs_that_have_not_seen_their_senders(tmp_path: Path, script: Any) -> None:
+    """No sender is in both parts of a fold, each photo is held out once, and one fold comes to figures."""
+    photos = script("photos")
+    rows = []
+    for number, name in enumerate(("pants", "shoes", "hat")):
+        (tmp_path / "in" / "train" / name).mkdir(parents=True)
+        for photo in range(15):
+            file = f"train/{name}/{photo}.jpg"
+            Image.new("RGB", (40, 40), (80 * number, 10 * photo, 90)).save(tmp_path / "in" / file)
+            rows.append(f"{file},{number * 5 + photo // 3}")
+    (tmp_path / "in" / "senders.csv").write_text("\n".join(["file,sender_id", *rows]))
+    laid = list(photos.folds(tmp_path / "in", tmp_path / "home"))
+    held_out = [sorted(path.name for path in folder.glob("validation/*/*")) for folder in laid]
+    assert sum(map(len, held_out)) == 45
+    senders = dict(row.split(",") for row in rows)
+    for folder in laid:
+        both = [{senders[f"train/{p.parent.name}/{p.name}"] for p in folder.glob(f"{part}/*/*")} for part in PARTS]
+        assert not both[0] & both[1]
+
+    small = [
+        "--set",
+        "network=residual",
+        "--set",
+        "network.weights=",
+        "--set",
+        "network.width=2",
+        "--set",
+        "data.size=28",
+    ]
+    quick = ["--set", "schedule.epochs=1", "--set", "optimizer.batch=20", "--set", "optimizer.lr=0.01"]
+    run = photos.trained(laid[1], Run(tmp_path / "run"), [*small, *quick])
+    found = photos.judged(*photos.pooled([run]))
+    assert found["images"] == len(held_out[1])
+    assert 0 <= found["accuracy"] <= 1
+    assert photos.record(1, run)["validation_images"] == len(held_out[1])
+
+
+def test_who_abstains_is_right_about_what_is_left(script: Any) -> None:
+    """The lowest threshold at which 95 % of the given labels are right; what has no label is counted above it."""
+    probabilities = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]])
+    labels = np.array([0, 0, 2, 2, 0])
+    found = script("photos").abstaining(probabilities, labels, none=2)
+    assert found == {"threshold": 0.7, "none_recall": 1.0, "share_given": 0.6}
