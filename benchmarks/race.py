@@ -66,7 +66,7 @@ def race(recipe: Recipe) -> dict[str, Any]:
         "seconds_predicting": ended - trained,
         "split": judged.name,
         "accuracy": one,
-        "accuracy_mirrored": two,
+        "accuracy_mirrored": two if recipe.augmentation.flip else None,  # else it knows no mirror images
         "images": len(labels),
         "openings": len(openings),
         "epochs": len(made.state.history),

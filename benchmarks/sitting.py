@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from modiste.evaluation import intervals
-from modiste.runs import files
+from modiste.runs import environment, files
 
 Record = dict[str, Any]
 
@@ -34,13 +34,18 @@ def run(name: str, command: Sequence[str], home: Path) -> Record:
         record["seconds_importing"] = time.perf_counter() - started - record["seconds"]
         files.write_json(file, record)
     found: Record = files.read_json(file)
+    if found["commit"] != environment.commit():
+        raise SystemExit(
+            f"{file} is of another commit. Remove {home}, or go on with the commit that it was begun with."
+        )
     print(f"{name}: {found['seconds']:.1f} s, {accuracy(found):.2%}")
     return found
 
 
 def accuracy(record: Record) -> float:
     """With mirrored views where the training took them into its time."""
-    return float(record.get("accuracy_mirrored") or record["accuracy"])
+    mirrored = record.get("accuracy_mirrored")
+    return float(record["accuracy"] if mirrored is None else mirrored)
 
 
 def summary(name: str, records: list[Record]) -> Record:

@@ -1,4 +1,4 @@
-"""Writes the tables of the READMEs and of docs/speed.md from the files in results/; --check only says if they agree.
+"""Writes the tables of the pages from the files in results/; with --check it only says whether they agree.
 
 A page marks the place of a table with `<!-- NAME -->` and `<!-- /NAME -->`, NAME being one of `TABLES`.
 """

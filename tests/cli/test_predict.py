@@ -135,6 +135,8 @@ def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: 
         ("out.csv", "file,label,probability,top,model,error\nx,bag,1,[],other,\n", "of the model other"),
         ("out.jsonl", "[1]\n", "no file of predictions"),
         ("out.jsonl", "not JSON\n", "no file of predictions"),
+        ("out.csv", "one line of notes", "no file of predictions"),
+        ("out.jsonl", "one line of notes", "no file of predictions"),
     ],
 )
 def test_a_file_of_something_else_is_left_alone(

@@ -1,5 +1,6 @@
 """HEIC photos, by a decoder that nobody here depends on."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -55,5 +56,25 @@ def test_a_decoder_that_goes_wrong_takes_nobody_with_it(
     script.chmod(0o755)
     monkeypatch.setattr(heic, "SECONDS", 1)
     monkeypatch.setattr(sys, "executable", str(script))
-    with pytest.raises(InputError, match="truncated or damaged"):
+    with pytest.raises(InputError, match=r"truncated or damaged|longer than 1 seconds"):
         decode.read(ASSETS / "photo-1.heic")
+
+
+def test_code_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of photos may hold whatever calls itself the decoder."""
+    (tmp_path / "pi_heif.py").write_text("open('ran', 'w')")
+    monkeypatch.chdir(tmp_path)
+    decode.read(ASSETS / "photo-1.heic")
+    assert [path.name for path in tmp_path.iterdir()] == ["pi_heif.py"]
+
+
+def test_the_decoder_has_no_more_memory_than_it_needs() -> None:
+    """Asking for more than that ends it, as an honest photo never would."""
+    code = (
+        "from modiste.images import heic_child as child\n"
+        "child.MEMORY = 10**9\n"
+        "child.pi_heif.open_heif = lambda *_, **__: bytearray(2 * 10**9)\n"
+        "child.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, check=False)
+    assert b"MemoryError" in done.stderr

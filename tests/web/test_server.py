@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.requests import Request
 from starlette.types import Message
 
 from helpers.command import environment, inside
-from helpers.service import BOOT, serving
+from helpers.pictures import saved
+from helpers.service import BOOT, form, serving
 from modiste.web import intake
 from modiste.web.desk import Desk
 from modiste.web.refused import Refused
@@ -42,7 +44,7 @@ def test_without_its_model_it_never_listens(tmp_path: Path, content: bytes | Non
 def test_a_burst_is_answered_or_told_to_come_back() -> None:
     """With one thread and many clients, nothing but 200 and 503 with Retry-After, and then all is well (fault 18)."""
     with serving("--threads=1") as service, ThreadPoolExecutor(40) as pool:
-        photo = form_of_many()
+        photo = form(*[("a", BOOT)] * 30)
         answers = list(pool.map(lambda _: service.ask("POST", "/predict", *photo), range(120)))
         assert {status for status, _, _ in answers} == {200, 503}
         assert all(headers["retry-after"] == "1" for status, _, headers in answers if status == 503)
@@ -50,15 +52,21 @@ def test_a_burst_is_answered_or_told_to_come_back() -> None:
         assert service.ask("POST", "/predict", BOOT)[0] == 200
 
 
-def form_of_many() -> tuple[bytes, str]:
-    """A form of thirty pictures."""
-    from helpers.service import form
+def test_a_signal_lets_accepted_pictures_finish() -> None:
+    """A form of pictures that are at work is answered as ever, then it ends with exit code 0 (fault 20)."""
+    photo = saved(Image.effect_noise((1800, 1200), 80), "JPEG")
+    with serving("--threads=1") as service, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(service.ask, "POST", "/predict", *form(*[("a", photo)] * 20))
+        while b"modiste_pictures_inside 0.0" in service.ask("GET", "/metrics")[1]:
+            time.sleep(0.01)
+        service.process.send_signal(signal.SIGTERM)
+        status, told, _ = asked.result()
+        assert (status, len(told)) == (200, 20)
+        assert service.process.wait(30) == 0
 
-    return form(*[("a", BOOT)] * 30)
 
-
-def test_a_signal_lets_accepted_requests_finish() -> None:
-    """Who was let in is answered, then it ends with exit code 0 (fault 20)."""
+def test_a_signal_lets_nobody_in_any_more() -> None:
+    """Whose picture was not whole yet is told that the service is stopping (fault 20)."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(
         BOOT
     )
@@ -85,6 +93,19 @@ def test_a_second_signal_ends_at_once() -> None:
         time.sleep(0.5)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(5) == 0
+
+
+def test_a_silent_connection_is_closed() -> None:
+    """Who never asks for anything keeps no place for ever (fault 12)."""
+    code = "from modiste.web import server; server.SILENCE = 0.5; from modiste.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port=0"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        port = int(process.stdout.readline().split()[0].rsplit(":", 1)[1].strip("/"))
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+            connection.sendall(b"GET / HT")
+            assert connection.recv(100) == b""
+        process.kill()
 
 
 def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

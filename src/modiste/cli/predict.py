@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modiste.inference.prediction import STDIN
+
 if TYPE_CHECKING:
     from modiste.inference.labels_file import LabelsFile
     from modiste.inference.model import Model
     from modiste.inference.prediction import Prediction
-
-STDIN = "-"
 
 AT_A_TIME = 100
 """Lines that are put on the disk together."""
@@ -30,8 +30,8 @@ def predict(
     """Say what is on pictures (JPEG, PNG, WebP).
 
     A folder stands for all pictures below it, - for one picture on standard input. With --out a stopped command goes on
-    where it was, and pictures that came later are added. The exit code is 0 when all went well, 1 when some pictures
-    could not be used, 2 when none could.
+    where it was, and pictures that came later are added; remove a line to have its picture looked at again. The exit
+    code is 0 when all went well, 1 when some pictures could not be used, 2 when none could.
 
     \b
     Examples:

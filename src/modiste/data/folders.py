@@ -147,7 +147,7 @@ def read_meanings(path: Path) -> dict[str, Meaning]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}). Correct it or remove it.") from None
     if not isinstance(content, dict):
         raise InputError(f'{path} is no table. Write it as {{"folder": "label", "other folder": null}}.')
@@ -159,7 +159,7 @@ def _meaning(path: Path, folder: str, meaning: object) -> Meaning:
         return ()
     labels = meaning if isinstance(meaning, list) else [meaning]
     wrong = not labels or len(labels) != len(set(map(str, labels)))
-    if wrong or not all(isinstance(label, str) and label for label in labels):
+    if wrong or not all(isinstance(label, str) and label.isprintable() and label for label in labels):
         raise InputError(
             f"{path} says that {folder!r} means {meaning!r}. Give it a label, a list of different labels, or null."
         )

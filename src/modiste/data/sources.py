@@ -41,7 +41,8 @@ def open_training(data: Data, seed: int) -> TrainingData:
     validation = _own_validation(source, data) or part.split("validation", held_out)
     train = part.split("train", chosen)
     if data.catalogue:
-        train = with_catalogue(train, source.label_names, data.catalogue, seed)
+        count = min(data.catalogue, data.limit or data.catalogue)
+        train = with_catalogue(train, source.label_names, count, seed)
     return TrainingData(source.label_names, train, validation)
 
 

@@ -20,6 +20,9 @@ from modiste.runs import files, folder
 from modiste.runs.folder import Run
 
 SPLITS = ("test", "validation")
+TINY = 1e-12
+"""No probability counts as less in a loss."""
+
 SHOWN = 16
 """Mistakes on the contact sheet."""
 
@@ -74,12 +77,14 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     opened = _open(source, subject, split)
     numbered = _numbered(opened, names, known)
     found = subject.judge(numbered, known)
-    numbered = replace(numbered, labels=_resolved(numbered, found))
+    resolved = replace(numbered, labels=_resolved(numbered, found))
     scores = replace(
-        score(found, numbered.labels, known, split), accuracy_mirrored=_mirrored(subject, numbered, known, found)
+        score(found, resolved.labels, known, split), accuracy_mirrored=_mirrored(subject, numbered, known, found)
     )
+    if numbered.allowed is not None:
+        scores = replace(scores, loss=float(-np.log((found * numbered.allowed).sum(1).clip(TINY)).mean()))
     if subject.run and source == mine:
-        _write(subject.run, scores, found, numbered)
+        _write(subject.run, scores, found, resolved)
     return scores
 
 
@@ -88,7 +93,8 @@ def _mirrored(subject: Subject, split: Split, names: tuple[str, ...], plain: Pro
     if not subject.mirrors:
         return None
     other = subject.judge(replace(split, images=np.ascontiguousarray(split.images[:, :, ::-1])), names)
-    return float(((plain + other).argmax(1) == split.labels).mean())
+    both = plain + other
+    return float((both.argmax(1) == _resolved(split, both)).mean())
 
 
 def run_of(target: Path) -> Run | None:

@@ -71,7 +71,7 @@ def decode(data: bytes, name: str = "The picture") -> Photo:
     container = containers.take_apart(data, name)
     check_size(container.width, container.height, name)
     try:
-        picture = _flattened(_decoded(container))
+        picture = on_white(_decoded(container))
         if container.orientation in ORIENTATIONS:
             picture = picture.transpose(ORIENTATIONS[container.orientation])
     except Exception:  # noqa: BLE001  decoders raise anything for damaged files
@@ -104,8 +104,8 @@ def _decoded(container: Container) -> Image.Image:
     return picture
 
 
-def _flattened(picture: Image.Image) -> Image.Image:
-    """Any mode to RGB on white."""
+def on_white(picture: Image.Image) -> Image.Image:
+    """Any mode to RGB on white, 16 bits scaled to 8."""
     if picture.mode.startswith("I"):
         picture = _eight_bits(picture)
     if not picture.has_transparency_data:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError, SettingError
-from modiste.inference.prediction import Prediction, printable
+from modiste.inference.prediction import STDIN, Prediction, printable
 from modiste.runs import files
+
+BEGINNINGS = {".csv": b"file,lab", ".jsonl": b'{"file":'}
+"""By these eight bytes a file that was killed in its first line is known."""
 
 COLUMNS = ("file", "label", "probability", "top", "model", "error")
 
@@ -44,10 +47,10 @@ class LabelsFile:
         self.add([])  # before hours of work: can it be written?
 
     def missing(self, names: Iterable[str]) -> Iterator[str]:
-        """Those of the pictures that have no line yet, in their order."""
+        """Those of the pictures that have no line yet, in their order; what comes by standard input is always new."""
         told = Counter(self.seen)
         for name in names:
-            if told[printable(name)]:
+            if name != STDIN and told[printable(name)]:
                 told[printable(name)] -= 1
             else:
                 yield name
@@ -76,7 +79,7 @@ class LabelsFile:
         """What the file holds already; cuts off what follows its last whole line."""
         whole = 0
         for line in files.lines(self.path):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and (whole or BEGINNINGS[self.path.suffix].startswith(line[:8])):
                 os.truncate(self.path, whole)
                 return
             is_head = not whole and self.path.suffix == ".csv"

@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+STDIN = "-"
+"""What the picture on standard input is called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:

@@ -9,7 +9,19 @@ from typing import Any
 
 import modiste
 
-PACKAGES = ("numpy", "pillow", "onnxruntime", "torch", "torchvision", "onnx", "safetensors", "scikit-learn", "scipy")
+PACKAGES = (
+    "numpy",
+    "pillow",
+    "onnxruntime",
+    "torch",
+    "torchvision",
+    "onnx",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "timm",
+    "pi-heif",
+)
 
 
 def describe() -> dict[str, Any]:

@@ -51,11 +51,12 @@ def zoom(images: Tensor, random: Generator, least: float) -> Tensor:
     """Cut a random rectangle out of each image and enlarge it to the whole (Szegedy et al. 2015).
 
     Its share of the area is uniform from `least` to 1, its aspect ratio log-uniform from 3/4 to 4/3, as torchvision's
-    RandomResizedCrop draws them; a side that would not fit is the image's own.
+    RandomResizedCrop draws them; where a side would not fit, it is the image's own, and the other keeps the area.
     """
     draw = torch.rand(4, len(images), generator=random, device=images.device)
-    area, ratio = least + (1 - least) * draw[0], (RATIO ** (2 * draw[1] - 1)).sqrt()
-    width, height = (area.sqrt() * ratio).clamp(max=1), (area.sqrt() / ratio).clamp(max=1)
+    area, ratio = least + (1 - least) * draw[0], RATIO ** (2 * draw[1] - 1)
+    width = (area * ratio).sqrt().clamp(max=1).maximum(area)  # and so the height is at most 1 too
+    height = area / width
     left, top = (1 - width) * (2 * draw[2] - 1), (1 - height) * (2 * draw[3] - 1)
     zero = torch.zeros_like(width)
     # -1 to 1 is the whole side: the rectangle's half sides, and its middle

@@ -5,6 +5,7 @@ from string import Template
 from typing import Any
 
 from modiste.data.split import TrainingData
+from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import Recipe
@@ -28,13 +29,15 @@ Use it:
     modiste predict --model . PICTURE
     modiste evaluate .
 
-$limits It always names one of its labels, also for what is none of them.
+$limits $always
 
 `model.onnx` is what is judged and used, `model.safetensors` the same weights, `recipe.json` how they came about,
 `metrics.csv` and `curves.png` what happened on the way.
 """)
 
 PRODUCTS = "It was trained on product pictures of one shop: photos of other kinds need a recipe that was made for them."
+ALWAYS = "It always names one of its labels, also for what is none of them."
+ABSTAINS = f"It says {NONE_OF_THESE!r} of what it takes for no garment that has a label."
 PICTURES = "It was trained on the pictures named above: expect it to hold for pictures of that kind."
 
 
@@ -54,6 +57,7 @@ def text(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], 
         epoch=scores["epoch"],
         validation=_validation(scores),
         limits=PICTURES if recipe.data.source else PRODUCTS,
+        always=ABSTAINS if NONE_OF_THESE in data.label_names else ALWAYS,
     )
 
 

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 import modiste
 from modiste.inference.model import Model
+from modiste.web import refused
 from modiste.web.desk import Desk
 from modiste.web.intake import FORM, PICTURES, Intake
 from modiste.web.look import Look
@@ -50,22 +50,23 @@ WRONG: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create(model: Model, desk: Desk, hosts: Sequence[str] = ("*",)) -> Watch:
+def create(model: Model, desk: Desk, hosts: Sequence[str] = ()) -> Watch:
     """Make the application.
 
     Args:
         model: answers.
         desk: where pictures wait for it.
         hosts: names that a browser may know the service by; another one is refused, as it may be a stranger's page.
+            None: every name will do.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     figures = Figures()
+    figures.inside.set_function(lambda: desk.inside)
     _predict(app, model, desk, figures)
     _health(app, model, desk, figures)
     _pages(app)
     _wrong(app)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
-    return Watch(app, figures, [route.path for route in app.routes if hasattr(route, "path")])
+    return Watch(app, figures, [route.path for route in app.routes if hasattr(route, "path")], hosts)
 
 
 def _predict(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
@@ -155,11 +156,10 @@ def _wrong(app: FastAPI) -> None:
     """Every failure is told in the one form; nothing of the machine or of the client's own bytes is in it."""
 
     async def tell(request: Request, error: Refused) -> Response:
-        content = {"error": error.message, "request_id": request.state.request_id}
-        return _json(content, error.status, error.headers)
+        return refused.response(error, request.state.request_id)
 
     @app.exception_handler(Refused)
-    async def refused(request: Request, error: Refused) -> Response:
+    async def no_prediction(request: Request, error: Refused) -> Response:
         return await tell(request, error)
 
     @app.exception_handler(HTTPException)
@@ -173,9 +173,10 @@ def _wrong(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        log.error("request %s failed", request.state.request_id, exc_info=error)
+        # the server logs the error itself; the id leads to it
+        log.error("request %s failed", request.state.request_id)
         return await tell(request, Refused(500, "The service failed. Tell its owner the id of this request."))
 
 
-def _json(content: Any, status: int = 200, headers: Any = None) -> Response:
-    return Response(json.dumps(content), status, dict(headers or {}), "application/json")
+def _json(content: Any, status: int) -> Response:
+    return Response(json.dumps(content), status, media_type="application/json")

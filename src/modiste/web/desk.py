@@ -6,7 +6,8 @@ picture waits for another one.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from modiste.web.refused import Refused
 Answer = TypeVar("Answer")
 
 PER_THREAD = 64
-"""Pictures that may wait for a thread: a quarter of a second of work, so that whoever is let in is answered soon."""
+"""Pictures let in for each thread: a quarter of a second of work when they are tiny, seconds when they are photos."""
 
 
 @dataclass
@@ -50,9 +51,23 @@ class Desk:
         if self.inside + len(jobs) > self.room:
             raise Refused(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
         self.inside += len(jobs)
-        try:
-            loop = asyncio.get_running_loop()
-            # shielded: a client that goes away does not free a place that its picture still takes
-            return await asyncio.shield(asyncio.gather(*(loop.run_in_executor(self.pool, job) for job in jobs)))
-        finally:
-            self.inside -= len(jobs)
+        loop = asyncio.get_running_loop()
+        return await asyncio.gather(*(asyncio.wrap_future(self._begun(job, loop)) for job in jobs))
+
+    def close(self) -> None:
+        """Forget what has not begun; what has begun is not waited for."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begun(self, job: Callable[[], Answer], loop: asyncio.AbstractEventLoop) -> Future[Answer]:
+        """Hand a job to a thread; its place is free when the job itself is done, whatever became of its request."""
+
+        def leave(_: Future[Answer]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody counts any more
+                loop.call_soon_threadsafe(self._leave)
+
+        future = self.pool.submit(job)
+        future.add_done_callback(leave)
+        return future
+
+    def _leave(self) -> None:
+        self.inside -= 1

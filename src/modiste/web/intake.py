@@ -25,7 +25,7 @@ MAX_HELD = 256 * MIB
 SECONDS = 30.0
 """A body that takes longer is given up."""
 
-PICTURES = ("image/jpeg", "image/png", "image/webp", "image/heic", "application/octet-stream")
+PICTURES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "application/octet-stream")
 FORM = "multipart/form-data"
 
 

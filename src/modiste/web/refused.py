@@ -1,6 +1,9 @@
 """The one form of every answer that is no prediction: a status and a sentence."""
 
+import json
 from collections.abc import Mapping
+
+from starlette.responses import Response
 
 from modiste.errors import InputError, UnsupportedPicture
 
@@ -17,6 +20,12 @@ class Refused(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.headers = status, message, dict(headers or {})
+
+
+def response(refusal: Refused, request_id: str) -> Response:
+    """Tell a client; the id is what the owner of the service can find the request by."""
+    content = json.dumps({"error": refusal.message, "request_id": request_id})
+    return Response(content, refusal.status, refusal.headers, "application/json")
 
 
 def by(error: InputError) -> Refused:

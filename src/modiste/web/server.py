@@ -2,9 +2,11 @@
 
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -18,6 +20,9 @@ GRACE = 20
 
 CONNECTIONS = 1000
 """More of them are answered with 503 at once."""
+
+SILENCE = 20.0
+"""Seconds that a connection has for the head of its first request."""
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
@@ -39,9 +44,10 @@ def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str],
     name, number = listening.getsockname()[:2]
     local = name in ("127.0.0.1", "::1")
     # a page of a stranger's that resolves to this machine still calls it by the stranger's name
-    app = create(model, desk, LOCAL if local else ("*",))
+    app = create(model, desk, LOCAL if local else ())
     config = uvicorn.Config(
         app,
+        http="h11",  # bounds what may come before a body, which the faster parser does not
         lifespan="off",
         log_level="warning",
         access_log=False,
@@ -50,7 +56,10 @@ def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str],
         timeout_graceful_shutdown=GRACE,
     )
     ready(f"http://{f'[{name}]' if ':' in name else name}:{number}/")
-    _Server(config, desk).run(sockets=[listening])
+    try:
+        _Server(config, desk).run(sockets=[listening])
+    finally:
+        desk.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -69,6 +78,17 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
         super().__init__(config)
         self.desk = desk
+        self.silent: dict[Any, float] = {}
+
+    async def on_tick(self, counter: int) -> bool:
+        """Close connections that have not asked for anything yet, after a while: uvicorn waits for them for ever."""
+        now = time.monotonic()
+        waiting = [each for each in self.server_state.connections if getattr(each, "cycle", None) is None]
+        self.silent = {each: self.silent.get(each, now) for each in waiting}
+        for connection, since in self.silent.items():
+            if now - since > SILENCE:
+                connection.transport.close()
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -5,8 +5,10 @@ import time
 from collections.abc import Collection
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from modiste.web.refused import Refused, response
 
 SAFE = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
@@ -16,6 +18,8 @@ SAFE = {
     "X-Content-Type-Options": "nosniff",
 }
 """A page that loads nothing from elsewhere and is framed by nobody."""
+
+STRANGE = Refused(400, "The service is not known by this name. Call it by its address.")
 
 OTHER = "other"
 """Path of whatever is asked for and does not exist: clients do not decide how many figures there are."""
@@ -29,6 +33,7 @@ class Figures:
         self.requests = Counter("modiste_requests_total", "By path and status.", ["path", "status"], registry=own)
         self.seconds = Histogram("modiste_request_seconds", "From request to answer.", ["path"], registry=own)
         self.in_flight = Gauge("modiste_requests_in_flight", "Requests that wait for an answer.", registry=own)
+        self.inside = Gauge("modiste_pictures_inside", "Pictures that wait for the model or are at it.", registry=own)
         self.predictions = Counter("modiste_predictions_total", "By model and label.", ["model", "label"], registry=own)
 
     def text(self) -> bytes:
@@ -43,10 +48,11 @@ class Watch:
         app: what it surrounds.
         figures: where requests are counted.
         paths: those that are counted by name.
+        hosts: names of the service; with any, a request to another name is refused.
     """
 
-    def __init__(self, app: ASGIApp, figures: Figures, paths: Collection[str]) -> None:
-        self.app, self.figures, self.paths = app, figures, frozenset(paths)
+    def __init__(self, app: ASGIApp, figures: Figures, paths: Collection[str], hosts: Collection[str] = ()) -> None:
+        self.app, self.figures, self.paths, self.hosts = app, figures, frozenset(paths), frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and its answer back."""
@@ -55,7 +61,7 @@ class Watch:
             return
         path = scope["path"] if scope["path"] in self.paths else OTHER
         number = scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
-        status = 499  # the client went away before there was an answer
+        status = 499  # given up before there was an answer
         started = time.perf_counter()
 
         async def answer(message: Message) -> None:
@@ -67,7 +73,12 @@ class Watch:
 
         try:
             with self.figures.in_flight.track_inprogress():
-                await self.app(scope, receive, answer)
+                app = self.app if self._knows(Headers(scope=scope).get("host", "")) else response(STRANGE, number)
+                await app(scope, receive, answer)
         finally:
             self.figures.requests.labels(path, str(status)).inc()
             self.figures.seconds.labels(path).observe(time.perf_counter() - started)
+
+    def _knows(self, host: str) -> bool:
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host  # less the port
+        return not self.hosts or name in self.hosts

@@ -3,6 +3,8 @@ import { TEXTS } from "./texts.js";
 
 const TINY = 64; // pixels a side up to which a picture is shown as squares
 const FRAME = 320; // pixels of a camera frame that is sent: more would only take longer
+const NONE = "none of these"; // what a model says that knows when it does not know
+const PAUSE = 1000; // milliseconds until the next frame when the server is busy or away
 const $ = (id) => document.getElementById(id);
 
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
@@ -23,7 +25,8 @@ function speak() {
   $("language").lang = text("otherLang");
   $("picture").alt = text("picture");
   if (about) {
-    $("model").textContent = text("model", { model: about.model, count: about.labels.length });
+    $("model").textContent = text(about.labels.includes(NONE) ? "knows" : "always", { model: about.model, count: about.labels.length });
+    document.querySelector("#sees figcaption").textContent = text(about.channels === 1 ? "sees" : "seesColour");
     for (const image of $("samples").querySelectorAll("img")) image.alt = text("sample", { label: named(image.dataset.label) });
   }
   if (last) last();
@@ -77,17 +80,19 @@ function stage(id) {
 
 // --- asking ------------------------------------------------------------------------------------------------------
 
+// Returns whether there was an answer with a label in it.
 async function look(picture) {
   const number = ++asked;
   try {
     const kind = picture.type || "application/octet-stream";
     const answer = await fetch("predict?top=5&sees=true&heatmap=true", { method: "POST", body: picture, headers: { "Content-Type": kind } });
     const record = await answer.json();
-    if (number < asked) return;
-    if (answer.ok) show(record);
-    else fail("noServer", answer.status, record.error);
+    if (number === asked && answer.ok) show(record);
+    else if (number === asked) fail("noServer", answer.status, record.error);
+    return answer.ok;
   } catch {
     if (number === asked) fail("noServer");
+    return false;
   }
 }
 
@@ -120,19 +125,25 @@ document.onpaste = (event) => {
 
 // --- camera: a frame is sent when the answer to the one before is there ---------------------------------------------
 
+let opening = false;
+
 async function startCamera() {
+  if (opening) return; // a second click while the browser still asks
+  opening = true;
   try {
     $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
     fail("noCamera");
     return;
+  } finally {
+    opening = false;
   }
   stage("video");
   await $("video").play();
   $("rate").hidden = false;
   const began = performance.now();
   for (let frames = 1; $("video").srcObject; frames++) {
-    await look(await frame());
+    if (!(await look(await frame()))) await new Promise((done) => setTimeout(done, PAUSE));
     $("rate").textContent = text("rate", { rate: (1000 * frames / (performance.now() - began)).toFixed(1) });
   }
 }
