@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +97,7 @@ def test_broken_pictures_have_their_exit_code(good: bool, code: int, model: str,
     assert result.exit_code == code
     assert result.stdout == f"{pictures / 'bright.png'}: bright 90.5 %\n" * good
     first, second = result.stderr.splitlines()
-    assert "broken.jpg is no picture" in first
+    assert "broken.jpg is of no known format" in first
     assert "missing.png does not exist" in second
 
 
@@ -126,6 +128,29 @@ def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: 
     assert run(pictures, "--model", model, "--out", out).stdout == f"{out}: 3 predictions, 2 of them from before\n"
     assert out.read_bytes().startswith(complete)
     assert b"new.png" in out.read_bytes()[len(complete) :]
+
+
+def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends it soon, with the rows so far, and the same command tells the rest."""
+    content = (pictures / "bright.png").read_bytes()
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(4000):
+        (folder / f"{number}.png").write_bytes(content)
+    out = tmp_path / "out.csv"
+    command = [sys.executable, "-m", "modiste", "predict", str(folder), "--model", model, "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while not out.exists() or out.stat().st_size < 1000:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    kept = len(out.read_text().splitlines()) - 1
+    assert told == f"modiste: Stopped. {out} keeps {kept} predictions; the same command goes on.\n"
+    assert 0 < kept < 4000
+    assert (
+        run(folder, "--model", model, "--out", out).stdout == f"{out}: 4000 predictions, {kept} of them from before\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,9 @@ def test_a_heat_map_is_drawn(run: Path, tmp_path: Path) -> None:
         (["--heatmap=w.png", "boot.png"], "cannot say where it looks"),
         (["--heatmap=w.png", "boot.png", "boot.png"], "draws one picture"),
         (["--heatmap=w.png", "none.png"], "does not exist"),
+        (["--heatmap=boot.png", "boot.png"], "into another file"),
+        (["--heatmap=w.jpg", "boot.png"], "must end in .png"),
+        ([""], "name is empty"),
     ],
 )
 def test_a_heat_map_that_cannot_be_drawn_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:

@@ -48,7 +48,7 @@ def test_the_image_that_the_network_sees_can_be_asked_for(service: Service) -> N
         (b"x", "image/png", 415, "empty"),
         (b"<html></html>", "image/png", 415, "text"),
         (b"%PDF-1.7 and more", "image/jpeg", 415, "PDF"),
-        (BOOT, "text/plain", 415, "no picture"),
+        (BOOT, "text/plain", 415, "Content-Type"),
         (BOOT[:200], "image/png", 422, "truncated"),
         (b"x", "multipart/form-data", 400, "form"),
         (form(fields=10)[0], form()[1], 400, "form"),

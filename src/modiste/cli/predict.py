@@ -1,6 +1,6 @@
 """`modiste predict`: what is on pictures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from modiste.inference.model import Model
     from modiste.inference.prediction import Prediction
 
-AT_A_TIME = 100
-"""Lines that are put on the disk together."""
+AT_A_TIME, SECONDS = 100, 1.0
+"""Lines that are put on the disk together, unless they took longer to come."""
+
+HEATMAP = "--heatmap names the picture that is written, so its name must end in .png: --heatmap where.png PICTURE"
 
 
 @click.command()
@@ -45,8 +47,11 @@ def predict(
 
     from modiste import inference
     from modiste.cli.models import file_of
+    from modiste.errors import SettingError
     from modiste.inference.labels_file import LabelsFile
 
+    if "" in files or (heatmap and heatmap.suffix != ".png"):
+        raise SettingError("A name is empty. Give the path of a picture." if "" in files else HEATMAP)
     paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
     loaded = inference.load(file_of(model), threads=0 if len(paths) == 1 else 1)  # many: a thread a picture instead
     if heatmap:
@@ -73,15 +78,15 @@ def _draw(path: Path, paths: list[str], model: "Model") -> None:
     from modiste.images.sheet import png
     from modiste.runs.files import whole
 
-    if len(paths) != 1 or paths == [STDIN]:
-        raise SettingError("--heatmap draws one picture. Give the path of one.")
+    if len(paths) != 1 or paths == [STDIN] or Path(paths[0]).resolve() == path.resolve():
+        raise SettingError("--heatmap draws one picture into another file. Give the path of one.")
     image = to_image(paths[0], model.size, model.channels)
     label = int(np.argmax(model.probabilities(image[None])[0]))
     with whole(path) as partial:
         partial.write_bytes(png(overlay(image, model.evidence(image)[label])))
 
 
-def _told(paths: list[str], model: "Model", top: int) -> Iterator["Prediction"]:
+def _told(paths: list[str], model: "Model", top: int) -> Generator["Prediction"]:
     from dataclasses import replace
 
     from modiste.runs.environment import usable_cores
@@ -93,18 +98,43 @@ def _told(paths: list[str], model: "Model", top: int) -> Iterator["Prediction"]:
 
 
 def _write(labels: "LabelsFile", paths: list[str], model: "Model", top: int) -> None:
-    """Add the pictures to the file some at a time, with a bar on a terminal."""
-    from itertools import islice
+    """Add the pictures to the file some at a time, with a bar on a terminal.
+
+    Raises:
+        Stopped: Ctrl-C; what is told is kept.
+    """
+    import signal
 
     from modiste.cli.progress import bar
+    from modiste.errors import Stopped
+    from modiste.inference.labels_file import LabelsFile
 
     told = _told(paths, model, top)
-    with bar(len(paths)) as advance:
-        while some := list(islice(told, AT_A_TIME)):
-            labels.add(some)
-            for prediction in some:
-                _complain(prediction)
-            advance(len(some))
+    try:
+        with bar(len(paths)) as advance:
+            while some := _some(told):
+                labels.add(some)
+                for prediction in some:
+                    _complain(prediction)
+                advance(len(some))
+    except KeyboardInterrupt:
+        told.close()
+        kept = _count(LabelsFile(labels.path, model.name).rows)  # read again: it may have come in the middle of a write
+        raise Stopped(signal.SIGINT, f"Stopped. {labels.path} keeps {kept}; the same command goes on.") from None
+
+
+def _some(told: Iterator["Prediction"]) -> list["Prediction"]:
+    """The next predictions: a hundred, or those of a second."""
+    import time
+
+    some: list[Prediction] = []
+    until = time.monotonic() + SECONDS
+    while len(some) < AT_A_TIME and (not some or time.monotonic() < until):
+        following = next(told, None)
+        if following is None:
+            break
+        some.append(following)
+    return some
 
 
 def _print(predictions: Iterable["Prediction"], count: int, as_json: bool) -> int:

@@ -27,4 +27,10 @@ def serve(host: str, port: int, model: str | None, threads: int) -> None:
 
     loaded = inference.load(file_of(model), threads=1)  # a thread a picture: they do not wait for one another
     desk = Desk(threads or usable_cores())
-    server.serve(loaded, desk, host, port, lambda url: click.echo(f"{url}  (Ctrl-C stops)"))
+
+    def ready(url: str) -> None:
+        click.echo(f"{url}  (Ctrl-C stops)")
+        if host not in ("127.0.0.1", "localhost", "::1"):
+            click.echo("modiste: whoever can reach this machine can use it now.", err=True)
+
+    server.serve(loaded, desk, host, port, ready)

@@ -208,4 +208,4 @@ def _other_kind(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         return BRANDS.get(data[8:12], "a film or an unknown picture")
     known = (kind for start, kind in OTHER_KINDS.items() if data.startswith(start))
-    return next(known, "no picture that can be read")
+    return next(known, "of no known format")

@@ -15,6 +15,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,13 +135,17 @@ class Model:
             raise SettingError(f"top is {top}, but at least 1 label must be told.")
         waiting = iter([pictures] if isinstance(pictures, str | bytes | Path) else pictures)
         running: deque[Future[list[Prediction]]] = deque()
+        given_up = Event()
         with ThreadPoolExecutor(threads) as pool:
-            while chunk := list(islice(waiting, CHUNK)):
-                running.append(pool.submit(self._predict, chunk, top))
-                if len(running) > threads:
+            try:
+                while chunk := list(islice(waiting, CHUNK)):
+                    running.append(pool.submit(self._predict, chunk, top, given_up))
+                    if len(running) > threads:
+                        yield from running.popleft().result()
+                while running:
                     yield from running.popleft().result()
-            while running:
-                yield from running.popleft().result()
+            finally:
+                given_up.set()
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -163,8 +168,11 @@ class Model:
             )
         return probabilities.astype(np.float32, copy=False)
 
-    def _predict(self, pictures: list[Picture], top: int) -> list[Prediction]:
-        prepared = [self._prepare(picture) for picture in pictures]
+    def _predict(self, pictures: list[Picture], top: int, given_up: Event) -> list[Prediction]:
+        """Predict some pictures; none as soon as nobody waits for them any more."""
+        prepared = [self._prepare(picture) for picture in pictures if not given_up.is_set()]
+        if given_up.is_set():
+            return []
         images = [image for image in prepared if not isinstance(image, str)]
         stacked = np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
         rows = iter(self.probabilities(stacked))
@@ -262,7 +270,7 @@ def _session(content: bytes, where: str, threads: int) -> onnxruntime.InferenceS
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001  as in Model._run
+    except Exception:  # noqa: BLE001  as in Model._outputs
         raise InputError(f"{where} is no ONNX model that can be run. Copy it again, or export it anew.") from None
 
 

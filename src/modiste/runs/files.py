@@ -11,6 +11,9 @@ from modiste.errors import InputError, TrainingError
 
 PARTIAL = ".partial"
 
+LONGEST = 2**20
+"""Bytes of a line; a longer one is read as several."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -60,10 +63,15 @@ def appended(path: Path) -> Iterator[TextIO]:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file with their ends; none when it is missing. Raises InputError when it cannot be read."""
+    """The lines of a file with their ends, in bounded memory; none when it is missing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
-            yield from file
+            while line := file.readline(LONGEST):
+                yield line
     except FileNotFoundError:
         return
     except OSError as error:

@@ -25,7 +25,8 @@ MAX_HELD = 256 * MIB
 SECONDS = 30.0
 """A body that takes longer is given up."""
 
-PICTURES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "application/octet-stream")
+ANYTHING = "application/octet-stream"
+PICTURES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", ANYTHING)
 FORM = "multipart/form-data"
 
 
@@ -77,7 +78,8 @@ class _Arriving:
 
 
 def _kind(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = request.headers.get("content-type", ANYTHING).partition(";")[0].strip().lower()
+    return "image/jpeg" if kind == "image/jpg" else kind
 
 
 async def _read(request: Request, parts: AsyncGenerator[bytes, None]) -> list[bytes]:
@@ -85,7 +87,8 @@ async def _read(request: Request, parts: AsyncGenerator[bytes, None]) -> list[by
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused(415, "The body is compressed. Send the picture as it is.")
     if kind not in (*PICTURES, FORM):
-        raise Refused(415, "This is no picture. Send a JPEG, PNG or WebP as the body or as a file of a form.")
+        known = f"{', '.join(PICTURES[:3])}, or {FORM} for several"
+        raise Refused(415, f"The Content-Type of the request names no picture that is read. Say {known}.")
     try:
         async with asyncio.timeout(SECONDS):
             return await _form(request, parts) if kind == FORM else [b"".join([part async for part in parts])]

@@ -1,5 +1,8 @@
 """The server around the application: where it listens, and how it stops."""
 
+import errno
+import logging
+import os
 import signal
 import socket
 import time
@@ -40,6 +43,7 @@ def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str],
     Raises:
         SettingError: nobody can listen there.
     """
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells of every broken form
     listening = _listen(host, port)
     name, number = listening.getsockname()[:2]
     local = name in ("127.0.0.1", "::1")
@@ -48,8 +52,9 @@ def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str],
     config = uvicorn.Config(
         app,
         http="h11",  # bounds what may come before a body, which the faster parser does not
+        ws="none",
         lifespan="off",
-        log_level="warning",
+        log_level="error",
         access_log=False,
         server_header=False,
         limit_concurrency=CONNECTIONS,
@@ -67,8 +72,10 @@ def _listen(host: str, port: int) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.create_server(address[:2], family=family, backlog=1024)
     except (OSError, OverflowError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "no such address"
-        raise SettingError(f"Nobody can listen at {host} port {port} ({reason}). Choose another --port.") from None
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number and number > 0 else "no such address"
+        option = "--port" if number == errno.EADDRINUSE else "--host or --port"
+        raise SettingError(f"Nobody can listen at {host} port {port} ({reason}). Choose another {option}.") from None
     return listening
 
 

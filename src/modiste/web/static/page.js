@@ -70,6 +70,21 @@ function fail(key, status, sentence) {
   draw("where", "heat");
 }
 
+function wipeAnswer() {
+  asked++; // an answer that is still on its way is to another picture
+  last = () => say(text("thinking"), "quiet");
+  last();
+  $("bars").replaceChildren();
+  draw("sees", "seen");
+  draw("where", "heat");
+}
+
+function rest() {
+  wipeAnswer();
+  last = () => say(text("waiting"), "quiet");
+  last();
+}
+
 function stage(id) {
   for (const each of ["hint", "picture", "video", "drawing"]) $(each).hidden = each !== id;
   $("draw").setAttribute("aria-pressed", id === "drawing");
@@ -100,7 +115,8 @@ function give(picture) {
   stage("picture");
   URL.revokeObjectURL($("picture").src);
   $("picture").src = URL.createObjectURL(picture);
-  say(text("thinking"), "quiet");
+  wipeAnswer();
+  $("answer").scrollIntoView({ behavior: "smooth", block: "nearest" }); // on a phone it is below the picture
   return look(picture);
 }
 
@@ -133,12 +149,14 @@ async function startCamera() {
   try {
     $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
-    fail("noCamera");
+    fail(isSecureContext ? "noCamera" : "notSecure");
     return;
   } finally {
     opening = false;
   }
   stage("video");
+  const [track] = $("video").srcObject.getVideoTracks();
+  $("video").classList.toggle("mirror", track.getSettings().facingMode !== "environment");
   await $("video").play();
   $("rate").hidden = false;
   const began = performance.now();
@@ -196,8 +214,8 @@ $("drawing").onpointermove = (event) => {
   pen.stroke();
 };
 $("drawing").onpointerup = () => $("drawing").toBlob(look, "image/png");
-$("draw").onclick = () => { wipe(); stage($("drawing").hidden ? "drawing" : "hint"); };
-$("clear").onclick = wipe;
+$("draw").onclick = () => { wipe(); rest(); stage($("drawing").hidden ? "drawing" : "hint"); };
+$("clear").onclick = () => { wipe(); rest(); };
 
 // --- start -------------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ export const TEXTS = {
     knows: "Answers come from the model {model}, which knows {count} labels, “none of these” among them.",
     rate: "{rate} pictures a second",
     noCamera: "The camera cannot be used. Allow it for this page, or choose a file.",
+    notSecure: "Browsers give the camera only to pages of this machine or of https. Choose a file: a phone offers its camera there.",
     noServer: "The server does not answer. Is `modiste serve` still running?",
     picture: "The picture that was given", sample: "Sample: {label}",
     labels: {},
@@ -43,6 +44,7 @@ export const TEXTS = {
     knows: "结果来自模型 {model}，它认识 {count} 个标签，“都不是”是其中之一。",
     rate: "每秒 {rate} 张",
     noCamera: "无法使用相机。请允许本页面使用相机，或选择文件。",
+    notSecure: "浏览器只对本机或 https 的页面开放相机。请选择文件：手机会在那里提供相机。",
     noServer: "服务器没有应答。`modiste serve` 还在运行吗？",
     picture: "所给的图片", sample: "样例：{label}",
     labels: {
