@@ -6,7 +6,8 @@ import pytest
 
 from modiste.evaluation.evaluate import evaluate
 from modiste.inference import model
-from modiste.runs import results
+from modiste.runs import files, metrics, results
+from modiste.runs.folder import Run
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results").glob("*.json"))
@@ -26,6 +27,23 @@ def test_the_bundled_model_knows_its_labels() -> None:
     loaded = model.load()
     assert loaded.labels[9] == "Ankle boot"
     assert (loaded.size, loaded.channels) == (28, 1)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "results" / "runs").glob("*/*")), ids=lambda path: "/".join(path.parts[-2:])
+)
+def test_a_published_run_is_the_one_in_its_results_file(path: Path) -> None:
+    """Its log, its scores and its commit are those that the results file tells of that seed."""
+    run = Run(path)
+    (told,) = (
+        each
+        for each in results.read(ROOT / "results" / f"{path.parent.name}.json")["runs"]
+        if each["seed"] == run.recipe().seed
+    )
+    scores = files.read_json(run.scores)["test"]
+    assert (told["test_accuracy"], told["test_loss"]) == (scores["accuracy"], scores["loss"])
+    assert told["epochs"] == len(metrics.read(run.metrics))
+    assert told["commit"] == files.read_json(run.environment)["commit"]
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
