@@ -2,8 +2,7 @@
 
     python benchmarks/machine.py sprint
 
-Takes a minute of the whole machine. Writes results/machine.json, from which `python tools/results_tables.py` makes the
-tables of docs/speed.md.
+Takes a minute of the whole machine. Writes results/machine.json.
 """
 
 import os

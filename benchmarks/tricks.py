@@ -3,7 +3,7 @@
     python benchmarks/tricks.py --seeds 4
 
 It takes about half an hour of the whole machine. A sitting that was stopped goes on where it was. Writes
-results/tricks.json, from which `python tools/results_tables.py` makes the tables of docs/speed.md.
+results/tricks.json.
 """
 
 import argparse

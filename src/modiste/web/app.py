@@ -57,7 +57,7 @@ def create(model: Model, desk: Desk, hosts: Sequence[str] = ()) -> Watch:
         model: answers.
         desk: where pictures wait for it.
         hosts: names that a browser may know the service by; another one is refused, as it may be a stranger's page.
-            None: every name will do.
+            Left out: every name will do.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     figures = Figures()
