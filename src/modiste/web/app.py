@@ -120,28 +120,27 @@ def _health(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
             size=model.size,
             channels=model.channels,
             version=modiste.__version__,
-            samples=_samples(),
+            samples=[_sample(file) for file in _samples()],
         )
 
 
-def _samples() -> list[Sample]:
-    """The bundled samples, each named by its label."""
-    names = sorted(
-        file.name.removesuffix(".png")
-        for file in (resources.files("modiste") / "assets" / "samples").iterdir()
-        if file.name.endswith(".png")
-    )
-    return [Sample(file=f"samples/{name}.png", label=name.replace("-", " ").capitalize()) for name in names]
+def _samples() -> list[Traversable]:
+    """The bundled samples; each has the name of its label."""
+    files = (resources.files("modiste") / "assets" / "samples").iterdir()
+    return sorted((file for file in files if file.name.endswith(".png")), key=lambda file: file.name)
+
+
+def _sample(file: Traversable) -> Sample:
+    label = file.name.removesuffix(".png").replace("-", " ").capitalize()
+    return Sample(file=f"samples/{file.name}", label=label)
 
 
 def _pages(app: FastAPI) -> None:
     """Everything in `static/` and the samples, read once: what is not there cannot be asked for."""
-    package = resources.files("modiste")
-    for file in (package / "web" / "static").iterdir():
+    for file in (resources.files("modiste") / "web" / "static").iterdir():
         _page(app, {"index.html": "/", "docs.html": "/docs"}.get(file.name, f"/{file.name}"), file)
-    for file in (package / "assets" / "samples").iterdir():
-        if file.name.endswith(".png"):
-            _page(app, f"/samples/{file.name}", file)
+    for file in _samples():
+        _page(app, f"/samples/{file.name}", file)
 
 
 def _page(app: FastAPI, path: str, file: Traversable) -> None:
