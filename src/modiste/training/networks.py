@@ -72,7 +72,8 @@ class MeanAndMax(nn.Module):
 
     def evidence(self, features: Tensor) -> Tensor:
         """Return what each place adds to each logit, [n, labels, h, w]; a maximum counts where it is."""
-        mean, largest = self.linear.weight.chunk(2, 1)
+        channels = features.shape[1]
+        mean, largest = self.linear.weight[:, :channels], self.linear.weight[:, channels:]
         top = (features == features.amax((2, 3), keepdim=True)).float()
         places = features.shape[2] * features.shape[3]
         spread = torch.einsum("nchw,lc->nlhw", features / places, mean)
