@@ -31,10 +31,12 @@ def classic_resnet18() -> Recipe:
     return replace(
         cnn,
         name="classic-resnet18",
+        about=f"{ABOUT} So is the weight decay, which the report has at 0: without it validation stays at 92.2 %.",
         network=Network(name="resnet18"),
-        # its loss stands still long before its accuracy does: a rate that falls at once ends the learning
-        schedule=replace(cnn.schedule, patience=10),
-        stopping=replace(cnn.stopping, patience=10),
+        # rate times decay sets the pace of a network with batch norm: this is the usual 0.0005 at a rate of 0.1
+        optimizer=replace(cnn.optimizer, weight_decay=0.005),
+        schedule=replace(cnn.schedule, patience=4),
+        stopping=replace(cnn.stopping, patience=7),
     )
 
 
