@@ -20,6 +20,7 @@ COMMANDS = {
     "report": "Write the report of some runs as one HTML page.",
     "bench": "Train recipes with several seeds or folds; means and intervals.",
     "predict": "Say what is on pictures.",
+    "export": "Write a run's model as one file to take away.",
     "serve": "A web page and an HTTP API that say what is on pictures.",
     "data": "Verify or show the data.",
 }

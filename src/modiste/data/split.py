@@ -35,6 +35,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def right(self, said: Labels) -> NDArray[np.bool_]:
+        """Whether each image may be called what was said of it."""
+        return said == self.labels if self.allowed is None else self.allowed[np.arange(len(said)), said]
+
     def sha256(self) -> str:
         """Fingerprint of the images and labels in their order."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)

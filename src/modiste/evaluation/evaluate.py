@@ -94,7 +94,7 @@ def _mirrored(subject: Subject, split: Split, names: tuple[str, ...], plain: Pro
         return None
     other = subject.judge(replace(split, images=np.ascontiguousarray(split.images[:, :, ::-1])), names)
     both = plain + other
-    return float((both.argmax(1) == _resolved(split, both)).mean())
+    return float(split.right(both.argmax(1)).mean())
 
 
 def run_of(target: Path) -> Run | None:
@@ -184,10 +184,8 @@ def _numbered(split: Split, names: tuple[str, ...], known: tuple[str, ...]) -> S
 
 def _resolved(split: Split, found: Probabilities) -> NDArray[np.int64]:
     """One true label an image: where it may be one of several and the answer is among them, the answer."""
-    if split.allowed is None:
-        return split.labels
     said = found.argmax(1)
-    return np.where(np.take_along_axis(split.allowed, said[:, None], 1)[:, 0], said, split.labels)
+    return np.where(split.right(said), said, split.labels)
 
 
 def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None:

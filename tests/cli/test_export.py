@@ -1,0 +1,69 @@
+"""`modiste export` as it is typed: a copy, and a model in 8-bit integers that is as good."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from helpers.idx import write_idx_folder
+from helpers.runs import write_run
+from modiste.cli.export import export
+from modiste.data import idx_folder
+from modiste.errors import InputError
+from modiste.evaluation import portable
+from modiste.inference import model as inference
+from modiste.recipes import named
+
+
+def typed(*arguments: object) -> str:
+    """What the command prints; our errors come through."""
+    return CliRunner().invoke(export, [str(part) for part in arguments], catch_exceptions=False).output
+
+
+def test_a_copy_is_the_model(tmp_path: Path) -> None:
+    """Byte for byte, and judged on the images that the run held out."""
+    run = write_run(tmp_path / "run", blind=1)
+    told = json.loads(typed(run.path, "--out", tmp_path / "mine.onnx", "--json"))
+    assert (tmp_path / "mine.onnx").read_bytes() == run.model.read_bytes()
+    assert (told["split"], told["accuracy"], told["same"]) == ("validation", 0.9, 1.0)
+
+
+def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels and recipe go along; a recipe that holds nothing out is judged on what it learned from."""
+    monkeypatch.chdir(tmp_path)
+    run = write_run(tmp_path / "run", named.sprint())
+    told = typed(run.path, "--int8")
+    made = inference.load("run-int8.onnx")
+    whole = inference.load(run.model)
+    images = idx_folder.IdxFolder(tmp_path / "data", 28).part("train").split("train").images
+    assert (made.labels, made.recipe_json) == (whole.labels, whole.recipe_json)
+    assert np.abs(made.probabilities(images) - whole.probabilities(images)).max() < 0.05
+    assert Path("run-int8.onnx").stat().st_size < run.model.stat().st_size / 2
+    assert "100.00% right on" in told
+    assert "train images" in told
+
+
+def test_int8_that_costs_too_much_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a point of accuracy."""
+    run, worse = write_run(tmp_path / "run"), write_run(tmp_path / "worse", blind=2)
+    monkeypatch.setattr(portable, "_int8", lambda model, train: worse.model.read_bytes())
+    with pytest.raises(InputError, match=r"right on 80.00% of 20 images instead of 100.00%"):
+        typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
+    assert not (tmp_path / "small.onnx").exists()
+
+
+def test_what_cannot_be_exported(tmp_path: Path) -> None:
+    """No run, no model in it yet, a file that is there already."""
+    run = write_run(tmp_path / "run")
+    there = tmp_path / "there.onnx"
+    there.write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        typed(run.path, "--out", there)
+    assert there.read_text() == "mine"
+    with pytest.raises(InputError, match="is no run folder"):
+        typed(write_idx_folder(tmp_path / "no-run"))
+    run.model.unlink()
+    with pytest.raises(InputError, match="Finish its training"):
+        typed(run.path)
