@@ -21,6 +21,7 @@ from modiste.runs.folder import Run
 
 PARTS = ("train", "validation")
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SAMPLES = Path(__file__).parents[2] / "src" / "modiste" / "assets" / "samples"
 
 
 @pytest.fixture
@@ -34,6 +35,15 @@ def tiny(idx: Path, **more: object) -> Recipe:
     """`sprint`, small enough for a test."""
     small = {"data.source": str(idx), "network.width": 2, "optimizer.batch": 20, "compute.threads": 1}
     return settings.with_settings(sprint(), small | more)
+
+
+def trained(recipe: Recipe, path: Path) -> Run:
+    """A finished run of the recipe, by the command."""
+    file = path.with_suffix(".json")
+    file.write_text(settings.to_json(recipe))
+    command = [sys.executable, "-m", "modiste", "train", str(file), "--name", str(path)]
+    subprocess.run(command, env=environment(), capture_output=True, check=True)
+    return Run(path)
 
 
 def test_a_race_trains_and_predicts_once(idx: Path, script: Any) -> None:
@@ -177,3 +187,70 @@ def test_who_abstains_is_right_about_what_is_left(script: Any) -> None:
     labels = np.array([0, 0, 2, 2, 0])
     found = script("photos").abstaining(probabilities, labels, none=2)
     assert found == {"threshold": 0.7, "none_recall": 1.0, "share_given": 0.6}
+
+
+def test_every_runtime_says_the_same_of_a_run(idx: Path, tmp_path: Path, script: Any, monkeypatch: Any) -> None:
+    """Accuracy, share of images called alike, and how fast; but for OpenVINO and the compiler, which takes a minute."""
+    runtimes, inference = script("runtimes"), script("inference")
+    made = runtimes.contestants
+    monkeypatch.setattr(
+        runtimes,
+        "contestants",
+        lambda *given: {name: one for name, one in made(*given).items() if not name.endswith((" compiled", "O, fp32"))},
+    )
+    monkeypatch.setattr(runtimes, "TIMES", 3)
+    monkeypatch.setattr(runtimes, "SECONDS", 0.1)
+    run = trained(tiny(idx, **{"data.validation": 0.2}), tmp_path / "tiny")
+    records = inference.models(run)
+    assert len(records) == 4
+    for record in records:
+        exact = "int8" not in record["runtime"]
+        assert record["same"] == 1 if exact else record["same"] > 0.8
+        assert (record["split"], record["images"]) == ("validation", 40)
+        assert record["milliseconds_one_image_one_thread"] > 0
+        assert record["images_a_second_two_threads"] > 0
+
+
+def test_command_api_and_page_are_asked_the_same(script: Any) -> None:
+    """The samples: all three say the same of each; a picture that they see differently is named."""
+    agreement = script("agreement")
+    if not agreement.shutil.which("chromium"):
+        pytest.skip("needs Debian's package chromium")
+    samples = sorted(SAMPLES.glob("*.png"))
+    found = agreement.agreement(samples)
+    assert (found["pictures"], found["same"], found["different"]) == (len(samples), 1.0, [])
+
+
+def test_the_load_is_read_as_wrk_prints_it(script: Any) -> None:
+    """Rate, times in milliseconds whatever their unit, and what went wrong."""
+    told = """\
+  Latency Distribution
+     50%   96.10ms
+     75%  101.50ms
+     99%    1.20s
+  2000 requests in 3.00s, 1.00MB read
+  Non-2xx or 3xx responses: 13
+Requests/sec:    635.94
+"""
+    found = script("waiting").read_wrk(told)
+    assert (found["answers_a_second"], found["refused"], found["socket_errors"]) == (635.94, 13, "")
+    assert (found["milliseconds_p50"], found["milliseconds_p99"]) == (96.1, 1200.0)
+    with pytest.raises(SystemExit, match="not understood"):
+        script("waiting").read_wrk("unable to connect")
+
+
+def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, script: Any, monkeypatch: Any) -> None:
+    """Copies with 400 pixels a side, all of them predicted; one process, timed from start to end."""
+    waiting = script("waiting")
+    monkeypatch.setattr(waiting, "COPIES", 7)
+    monkeypatch.setattr(waiting, "TIMES", 1)
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(3):
+        Image.new("RGB", (600, 800), (number, 9, 9)).save(photos / f"{number}.png")
+    found = waiting.folder(Path(sys.executable), photos, tmp_path)
+    assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1 + 7
+    with Image.open(tmp_path / "pictures" / "00006.jpg") as copied:
+        assert copied.size == (300, 400)
+    assert found["pictures_a_second"] == 7 / found["seconds"]
+    assert waiting.process(Path(sys.executable), photos / "0.png") > 0

@@ -15,7 +15,7 @@ from modiste.web.refused import Refused
 
 Answer = TypeVar("Answer")
 
-PER_THREAD = 64
+PER_THREAD = 128
 """Pictures let in for each thread: a quarter of a second of work when they are tiny, seconds when they are photos."""
 
 

@@ -1,0 +1,69 @@
+"""How fast the models and all that uses them are, and whether all that uses them says the same.
+
+    python benchmarks/inference.py PHOTOS runs/fashion-mnist runs/photo
+
+PHOTOS is a folder of photos. Each run has its weights and data; the last one's model looks at the photos. Needs two
+cores with nothing else running, wrk, chromium and `pip install openvino`. Writes results/inference.json.
+"""
+
+import argparse
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from agreement import agreement
+from runtimes import compared
+from waiting import base_install, folder, load, megabytes, process
+
+from modiste.data import sources
+from modiste.images import files
+from modiste.runs import environment, results
+from modiste.runs.folder import Run, open_run
+
+PICTURES = 1000
+SAMPLES = Path(__file__).parents[1] / "src" / "modiste" / "assets" / "samples"
+
+
+def models(run: Run) -> list[dict[str, Any]]:
+    """A record a runtime, on the images that the run held out, or on those it learned from where there are none."""
+    recipe = run.recipe()
+    data = sources.open_training(recipe.data, recipe.seed)
+    judged = data.validation if len(data.validation) else data.train
+    facts = {"model": run.name, "split": judged.name, "megabytes": run.model.stat().st_size / 1e6}
+    return [facts | record for record in compared(run, judged, data.train.images)]
+
+
+def use(photos: Path, model: Path, home: Path) -> dict[str, Any]:
+    """What people wait for, with this model."""
+    named = ("--model", str(model.resolve()))
+    picture, sample = files.pictures_below(photos)[0], min(SAMPLES.glob("*.png"))
+    python = base_install(home)
+    return {
+        "base_install_megabytes": megabytes(python),
+        "process_seconds": process(python, picture, *named),
+        "folder": folder(python, photos, home, *named),
+        "load": load(sample, home),
+        "agreement": agreement(files.pictures_below(photos)[:PICTURES], *named),
+    }
+
+
+def main() -> None:
+    """Measure one after the other and write the results."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, default=Path("results/inference.json"))
+    given = parser.parse_args()
+    runs = [open_run(path) for path in given.runs]
+    with tempfile.TemporaryDirectory() as home:
+        used = use(given.photos, runs[-1].model, Path(home))
+    records = [record | environment.describe() for run in runs for record in models(run)]
+    command = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
+    results.write(given.out, recipe="inference", command=command, runs=records, **used)
+    print(given.out)
+
+
+if __name__ == "__main__":
+    main()
