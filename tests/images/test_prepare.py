@@ -1,5 +1,6 @@
 """From any picture to the image that a network takes."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from PIL import Image
 
 from helpers.pictures import clothes, noise, saved
 from modiste.errors import InputError
-from modiste.images.prepare import to_image
+from modiste.images.prepare import stages, to_image
+from modiste.images.sheet import strip
 
 
 @pytest.mark.parametrize("size", [28, 40])
@@ -77,3 +79,25 @@ def test_arrays_that_are_no_picture(pixels: np.ndarray) -> None:
     """Pixels of another type, rank or number are refused with what was given."""
     with pytest.raises(InputError, match=r"array|pixels"):
         to_image(pixels, 28, 1)
+
+
+@pytest.mark.parametrize(
+    ("channels", "names"),
+    [
+        (1, ["picture", "trimmed", "scaled", "sharpened", "gray, on black"]),
+        (3, ["picture", "middle square"]),
+    ],
+)
+def test_the_stages_lead_to_the_image(channels: int, names: list[str]) -> None:
+    """Each has its name, the last is what the network takes, and a strip draws them side by side."""
+    photo = saved(clothes(300, 200))
+    given = list(stages(photo, 28, channels))
+    assert [name for name, _ in given] == names
+    assert (given[-1][1] == to_image(photo, 28, channels)).all()
+    with Image.open(io.BytesIO(strip(given))) as drawn:
+        assert drawn.size == (len(names) * 228 + 4, 252)
+
+
+def test_a_gray_image_has_one_stage() -> None:
+    """What comes ready is not touched."""
+    assert [name for name, _ in stages(noise(28), 28, 1)] == ["picture", "gray"]

@@ -69,6 +69,8 @@ def test_a_heat_map_is_drawn(run: Path, tmp_path: Path) -> None:
         (["--heatmap=w.png", "none.png"], "does not exist"),
         (["--heatmap=boot.png", "boot.png"], "into another file"),
         (["--heatmap=w.jpg", "boot.png"], "must end in .png"),
+        (["--show=w.png", "boot.png", "boot.png"], "--show draws one picture"),
+        (["--show=w.jpg", "boot.png"], "--show drawn.png PICTURE"),
         ([""], "name is empty"),
     ],
 )

@@ -1,6 +1,6 @@
 """`modiste predict`: what is on pictures."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 AT_A_TIME, SECONDS = 100, 1.0
 """Lines that are put on the disk together, unless they took longer to come."""
 
-HEATMAP = "--heatmap names the picture that is written, so its name must end in .png: --heatmap where.png PICTURE"
+DRAWN = "{option} names the picture that is written, so its name must end in .png: {option} drawn.png PICTURE"
 
 
 @click.command()
@@ -25,9 +25,16 @@ HEATMAP = "--heatmap names the picture that is written, so its name must end in 
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
 @click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="Draw where one picture's label is seen.")
+@click.option("--show", type=click.Path(path_type=Path), metavar="F", help="Draw what becomes of one picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
 def predict(
-    files: tuple[str, ...], model: str | None, top: int, out: Path | None, heatmap: Path | None, as_json: bool
+    files: tuple[str, ...],
+    model: str | None,
+    top: int,
+    out: Path | None,
+    heatmap: Path | None,
+    show: Path | None,
+    as_json: bool,
 ) -> None:
     """Say what is on pictures (JPEG, PNG, WebP).
 
@@ -40,7 +47,7 @@ def predict(
       modiste predict boot.png
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
-      modiste predict --model runs/my-run --heatmap where.png boot.png
+      modiste predict --model runs/my-run --heatmap where.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
     import sys
@@ -50,12 +57,13 @@ def predict(
     from modiste.errors import SettingError
     from modiste.inference.labels_file import LabelsFile
 
-    if "" in files or (heatmap and heatmap.suffix != ".png"):
-        raise SettingError("A name is empty. Give the path of a picture." if "" in files else HEATMAP)
+    if "" in files:
+        raise SettingError("A name is empty. Give the path of a picture.")
     paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
     loaded = inference.load(file_of(model), threads=0 if len(paths) == 1 else 1)  # many: a thread a picture instead
-    if heatmap:
-        _draw(heatmap, paths, loaded)
+    for option, path, draw in (("--heatmap", heatmap, _heatmap), ("--show", show, _stages)):
+        if path:
+            _draw(option, path, paths, loaded, draw)
     if out:
         labels = LabelsFile(out, loaded.name)
         before = labels.rows
@@ -68,22 +76,39 @@ def predict(
         sys.exit(2 if failed == rows else 1)
 
 
-def _draw(path: Path, paths: list[str], model: "Model") -> None:
-    """Draw the evidence for the label of the only picture over what the network sees of it."""
+def _draw(option: str, path: Path, paths: list[str], model: "Model", draw: "Callable[[str, Model], bytes]") -> None:
+    """Write what an option draws of the only picture."""
+    from modiste.errors import SettingError
+    from modiste.runs.files import whole
+
+    if path.suffix != ".png":
+        raise SettingError(DRAWN.format(option=option))
+    if len(paths) != 1 or paths == [STDIN] or Path(paths[0]).resolve() == path.resolve():
+        raise SettingError(f"{option} draws one picture into another file. Give the path of one.")
+    content = draw(paths[0], model)
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def _heatmap(picture: str, model: "Model") -> bytes:
+    """The evidence for its label over what the network sees of a picture."""
     import numpy as np
 
-    from modiste.errors import SettingError
     from modiste.images.heat import overlay
     from modiste.images.prepare import to_image
     from modiste.images.sheet import png
-    from modiste.runs.files import whole
 
-    if len(paths) != 1 or paths == [STDIN] or Path(paths[0]).resolve() == path.resolve():
-        raise SettingError("--heatmap draws one picture into another file. Give the path of one.")
-    image = to_image(paths[0], model.size, model.channels)
+    image = to_image(picture, model.size, model.channels)
     label = int(np.argmax(model.probabilities(image[None])[0]))
-    with whole(path) as partial:
-        partial.write_bytes(png(overlay(image, model.evidence(image)[label])))
+    return png(overlay(image, model.evidence(image)[label]))
+
+
+def _stages(picture: str, model: "Model") -> bytes:
+    """All that becomes of a picture on its way to the network."""
+    from modiste.images.prepare import stages
+    from modiste.images.sheet import strip
+
+    return strip(stages(picture, model.size, model.channels))
 
 
 def _told(paths: list[str], model: "Model", top: int) -> Generator["Prediction"]:

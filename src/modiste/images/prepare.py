@@ -4,6 +4,7 @@ Gray images follow Zalando's own preparation of Fashion-MNIST (Xiao et al. 2017,
 made for catalogue shots on an even background.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,13 +35,24 @@ def to_image(picture: Picture, size: int, channels: int) -> NDArray[np.uint8]:
     Raises:
         InputError: the picture cannot be used, see `decode.read` and `decode.decode`.
     """
+    *_, (_, image) = stages(picture, size, channels)
+    return image
+
+
+def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Give every stage from a picture to its image, each with its name; arguments and errors as `to_image`.
+
+    The first is the picture as it was decoded, the last the image; between them pixels are uint8 [h, w] or [h, w, 3].
+    """
     photo = _photo(picture)
+    yield "picture", photo
     if channels == 3:
         fitted = ImageOps.fit(Image.fromarray(photo), (size, size), Image.Resampling.BICUBIC)
-        return np.asarray(fitted)
-    if photo.shape == (size, size, 3) and _is_gray(photo):
-        return np.ascontiguousarray(photo[:, :, 0])
-    return _as_fashion_mnist(photo, size)
+        yield "middle square", np.asarray(fitted)
+    elif photo.shape == (size, size, 3) and _is_gray(photo):
+        yield "gray", np.ascontiguousarray(photo[:, :, 0])
+    else:
+        yield from _as_fashion_mnist(photo, size)
 
 
 def _photo(picture: Picture) -> Photo:
@@ -61,21 +73,24 @@ def _is_gray(photo: Photo) -> bool:
     return bool((photo == photo[:, :, :1]).all())
 
 
-def _as_fashion_mnist(photo: Photo, size: int) -> NDArray[np.uint8]:
+def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Trim, longest edge to size by skipping pixels, sharpen, gray, background to black, pad centred."""
     corners = np.median(photo[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
     trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corners))
+    yield "trimmed", np.asarray(trimmed)
     scale = size / max(trimmed.size)
     edges = (max(1, round(trimmed.width * scale)), max(1, round(trimmed.height * scale)))
     small = trimmed.resize(edges, Image.Resampling.NEAREST)
+    yield "scaled", np.asarray(small)
     sharp = small.filter(ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0))
+    yield "sharpened", np.asarray(sharp)
     gray = np.asarray(sharp.convert("L"))
     if corners.mean() > 127:  # the clothes of Fashion-MNIST are bright on black
         gray = 255 - gray
     image = np.zeros((size, size), np.uint8)
     top, left = (size - gray.shape[0]) // 2, (size - gray.shape[1]) // 2
     image[top : top + gray.shape[0], left : left + gray.shape[1]] = gray
-    return image
+    yield "gray, on black", image
 
 
 def _trim(photo: Image.Image, corner: tuple[int, ...]) -> Image.Image:

@@ -1,13 +1,17 @@
-"""A contact sheet: rows of images with a title each, as one PNG."""
+"""Several images with titles as one PNG: a contact sheet of rows, or a strip of stages."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 GAP = 4
+STAGE = 224
+"""Pixels a side of a stage; a smaller one is enlarged, pixel by pixel, so that a person can see what became of it."""
+
+TITLE_HEIGHT = 24
 TITLE_WIDTH = 110
 MIN_CELL = 56
 """Pixels a side; smaller images are enlarged so that a person can see them."""
@@ -30,6 +34,25 @@ def contact_sheet(rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> bytes:
         for column, image in enumerate(images):
             cell = Image.fromarray(image).resize((side, side), Image.Resampling.NEAREST)
             sheet.paste(cell, (TITLE_WIDTH + column * (side + GAP), top))
+    return png(np.asarray(sheet))
+
+
+def strip(stages: Iterable[tuple[str, NDArray[np.uint8]]]) -> bytes:
+    """Draw stages side by side, each below its name and size, and return them as a PNG file.
+
+    Args:
+        stages: name and pixels, uint8 [h, w] or [h, w, 3], of any size each.
+    """
+    drawn = list(stages)
+    sheet = Image.new("RGB", (len(drawn) * (STAGE + GAP) + GAP, TITLE_HEIGHT + STAGE + GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+    for column, (name, pixels) in enumerate(drawn):
+        left, large = GAP + column * (STAGE + GAP), max(pixels.shape[:2]) > STAGE
+        draw.text((left, TITLE_HEIGHT // 2), f"{name}, {pixels.shape[1]} x {pixels.shape[0]}", "black", font, "lm")
+        how = Image.Resampling.BICUBIC if large else Image.Resampling.NEAREST
+        cell = ImageOps.contain(Image.fromarray(pixels), (STAGE, STAGE), how)
+        draw.rectangle((left - 1, TITLE_HEIGHT - 1, left + cell.width, TITLE_HEIGHT + cell.height), outline="gray")
+        sheet.paste(cell, (left, TITLE_HEIGHT))
     return png(np.asarray(sheet))
 
 
