@@ -22,14 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from modiste.evaluation import intervals
-from modiste.evaluation.scores import score
+from modiste.data import sources
+from modiste.data.split import Split
+from modiste.evaluation import calibration, intervals
+from modiste.evaluation.scores import calibration_error
 from modiste.labels import NONE_OF_THESE
 from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
 
 FOLDS = 5
-PRECISION = 0.95
 
 MEANINGS = {
     "t-shirt": "T-shirt/top",
@@ -104,41 +105,41 @@ def record(number: int, run: Run) -> dict[str, Any]:
     }
 
 
-def pooled(runs: list[Run]) -> tuple[Floats, NDArray[np.int64], tuple[str, ...]]:
-    """Probabilities, labels and label names of the photos of all folds, each judged by the run that had not seen it."""
+def pooled(runs: list[Run]) -> tuple[Floats, Split, tuple[str, ...]]:
+    """Probabilities, truth and label names of the photos of all folds, each judged by the run that had not seen it."""
     names = tuple(label["label"] for label in files.read_json(runs[0].scores)["validation"]["labels"])
-    arrays = [np.load(run.probabilities) for run in runs]
-    return (
-        np.concatenate([each["probabilities"] for each in arrays]).astype(np.float64),
-        np.concatenate([each["labels"] for each in arrays]),
-        names,
-    )
+    found = [np.load(run.probabilities)["probabilities"].astype(np.float64) for run in runs]
+    held_out = [sources.open_validation(run.recipe().data, run.recipe().seed) for run in runs]
+    allowed = [
+        np.eye(len(names), dtype=bool)[each.labels] if each.allowed is None else each.allowed for each in held_out
+    ]
+    joined = [np.concatenate(parts) for parts in (found, [each.labels for each in held_out], allowed)]
+    return joined[0], Split("validation", np.empty((len(joined[1]), 0, 0), np.uint8), joined[1], joined[2]), names
 
 
-def judged(probabilities: Floats, labels: NDArray[np.int64], names: tuple[str, ...]) -> dict[str, Any]:
-    """The figures over all photos: accuracy, how it knows what it does not know, and calibration."""
-    said, sure = probabilities.argmax(1), probabilities.max(1)
-    right = said == labels
+def judged(probabilities: Floats, truth: Split, names: tuple[str, ...]) -> dict[str, Any]:
+    """The figures over all photos: accuracy, how it knows what it does not know, and calibration.
+
+    A temperature for a fold is chosen on the other folds; here all choose it together, on one number.
+    """
+    certainty = calibration.fit(probabilities, truth, names, calibration.together(truth.allowed))
+    calibrated = certainty.calibrated(probabilities)
+    said, sure = calibrated.argmax(1), certainty.sureness(calibrated)
+    right = truth.right(said)
     surest = np.argsort(-sure, kind="stable")[: round(0.8 * len(sure))]
+    given = (said != names.index(NONE_OF_THESE)) & (sure >= certainty.threshold)
     return {
-        "images": len(labels),
+        "images": len(truth),
         "accuracy": float(right.mean()),
-        "interval_images": intervals.wilson(int(right.sum()), len(labels)),
+        "interval_images": intervals.wilson(int(right.sum()), len(truth)),
         "accuracy_of_surest_80_percent": float(right[surest].mean()),
-        "ece": score(probabilities, labels, names, "validation").ece,
-        **abstaining(probabilities, labels, names.index(NONE_OF_THESE)),
+        "ece": calibration_error(sure, right),
+        "temperature": certainty.temperature,
+        "threshold": certainty.threshold,
+        "none_recall": float((~given)[truth.labels == names.index(NONE_OF_THESE)].mean()),
+        "labels_given": float(given.mean()),
+        "labels_given_right": float(right[given].mean()) if given.any() else None,
     }
-
-
-def abstaining(probabilities: Floats, labels: NDArray[np.int64], none: int) -> dict[str, float | None]:
-    """Which share of the pictures without a label gets none, when 95 % of the labels that are given are right."""
-    said, sure = probabilities.argmax(1), probabilities.max(1)
-    for threshold in np.unique(sure):
-        given = (said != none) & (sure >= threshold)
-        if given.any() and (said == labels)[given].mean() >= PRECISION:
-            recall = float((~given)[labels == none].mean())
-            return {"threshold": float(threshold), "none_recall": recall, "share_given": float(given.mean())}
-    return {"threshold": None, "none_recall": None, "share_given": None}
 
 
 def main() -> None:

@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -179,14 +178,6 @@ def test_photos_are_judged_by_runs_that_have_not_seen_their_senders(tmp_path: Pa
     assert found["images"] == len(held_out[1])
     assert 0 <= found["accuracy"] <= 1
     assert photos.record(1, run)["validation_images"] == len(held_out[1])
-
-
-def test_who_abstains_is_right_about_what_is_left(script: Any) -> None:
-    """The lowest threshold at which 95 % of the given labels are right; what has no label is counted above it."""
-    probabilities = np.array([[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]])
-    labels = np.array([0, 0, 2, 2, 0])
-    found = script("photos").abstaining(probabilities, labels, none=2)
-    assert found == {"threshold": 0.7, "none_recall": 1.0, "share_given": 0.6}
 
 
 def test_every_runtime_says_the_same_of_a_run(idx: Path, tmp_path: Path, script: Any, monkeypatch: Any) -> None:

@@ -172,11 +172,16 @@ def _print(predictions: Iterable["Prediction"], count: int, as_json: bool) -> in
         if as_json:
             records.append(prediction.as_dict())
         elif prediction.error is None:
-            told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
-            click.echo(told if count == 1 else f"{prediction.file}: {told}")
+            click.echo(_line(prediction) if count == 1 else f"{prediction.file}: {_line(prediction)}")
     if as_json:
         click.echo(json.dumps(records, indent=2, ensure_ascii=False))
     return failed
+
+
+def _line(prediction: "Prediction") -> str:
+    told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
+    unsure = prediction.label != prediction.top[0][0]
+    return f"{prediction.label}, or {told}" if unsure else told
 
 
 def _complain(prediction: "Prediction") -> bool:

@@ -13,7 +13,8 @@ from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.evaluation import canvas, facts, figures
 from modiste.evaluation import probabilities as other_tools
-from modiste.evaluation.scores import OPENINGS, Scores, read_all, score
+from modiste.evaluation.scores import OPENINGS, Scores, calibration_error, read_all, score
+from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
 from modiste.runs import files, folder
@@ -40,6 +41,7 @@ class Subject:
         label_names: of its columns; None when they are those of the data.
         judge: the split and the k label names -> probabilities [n, k].
         mirrors: it was trained on mirror images too, so it can be asked about them.
+        certainty: how a model's probabilities are to be taken; None where there are probabilities alone.
     """
 
     run: Run | None
@@ -47,6 +49,7 @@ class Subject:
     label_names: tuple[str, ...] | None
     judge: Callable[[Split, tuple[str, ...]], Probabilities]
     mirrors: bool = False
+    certainty: Certainty | None = None
 
 
 def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scores:
@@ -79,7 +82,9 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     found = subject.judge(numbered, known)
     resolved = replace(numbered, labels=_resolved(numbered, found))
     scores = replace(
-        score(found, resolved.labels, known, split), accuracy_mirrored=_mirrored(subject, numbered, known, found)
+        score(found, resolved.labels, known, split),
+        accuracy_mirrored=_mirrored(subject, numbered, known, found),
+        ece_calibrated=_calibrated(subject, numbered, found),
     )
     if numbered.allowed is not None:
         scores = replace(scores, loss=float(-np.log((found * numbered.allowed).sum(1).clip(TINY)).mean()))
@@ -95,6 +100,14 @@ def _mirrored(subject: Subject, split: Split, names: tuple[str, ...], plain: Pro
     other = subject.judge(replace(split, images=np.ascontiguousarray(split.images[:, :, ::-1])), names)
     both = plain + other
     return float(split.right(both.argmax(1)).mean())
+
+
+def _calibrated(subject: Subject, split: Split, found: Probabilities) -> float | None:
+    """The calibration error of what `predict` tells."""
+    if subject.certainty is None:
+        return None
+    calibrated = subject.certainty.calibrated(found)
+    return calibration_error(subject.certainty.sureness(calibrated), split.right(calibrated.argmax(1)))
 
 
 def run_of(target: Path) -> Run | None:
@@ -134,7 +147,12 @@ def _subject(target: Path, data: str | None) -> Subject:
         raise InputError(f"{target} does not say what it was trained on. Name the data with --data.")
     recipe = settings.with_settings(recipe, {"data.size": model.size, "data.channels": model.channels})
     return Subject(
-        run, recipe, model.labels, lambda split, _: model.probabilities(split.images), recipe.augmentation.flip
+        run,
+        recipe,
+        model.labels,
+        lambda split, _: model.probabilities(split.images),
+        recipe.augmentation.flip,
+        model.certainty,
     )
 
 

@@ -75,6 +75,8 @@ class Scores:
         worst: indices of the wrong images that were most surely taken for something else, worst first.
         accuracy_mirrored: fraction right of the mean of the probabilities of each image and of its mirror image; None
             where mirror images were no part of the training, or there are probabilities alone.
+        ece_calibrated: the calibration error of what `predict` tells, with the model's temperature; None where there
+            are probabilities alone.
     """
 
     split: str
@@ -88,6 +90,7 @@ class Scores:
     confused: tuple[Confused, ...]
     worst: tuple[int, ...]
     accuracy_mirrored: float | None = None
+    ece_calibrated: float | None = None
 
     def normalised(self) -> NDArray[np.float64]:
         """The confusion matrix with rows that sum to 1; a label without images has a row of zeros."""
@@ -131,7 +134,8 @@ def from_dict(content: Any, origin: str) -> Scores:
             confusion=tuple(tuple(map(int, row)) for row in content["confusion"]),
             confused=tuple(Confused(str(p["true"]), str(p["taken_for"]), int(p["count"])) for p in content["confused"]),
             worst=tuple(map(int, content["worst"])),
-            accuracy_mirrored=None if content.get("accuracy_mirrored") is None else float(content["accuracy_mirrored"]),
+            accuracy_mirrored=_given(content.get("accuracy_mirrored")),
+            ece_calibrated=_given(content.get("ece_calibrated")),
         )
         if found.n < 1 or not 0 <= found.accuracy <= 1 or _shape(found.confusion) != {len(found.labels)}:
             raise ValueError("figures that do not belong together")
@@ -188,10 +192,12 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
     return float(np.abs(sure - hits).sum() / len(confidence))
 
 
+def _given(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
 def _label(content: dict[str, Any]) -> LabelScore:
-    precision, recall, f1 = (
-        None if content[key] is None else float(content[key]) for key in ("precision", "recall", "f1")
-    )
+    precision, recall, f1 = (_given(content[key]) for key in ("precision", "recall", "f1"))
     return LabelScore(str(content["label"]), precision, recall, f1, int(content["support"]))
 
 

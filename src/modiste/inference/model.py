@@ -22,8 +22,10 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
 from modiste.images.prepare import Picture, to_image
-from modiste.inference import safety
+from modiste.inference import certainty, safety
+from modiste.inference.certainty import Certainty
 from modiste.inference.prediction import Prediction, printable
+from modiste.labels import NONE_OF_THESE
 
 # Read at import: without it the runtime keeps a device id and a telemetry database in the user's cache.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -56,6 +58,7 @@ class Model:
         size: pixels a side of its images.
         channels: 1 gray, 3 RGB.
         facts: all of the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
+        certainty: how its probabilities are to be taken when a picture is predicted.
         session: the runtime's.
     """
 
@@ -64,6 +67,7 @@ class Model:
     size: int
     channels: int
     facts: dict[str, str]
+    certainty: Certainty
     session: onnxruntime.InferenceSession
 
     @property
@@ -72,7 +76,7 @@ class Model:
         return self.facts.get("recipe", "")
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
+        """Return the network's own probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
 
         Raises:
             InputError: the images have another shape or type, or the model gives what are no probabilities.
@@ -175,13 +179,14 @@ class Model:
             return []
         images = [image for image in prepared if not isinstance(image, str)]
         stacked = np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
-        rows = iter(self.probabilities(stacked))
+        calibrated = self.certainty.calibrated(self.probabilities(stacked))
+        rows = zip(calibrated, self.certainty.sureness(calibrated), strict=True)
         predictions = []
         for picture, image in zip(pictures, prepared, strict=True):
             file = printable(str(picture)) if isinstance(picture, str | Path) else ""
             wrong = isinstance(image, str)
             predictions.append(
-                Prediction(file, None, None, (), self.name, str(image)) if wrong else self._told(file, next(rows), top)
+                Prediction(file, None, None, (), self.name, str(image)) if wrong else self._told(file, *next(rows), top)
             )
         return predictions
 
@@ -192,9 +197,11 @@ class Model:
         except InputError as error:
             return printable(str(error))
 
-    def _told(self, file: str, probabilities: NDArray[np.float32], top: int) -> Prediction:
+    def _told(self, file: str, probabilities: NDArray[np.float64], sure: float, top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
         told = tuple((self.labels[label], float(probabilities[label])) for label in best)
+        if sure < self.certainty.threshold:
+            return Prediction(file, NONE_OF_THESE, 1 - float(sure), told, self.name)
         return Prediction(file, *told[0], told, self.name)
 
 
@@ -219,9 +226,12 @@ def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
         )
     try:
         labels, size, channels = _labels(facts["labels"]), int(facts["size"]), int(facts["channels"])
-    except (KeyError, ValueError, RecursionError):
-        raise InputError(f"{where} lacks its labels or its size. Export it anew from its run.") from None
-    loaded = Model(name, labels, size, channels, facts, session)
+        sure = certainty.of(facts, labels)
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise InputError(
+            f"{where} lacks its labels or its size, or says wrongly how sure it is. Export it anew from its run."
+        ) from None
+    loaded = Model(name, labels, size, channels, facts, sure, session)
     _require_contract(loaded, where)
     return loaded
 

@@ -5,6 +5,7 @@ from string import Template
 from typing import Any
 
 from modiste.data.split import TrainingData
+from modiste.inference.certainty import Certainty
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED
@@ -23,6 +24,7 @@ $about
 | trained on | $train images of $source |
 | epoch kept | $epoch |
 | validation | $validation |
+| sureness | $sureness |
 
 Use it:
 
@@ -41,7 +43,9 @@ ABSTAINS = f"It says {NONE_OF_THESE!r} of what it takes for no garment that has 
 PICTURES = "It was trained on the pictures named above: expect it to hold for pictures of that kind."
 
 
-def text(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], parameters: int) -> str:
+def text(
+    name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], certainty: Certainty, parameters: int
+) -> str:
     """Return the card's text (Markdown)."""
     size, changed = recipe.data.size, _changed(recipe)
     return CARD.substitute(
@@ -56,6 +60,7 @@ def text(name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], 
         source=Path(recipe.data.source).name or "Fashion-MNIST",
         epoch=scores["epoch"],
         validation=_validation(scores),
+        sureness=_sureness(certainty),
         limits=PICTURES if recipe.data.source else PRODUCTS,
         always=ABSTAINS if NONE_OF_THESE in data.label_names else ALWAYS,
     )
@@ -66,6 +71,11 @@ def _validation(scores: dict[str, Any]) -> str:
     if not found:
         return "nothing was held out; see `modiste evaluate`"
     return f"accuracy {found['accuracy']:.2%}, loss {found['loss']:.4f}, n = {found['n']:,}"
+
+
+def _sureness(certainty: Certainty) -> str:
+    below = f"; below {certainty.threshold:.1%} it says {NONE_OF_THESE!r}" if certainty.threshold else ""
+    return f"temperature {certainty.temperature:g}{below}"
 
 
 def _changed(recipe: Recipe) -> str:

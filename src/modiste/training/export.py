@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modiste.errors import SettingError, TrainingError
 from modiste.inference import model as inference
+from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 from modiste.training import networks
-from modiste.training.judge import predict
 
 TOLERANCE = 1e-4
 
@@ -44,7 +45,12 @@ class Exported(nn.Module):
 
 
 def export(
-    network: networks.Prepared, recipe: Recipe, label_names: tuple[str, ...], scores: dict[str, Any], path: Path
+    network: networks.Prepared,
+    recipe: Recipe,
+    label_names: tuple[str, ...],
+    scores: dict[str, Any],
+    certainty: Certainty,
+    path: Path,
 ) -> None:
     """Write a network as ONNX: input `image`, uint8 with a free batch size; outputs as `Exported` has them.
 
@@ -53,6 +59,7 @@ def export(
         recipe: written into the file, with labels and scores.
         label_names: what the outputs mean.
         scores: what is known of the model, as `{"validation": {...}}`.
+        certainty: how its probabilities are to be taken.
         path: where; raises TrainingError when it cannot be written.
     """
     model = _onnx(network, recipe)
@@ -63,7 +70,7 @@ def export(
         "channels": str(recipe.data.channels),
         "recipe": settings.to_json(recipe),
         "scores": json.dumps(scores),
-        "temperature": "1.0",
+        **certainty.facts(label_names),
     }
     onnx.helper.set_model_props(model, facts)
     with files.whole(path) as partial:
@@ -81,19 +88,18 @@ def require_exportable(network: networks.Prepared, recipe: Recipe) -> None:
         ) from None
 
 
-def check(path: Path, network: nn.Module, images: Tensor) -> None:
-    """Refuse a model file that does not say what the network says.
+def check(path: Path, ours: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
+    """Refuse a model file that does not say what its network says.
 
     Args:
         path: the ONNX file.
-        network: the network it was made from, on the CPU.
-        images: uint8, what to compare on.
+        ours: float32 [n, labels], the probabilities of the network it was made from.
+        images: uint8, what they are of.
 
     Raises:
         TrainingError: a probability differs by more than 1e-4, or a label where it is no tie.
     """
-    ours = torch.softmax(predict(network, images), 1).numpy()
-    theirs = inference.load(path).probabilities(images.numpy())
+    theirs = inference.load(path).probabilities(images)
     gap = float(np.abs(ours - theirs).max())
     top = np.sort(ours, 1)
     tie = top[:, -1] - top[:, -2] < TOLERANCE

@@ -16,7 +16,7 @@ from torch import Tensor
 from modiste.data import sources
 from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError, Stopped, TrainingError
-from modiste.evaluation import figures
+from modiste.evaluation import calibration, figures
 from modiste.recipes.recipe import Network, Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
@@ -24,7 +24,7 @@ from modiste.training import card, checkpoint, compute, export, networks, weight
 from modiste.training import events as tensorboard
 from modiste.training import optimizer as optimizers
 from modiste.training.batches import Batches
-from modiste.training.judge import Judge
+from modiste.training.judge import Judge, predict
 from modiste.training.loop import State, Watch, train
 from modiste.training.randomness import number
 from modiste.training.schedule import Schedule
@@ -182,12 +182,15 @@ def _finish(training: Training, run: Run) -> None:
     network = state.network.cpu().to(memory_format=torch.contiguous_format)
     scores = _scores(training)
     weights.write_weights(network, run.weights)
-    export.export(network, recipe, data.label_names, scores, run.model)
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
-    export.check(run.model, network, torch.from_numpy(sample))
+    probabilities = torch.softmax(predict(network, torch.from_numpy(sample)), 1).numpy()
+    together = calibration.together(data.train.allowed)
+    certainty = calibration.fit(probabilities[: len(data.validation)], data.validation, data.label_names, together)
+    export.export(network, recipe, data.label_names, scores, certainty, run.model)
+    export.check(run.model, probabilities, sample)
     kept = metrics.best_epoch(state.history, recipe.stopping)
     figures.curves({run.name: state.history}, run.curves, {run.name: kept})
-    files.write_text(run.card, card.text(run.name, recipe, data, scores, networks.parameters(network)))
+    files.write_text(run.card, card.text(run.name, recipe, data, scores, certainty, networks.parameters(network)))
 
 
 def _scores(training: Training) -> dict[str, Any]:

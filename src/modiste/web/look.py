@@ -52,7 +52,7 @@ class Look:
     def _drawn(self, image: NDArray[np.uint8], told: Prediction) -> dict[str, str]:
         drawn = {"sees": _url(png(image))} if self.sees else {}
         if self.heatmap and self.model.has_evidence and told.label:
-            evidence = self.model.evidence(image)[self.model.labels.index(told.label)]
+            evidence = self.model.evidence(image)[self.model.labels.index(told.top[0][0])]
             drawn["heatmap"] = _url(png(overlay(image, evidence)))
         return drawn
 

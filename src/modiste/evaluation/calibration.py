@@ -1,0 +1,77 @@
+"""Temperature and threshold of a model, chosen on the images that its training held out."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from modiste.data.split import Allowed, Split
+from modiste.inference.certainty import Certainty, Together
+from modiste.labels import NONE_OF_THESE
+
+FEWEST = 100
+"""Images; fewer say too little, and a model that is right on all of them would end up sure of everything."""
+
+COLDEST, HOTTEST = 0.25, 4.0
+
+PRECISION = 0.95
+"""Share of the labels given that shall be right."""
+
+Floats = NDArray[np.float64]
+
+
+def fit(probabilities: Floats, held_out: Split, names: tuple[str, ...], together: Together = ()) -> Certainty:
+    """Choose the temperature, and the threshold where "none of these" is a label.
+
+    Args:
+        probabilities: [n, labels], the network's own.
+        held_out: the images they are of.
+        names: of the labels.
+        together: as `Certainty`.
+    """
+    if len(held_out) < FEWEST:
+        return Certainty(together=together)
+    certainty = Certainty(temperature(probabilities, held_out), together=together)
+    if NONE_OF_THESE not in names:
+        return certainty
+    calibrated = certainty.calibrated(probabilities)
+    said = calibrated.argmax(1)
+    given = said != names.index(NONE_OF_THESE)
+    chosen = threshold(certainty.sureness(calibrated), given, held_out.right(said))
+    return Certainty(certainty.temperature, 0.0 if chosen is None else chosen, together)
+
+
+def temperature(probabilities: Floats, held_out: Split) -> float:
+    """The one of least cross-entropy, within a quarter and four."""
+    labels = np.eye(probabilities.shape[1], dtype=bool)[held_out.labels]
+    right = labels if held_out.allowed is None else held_out.allowed
+
+    def loss(logarithm: float) -> float:
+        calibrated = Certainty(float(np.exp(logarithm))).calibrated(probabilities)
+        return float(-np.log(np.maximum((calibrated * right).sum(1), np.finfo(float).tiny)).mean())
+
+    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
+    return round(float(np.exp(found.x)), 4)
+
+
+def threshold(sure: Floats, given: NDArray[np.bool_], right: NDArray[np.bool_]) -> float | None:
+    """The lowest sureness from which on 95 % of the labels given are right; None where no such is.
+
+    Args:
+        sure: [n], of each most probable label.
+        given: [n], whether that is a label, and not "none of these".
+        right: [n], whether it is right.
+    """
+    order = np.argsort(-sure, kind="stable")
+    order = order[given[order]]
+    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    last = np.append(sure[order][1:] < sure[order][:-1], True)  # those equally sure are told together
+    enough = np.flatnonzero(last & (shares >= PRECISION))
+    return float(sure[order][enough[-1]]) if len(enough) else None
+
+
+def together(allowed: Allowed | None) -> Together:
+    """The groups of labels of which images were said to have one or another."""
+    if allowed is None:
+        return ()
+    groups = np.unique(allowed[allowed.sum(1) > 1], axis=0)
+    return tuple(tuple(np.flatnonzero(group).tolist()) for group in groups)

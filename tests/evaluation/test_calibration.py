@@ -1,0 +1,76 @@
+"""Temperature and threshold, on probabilities of which the answer is known."""
+
+import numpy as np
+import pytest
+
+from modiste.data.split import Split
+from modiste.evaluation import calibration
+from modiste.evaluation.scores import calibration_error
+from modiste.inference.certainty import Certainty
+from modiste.labels import NONE_OF_THESE
+
+NAMES = ("boot", "shirt", "sneaker", NONE_OF_THESE)
+
+
+def drawn(n: int, bold: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities that are right as often as they say, made bolder by dividing their logits by `bold`; and labels."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 2, (n, 4))
+    true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    labels = np.array([random.choice(4, p=row) for row in true])
+    return Certainty(bold).calibrated(true), labels
+
+
+def split(labels: np.ndarray, allowed: np.ndarray | None = None) -> Split:
+    """Held out images of which only the labels count."""
+    return Split("validation", np.zeros((len(labels), 1, 1), np.uint8), labels, allowed)
+
+
+@pytest.mark.parametrize("bold", [0.5, 1.0, 2.0])
+def test_the_temperature_undoes_what_was_done(bold: float) -> None:
+    """Logits that were divided by something are multiplied by it, and the calibration error goes down."""
+    probabilities, labels = drawn(20_000, bold)
+    found = calibration.fit(probabilities, split(labels), (*NAMES[:3], "hat"))
+    assert found.temperature == pytest.approx(1 / bold, rel=0.05)
+    assert found.threshold == 0
+    right = probabilities.argmax(1) == labels
+    assert calibration_error(found.calibrated(probabilities).max(1), right) < 0.02
+
+
+def test_labels_that_may_be_several_are_right_together() -> None:
+    """Where the truth is one of two, the sum of both is what has to fit."""
+    probabilities, labels = drawn(20_000, 2.0)
+    kin = (labels == 0) | (labels == 2)
+    allowed = np.eye(4, dtype=bool)[labels]
+    allowed[kin] |= [True, False, True, False]
+    found = calibration.fit(probabilities, split(labels, allowed), NAMES, calibration.together(allowed))
+    assert found.together == ((0, 2),)
+    assert found.temperature == pytest.approx(0.5, rel=0.1)
+
+
+def test_few_images_say_nothing() -> None:
+    """Nobody becomes sure of everything for being right ten times."""
+    probabilities, labels = drawn(calibration.FEWEST - 1, 2.0)
+    assert calibration.fit(probabilities, split(labels), NAMES) == Certainty()
+
+
+def test_the_threshold_leaves_19_of_20_right() -> None:
+    """It is the lowest such, counts labels that are given alone, and takes those equally sure together."""
+    sure = np.array([0.9, 0.8, 0.6, 0.95, 0.7, 0.5])
+    given = np.array([True, True, True, False, True, True])
+    right = np.array([True, True, False, False, True, False])
+    assert calibration.threshold(sure, given, right) == 0.7
+    assert calibration.threshold(np.array([0.9, 0.7, 0.7]), np.ones(3, bool), np.array([True, True, False])) == 0.9
+    assert calibration.threshold(sure, given, np.zeros(6, bool)) is None
+    assert calibration.threshold(sure[:0], given[:0], right[:0]) is None
+
+
+def test_who_can_say_none_gets_a_threshold() -> None:
+    """From there on 95 % of the labels it gives are right, and a little below they are not."""
+    probabilities, labels = drawn(20_000, 1.0)
+    found = calibration.fit(probabilities, split(labels), NAMES)
+    calibrated = found.calibrated(probabilities)
+    said, sure = calibrated.argmax(1), found.sureness(calibrated)
+    given = (said != 3) & (sure >= found.threshold)
+    assert 0.95 <= (said == labels)[given].mean() < 0.953
+    assert given.mean() > 0.1
