@@ -88,6 +88,15 @@ def test_another_method_is_405(service: Service) -> None:
     assert service.ask("OPTIONS", "/predict", Origin="http://evil.example")[0] == 405
 
 
+@pytest.mark.parametrize("path", ["/", "/page.css", "/samples/bag.png"])
+def test_head_is_get_without_its_body(service: Service, path: str) -> None:
+    """As a checker of links asks."""
+    status, content, headers = service.ask("HEAD", path)
+    _, whole, _ = service.ask("GET", path)
+    assert (status, content) == (200, b"")
+    assert int(headers["content-length"]) == len(whole)
+
+
 def test_a_strangers_name_for_this_machine_is_refused(service: Service) -> None:
     """A page elsewhere that resolves to this machine cannot use it (fault 17)."""
     for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", ""):

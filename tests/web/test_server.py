@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from helpers.command import environment, inside
 from helpers.pictures import saved
-from helpers.service import BOOT, form, serving
+from helpers.service import BOOT, Service, form, serving
 from modiste.web import intake
 from modiste.web.desk import Desk
 from modiste.web.refused import Refused
@@ -105,6 +105,24 @@ def test_a_silent_connection_is_closed() -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             connection.sendall(b"GET / HT")
             assert connection.recv(100) == b""
+        process.kill()
+
+
+def test_a_crowd_is_told_to_come_back() -> None:
+    """More requests at a time than the service holds: 503 with Retry-After, and none is lost (fault 18)."""
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
+    code = "from modiste.web import watch; watch.MOST = 1; from modiste.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port=0"]
+    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        service = Service(process, process.stdout.readline().split()[0])
+        with socket.create_connection(service.address) as slow:
+            slow.sendall(head)
+            time.sleep(0.5)
+            status, told, headers = service.ask("GET", "/health/live")
+            assert (status, headers["retry-after"], sorted(told)) == (503, "1", ["error", "request_id"])
+        time.sleep(0.5)
+        assert service.ask("GET", "/health/live")[0] == 200
         process.kill()
 
 

@@ -146,7 +146,7 @@ def _pages(app: FastAPI) -> None:
 def _page(app: FastAPI, path: str, file: Traversable) -> None:
     content, kind = file.read_bytes(), TYPES[file.name.rpartition(".")[2]]
 
-    @app.get(path, include_in_schema=False)
+    @app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
     async def get() -> Response:
         return Response(content, media_type=kind)
 

@@ -21,9 +21,6 @@ from modiste.web.desk import Desk
 GRACE = 20
 """Seconds that accepted requests have to finish in."""
 
-CONNECTIONS = 1000
-"""More of them are answered with 503 at once."""
-
 SILENCE = 20.0
 """Seconds that a connection has for the head of its first request."""
 
@@ -57,7 +54,6 @@ def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str],
         log_level="error",
         access_log=False,
         server_header=False,
-        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=GRACE,
     )
     ready(f"http://{f'[{name}]' if ':' in name else name}:{number}/")

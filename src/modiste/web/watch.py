@@ -21,6 +21,11 @@ SAFE = {
 
 STRANGE = Refused(400, "The service is not known by this name. Call it by its address.")
 
+MOST = 1000
+"""Requests at a time, most of which only send slowly; what is at work is bounded by the desk."""
+
+CROWDED = Refused(503, "Too many requests wait already. Try again in a second.", {"Retry-After": "1"})
+
 OTHER = "other"
 """Path of whatever is asked for and does not exist: clients do not decide how many figures there are."""
 
@@ -53,6 +58,7 @@ class Watch:
 
     def __init__(self, app: ASGIApp, figures: Figures, paths: Collection[str], hosts: Collection[str] = ()) -> None:
         self.app, self.figures, self.paths, self.hosts = app, figures, frozenset(paths), frozenset(hosts)
+        self.inside = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and its answer back."""
@@ -71,13 +77,21 @@ class Watch:
                 MutableHeaders(scope=message).update(SAFE | {"X-Request-ID": number})
             await send(message)
 
+        refusal = self._refusal(Headers(scope=scope).get("host", ""))
+        self.inside += 1
         try:
             with self.figures.in_flight.track_inprogress():
-                app = self.app if self._knows(Headers(scope=scope).get("host", "")) else response(STRANGE, number)
-                await app(scope, receive, answer)
+                await (response(refusal, number) if refusal else self.app)(scope, receive, answer)
         finally:
+            self.inside -= 1
             self.figures.requests.labels(path, str(status)).inc()
             self.figures.seconds.labels(path).observe(time.perf_counter() - started)
+
+    def _refusal(self, host: str) -> Refused | None:
+        """Why a request is not let in at all."""
+        if self.inside >= MOST:
+            return CROWDED
+        return None if self._knows(host) else STRANGE
 
     def _knows(self, host: str) -> bool:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host  # less the port
