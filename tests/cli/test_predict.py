@@ -19,6 +19,7 @@ from helpers.models import tiny_model
 from helpers.pictures import saved
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
+from modiste.inference.labels_file import LabelsFile
 
 
 @pytest.fixture
@@ -151,6 +152,15 @@ def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -
     assert (
         run(folder, "--model", model, "--out", out).stdout == f"{out}: 4000 predictions, {kept} of them from before\n"
     )
+
+
+def test_two_commands_do_not_write_one_file(model: str, pictures: Path, tmp_path: Path) -> None:
+    """The second one is told so, and the first one's rows stay single."""
+    out = tmp_path / "out.csv"
+    with LabelsFile(out, "run"):
+        refused = run(pictures, "--model", model, "--out", out)
+    assert "is being written by another command" in str(refused.exception)
+    assert len(out.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(

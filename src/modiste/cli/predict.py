@@ -65,9 +65,9 @@ def predict(
         if path:
             _draw(option, path, paths, loaded, draw)
     if out:
-        labels = LabelsFile(out, loaded.name)
-        before = labels.rows
-        _write(labels, list(labels.missing(paths)), loaded, top)
+        with LabelsFile(out, loaded.name) as labels:
+            before = labels.rows
+            _write(labels, list(labels.missing(paths)), loaded, top)
         click.echo(f"{out}: {_count(labels.rows)}{f', {before} of them from before' if before else ''}")
         failed, rows = labels.failed, labels.rows
     else:
@@ -132,7 +132,6 @@ def _write(labels: "LabelsFile", paths: list[str], model: "Model", top: int) -> 
 
     from modiste.cli.progress import bar
     from modiste.errors import Stopped
-    from modiste.inference.labels_file import LabelsFile
 
     told = _told(paths, model, top)
     try:
@@ -144,7 +143,8 @@ def _write(labels: "LabelsFile", paths: list[str], model: "Model", top: int) -> 
                 advance(len(some))
     except KeyboardInterrupt:
         told.close()
-        kept = _count(LabelsFile(labels.path, model.name).rows)  # read again: it may have come in the middle of a write
+        labels.read()  # again: it may have come in the middle of a write
+        kept = _count(labels.rows)
         raise Stopped(signal.SIGINT, f"Stopped. {labels.path} keeps {kept}; the same command goes on.") from None
 
 

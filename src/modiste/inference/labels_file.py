@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 from modiste.errors import InputError, SettingError
 from modiste.inference.prediction import STDIN, Prediction, printable
@@ -22,7 +22,8 @@ COLUMNS = ("file", "label", "probability", "top", "model", "error")
 class LabelsFile:
     """The file of `predict --out`: what it holds is not predicted again.
 
-    A line that a killed process left unfinished is dropped when the file is opened.
+    A context. A line that a killed process left unfinished is dropped when the file is opened; while it is open, no
+    other command can open it, where the system has locks.
 
     Args:
         path: ends in .csv or .jsonl.
@@ -30,21 +31,39 @@ class LabelsFile:
 
     Raises:
         SettingError: the name ends otherwise.
-        InputError: there is a file that holds something else, or predictions of another model.
+        InputError: there is a file that holds something else, or predictions of another model, or that another command
+            is writing.
         TrainingError: the disk refuses.
     """
 
     def __init__(self, path: Path, model: str) -> None:
         if path.suffix not in (".csv", ".jsonl"):
             raise SettingError(f"--out is {path}, but its name must end in .csv or .jsonl.")
-        self.path = path
+        self.path, self.model = path, model
         self.rows = self.failed = 0
         self.seen: Counter[str] = Counter()
-        for record in self._records():
-            if record["model"] != model:
-                raise InputError(f"{path} holds predictions of the model {record['model']}. Choose another --out.")
-            self._count(record)
         self.add([])  # before hours of work: can it be written?
+        self.lock = _locked(path)
+        try:
+            self.read()
+        except BaseException:
+            self.lock.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.close()
+
+    def read(self) -> None:
+        """Count what the file holds."""
+        self.rows = self.failed = 0
+        self.seen.clear()
+        for record in self._records():
+            if record["model"] != self.model:
+                raise InputError(f"{self.path} holds predictions of the model {record['model']}. Choose another --out.")
+            self._count(record)
 
     def missing(self, names: Iterable[str]) -> Iterator[str]:
         """Those of the pictures that have no line yet, in their order; what comes by standard input is always new."""
@@ -99,6 +118,24 @@ class LabelsFile:
             return {column: found[column] for column in COLUMNS}
         (values,) = csv.reader([line], strict=True)
         return dict(zip(COLUMNS, values, strict=True))
+
+
+def _locked(path: Path) -> IO[bytes]:
+    """Open a file that nobody else may have open in this way; the system lets go of it when this process ends."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Choose another.") from None
+    try:
+        import fcntl  # not on every system
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:
+        pass
+    except OSError:
+        file.close()
+        raise InputError(f"{path} is being written by another command. Wait for it, or choose another --out.") from None
+    return file
 
 
 def _csv(values: Iterable[Any]) -> str:
