@@ -1,7 +1,7 @@
 """How good the recipe `photo` is on photos by people that it has not seen.
 
     python benchmarks/photos.py PHOTOS --folds 1                    # for choices: the first fold alone
-    python benchmarks/photos.py PHOTOS                              # all five
+    python benchmarks/photos.py PHOTOS --no-clothes FOLDER          # all five, and all that is measured with them
 
 PHOTOS holds class folders below train/ and validation/, and senders.csv (file,sender_id): people give several photos of
 one piece of clothing, so all photos of a sender are held out together. A sitting that was stopped goes on where it was.
@@ -14,23 +14,35 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
+from changes import CHANGES, same_after
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from modiste.data import sources
 from modiste.data.split import Split
 from modiste.evaluation import calibration, intervals
 from modiste.evaluation.scores import calibration_error
+from modiste.images import files as pictures
+from modiste.images.prepare import to_image
+from modiste.inference import model as inference
+from modiste.inference.certainty import Certainty
 from modiste.labels import NONE_OF_THESE
 from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
 
 FOLDS = 5
+UNHEARD_FOLDS = 2
+"""Folds in which each class is left out: six trainings more."""
+
+AT_A_TIME = 64
+UNKNOWN = ("hat", "shorts", "skirt")
+"""Classes that none of the labels fits; each is left out of training in turn, to see what becomes of the unheard-of."""
 
 MEANINGS = {
     "t-shirt": "T-shirt/top",
@@ -40,13 +52,42 @@ MEANINGS = {
     "outwear": "Coat",
     "shirt": "Shirt",
     "shoes": ["Sandal", "Sneaker", "Ankle boot"],
-    "hat": NONE_OF_THESE,
-    "shorts": NONE_OF_THESE,
-    "skirt": NONE_OF_THESE,
+    **dict.fromkeys(UNKNOWN, NONE_OF_THESE),
 }
 """What the class folders mean in the labels of Fashion-MNIST."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model says of photos that its training has not seen.
+
+    Args:
+        photos: their paths; the folder of each is its class.
+        probabilities: [n, labels], the network's own.
+        allowed: bool [n, labels], what each may be called.
+        names: of the labels.
+    """
+
+    photos: list[Path]
+    probabilities: Floats
+    allowed: NDArray[np.bool_]
+    names: tuple[str, ...]
+
+    @property
+    def truth(self) -> Split:
+        """What each may be called, as a split without images."""
+        images = np.empty((len(self.photos), 0, 0), np.uint8)
+        return Split("validation", images, self.allowed.argmax(1).astype(np.int64), self.allowed)
+
+    def certainty(self) -> Certainty:
+        """Temperature and threshold that these photos would choose: 95 % of the labels given are right."""
+        return calibration.fit(self.probabilities, self.truth, self.names, calibration.together(self.allowed))
+
+    def of_class(self, *names: str) -> NDArray[np.bool_]:
+        """Which of the photos are of these classes."""
+        return np.array([path.parent.name in names for path in self.photos])
 
 
 def photos(root: Path) -> tuple[list[Path], list[str], list[str]]:
@@ -56,14 +97,22 @@ def photos(root: Path) -> tuple[list[Path], list[str], list[str]]:
     return [root / path for path, _ in rows], [path.parent.name for path, _ in rows], [sender for _, sender in rows]
 
 
-def folds(root: Path, home: Path) -> Iterator[Path]:
-    """Lay out each fold as a data folder of links: train/, validation/ and labels.json."""
+def folds(root: Path, home: Path, left_out: str = "") -> Iterator[Path]:
+    """Lay out each fold as a data folder of links: train/, validation/ and labels.json.
+
+    Args:
+        root: PHOTOS.
+        home: where the folds go.
+        left_out: a class that is not trained on; it stays in validation.
+    """
     paths, classes, senders = photos(root)
     cut = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(paths, classes, senders)
     for number, parts in enumerate(cut):
-        folder = home / f"fold-{number}"
+        folder = home / f"fold-{number}{f'-without-{left_out}' if left_out else ''}"
         for part, chosen in zip(("train", "validation"), parts, strict=True):
             for index in chosen:
+                if part == "train" and classes[index] == left_out:
+                    continue
                 link = folder / part / classes[index] / paths[index].name
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.unlink(missing_ok=True)
@@ -73,73 +122,120 @@ def folds(root: Path, home: Path) -> Iterator[Path]:
         yield folder
 
 
-def trained(folder: Path, run: Run, sets: list[str]) -> Run:
-    """Train on a fold and judge on the photos held out, or go on with it, or take what is there."""
+def trained(folder: Path, run: Run, sets: Sequence[str]) -> Run:
+    """Train on a fold, or go on with it, or take what is there."""
     if not run.card.exists():
         begun = ["--resume", str(run.path)] if run.recipe_file.exists() else ["photo", "--data", str(folder.resolve())]
         named = [] if run.recipe_file.exists() else ["--name", str(run.path.resolve()), *sets]
-        modiste("train", *begun, *named)
-    if not run.scores.exists():
-        modiste("evaluate", str(run.path), "--split", "validation")
+        subprocess.run([sys.executable, "-m", "modiste", "train", *begun, *named], check=True)
     return run
 
 
-def modiste(*arguments: str) -> None:
-    """Run a command; what it says goes where ours does."""
-    subprocess.run([sys.executable, "-m", "modiste", *arguments], check=True)
+def seen(run: Run, paths: list[Path]) -> Seen:
+    """Show photos to a run's model, by the way in that all pictures take."""
+    model = inference.load(run.model)
+    found = []
+    for start in range(0, len(paths), AT_A_TIME):
+        images = [to_image(path, model.size, model.channels) for path in paths[start : start + AT_A_TIME]]
+        found.append(model.probabilities(np.stack(images)))
+    probabilities = np.concatenate(found).astype(np.float64)
+    return Seen(paths, probabilities, allowed(paths, model.labels), model.labels)
 
 
-def record(number: int, run: Run) -> dict[str, Any]:
+def allowed(paths: list[Path], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """What each photo may be called, by its class; what is in no class may not be called anything."""
+    found = np.zeros((len(paths), len(names)), bool)
+    for row, path in zip(found, paths, strict=True):
+        meaning = MEANINGS.get(path.parent.name, NONE_OF_THESE)
+        row[[names.index(label) for label in ([meaning] if isinstance(meaning, str) else meaning)]] = True
+    return found
+
+
+def record(number: int, run: Run, judged: Seen) -> dict[str, Any]:
     """What a results file says of one fold."""
     recipe, rows, facts = run.recipe(), metrics.read(run.metrics), files.read_json(run.environment)
-    scores = files.read_json(run.scores)["validation"]
+    right = (judged.probabilities * judged.allowed).sum(1)
     return {
         "seed": recipe.seed,
         "fold": number,
-        "validation_accuracy": scores["accuracy"],
-        "validation_loss": scores["loss"],
-        "validation_images": scores["n"],
+        "validation_accuracy": float(judged.truth.right(judged.probabilities.argmax(1)).mean()),
+        "validation_loss": float(-np.log(right.clip(1e-12)).mean()),
+        "validation_images": len(judged.photos),
         "seconds": round(sum(row.seconds for row in rows), 1),
         "epochs": len(rows),
         **{key: facts[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
     }
 
 
-def pooled(runs: list[Run]) -> tuple[Floats, Split, tuple[str, ...]]:
-    """Probabilities, truth and label names of the photos of all folds, each judged by the run that had not seen it."""
-    names = tuple(label["label"] for label in files.read_json(runs[0].scores)["validation"]["labels"])
-    found = [np.load(run.probabilities)["probabilities"].astype(np.float64) for run in runs]
-    held_out = [sources.open_validation(run.recipe().data, run.recipe().seed) for run in runs]
-    allowed = [
-        np.eye(len(names), dtype=bool)[each.labels] if each.allowed is None else each.allowed for each in held_out
-    ]
-    joined = [np.concatenate(parts) for parts in (found, [each.labels for each in held_out], allowed)]
-    return joined[0], Split("validation", np.empty((len(joined[1]), 0, 0), np.uint8), joined[1], joined[2]), names
+def pooled(folds_seen: list[Seen]) -> Seen:
+    """The photos of all folds, each judged by the run that had not seen it."""
+    paths = [path for each in folds_seen for path in each.photos]
+    probabilities, may = (
+        np.concatenate([getattr(each, key) for each in folds_seen]) for key in ("probabilities", "allowed")
+    )
+    return Seen(paths, probabilities, may, folds_seen[0].names)
 
 
-def judged(probabilities: Floats, truth: Split, names: tuple[str, ...]) -> dict[str, Any]:
-    """The figures over all photos: accuracy, how it knows what it does not know, and calibration.
-
-    A temperature for a fold is chosen on the other folds; here all choose it together, on one number.
-    """
-    certainty = calibration.fit(probabilities, truth, names, calibration.together(truth.allowed))
-    calibrated = certainty.calibrated(probabilities)
+def figures(judged: Seen) -> dict[str, Any]:
+    """Accuracy, how it knows what it does not know, and calibration; one temperature and threshold for all folds."""
+    certainty = judged.certainty()
+    calibrated = certainty.calibrated(judged.probabilities)
     said, sure = calibrated.argmax(1), certainty.sureness(calibrated)
-    right = truth.right(said)
+    right, given = judged.truth.right(said), labelled(judged, certainty)
     surest = np.argsort(-sure, kind="stable")[: round(0.8 * len(sure))]
-    given = (said != names.index(NONE_OF_THESE)) & (sure >= certainty.threshold)
+    unknown = judged.of_class(*UNKNOWN)
+    classes = sorted({path.parent.name for path in judged.photos})
     return {
-        "images": len(truth),
+        "images": len(right),
         "accuracy": float(right.mean()),
-        "interval_images": intervals.wilson(int(right.sum()), len(truth)),
+        "interval_images": intervals.wilson(int(right.sum()), len(right)),
+        "accuracy_of_classes": {name: float(right[judged.of_class(name)].mean()) for name in classes},
         "accuracy_of_surest_80_percent": float(right[surest].mean()),
         "ece": calibration_error(sure, right),
         "temperature": certainty.temperature,
         "threshold": certainty.threshold,
-        "none_recall": float((~given)[truth.labels == names.index(NONE_OF_THESE)].mean()),
         "labels_given": float(given.mean()),
         "labels_given_right": float(right[given].mean()) if given.any() else None,
+        "none_recall": float((~given)[unknown].mean()) if unknown.any() else None,
     }
+
+
+def labelled(judged: Seen, certainty: Certainty) -> NDArray[np.bool_]:
+    """Which photos are given a label."""
+    calibrated = certainty.calibrated(judged.probabilities)
+    given: NDArray[np.bool_] = certainty.sureness(calibrated) >= certainty.threshold
+    return given & (calibrated.argmax(1) != judged.names.index(NONE_OF_THESE))
+
+
+def none_recall_of_unheard(root: Path, home: Path, sets: Sequence[str]) -> dict[str, Any]:
+    """Share of a class's photos that get no label from models that never saw the class, at the same precision."""
+    found: dict[str, Any] = {}
+    for name in UNKNOWN:
+        spared = []
+        for number, folder in enumerate(list(folds(root, home, name))[:UNHEARD_FOLDS]):
+            judged = seen(trained(folder, Run(home / f"run-{number}-without-{name}"), sets), held_out(folder))
+            spared.append((~labelled(judged, judged.certainty()))[judged.of_class(name)])
+        told = np.concatenate(spared)
+        found[name] = {"images": len(told), "none_recall": float(told.mean())}
+    return found | {"none_recall": fmean(each["none_recall"] for each in found.values())}
+
+
+def none_recall_of_no_clothes(runs: list[Run], judged: list[Seen], folder: Path) -> dict[str, Any]:
+    """Share of pictures without clothes that get no label, each run at the threshold of its own fold."""
+    paths = pictures.pictures_below(folder)
+    spared = [~labelled(seen(run, paths), each.certainty()) for run, each in zip(runs, judged, strict=True)]
+    return {"images": len(paths), "none_recall": float(np.concatenate(spared).mean())}
+
+
+def same_labels(runs: list[Run], judged: list[Seen]) -> dict[str, float]:
+    """For each change, the share of photos that are called the same after it, by the run that has not seen them."""
+    found = [same_after(inference.load(run.model, 1), each.photos) for run, each in zip(runs, judged, strict=True)]
+    return {name: fmean(same for each in found for same in each[name]) for name in CHANGES}
+
+
+def held_out(folder: Path) -> list[Path]:
+    """The photos of a fold that its training does not see."""
+    return sorted(folder.glob("validation/*/*"))
 
 
 def main() -> None:
@@ -147,6 +243,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--folds", type=int, default=FOLDS, help="only the first so many; then nothing is written")
+    parser.add_argument("--no-clothes", type=Path, help="a folder of pictures without clothes; needed for all folds")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of the recipe")
     parser.add_argument("--home", type=Path, default=Path("runs/photos"), help="where the folds and their runs are")
     parser.add_argument("--out", type=Path, default=Path("results/photos.json"))
@@ -154,14 +251,24 @@ def main() -> None:
     sets = [part for setting in given.set for part in ("--set", setting)]
     laid = list(folds(given.photos, given.home))[: given.folds]
     runs = [trained(folder, Run(given.home / f"run-{number}"), sets) for number, folder in enumerate(laid)]
-    found = judged(*pooled(runs))
+    judged = [seen(run, held_out(folder)) for run, folder in zip(runs, laid, strict=True)]
+    found = figures(pooled(judged))
     print(json.dumps(found, indent=2))
-    if len(runs) == FOLDS:
-        records = [record(number, run) for number, run in enumerate(runs)]
-        command = shlex.join(["python", "benchmarks/photos.py", *sys.argv[1:]])
-        facts = {"settings": given.set, "measured_with": environment.hardware()}
-        results.write(given.out, recipe="photos", command=command, runs=records, split="validation", **facts, **found)
-        print(given.out)
+    if len(runs) < FOLDS:
+        return
+    if given.no_clothes is None:
+        parser.error("all folds are measured with --no-clothes FOLDER")
+    found |= {
+        "same_label_after": same_labels(runs, judged),
+        "unheard_of": none_recall_of_unheard(given.photos, given.home, sets),
+        "no_clothes": none_recall_of_no_clothes(runs, judged, given.no_clothes),
+        "settings": given.set,
+        "measured_with": environment.hardware(),
+    }
+    records = [record(number, run, each) for number, (run, each) in enumerate(zip(runs, judged, strict=True))]
+    command = shlex.join(["python", "benchmarks/photos.py", *sys.argv[1:]])
+    results.write(given.out, recipe="photos", command=command, runs=records, split="validation", **found)
+    print(given.out)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -143,25 +144,39 @@ def test_the_plain_loop_trains_from_torchvisions_files(tmp_path: Path, more: lis
     assert 0 <= record["accuracy"] <= 1
 
 
-def test_photos_are_judged_by_runs_that_have_not_seen_their_senders(tmp_path: Path, script: Any) -> None:
-    """No sender is in both parts of a fold, each photo is held out once, and one fold comes to figures."""
-    photos = script("photos")
+def few_photos(root: Path) -> list[str]:
+    """Write 45 photos of three classes and 15 senders; return the rows of senders.csv."""
     rows = []
     for number, name in enumerate(("pants", "shoes", "hat")):
-        (tmp_path / "in" / "train" / name).mkdir(parents=True)
+        (root / "train" / name).mkdir(parents=True)
         for photo in range(15):
             file = f"train/{name}/{photo}.jpg"
-            Image.new("RGB", (40, 40), (80 * number, 10 * photo, 90)).save(tmp_path / "in" / file)
+            Image.new("RGB", (40, 40), (80 * number, 10 * photo, 90)).save(root / file)
             rows.append(f"{file},{number * 5 + photo // 3}")
-    (tmp_path / "in" / "senders.csv").write_text("\n".join(["file,sender_id", *rows]))
+    (root / "senders.csv").write_text("\n".join(["file,sender_id", *rows]))
+    return rows
+
+
+def test_no_sender_is_on_both_sides_of_a_fold(tmp_path: Path, script: Any) -> None:
+    """Each photo is held out once; a class that is left out is held out all the same."""
+    photos = script("photos")
+    rows = few_photos(tmp_path / "in")
     laid = list(photos.folds(tmp_path / "in", tmp_path / "home"))
-    held_out = [sorted(path.name for path in folder.glob("validation/*/*")) for folder in laid]
-    assert sum(map(len, held_out)) == 45
+    assert sum(len(photos.held_out(folder)) for folder in laid) == 45
     senders = dict(row.split(",") for row in rows)
     for folder in laid:
         both = [{senders[f"train/{p.parent.name}/{p.name}"] for p in folder.glob(f"{part}/*/*")} for part in PARTS]
         assert not both[0] & both[1]
+    without = list(photos.folds(tmp_path / "in", tmp_path / "home", "hat"))
+    assert not [path for folder in without for path in folder.glob("train/hat/*")]
+    assert sum(len(photos.held_out(folder)) for folder in without) == 45
 
+
+def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, script: Any) -> None:
+    """One fold comes to all the figures: accuracy, pictures without clothes, the same label after changes."""
+    photos = script("photos")
+    few_photos(tmp_path / "in")
+    folder = next(photos.folds(tmp_path / "in", tmp_path / "home"))
     small = [
         "--set",
         "network=residual",
@@ -173,11 +188,34 @@ def test_photos_are_judged_by_runs_that_have_not_seen_their_senders(tmp_path: Pa
         "data.size=28",
     ]
     quick = ["--set", "schedule.epochs=1", "--set", "optimizer.batch=20", "--set", "optimizer.lr=0.01"]
-    run = photos.trained(laid[1], Run(tmp_path / "run"), [*small, *quick])
-    found = photos.judged(*photos.pooled([run]))
-    assert found["images"] == len(held_out[1])
+    run = photos.trained(folder, Run(tmp_path / "run"), [*small, *quick])
+    judged = photos.seen(run, photos.held_out(folder))
+    found = photos.figures(photos.pooled([judged]))
+    assert found["images"] == len(photos.held_out(folder))
     assert 0 <= found["accuracy"] <= 1
-    assert photos.record(1, run)["validation_images"] == len(held_out[1])
+    told = photos.record(1, run, judged)
+    assert (told["validation_images"], told["validation_accuracy"]) == (found["images"], found["accuracy"])
+
+    (tmp_path / "rooms").mkdir()
+    Image.new("RGB", (40, 40), "gray").save(tmp_path / "rooms" / "wall.jpg")
+    nothing = photos.none_recall_of_no_clothes([run], [judged], tmp_path / "rooms")
+    assert (nothing["images"], nothing["none_recall"] in (0, 1)) == (1, True)
+    same = photos.same_labels([run], [judged])
+    assert list(same) == list(script("changes").CHANGES)
+    assert same["EXIF turn"] == 1
+
+
+def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> None:
+    """The lowest threshold at which 95 % of the given labels are right; what has no label is counted above it."""
+    photos = script("photos")
+    names = ("Dress", "Shirt", "none of these")
+    classes = ["dress", "dress", "hat", "hat", "dress"] * 40
+    paths = [Path(name) / "x.jpg" for name in classes]
+    rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]] * 40
+    judged = photos.Seen(paths, np.array(rows), photos.allowed(paths, names), names)
+    found = photos.figures(judged)
+    assert (found["labels_given"], found["labels_given_right"], found["none_recall"]) == (0.6, 1.0, 1.0)
+    assert (found["accuracy"], found["accuracy_of_classes"]) == (0.8, {"dress": 1.0, "hat": 0.5})
 
 
 def test_every_runtime_says_the_same_of_a_run(idx: Path, tmp_path: Path, script: Any, monkeypatch: Any) -> None:
