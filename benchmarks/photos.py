@@ -203,8 +203,9 @@ def figures(judged: Seen) -> dict[str, Any]:
 def labelled(judged: Seen, certainty: Certainty) -> NDArray[np.bool_]:
     """Which photos are given a label."""
     calibrated = certainty.calibrated(judged.probabilities)
-    given: NDArray[np.bool_] = certainty.sureness(calibrated) >= certainty.threshold
-    return given & (calibrated.argmax(1) != judged.names.index(NONE_OF_THESE))
+    sure: NDArray[np.bool_] = certainty.sureness(calibrated) >= certainty.threshold
+    named: NDArray[np.bool_] = calibrated.argmax(1) != judged.names.index(NONE_OF_THESE)
+    return sure & named
 
 
 def none_recall_of_unheard(root: Path, home: Path, sets: Sequence[str]) -> dict[str, Any]:
