@@ -44,18 +44,19 @@ def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, ND
 
     The first is the picture as it was decoded, the last the image; between them pixels are uint8 [h, w] or [h, w, 3].
     """
-    photo = _photo(picture)
+    photo = photo_of(picture)
     yield "picture", photo
     if channels == 3:
         fitted = ImageOps.fit(Image.fromarray(photo), (size, size), Image.Resampling.BICUBIC)
         yield "middle square", np.asarray(fitted)
-    elif photo.shape == (size, size, 3) and _is_gray(photo):
+    elif photo.shape == (size, size, 3) and is_gray(photo):
         yield "gray", np.ascontiguousarray(photo[:, :, 0])
     else:
         yield from _as_fashion_mnist(photo, size)
 
 
-def _photo(picture: Picture) -> Photo:
+def photo_of(picture: Picture) -> Photo:
+    """Decode a picture: uint8 [h, w, 3]; raises InputError when it cannot be used, as `to_image`."""
     if isinstance(picture, bytes | bytearray | memoryview):
         return decode.decode(bytes(picture))
     if isinstance(picture, str | Path):
@@ -69,7 +70,8 @@ def _photo(picture: Picture) -> Photo:
     return np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
-def _is_gray(photo: Photo) -> bool:
+def is_gray(photo: Photo) -> bool:
+    """Whether the three channels are equal."""
     return bool((photo == photo[:, :, :1]).all())
 
 

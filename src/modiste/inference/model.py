@@ -7,24 +7,20 @@ runtime as bytes, so what was checked is what is run.
 
 import json
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from itertools import islice
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.errors import InputError, SettingError
-from modiste.images.prepare import Picture, to_image
+from modiste.errors import InputError
+from modiste.images.decode import Photo
 from modiste.inference import certainty, safety
 from modiste.inference.certainty import Certainty
-from modiste.inference.prediction import Prediction, printable
+from modiste.inference.prediction import Prediction
+from modiste.inference.predictor import Predictor
 from modiste.labels import NONE_OF_THESE
 
 # Read at import: without it the runtime keeps a device id and a telemetry database in the user's cache.
@@ -40,16 +36,13 @@ MAX_BYTES = 512 * 2**20
 MAX_SIZE = 1024
 """Pixels a side; recipes go to half of it."""
 
-CHUNK = 32
-"""Pictures that a thread takes at a time."""
-
 MAX_BATCH = 512
 MAX_BATCH_VALUES = 1_200_000
 """Input values a batch: photos of 224 x 224 x 3 go through 7 at a time, as activations are some 50 times as many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class Model(Predictor):
     """A loaded model.
 
     Args:
@@ -114,42 +107,24 @@ class Model:
             raise InputError(f"Model {self.name} gives evidence of a wrong shape. Export it anew.")
         return found
 
-    def predict(self, pictures: Iterable[Picture], top: int = 3) -> list[Prediction]:
-        """Predict pictures; one that cannot be used gives a record with an error and stops none of the others.
+    @property
+    def models(self) -> "tuple[Model, ...]":
+        """Itself alone."""
+        return (self,)
 
-        Args:
-            pictures: files as bytes, paths, or pixels; a single path or file is taken as one picture.
-            top: how many labels to tell.
+    def pick(self, photo: Photo) -> "Model":
+        """Itself."""
+        return self
+
+    def told(self, images: NDArray[np.uint8], top: int) -> list[Prediction]:
+        """Predict images, uint8 as `image_shape`: a record each, of no file.
 
         Raises:
-            InputError: the model itself fails.
-            SettingError: `top` is below 1.
+            InputError: as `probabilities`.
         """
-        return list(self.stream(pictures, top))
-
-    def stream(self, pictures: Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
-        """Predict pictures one after the other, in their order, in bounded memory; arguments and errors as `predict`.
-
-        Args:
-            pictures: likewise.
-            top: likewise.
-            threads: each decodes and predicts a few pictures at a time; load the model with one thread for this.
-        """
-        if top < 1:
-            raise SettingError(f"top is {top}, but at least 1 label must be told.")
-        waiting = iter([pictures] if isinstance(pictures, str | bytes | Path) else pictures)
-        running: deque[Future[list[Prediction]]] = deque()
-        given_up = Event()
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                while chunk := list(islice(waiting, CHUNK)):
-                    running.append(pool.submit(self._predict, chunk, top, given_up))
-                    if len(running) > threads:
-                        yield from running.popleft().result()
-                while running:
-                    yield from running.popleft().result()
-            finally:
-                given_up.set()
+        calibrated = self.certainty.calibrated(self.probabilities(images))
+        sureness = self.certainty.sureness(calibrated)
+        return [self._told(row, sure, top) for row, sure in zip(calibrated, sureness.tolist(), strict=True)]
 
     @property
     def image_shape(self) -> tuple[int, ...]:
@@ -172,37 +147,12 @@ class Model:
             )
         return probabilities.astype(np.float32, copy=False)
 
-    def _predict(self, pictures: list[Picture], top: int, given_up: Event) -> list[Prediction]:
-        """Predict some pictures; none as soon as nobody waits for them any more."""
-        prepared = [self._prepare(picture) for picture in pictures if not given_up.is_set()]
-        if given_up.is_set():
-            return []
-        images = [image for image in prepared if not isinstance(image, str)]
-        stacked = np.stack(images) if images else np.empty((0, *self.image_shape), np.uint8)
-        calibrated = self.certainty.calibrated(self.probabilities(stacked))
-        rows = zip(calibrated, self.certainty.sureness(calibrated), strict=True)
-        predictions = []
-        for picture, image in zip(pictures, prepared, strict=True):
-            file = printable(str(picture)) if isinstance(picture, str | Path) else ""
-            wrong = isinstance(image, str)
-            predictions.append(
-                Prediction(file, None, None, (), self.name, str(image)) if wrong else self._told(file, *next(rows), top)
-            )
-        return predictions
-
-    def _prepare(self, picture: Picture) -> NDArray[np.uint8] | str:
-        """The image of a picture, or why there is none."""
-        try:
-            return to_image(picture, self.size, self.channels)
-        except InputError as error:
-            return printable(str(error))
-
-    def _told(self, file: str, probabilities: NDArray[np.float64], sure: float, top: int) -> Prediction:
+    def _told(self, probabilities: NDArray[np.float64], sure: float, top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
         told = tuple((self.labels[label], float(probabilities[label])) for label in best)
         if sure < self.certainty.threshold:
-            return Prediction(file, NONE_OF_THESE, 1 - float(sure), told, self.name)
-        return Prediction(file, *told[0], told, self.name)
+            return Prediction("", NONE_OF_THESE, 1 - sure, told, self.name)
+        return Prediction("", *told[0], told, self.name)
 
 
 def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
