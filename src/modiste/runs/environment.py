@@ -31,7 +31,8 @@ def describe() -> dict[str, Any]:
 
 def hardware() -> str:
     """Name the processor and how many cores this process may use."""
-    return f"{_processor()}, {usable_cores()} cores"
+    cores = usable_cores()
+    return f"{_processor()}, {cores} core{'s' * (cores != 1)}"
 
 
 def usable_cores() -> int:
