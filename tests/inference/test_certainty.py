@@ -42,6 +42,15 @@ def test_who_is_not_sure_enough_gives_no_label() -> None:
     assert told.top[0][1] > plain.top[0][1]  # a temperature below 1 makes it bolder
 
 
+def test_who_says_none_says_how_probable_that_is() -> None:
+    """A label of its own needs no threshold."""
+    labels = '["shirt", "none of these"]'
+    model = inference.load(tiny_model(("a", "b"), facts=FACTS | {"labels": labels, "threshold": "0.9"}))
+    (told,) = model.predict([GRAY])
+    assert (told.label, told.probability) == told.top[0]
+    assert told.label == "none of these"
+
+
 def test_facts_are_read_as_they_were_written() -> None:
     """In a model file, by the names of the labels."""
     labels = ("boot", "shirt", "sneaker")
@@ -54,6 +63,8 @@ def test_facts_are_read_as_they_were_written() -> None:
     "wrong",
     [
         {"temperature": "0"},
+        {"temperature": "1e-320"},
+        {"temperature": "inf"},
         {"temperature": "nan"},
         {"temperature": "warm"},
         {"threshold": "1.5"},

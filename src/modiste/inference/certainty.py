@@ -5,7 +5,6 @@ the order of the labels (Guo et al. 2017, arXiv 1706.04599). Below a threshold, 
 """
 
 import json
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,9 @@ from numpy.typing import NDArray
 
 FLOOR = 1e-30
 """No probability counts as less when its logarithm is taken."""
+
+TEMPERATURES = 0.01, 100.0
+"""Beyond these nothing but zeros and ones, or nothing but equal shares, would be left."""
 
 Together = tuple[tuple[int, ...], ...]
 """Groups of labels that the photos of a training did not tell apart, as the kinds of shoe."""
@@ -67,7 +69,7 @@ def of(facts: dict[str, str], labels: tuple[str, ...]) -> Certainty:
         ValueError: a number is out of its range, or a label is unknown.
     """
     temperature, threshold = float(facts.get("temperature", 1)), float(facts.get("threshold", 0))
-    if not (math.isfinite(temperature) and temperature > 0 and 0 <= threshold <= 1):
+    if not (TEMPERATURES[0] <= temperature <= TEMPERATURES[1] and 0 <= threshold <= 1):
         raise ValueError("no temperature or threshold")
     named = json.loads(facts.get("together", "[]"))
     if not isinstance(named, list) or not all(isinstance(group, list) for group in named):

@@ -150,7 +150,7 @@ class Model(Predictor):
     def _told(self, probabilities: NDArray[np.float64], sure: float, top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
         told = tuple((self.labels[label], float(probabilities[label])) for label in best)
-        if sure < self.certainty.threshold:
+        if sure < self.certainty.threshold and told[0][0] != NONE_OF_THESE:
             return Prediction("", NONE_OF_THESE, 1 - sure, told, self.name)
         return Prediction("", *told[0], told, self.name)
 
