@@ -22,7 +22,12 @@ TINY = (
 OWN = ("--set=network=helpers.network:tiny",)
 """A network of one's own, with every kind of state."""
 
-TRICKS = ("--set=augmentation.crop=2", "--set=augmentation.erasing=0.5", "--set=schedule.drop=0.25")
+TRICKS = (
+    "--set=augmentation.crop=2",
+    "--set=augmentation.erasing=0.5",
+    "--set=schedule.drop=0.25",
+    "--set=optimizer.average=0.9",
+)
 """The tricks that the recipes leave off."""
 
 

@@ -103,6 +103,11 @@ def _forget_batch_norm(state: State) -> None:
             layer.reset_running_stats()
 
 
+def _forget_average(state: State) -> None:
+    assert state.average
+    state.average.network.load_state_dict(state.network.state_dict())
+
+
 def _forget_losses(state: State) -> None:
     state.losses.fill_(torch.inf)
 
@@ -110,6 +115,8 @@ def _forget_losses(state: State) -> None:
 FORGETFUL: dict[str, Forget] = {
     "momentum": lambda state: [velocity.zero_() for velocity in state.optimizer.velocities],
     "batch norm": _forget_batch_norm,
+    "average": _forget_average,
+    "count of the average": lambda state: state.average and state.average.steps.zero_(),
     "step": lambda state: setattr(state, "step", 0),
     "totals": lambda state: state.totals.zero_(),
     "history": lambda state: state.history.pop(),

@@ -135,6 +135,8 @@ class Optimizer:
     """Images a step."""
     smoothing: float = 0.0
     """Label smoothing of the cross-entropy that is minimised; scores never have it."""
+    average: float = 0.0
+    """Judge and keep an average of the weights, of which this share stays at each step; 0 keeps the last weights."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "lr_head", "lr_rest"):
@@ -155,6 +157,7 @@ class Optimizer:
         require(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "0 or more")
         require(self.batch >= 2, "optimizer.batch", self.batch, "at least 2 images, as batch norm compares them")
         require(0 <= self.smoothing < 1, "optimizer.smoothing", self.smoothing, "from 0 to below 1")
+        require(0 <= self.average < 1, "optimizer.average", self.average, "from 0 to below 1")
 
 
 @dataclass(frozen=True, slots=True)

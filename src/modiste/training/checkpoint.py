@@ -68,6 +68,8 @@ def _tensors(state: State) -> dict[str, Tensor]:
     named = {f"network/{name}": value for name, value in state.network.state_dict().items()}
     named |= {f"kept/{name}": value for name, value in state.kept.items()}
     named |= {f"optimizer/{index}": velocity for index, velocity in enumerate(state.optimizer.velocities)}
+    if state.average:
+        named |= {f"average/{name}": value for name, value in state.average.state_dict().items()}
     return named | {"totals": state.totals, "losses": state.losses, "order": state.order}
 
 
@@ -79,6 +81,8 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
     state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}
     for index, velocity in enumerate(state.optimizer.velocities):
         velocity.copy_(tensors[f"optimizer/{index}"])  # which keeps the velocity's own layout in memory
+    if state.average:
+        state.average.load_state_dict(_part(tensors, "average/"))
     state.totals, state.order = tensors["totals"].to(device), tensors["order"].to(device)
     state.losses.copy_(tensors["losses"])
     state.history = [Row(**row) for row in facts["history"]]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from modiste.runs.metrics import Row
+from modiste.training.average import Average
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
 from modiste.training.networks import Prepared
@@ -27,6 +28,7 @@ class State:
     Args:
         network: with its weights and running statistics.
         optimizer: with its momentum.
+        average: of the network over its last steps, where the recipe wants one.
         kept: weights of the epoch that counts so far; empty before the first epoch is finished.
         history: rows of the finished epochs.
         losses: of each training image when it was last seen, float32 [n]; infinite for one that never was.
@@ -39,12 +41,18 @@ class State:
     network: Prepared
     optimizer: Optimizer
     losses: Tensor
+    average: Average | None = None
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     kept: dict[str, Tensor] = field(default_factory=dict)
     history: list[Row] = field(default_factory=list)
     step: int = 0
     totals: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
     seconds: float = 0.0
+
+    @property
+    def judged(self) -> Prepared:
+        """What is judged and kept: the average where there is one, else the network."""
+        return self.average.network if self.average else self.network
 
 
 class Watch(Protocol):
@@ -91,10 +99,10 @@ def train(
         loss, right, count = state.totals.tolist()
         seconds = before + time.perf_counter() - started
         rate = schedule.learning_rate(state.history, 1 - 0.5 / steps)
-        row = Row(epoch + 1, loss / count, right / count, *judge(state.network), rate, seconds)
+        row = Row(epoch + 1, loss / count, right / count, *judge(state.judged), rate, seconds)
         state.history.append(row)
         if schedule.keeps(state.history):
-            state.kept = {name: value.clone() for name, value in state.network.state_dict().items()}
+            state.kept = {name: value.clone() for name, value in state.judged.state_dict().items()}
         state.step, state.totals, state.seconds = 0, torch.zeros_like(state.totals), 0.0
         save(state)
         watch.epoch(row)

@@ -23,6 +23,7 @@ from modiste.runs.folder import Run
 from modiste.training import card, checkpoint, compute, export, networks, weights
 from modiste.training import events as tensorboard
 from modiste.training import optimizer as optimizers
+from modiste.training.average import Average
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge, predict
 from modiste.training.loop import State, Watch, train
@@ -115,17 +116,19 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
         device
     )
     optimizer = optimizers.optimizer(recipe.optimizer, network)
+    average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
     precision = compute.precision(recipe.compute, device)
     return Training(
         recipe,
         data,
         Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed, recipe.schedule.drop),
-        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed),
+        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed, average),
         Schedule(recipe),
         Judge(*_tensors(data.validation, device)),
         State(
             network,
             optimizer,
+            average=average,
             losses=torch.full((len(labels),), torch.inf, device=device),
             totals=torch.zeros(3, dtype=torch.float64, device=device),
         ),

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from modiste.errors import TrainingError
 from modiste.training import targets
+from modiste.training.average import Average
+from modiste.training.networks import Prepared
 from modiste.training.optimizer import Optimizer
 from modiste.training.randomness import number
 
@@ -25,13 +27,15 @@ class Step:
         smoothing: of the labels, 0 to below 1.
         precision: what the network computes in; weights, loss and update stay fp32.
         seed: with epoch and step it decides the dropout.
+        average: follows the network, where there is one.
     """
 
-    network: nn.Module
+    network: Prepared
     optimizer: Optimizer
     smoothing: float
     precision: torch.dtype
     seed: int
+    average: Average | None = None
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """Update the network; return the loss of each image, float32 [b], and whether its label was right, bool [b].
@@ -49,6 +53,8 @@ class Step:
         loss.backward()
         self._check(loss)
         self.optimizer.step(rate)
+        if self.average:
+            self.average.follow(self.network)
         return losses.detach(), targets.right(logits, labels)
 
     def _check(self, loss: Tensor) -> None:
