@@ -17,7 +17,7 @@ KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".web
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
 Said = tuple[str, str]
-"""A label and its probability in percent, with the one decimal that a person is shown."""
+"""A label, and the percentage of the most probable one with the one decimal that a person is shown."""
 
 
 def agreement(pictures: list[Path], *options: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def agreement(pictures: list[Path], *options: str) -> dict[str, Any]:
         pictures: files of any format that the page takes.
         options: of `modiste predict` and `modiste serve` alike, as `--model`.
     """
-    said = list(by_command(pictures, *options))
+    printed = list(by_command(pictures, *options))
     with serving(*options) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         page = browser.new_page()
@@ -35,7 +35,7 @@ def agreement(pictures: list[Path], *options: str) -> dict[str, Any]:
         page.wait_for_selector("#samples button")
         others = [(by_api(url, picture), by_page(page, picture)) for picture in pictures]
         browser.close()
-    same = [one == two == three for one, (two, three) in zip(said, others, strict=True)]
+    same = [one == two == three for one, (two, three) in zip(printed, others, strict=True)]
     different = [str(picture) for picture, agreed in zip(pictures, same, strict=True) if not agreed]
     return {"pictures": len(pictures), "same": sum(same) / len(same), "different": different}
 
@@ -44,7 +44,7 @@ def by_command(pictures: list[Path], *options: str) -> Iterator[Said]:
     """What `modiste predict --json` says of each."""
     command = [sys.executable, "-m", "modiste", "predict", *options, "--json", *map(str, pictures)]
     for record in json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout):
-        yield record["label"], percent(record["probability"])
+        yield said(record)
 
 
 def by_api(url: str, picture: Path) -> Said:
@@ -53,7 +53,7 @@ def by_api(url: str, picture: Path) -> Said:
     request = urllib.request.Request(f"{url}predict", picture.read_bytes(), kind)  # noqa: S310 - our own service
     with urllib.request.urlopen(request) as answer:  # noqa: S310
         record = json.load(answer)
-    return record["label"], percent(record["probability"])
+    return said(record)
 
 
 def by_page(page: Page, picture: Path) -> Said:
@@ -65,6 +65,6 @@ def by_page(page: Page, picture: Path) -> Said:
     return page.locator("#said").inner_text(), shown.group(1) if shown else ""
 
 
-def percent(probability: float) -> str:
-    """As the page writes it."""
-    return f"{100 * probability:.1f}"
+def said(record: dict[str, Any]) -> Said:
+    """The label of a record, and the share of the most probable one, which is not it when the model is unsure."""
+    return record["label"], f"{100 * record['top'][0]['probability']:.1f}"

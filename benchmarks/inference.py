@@ -44,7 +44,7 @@ def use(photos: Path, model: Path, home: Path) -> dict[str, Any]:
         "base_install_megabytes": megabytes(python),
         "process_seconds": process(python, picture, *named),
         "folder": folder(python, photos, home, *named),
-        "load": load(sample, home),
+        "load": load(sample, home, *named),
         "agreement": agreement(files.pictures_below(photos)[:PICTURES], *named),
     }
 

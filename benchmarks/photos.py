@@ -27,7 +27,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from modiste.data.split import Split
 from modiste.evaluation import calibration, intervals
-from modiste.evaluation.scores import calibration_error
+from modiste.evaluation.scores import FLOOR, calibration_error
 from modiste.images import files as pictures
 from modiste.images.prepare import to_image
 from modiste.inference import model as inference
@@ -82,8 +82,13 @@ class Seen:
         return Split("validation", images, self.allowed.argmax(1).astype(np.int64), self.allowed)
 
     def certainty(self) -> Certainty:
-        """Temperature and threshold that these photos would choose: 95 % of the labels given are right."""
+        """Temperature and threshold that these photos choose: 95 % of the labels given are right."""
         return calibration.fit(self.probabilities, self.truth, self.names, calibration.together(self.allowed))
+
+    def part(self, chosen: NDArray[np.bool_]) -> "Seen":
+        """Some of the photos."""
+        photos = [path for path, wanted in zip(self.photos, chosen, strict=True) if wanted]
+        return Seen(photos, self.probabilities[chosen], self.allowed[chosen], self.names)
 
     def of_class(self, *names: str) -> NDArray[np.bool_]:
         """Which of the photos are of these classes."""
@@ -159,7 +164,7 @@ def record(number: int, run: Run, judged: Seen) -> dict[str, Any]:
         "seed": recipe.seed,
         "fold": number,
         "validation_accuracy": float(judged.truth.right(judged.probabilities.argmax(1)).mean()),
-        "validation_loss": float(-np.log(right.clip(1e-12)).mean()),
+        "validation_loss": float(-np.log(right.clip(FLOOR)).mean()),
         "validation_images": len(judged.photos),
         "seconds": round(sum(row.seconds for row in rows), 1),
         "epochs": len(rows),
@@ -176,15 +181,23 @@ def pooled(folds_seen: list[Seen]) -> Seen:
     return Seen(paths, probabilities, may, folds_seen[0].names)
 
 
-def figures(judged: Seen) -> dict[str, Any]:
-    """Accuracy, how it knows what it does not know, and calibration; one temperature and threshold for all folds."""
-    certainty = judged.certainty()
-    calibrated = certainty.calibrated(judged.probabilities)
-    said, sure = calibrated.argmax(1), certainty.sureness(calibrated)
-    right, given = judged.truth.right(said), labelled(judged, certainty)
+def certainties(folds_seen: list[Seen]) -> list[Certainty]:
+    """Temperature and threshold for each fold, chosen by all the others; a single fold has to choose its own."""
+    if len(folds_seen) == 1:
+        return [folds_seen[0].certainty()]
+    return [pooled([other for other in folds_seen if other is not each]).certainty() for each in folds_seen]
+
+
+def figures(folds_seen: list[Seen]) -> dict[str, Any]:
+    """Accuracy, how it knows what it does not know, and calibration, over the photos of all folds."""
+    judged, taken = pooled(folds_seen), list(zip(folds_seen, certainties(folds_seen), strict=True))
+    right = judged.truth.right(judged.probabilities.argmax(1))
+    sure = np.concatenate([certainty.sureness(certainty.calibrated(each.probabilities)) for each, certainty in taken])
+    given = np.concatenate([labelled(each, certainty) for each, certainty in taken])
     surest = np.argsort(-sure, kind="stable")[: round(0.8 * len(sure))]
     unknown = judged.of_class(*UNKNOWN)
     classes = sorted({path.parent.name for path in judged.photos})
+    shipped = judged.certainty()
     return {
         "images": len(right),
         "accuracy": float(right.mean()),
@@ -192,11 +205,11 @@ def figures(judged: Seen) -> dict[str, Any]:
         "accuracy_of_classes": {name: float(right[judged.of_class(name)].mean()) for name in classes},
         "accuracy_of_surest_80_percent": float(right[surest].mean()),
         "ece": calibration_error(sure, right),
-        "temperature": certainty.temperature,
-        "threshold": certainty.threshold,
         "labels_given": float(given.mean()),
         "labels_given_right": float(right[given].mean()) if given.any() else None,
         "none_recall": float((~given)[unknown].mean()) if unknown.any() else None,
+        "temperature": shipped.temperature,
+        "threshold": shipped.threshold,
     }
 
 
@@ -209,22 +222,22 @@ def labelled(judged: Seen, certainty: Certainty) -> NDArray[np.bool_]:
 
 
 def none_recall_of_unheard(root: Path, home: Path, sets: Sequence[str]) -> dict[str, Any]:
-    """Share of a class's photos that get no label from models that never saw the class, at the same precision."""
+    """Share of a class's photos that get no label from models that never saw the class, nor chose a threshold by it."""
     found: dict[str, Any] = {}
     for name in UNKNOWN:
         spared = []
         for number, folder in enumerate(list(folds(root, home, name))[:UNHEARD_FOLDS]):
             judged = seen(trained(folder, Run(home / f"run-{number}-without-{name}"), sets), held_out(folder))
-            spared.append((~labelled(judged, judged.certainty()))[judged.of_class(name)])
+            unheard = judged.of_class(name)
+            spared.append(~labelled(judged.part(unheard), judged.part(~unheard).certainty()))
         told = np.concatenate(spared)
         found[name] = {"images": len(told), "none_recall": float(told.mean())}
     return found | {"none_recall": fmean(each["none_recall"] for each in found.values())}
 
 
-def none_recall_of_no_clothes(runs: list[Run], judged: list[Seen], folder: Path) -> dict[str, Any]:
-    """Share of pictures without clothes that get no label, each run at the threshold of its own fold."""
-    paths = pictures.pictures_below(folder)
-    spared = [~labelled(seen(run, paths), each.certainty()) for run, each in zip(runs, judged, strict=True)]
+def none_recall_of_no_clothes(runs: list[Run], judged: list[Seen], paths: list[Path]) -> dict[str, Any]:
+    """Share of pictures without clothes that get no label, each run as its fold is judged."""
+    spared = [~labelled(seen(run, paths), each) for run, each in zip(runs, certainties(judged), strict=True)]
     return {"images": len(paths), "none_recall": float(np.concatenate(spared).mean())}
 
 
@@ -249,20 +262,21 @@ def main() -> None:
     parser.add_argument("--home", type=Path, default=Path("runs/photos"), help="where the folds and their runs are")
     parser.add_argument("--out", type=Path, default=Path("results/photos.json"))
     given = parser.parse_args()
+    no_clothes = pictures.pictures_below(given.no_clothes) if given.no_clothes else []
+    if given.folds >= FOLDS and not no_clothes:  # now, not after hours of training
+        parser.error("all folds are measured with --no-clothes FOLDER, a folder of pictures without clothes")
     sets = [part for setting in given.set for part in ("--set", setting)]
     laid = list(folds(given.photos, given.home))[: given.folds]
     runs = [trained(folder, Run(given.home / f"run-{number}"), sets) for number, folder in enumerate(laid)]
     judged = [seen(run, held_out(folder)) for run, folder in zip(runs, laid, strict=True)]
-    found = figures(pooled(judged))
+    found = figures(judged)
     print(json.dumps(found, indent=2))
     if len(runs) < FOLDS:
         return
-    if given.no_clothes is None:
-        parser.error("all folds are measured with --no-clothes FOLDER")
     found |= {
         "same_label_after": same_labels(runs, judged),
         "unheard_of": none_recall_of_unheard(given.photos, given.home, sets),
-        "no_clothes": none_recall_of_no_clothes(runs, judged, given.no_clothes),
+        "no_clothes": none_recall_of_no_clothes(runs, judged, no_clothes),
         "settings": given.set,
         "measured_with": environment.hardware(),
     }

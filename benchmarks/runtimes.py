@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from modiste.data.split import Split
+from modiste.evaluation import portable
 from modiste.inference import int8
 from modiste.inference import model as inference
 from modiste.runs.folder import Run
@@ -24,7 +25,6 @@ Images = NDArray[np.uint8]
 Predict = Callable[[Images], NDArray[np.float32]]
 """uint8 images -> probabilities, float32 [n, labels]."""
 
-CALIBRATION = 512
 TIMES = 300
 BATCH = 256
 SECONDS = 3.0
@@ -75,7 +75,7 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
 def contestants(run: Run, training: Images) -> dict[str, Callable[[int], Predict]]:
     """Every runtime by name, each ready to be made for some threads."""
     labels = len(inference.load(run.model).labels)
-    sample = training[:CALIBRATION]
+    sample = training[: portable.CALIBRATION]
     return {
         "ONNX Runtime, fp32": onnxruntime(run.model),
         "ONNX Runtime, int8 (QDQ, U8S8, 7-bit weights)": onnxruntime(int8.quantize(run.model, sample)),

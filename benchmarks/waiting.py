@@ -91,14 +91,14 @@ def folder(python: Path, photos: Path, home: Path, *options: str) -> dict[str, A
     return {"pictures": COPIES, "pixels": SIDE, "seconds": seconds, "pictures_a_second": COPIES / seconds}
 
 
-def load(picture: Path, home: Path, seconds: int = 20, *options: str) -> dict[str, Any]:
+def load(picture: Path, home: Path, *options: str, seconds: int = 20) -> dict[str, Any]:
     """Answers a second of the service on core 0, asked by 64 connections from core 1, and how long they take.
 
     Args:
         picture: what every request sends.
         home: a folder for the script of the load.
-        seconds: how long, after a few that warm up.
         options: of `modiste serve`.
+        seconds: how long, after a few that warm up.
     """
     script = home / "post.lua"
     script.write_text(POST.format(path=picture.resolve()), encoding="utf-8")

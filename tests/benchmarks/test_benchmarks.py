@@ -14,6 +14,7 @@ from PIL import Image
 
 from helpers.command import environment
 from helpers.idx import write_idx_folder
+from helpers.models import tiny_model
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Recipe
@@ -190,7 +191,7 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     quick = ["--set", "schedule.epochs=1", "--set", "optimizer.batch=20", "--set", "optimizer.lr=0.01"]
     run = photos.trained(folder, Run(tmp_path / "run"), [*small, *quick])
     judged = photos.seen(run, photos.held_out(folder))
-    found = photos.figures(photos.pooled([judged]))
+    found = photos.figures([judged])
     assert found["images"] == len(photos.held_out(folder))
     assert 0 <= found["accuracy"] <= 1
     told = photos.record(1, run, judged)
@@ -198,7 +199,7 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
 
     (tmp_path / "rooms").mkdir()
     Image.new("RGB", (40, 40), "gray").save(tmp_path / "rooms" / "wall.jpg")
-    nothing = photos.none_recall_of_no_clothes([run], [judged], tmp_path / "rooms")
+    nothing = photos.none_recall_of_no_clothes([run], [judged], [tmp_path / "rooms" / "wall.jpg"])
     assert (nothing["images"], nothing["none_recall"] in (0, 1)) == (1, True)
     same = photos.same_labels([run], [judged])
     assert list(same) == list(script("changes").CHANGES)
@@ -213,9 +214,22 @@ def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> N
     paths = [Path(name) / "x.jpg" for name in classes]
     rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]] * 40
     judged = photos.Seen(paths, np.array(rows), photos.allowed(paths, names), names)
-    found = photos.figures(judged)
+    found = photos.figures([judged])
     assert (found["labels_given"], found["labels_given_right"], found["none_recall"]) == (0.6, 1.0, 1.0)
     assert (found["accuracy"], found["accuracy_of_classes"]) == (0.8, {"dress": 1.0, "hat": 0.5})
+
+
+def test_a_fold_has_no_part_in_its_own_threshold(script: Any) -> None:
+    """The others choose it: one that is right on all its labels lowers only theirs."""
+    photos = script("photos")
+    names = ("Dress", "none of these")
+    right, wrong = [Path("dress/x.jpg")] * 200, [Path("dress/x.jpg"), Path("hat/x.jpg")] * 100
+    told = np.array([[0.7, 0.3], [0.6, 0.4]] * 100)
+    good = photos.Seen(right, told, photos.allowed(right, names), names)
+    bad = photos.Seen(wrong, told, photos.allowed(wrong, names), names)
+    first, second = photos.certainties([good, bad])
+    assert first == bad.certainty() != good.certainty() == second
+    assert good.part(np.arange(200) < 3).photos == right[:3]
 
 
 def test_every_runtime_says_the_same_of_a_run(idx: Path, tmp_path: Path, script: Any, monkeypatch: Any) -> None:
@@ -240,14 +254,18 @@ def test_every_runtime_says_the_same_of_a_run(idx: Path, tmp_path: Path, script:
         assert record["images_a_second_two_threads"] > 0
 
 
-def test_command_api_and_page_are_asked_the_same(script: Any) -> None:
-    """The samples: all three say the same of each; a picture that they see differently is named."""
+def test_command_api_and_page_are_asked_the_same(tmp_path: Path, script: Any) -> None:
+    """The samples: all three say the same of each, also a model that is never sure enough."""
     agreement = script("agreement")
     if not agreement.shutil.which("chromium"):
         pytest.skip("needs Debian's package chromium")
     samples = sorted(SAMPLES.glob("*.png"))
-    found = agreement.agreement(samples)
-    assert (found["pictures"], found["same"], found["different"]) == (len(samples), 1.0, [])
+    unsure = tmp_path / "unsure.onnx"
+    facts = {"format": "modiste-1", "labels": '["dark", "bright"]', "size": "28", "channels": "1", "recipe": "{}"}
+    unsure.write_bytes(tiny_model(facts=facts | {"threshold": "0.99"}))
+    for options in ((), ("--model", str(unsure))):
+        found = agreement.agreement(samples, *options)
+        assert (found["pictures"], found["same"], found["different"]) == (len(samples), 1.0, [])
 
 
 def test_the_load_is_read_as_wrk_prints_it(script: Any) -> None:

@@ -16,6 +16,8 @@ from PIL import Image
 
 from helpers.command import OWN, TINY, environment, inside, modiste, start
 from helpers.idx import write_idx_folder
+from modiste.evaluation import calibration
+from modiste.inference import model as inference
 from modiste.recipes.named import NAMED
 from modiste.runs import metrics
 
@@ -73,6 +75,24 @@ def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -
     (prediction,) = json.loads(modiste(tmp_path, "predict", "--model=runs/tiny", "--json", "picture.png").stdout)
     assert prediction["model"] == "tiny"
     assert 0 < prediction["probability"] <= 1
+
+
+def test_a_model_carries_what_the_images_held_out_say_of_its_sureness(
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A temperature, which `evaluate` tells the worth of, and the card; with too few images there is none."""
+    given = ["train", "sprint", f"--data={idx}", *TINY, "--set=data.validation=0.2", "--epochs=1"]
+    inside(tmp_path, *given, "--name=a")
+    assert "not calibrated" in (tmp_path / "runs" / "a" / "README.md").read_text()
+    monkeypatch.setattr(calibration, "FEWEST", 10)
+    inside(tmp_path, *given, "--name=b")
+    model = inference.load(tmp_path / "runs" / "b" / "model.onnx")
+    assert model.certainty.temperature != 1
+    assert f"temperature {model.certainty.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
+    told = inside(tmp_path, "evaluate", "runs/b", "--split=validation").stdout
+    scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["validation"]
+    assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in told
+    assert scores["ece_calibrated"] != scores["ece"]
 
 
 def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:

@@ -12,6 +12,6 @@ def test_nothing_here_loads_torch() -> None:
 
 
 def test_a_training_does_not_wait_for_the_scorer() -> None:
-    """The curves are drawn without scikit-learn and scipy, which take seconds to load."""
-    code = "import sys, modiste.evaluation.figures; sys.exit(any(m in sys.modules for m in ('sklearn', 'scipy')))"
+    """It begins, and draws its curves, without scikit-learn and scipy, which take seconds to load."""
+    code = "import sys, modiste.training.run; sys.exit(any(m in sys.modules for m in ('sklearn', 'scipy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -60,9 +60,17 @@ class Service:
 
 
 @contextmanager
-def serving(*arguments: str, **variables: str) -> Iterator[Service]:
-    """Start the command on a free port and wait until it listens; it is killed in the end if it still runs."""
-    command = [sys.executable, "-m", "modiste", "serve", "--port=0", *arguments]
+def serving(*arguments: str, changed: str = "", **variables: str) -> Iterator[Service]:
+    """Start the command on a free port and wait until it listens; it is killed in the end if it still runs.
+
+    Args:
+        arguments: more of the command.
+        changed: Python that the process runs first, to set a limit that a test can reach.
+        variables: of its environment.
+    """
+    code = f"{changed}; from modiste.cli.main import main; main()" if changed else ""
+    started = ["-c", code] if changed else ["-m", "modiste"]
+    command = [sys.executable, *started, "serve", "--port=0", *arguments]
     with subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -93,7 +93,7 @@ def test_the_stages_lead_to_the_image(channels: int, names: list[str]) -> None:
     photo = saved(clothes(300, 200))
     given = list(stages(photo, 28, channels))
     assert [name for name, _ in given] == names
-    assert (given[-1][1] == to_image(photo, 28, channels)).all()
+    assert (np.asarray(given[-1][1]) == to_image(photo, 28, channels)).all()
     with Image.open(io.BytesIO(strip(given))) as drawn:
         assert drawn.size == (len(names) * 228 + 4, 252)
 

@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from helpers.command import environment, inside
 from helpers.pictures import saved
-from helpers.service import BOOT, Service, form, serving
+from helpers.service import BOOT, form, serving
 from modiste.web import intake
 from modiste.web.desk import Desk
 from modiste.web.refused import Refused
@@ -97,25 +97,14 @@ def test_a_second_signal_ends_at_once() -> None:
 
 def test_a_silent_connection_is_closed() -> None:
     """Who never asks for anything keeps no place for ever (fault 12)."""
-    code = "from modiste.web import server; server.SILENCE = 0.5; from modiste.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--port=0"]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        port = int(process.stdout.readline().split()[0].rsplit(":", 1)[1].strip("/"))
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-            connection.sendall(b"GET / HT")
-            assert connection.recv(100) == b""
-        process.kill()
+    with serving(changed="from modiste.web import server; server.SILENCE = 0.5") as service:
+        assert service.send(b"GET / HT") == b""
 
 
 def test_a_crowd_is_told_to_come_back() -> None:
     """More requests at a time than the service holds: 503 with Retry-After, and none is lost (fault 18)."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
-    code = "from modiste.web import watch; watch.MOST = 1; from modiste.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--port=0"]
-    with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        service = Service(process, process.stdout.readline().split()[0])
+    with serving(changed="from modiste.web import watch; watch.MOST = 1") as service:
         with socket.create_connection(service.address) as slow:
             slow.sendall(head)
             time.sleep(0.5)
@@ -123,7 +112,6 @@ def test_a_crowd_is_told_to_come_back() -> None:
             assert (status, headers["retry-after"], sorted(told)) == (503, "1", ["error", "request_id"])
         time.sleep(0.5)
         assert service.ask("GET", "/health/live")[0] == 200
-        process.kill()
 
 
 def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,8 +46,8 @@ def _told(target: Path, scores: "Scores") -> str:
     head = f"{'label':{width}}  precision  recall     F1  images"
     sure = f"accuracy {scores.accuracy:.2%} (95 % interval over images {low:.2%} to {high:.2%})"
     figures = f"{sure}, loss {scores.loss:.4f}, calibration error {scores.ece:.4f}"
-    if scores.ece_calibrated is not None:
-        figures += f", with the model's temperature {scores.ece_calibrated:.4f}"
+    if scores.ece_calibrated not in (None, scores.ece):
+        figures += f", after the model's temperature {scores.ece_calibrated:.4f}"
     if scores.accuracy_mirrored is not None:
         figures += f"\nwith the mirror image of each as a second view {scores.accuracy_mirrored:.2%}"
     lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]

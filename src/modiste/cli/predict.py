@@ -1,6 +1,6 @@
 """`modiste predict`: what is on pictures."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
 AT_A_TIME, SECONDS = 100, 1.0
 """Lines that are put on the disk together, unless they took longer to come."""
 
-DRAWN = "{option} names the picture that is written, so its name must end in .png: {option} drawn.png PICTURE"
-
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--model", metavar="M", help="An .onnx file or a run folder; left out: the bundled model.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
-@click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="Draw where one picture's label is seen.")
-@click.option("--show", type=click.Path(path_type=Path), metavar="F", help="Draw what becomes of one picture.")
+@click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="A .png of where a label is seen.")
+@click.option("--show", type=click.Path(path_type=Path), metavar="F", help="A .png of each stage of a picture.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
 def predict(
     files: tuple[str, ...],
@@ -59,11 +57,12 @@ def predict(
 
     if "" in files:
         raise SettingError("A name is empty. Give the path of a picture.")
+    drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
+    _require_drawable(drawings, files)
     paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
     loaded = inference.load(file_of(model), threads=0 if len(paths) == 1 else 1)  # many: a thread a picture instead
-    for option, path, draw in (("--heatmap", heatmap, _heatmap), ("--show", show, _stages)):
-        if path:
-            _draw(option, path, paths, loaded, draw)
+    for option, path in drawings.items():
+        _draw(path, (_heatmap if option == "--heatmap" else _stages)(paths[0], loaded))
     if out:
         with LabelsFile(out, loaded.name) as labels:
             before = labels.rows
@@ -76,16 +75,25 @@ def predict(
         sys.exit(2 if failed == rows else 1)
 
 
-def _draw(option: str, path: Path, paths: list[str], model: "Model", draw: "Callable[[str, Model], bytes]") -> None:
-    """Write what an option draws of the only picture."""
+def _require_drawable(drawings: dict[str, Path], files: tuple[str, ...]) -> None:
+    """Raise a SettingError unless every drawing is of one picture, into a .png file of its own."""
     from modiste.errors import SettingError
+
+    for option, path in drawings.items():
+        if path.suffix != ".png":
+            raise SettingError(
+                f"{option} names the picture that is written, so its name must end in .png: {option} drawn.png PICTURE"
+            )
+        if len(files) != 1 or files == (STDIN,) or Path(files[0]).is_dir():
+            raise SettingError(f"{option} draws one picture. Give the path of one.")
+    written = [path.resolve() for path in drawings.values()]
+    if len({*written, *(Path(file).resolve() for file in files)}) < len(written) + len(files) and drawings:
+        raise SettingError("A drawing goes into a file of its own. Give it another name.")
+
+
+def _draw(path: Path, content: bytes) -> None:
     from modiste.runs.files import whole
 
-    if path.suffix != ".png":
-        raise SettingError(DRAWN.format(option=option))
-    if len(paths) != 1 or paths == [STDIN] or Path(paths[0]).resolve() == path.resolve():
-        raise SettingError(f"{option} draws one picture into another file. Give the path of one.")
-    content = draw(paths[0], model)
     with whole(path) as partial:
         partial.write_bytes(content)
 

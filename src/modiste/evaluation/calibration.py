@@ -1,26 +1,29 @@
 """Temperature and threshold of a model, chosen on the images that its training held out."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from modiste.data.split import Allowed, Split
-from modiste.inference.certainty import Certainty, Together
+from modiste.inference.certainty import FLOOR, Certainty, Together
 from modiste.labels import NONE_OF_THESE
 
 FEWEST = 100
-"""Images; fewer say too little, and a model that is right on all of them would end up sure of everything."""
+"""Images, and labels given; fewer say too little: who is right on all of them would end up sure of everything."""
 
 COLDEST, HOTTEST = 0.25, 4.0
 
 PRECISION = 0.95
 """Share of the labels given that shall be right."""
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def fit(probabilities: Floats, held_out: Split, names: tuple[str, ...], together: Together = ()) -> Certainty:
     """Choose the temperature, and the threshold where "none of these" is a label.
+
+    Without a sureness from which on 95 % of the labels are right there is no threshold: every label is given.
 
     Args:
         probabilities: [n, labels], the network's own.
@@ -36,18 +39,22 @@ def fit(probabilities: Floats, held_out: Split, names: tuple[str, ...], together
     calibrated = certainty.calibrated(probabilities)
     said = calibrated.argmax(1)
     given = said != names.index(NONE_OF_THESE)
+    if given.sum() < FEWEST:
+        return certainty
     chosen = threshold(certainty.sureness(calibrated), given, held_out.right(said))
     return Certainty(certainty.temperature, 0.0 if chosen is None else chosen, together)
 
 
 def temperature(probabilities: Floats, held_out: Split) -> float:
     """The one of least cross-entropy, within a quarter and four."""
+    from scipy.optimize import minimize_scalar  # here, as most trainings hold nothing out, and it takes half a second
+
     labels = np.eye(probabilities.shape[1], dtype=bool)[held_out.labels]
     right = labels if held_out.allowed is None else held_out.allowed
 
     def loss(logarithm: float) -> float:
         calibrated = Certainty(float(np.exp(logarithm))).calibrated(probabilities)
-        return float(-np.log(np.maximum((calibrated * right).sum(1), np.finfo(float).tiny)).mean())
+        return float(-np.log(np.maximum((calibrated * right).sum(1), FLOOR)).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return round(float(np.exp(found.x)), 4)

@@ -13,7 +13,7 @@ from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.evaluation import canvas, facts, figures
 from modiste.evaluation import probabilities as other_tools
-from modiste.evaluation.scores import OPENINGS, Scores, calibration_error, read_all, score
+from modiste.evaluation.scores import FLOOR, OPENINGS, Scores, calibration_error, read_all, score
 from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
@@ -21,9 +21,6 @@ from modiste.runs import files, folder
 from modiste.runs.folder import Run
 
 SPLITS = ("test", "validation")
-TINY = 1e-12
-"""No probability counts as less in a loss."""
-
 SHOWN = 16
 """Mistakes on the contact sheet."""
 
@@ -84,10 +81,11 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     scores = replace(
         score(found, resolved.labels, known, split),
         accuracy_mirrored=_mirrored(subject, numbered, known, found),
-        ece_calibrated=_calibrated(subject, numbered, found),
     )
+    if subject.certainty:
+        scores = _with_calibration(scores, subject.certainty, numbered, found)
     if numbered.allowed is not None:
-        scores = replace(scores, loss=float(-np.log((found * numbered.allowed).sum(1).clip(TINY)).mean()))
+        scores = replace(scores, loss=float(-np.log((found * numbered.allowed).sum(1).clip(FLOOR)).mean()))
     if subject.run and source == mine:
         _write(subject.run, scores, found, resolved)
     return scores
@@ -102,12 +100,14 @@ def _mirrored(subject: Subject, split: Split, names: tuple[str, ...], plain: Pro
     return float(split.right(both.argmax(1)).mean())
 
 
-def _calibrated(subject: Subject, split: Split, found: Probabilities) -> float | None:
-    """The calibration error of what `predict` tells."""
-    if subject.certainty is None:
-        return None
-    calibrated = subject.certainty.calibrated(found)
-    return calibration_error(subject.certainty.sureness(calibrated), split.right(calibrated.argmax(1)))
+def _with_calibration(scores: Scores, certainty: Certainty, split: Split, found: Probabilities) -> Scores:
+    """Tell the calibration error of how sure a model is, before and after its temperature."""
+    right = split.right(found.argmax(1))
+    before, after = (
+        calibration_error(each.sureness(each.calibrated(found)), right)
+        for each in (replace(certainty, temperature=1.0), certainty)
+    )
+    return replace(scores, ece=before, ece_calibrated=after)
 
 
 def run_of(target: Path) -> Run | None:
@@ -131,11 +131,8 @@ def _subject(target: Path, data: str | None) -> Subject:
     if run is None and target.suffix in other_tools.SUFFIXES:
         read = other_tools.read
         return Subject(None, Recipe(), None, lambda split, names: read(target, names, split.labels))
-    if run is not None and not run.model.is_file():
-        raise InputError(
-            f"{run.path} has no model.onnx: it was not finished, or its weights were dropped. "
-            f"Go on with: modiste train --resume {run.path}"
-        )
+    if run is not None:
+        folder.require_model(run)
     from modiste.inference.model import load  # here, as a file of probabilities needs no runtime
 
     model = load(run.model if run else target)
@@ -160,12 +157,12 @@ def _open(source: Data, subject: Subject, split: str) -> Split:
     if split == "validation":
         held_out = sources.open_validation(source, subject.recipe.seed)
         if subject.run and source == subject.recipe.data:
-            _require_unchanged(subject.run, held_out)
+            require_unchanged(subject.run, held_out)
         return held_out
     return sources.open_test(source, lambda: _count(subject.run))
 
 
-def _require_unchanged(run: Run, held_out: Split) -> None:
+def require_unchanged(run: Run, held_out: Split) -> None:
     """Raise an InputError unless these are the images that the run held out; in changed data they may be others.
 
     Then images that it was trained on would be judged as if it had never seen them.

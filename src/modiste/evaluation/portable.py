@@ -1,5 +1,6 @@
 """A run's model as one file to take away: as it is, or in 8-bit integers, and then judged beside what it came from."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +8,17 @@ from pathlib import Path
 from modiste.data import sources
 from modiste.data.split import Split
 from modiste.errors import InputError
+from modiste.evaluation import calibration
+from modiste.evaluation.evaluate import require_unchanged
 from modiste.inference import model as inference
 from modiste.runs import files, folder
+from modiste.runs.folder import Run
 
 CALIBRATION = 512
 """Training images that the ranges of an int8 model are taken from."""
+
+JUDGED = 10_000
+"""Training images that it is judged on where nothing was held out."""
 
 COST = 0.01
 """Accuracy that an int8 model may lose; one that loses more is not written."""
@@ -19,20 +26,31 @@ COST = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Portable:
-    """What was written, and how it does on images of the run's data.
+    """What was written.
 
     Args:
         path: the file.
         megabytes: its size, in millions of bytes.
-        split: the images it was judged on: those held out, or where nothing was, the first ones it learned from.
+        judged: of an int8 model, how it does; a copy does what its original does.
+    """
+
+    path: Path
+    megabytes: float
+    judged: "Judged | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How an int8 model does on images of its run's data.
+
+    Args:
+        split: the images: those held out, or where nothing was, the first ones that it learned from.
         n: how many.
         accuracy: on them.
         before: accuracy of the run's own model on them.
         same: share of them that both call the same.
     """
 
-    path: Path
-    megabytes: float
     split: str
     n: int
     accuracy: float
@@ -45,48 +63,56 @@ def export(path: Path, out: Path | None, int8: bool) -> Portable:
 
     Args:
         path: the run folder.
-        out: the file; left out: the run's name, in the working directory.
+        out: the file; left out: the run's name, with -int8 for such a model, in the working directory.
         int8: in 8-bit integers.
 
     Raises:
-        InputError: there is no such run or model, something is at `out` already, the data of the run is gone, or the
-            int8 model is more than one point less accurate.
+        InputError: there is no such run or model, something is at `out` already, or for int8: the data of the run is
+            gone or changed, or the model is more than one point less accurate.
     """
     run = folder.open_run(path)
-    if not run.model.is_file():
-        raise InputError(f"{path} has no model.onnx. Finish its training first: modiste train --resume {path}")
+    folder.require_model(run)
     target = out or Path(f"{run.name}{'-int8' if int8 else ''}.onnx")
     if os.path.lexists(target):
         raise InputError(f"{target} exists already and is not overwritten. Name another with --out, or remove it.")
-    recipe = run.recipe()
-    data = sources.open_training(recipe.data, recipe.seed)
-    judged = data.validation if len(data.validation) else _first(data.train, 10_000)
-    content = _int8(run.model, data.train) if int8 else run.model.read_bytes()
-    before = inference.load(run.model).probabilities(judged.images).argmax(1)
-    after = inference.load(content).probabilities(judged.images).argmax(1)
-    found = Portable(
-        target,
-        len(content) / 1e6,
-        judged.name,
-        len(judged),
-        float(judged.right(after).mean()),
-        float(judged.right(before).mean()),
-        float((before == after).mean()),
-    )
-    if found.before - found.accuracy > COST:
-        raise InputError(
-            f"In 8-bit integers {path} would be right on {found.accuracy:.2%} of {found.n} images instead of "
-            f"{found.before:.2%}. Export it without --int8."
-        )
+    if not target.parent.is_dir():
+        raise InputError(f"The folder {target.parent} does not exist. Make it first, or name another with --out.")
+    content, judged = _int8(run) if int8 else (run.model.read_bytes(), None)
     with files.whole(target) as partial:
         partial.write_bytes(content)
-    return found
+    return Portable(target, len(content) / 1e6, judged)
 
 
-def _int8(model: Path, train: Split) -> bytes:
+def _int8(run: Run) -> tuple[bytes, Judged]:
+    """Quantize a run's model and judge it; scores and certainty in its metadata are its own."""
     from modiste.inference import int8  # here, as a plain copy needs no package onnx
 
-    return int8.quantize(model, _first(train, CALIBRATION).images)
+    recipe = run.recipe()
+    data = sources.open_training(recipe.data, recipe.seed)
+    if len(data.validation):
+        require_unchanged(run, data.validation)
+    images = data.validation if len(data.validation) else _first(data.train, JUDGED)
+    quantized = int8.quantize(run.model, _first(data.train, CALIBRATION).images)
+    original = inference.load(run.model)
+    before, after = (model.probabilities(images.images) for model in (original, inference.load(quantized)))
+    said = after.argmax(1)
+    judged = Judged(
+        images.name,
+        len(images),
+        float(images.right(said).mean()),
+        float(images.right(before.argmax(1)).mean()),
+        float((before.argmax(1) == said).mean()),
+    )
+    if judged.before - judged.accuracy > COST:
+        raise InputError(
+            f"In 8-bit integers {run.path} would be right on {judged.accuracy:.2%} of {judged.n} images instead of "
+            f"{judged.before:.2%}. Export it without --int8."
+        )
+    facts = {"precision": "int8", "scores": json.dumps({judged.split: {"n": judged.n, "accuracy": judged.accuracy}})}
+    if len(data.validation):
+        fitted = calibration.fit(after, images, original.labels, original.certainty.together)
+        facts |= fitted.facts(original.labels)
+    return int8.with_facts(quantized, facts), judged
 
 
 def _first(split: Split, count: int) -> Split:

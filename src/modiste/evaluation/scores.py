@@ -68,15 +68,15 @@ class Scores:
         loss: mean cross-entropy in nats, fp64, without smoothing or temperature, probabilities floored at `FLOOR`.
         accuracy: fraction right.
         interval_images: 95 % Wilson interval of the accuracy.
-        ece: expected calibration error, `BINS` bins of equal width (Naeini et al. 2015; Guo et al. 2017, eq. 3).
+        ece: expected calibration error of how sure it is, before any temperature, `BINS` bins of equal width (Naeini et
+            al. 2015; Guo et al. 2017, eq. 3). A model is sure of labels that its training did not tell apart together.
         labels: one record a label.
         confusion: counts, [true, taken for].
         confused: the commonest confusions, most first.
         worst: indices of the wrong images that were most surely taken for something else, worst first.
         accuracy_mirrored: fraction right of the mean of the probabilities of each image and of its mirror image; None
             where mirror images were no part of the training, or there are probabilities alone.
-        ece_calibrated: the calibration error of what `predict` tells, with the model's temperature; None where there
-            are probabilities alone.
+        ece_calibrated: the same after the model's temperature; None where there are probabilities alone.
     """
 
     split: str

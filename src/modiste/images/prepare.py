@@ -18,6 +18,9 @@ from modiste.images.decode import Photo
 Picture = bytes | str | Path | NDArray[np.uint8]
 """A picture file as bytes, its path, or pixels: uint8 [h, w] gray or [h, w, 3] RGB."""
 
+Stage = Image.Image | NDArray[np.uint8]
+"""Pixels on their way: gray or RGB."""
+
 TRIM = round(0.05 * 255)
 """Pixels within 5 % of the corner colour are background."""
 
@@ -35,20 +38,21 @@ def to_image(picture: Picture, size: int, channels: int) -> NDArray[np.uint8]:
     Raises:
         InputError: the picture cannot be used, see `decode.read` and `decode.decode`.
     """
-    *_, (_, image) = stages(picture, size, channels)
-    return image
+    for _, stage in stages(picture, size, channels):
+        image = stage
+    return np.asarray(image)
 
 
-def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, Stage]]:
     """Give every stage from a picture to its image, each with its name; arguments and errors as `to_image`.
 
-    The first is the picture as it was decoded, the last the image; between them pixels are uint8 [h, w] or [h, w, 3].
+    The first is the picture as it was decoded, the last the image.
     """
     photo = photo_of(picture)
     yield "picture", photo
     if channels == 3:
         fitted = ImageOps.fit(Image.fromarray(photo), (size, size), Image.Resampling.BICUBIC)
-        yield "middle square", np.asarray(fitted)
+        yield "middle square", fitted
     elif photo.shape == (size, size, 3) and is_gray(photo):
         yield "gray", np.ascontiguousarray(photo[:, :, 0])
     else:
@@ -75,17 +79,17 @@ def is_gray(photo: Photo) -> bool:
     return bool((photo == photo[:, :, :1]).all())
 
 
-def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, Stage]]:
     """Trim, longest edge to size by skipping pixels, sharpen, gray, background to black, pad centred."""
     corners = np.median(photo[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
     trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corners))
-    yield "trimmed", np.asarray(trimmed)
+    yield "trimmed", trimmed
     scale = size / max(trimmed.size)
     edges = (max(1, round(trimmed.width * scale)), max(1, round(trimmed.height * scale)))
     small = trimmed.resize(edges, Image.Resampling.NEAREST)
-    yield "scaled", np.asarray(small)
+    yield "scaled", small
     sharp = small.filter(ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0))
-    yield "sharpened", np.asarray(sharp)
+    yield "sharpened", sharp
     gray = np.asarray(sharp.convert("L"))
     if corners.mean() > 127:  # the clothes of Fashion-MNIST are bright on black
         gray = 255 - gray

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from modiste.images.prepare import Stage
+
 GAP = 4
 STAGE = 224
 """Pixels a side of a stage; a smaller one is enlarged, pixel by pixel, so that a person can see what became of it."""
@@ -37,20 +39,20 @@ def contact_sheet(rows: Sequence[tuple[str, NDArray[np.uint8]]]) -> bytes:
     return png(np.asarray(sheet))
 
 
-def strip(stages: Iterable[tuple[str, NDArray[np.uint8]]]) -> bytes:
+def strip(stages: Iterable[tuple[str, Stage]]) -> bytes:
     """Draw stages side by side, each below its name and size, and return them as a PNG file.
 
     Args:
-        stages: name and pixels, uint8 [h, w] or [h, w, 3], of any size each.
+        stages: name and pixels, gray or RGB, of any size each.
     """
-    drawn = list(stages)
+    drawn = [(name, Image.fromarray(np.asarray(stage))) for name, stage in stages]
     sheet = Image.new("RGB", (len(drawn) * (STAGE + GAP) + GAP, TITLE_HEIGHT + STAGE + GAP), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    for column, (name, pixels) in enumerate(drawn):
-        left, large = GAP + column * (STAGE + GAP), max(pixels.shape[:2]) > STAGE
-        draw.text((left, TITLE_HEIGHT // 2), f"{name}, {pixels.shape[1]} x {pixels.shape[0]}", "black", font, "lm")
+    for column, (name, stage) in enumerate(drawn):
+        left, large = GAP + column * (STAGE + GAP), max(stage.size) > STAGE
+        draw.text((left, TITLE_HEIGHT // 2), f"{name}, {stage.width} x {stage.height}", "black", font, "lm")
         how = Image.Resampling.BICUBIC if large else Image.Resampling.NEAREST
-        cell = ImageOps.contain(Image.fromarray(pixels), (STAGE, STAGE), how)
+        cell = ImageOps.contain(stage, (STAGE, STAGE), how)
         draw.rectangle((left - 1, TITLE_HEIGHT - 1, left + cell.width, TITLE_HEIGHT + cell.height), outline="gray")
         sheet.paste(cell, (left, TITLE_HEIGHT))
     return png(np.asarray(sheet))

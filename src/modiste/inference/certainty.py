@@ -46,6 +46,8 @@ class Certainty:
 
     def sureness(self, calibrated: NDArray[np.float64]) -> NDArray[np.float64]:
         """How sure it is of each most probable label, [n]: its probability and that of the labels together with it."""
+        if not self.together:
+            return calibrated.max(1)  # type: ignore[no-any-return]
         kin = np.eye(calibrated.shape[1], dtype=bool)
         for group in self.together:
             kin[np.ix_(group, group)] = True
@@ -74,4 +76,8 @@ def of(facts: dict[str, str], labels: tuple[str, ...]) -> Certainty:
     named = json.loads(facts.get("together", "[]"))
     if not isinstance(named, list) or not all(isinstance(group, list) for group in named):
         raise ValueError("no groups of labels")
-    return Certainty(temperature, threshold, tuple(tuple(map(labels.index, group)) for group in named))
+    together = tuple(tuple(map(labels.index, group)) for group in named)
+    grouped = [label for group in together for label in group]
+    if len(grouped) > len(set(grouped)) or not all(together):
+        raise ValueError("a label is in two groups, or a group is empty")
+    return Certainty(temperature, threshold, together)

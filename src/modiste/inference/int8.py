@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static  # type: ignore[import-untyped]
 from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
@@ -41,6 +42,14 @@ def quantize(model: Path, images: NDArray[np.uint8], scheme: str = "u8s8") -> by
             weight_type=QuantType.QInt8,
         )
         return made.read_bytes()
+
+
+def with_facts(model: bytes, facts: dict[str, str]) -> bytes:
+    """Return a model file's content with some of its metadata changed."""
+    changed = onnx.load_model_from_string(model)
+    known = {each.key: each.value for each in changed.metadata_props}
+    onnx.helper.set_model_props(changed, known | facts)
+    return bytes(changed.SerializeToString())
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]

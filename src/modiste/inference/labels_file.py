@@ -42,10 +42,12 @@ class LabelsFile:
         self.path, self.model = path, model
         self.rows = self.failed = 0
         self.seen: Counter[str] = Counter()
-        self.add([])  # before hours of work: can it be written?
+        with files.appended(path):
+            pass  # before hours of work: can it be written?
         self.lock = _locked(path)
         try:
             self.read()
+            self.add([])
         except BaseException:
             self.lock.close()
             raise
@@ -130,11 +132,11 @@ def _locked(path: Path) -> IO[bytes]:
         import fcntl  # not on every system
 
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except ImportError:
-        pass
-    except OSError:
+    except BlockingIOError:
         file.close()
         raise InputError(f"{path} is being written by another command. Wait for it, or choose another --out.") from None
+    except (ImportError, OSError):
+        pass  # neither has every file system
     return file
 
 

@@ -1,4 +1,4 @@
-"""A model file: uint8 images in, probabilities out. The only home of onnxruntime.
+"""A model file: uint8 images in, probabilities out. With `int8` the only home of onnxruntime.
 
 The file is ONNX as `modiste train` writes it. Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output
 `probabilities` float32 [n, labels]; labels, size and recipe are in its metadata. It is checked and then handed to the
@@ -6,13 +6,13 @@ runtime as bytes, so what was checked is what is run.
 """
 
 import json
-import os
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from modiste.errors import InputError
@@ -22,11 +22,6 @@ from modiste.inference.certainty import Certainty
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictor import Predictor
 from modiste.labels import NONE_OF_THESE
-
-# Read at import: without it the runtime keeps a device id and a telemetry database in the user's cache.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime  # type: ignore[import-untyped]
 
 FORMAT = "modiste-1"
 """Of the metadata; a file that says otherwise is not read."""

@@ -16,7 +16,7 @@ class Prediction:
         file: the path that was given; empty for a picture that came as bytes or pixels.
         label: the most probable label, or "none of these" when the model is not sure enough of it; None when the
             picture cannot be used.
-        probability: of that label, 0 to 1; for want of sureness, what the best label lacks to 1; None likewise.
+        probability: of that label, 0 to 1; for want of sureness, what its sureness lacks to 1; None likewise.
         top: the most probable labels with their probabilities, best first.
         model: name of the model.
         error: one sentence on why there is no label; None when there is one.

@@ -118,6 +118,16 @@ def create(path: Path, recipe: Recipe) -> Run:
     return run
 
 
+def require_model(run: Run) -> None:
+    """Raise an InputError when a run has no model; it says why, and what to do."""
+    if run.model.is_file():
+        return
+    done = run.card.exists() or run.scores.exists()
+    why = "its weights were dropped" if done else "it was not finished"
+    next_step = f"modiste train {run.recipe_file} --name NEW" if done else f"modiste train --resume {run.path}"
+    raise InputError(f"{run.path} has no model.onnx: {why}. To get one: {next_step}")
+
+
 def open_run(path: Path) -> Run:
     """Return the run in that folder.
 

@@ -74,6 +74,8 @@ def _validation(scores: dict[str, Any]) -> str:
 
 
 def _sureness(certainty: Certainty) -> str:
+    if certainty.temperature == 1:
+        return "not calibrated: too few images were held out"
     below = f"; below {certainty.threshold:.1%} it says {NONE_OF_THESE!r}" if certainty.threshold else ""
     return f"temperature {certainty.temperature:g}{below}"
 

@@ -44,7 +44,7 @@ class Look:
             refusal = refused.by(error)
             return Prediction("", None, None, (), self.model.name, refusal.message).as_dict(), refusal
         try:
-            (told,) = self.model.predict([image], self.top)
+            (told,) = self.model.told(image[None], self.top)
         except InputError:
             raise Refused(500, "The model failed on this picture. Tell the owner of the service.") from None
         return told.as_dict() | self._drawn(image, told), None
