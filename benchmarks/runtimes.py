@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from modiste.data.split import Split
-from modiste.evaluation import portable
-from modiste.inference import int8
 from modiste.inference import model as inference
 from modiste.runs.folder import Run
-from modiste.training import networks
+from modiste.training import int8, networks, portable
 
 Images = NDArray[np.uint8]
 Predict = Callable[[Images], NDArray[np.float32]]

@@ -13,10 +13,10 @@ from helpers.runs import write_run
 from modiste.cli.export import export
 from modiste.data import idx_folder
 from modiste.errors import InputError
-from modiste.inference import int8
 from modiste.inference import model as inference
 from modiste.recipes import named
 from modiste.runs import files
+from modiste.training import int8
 
 
 def typed(*arguments: object) -> str:

@@ -25,7 +25,7 @@ def export(run: Path, out: Path | None, int8: bool, as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from modiste.evaluation import portable
+    from modiste.training import portable
 
     found = portable.export(run, out, int8)
     if as_json:

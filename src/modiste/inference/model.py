@@ -1,4 +1,4 @@
-"""A model file: uint8 images in, probabilities out. With `int8` the only home of onnxruntime.
+"""A model file: uint8 images in, probabilities out. The only home of onnxruntime but for its quantizer.
 
 The file is ONNX as `modiste train` writes it. Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output
 `probabilities` float32 [n, labels]; labels, size and recipe are in its metadata. It is checked and then handed to the

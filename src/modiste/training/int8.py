@@ -1,6 +1,6 @@
 """A model in 8-bit integers, by the runtime's own quantizer: a quarter of the size.
 
-It needs the package onnx, so nothing that predicts imports it.
+The quantizer needs the package onnx, so it is here and not beside the rest of the runtime.
 """
 
 import tempfile

@@ -85,7 +85,7 @@ def export(path: Path, out: Path | None, int8: bool) -> Portable:
 
 def _int8(run: Run) -> tuple[bytes, Judged]:
     """Quantize a run's model and judge it; scores and certainty in its metadata are its own."""
-    from modiste.inference import int8  # here, as a plain copy needs no package onnx
+    from modiste.training import int8  # here, as a plain copy needs no package onnx
 
     recipe = run.recipe()
     data = sources.open_training(recipe.data, recipe.seed)
