@@ -6,6 +6,7 @@ import pytest
 from modiste.data.split import Split
 from modiste.evaluation import calibration
 from modiste.evaluation.scores import calibration_error
+from modiste.inference import certainty
 from modiste.inference.certainty import Certainty
 from modiste.labels import NONE_OF_THESE
 
@@ -46,6 +47,16 @@ def test_labels_that_may_be_several_are_right_together() -> None:
     found = calibration.fit(probabilities, split(labels, allowed), NAMES, calibration.together(allowed))
     assert found.together == ((0, 2),)
     assert found.temperature == pytest.approx(0.5, rel=0.1)
+
+
+def test_groups_that_share_a_label_are_one() -> None:
+    """What cannot be told from a second label, nor that from a third, are all together, and a model file can say so."""
+    allowed = np.array([[1, 1, 0, 0, 0], [0, 0, 0, 1, 1], [0, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
+    found = calibration.together(allowed)
+    assert sorted(found) == [(0, 1, 2), (3, 4)]
+    labels = tuple("abcde")
+    assert certainty.of(Certainty(together=found).facts(labels), labels).together == found
+    assert calibration.together(None) == calibration.together(np.eye(3, dtype=bool)) == ()
 
 
 def test_few_images_say_nothing() -> None:

@@ -47,7 +47,7 @@ def fit(probabilities: Floats, held_out: Split, names: tuple[str, ...], together
 
 def temperature(probabilities: Floats, held_out: Split) -> float:
     """The one of least cross-entropy, within a quarter and four."""
-    from scipy.optimize import minimize_scalar  # here, as most trainings hold nothing out, and it takes half a second
+    from scipy.optimize import minimize_scalar  # here, as a training that holds nothing out does not wait for it
 
     labels = np.eye(probabilities.shape[1], dtype=bool)[held_out.labels]
     right = labels if held_out.allowed is None else held_out.allowed
@@ -77,8 +77,10 @@ def threshold(sure: Floats, given: NDArray[np.bool_], right: NDArray[np.bool_]) 
 
 
 def together(allowed: Allowed | None) -> Together:
-    """The groups of labels of which images were said to have one or another."""
-    if allowed is None:
-        return ()
-    groups = np.unique(allowed[allowed.sum(1) > 1], axis=0)
-    return tuple(tuple(np.flatnonzero(group).tolist()) for group in groups)
+    """The groups of labels of which images were said to have one or another; those that share a label are one."""
+    groups: list[set[int]] = []
+    for row in [] if allowed is None else np.unique(allowed[allowed.sum(1) > 1], axis=0):
+        group = set(np.flatnonzero(row).tolist())
+        group.update(*(other for other in groups if other & group))
+        groups = [other for other in groups if not other & group] + [group]
+    return tuple(tuple(sorted(group)) for group in groups)
