@@ -86,8 +86,8 @@ def _require_drawable(drawings: dict[str, Path], files: tuple[str, ...]) -> None
             )
         if len(files) != 1 or files == (STDIN,) or Path(files[0]).is_dir():
             raise SettingError(f"{option} draws one picture. Give the path of one.")
-    written = [path.resolve() for path in drawings.values()]
-    if len({*written, *(Path(file).resolve() for file in files)}) < len(written) + len(files) and drawings:
+    paths = [path.resolve() for path in (*drawings.values(), *map(Path, files))]
+    if drawings and len(set(paths)) < len(paths):
         raise SettingError("A drawing goes into a file of its own. Give it another name.")
 
 
