@@ -36,9 +36,10 @@ def onnxruntime(content: bytes | Path) -> Callable[[int], Predict]:
 
 def openvino_cpu(path: Path) -> Callable[[int], Predict]:
     """OpenVINO with the same file."""
-    import openvino  # here, as the tests of the other runtimes go without it
 
     def made(threads: int) -> Predict:
+        import openvino  # here, as the tests of the other runtimes go without it
+
         core = openvino.Core()
         hints = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         compiled = core.compile_model(core.read_model(path), "CPU", hints)
