@@ -53,8 +53,8 @@ def race(recipe: Recipe) -> dict[str, Any]:
     device = made.batches.images.device
     judged = made.data.validation or sources.open_test(recipe.data, lambda: openings.append("test"))
     images, labels = (torch.from_numpy(array).to(device) for array in (judged.images, judged.labels))
-    plain = predict(made.state.network, images).softmax(1)
-    both = plain + predict(made.state.network, images.flip(2)).softmax(1)
+    plain = predict(made.state.judged, images).softmax(1)
+    both = plain + predict(made.state.judged, images.flip(2)).softmax(1)
     one, two = ((views.argmax(1) == labels).double().mean().item() for views in (plain, both))
     ended = time.perf_counter()
     return {

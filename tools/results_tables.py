@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = ("README.md", "README.zh-CN.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md")
 PLACE = re.compile(r"(<!-- ([a-z]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 CHINESE = {
@@ -43,11 +43,11 @@ def row(name: str, content: dict[str, Any], say: Say) -> list[str]:
     """One file of trainings."""
     runs = content["runs"]
     epochs = sorted({run["epochs"] for run in runs})
-    mirrored, (low, high) = content.get("mean_mirrored"), content["interval_images"]
+    mirrored = content.get("mean_mirrored")
     return [
         f"`{name}`",
         say(content["split"]),
-        f"**{content['mean']:.2%}** ({low:.2%} {say('to')} {high:.2%})",
+        f"**{content['mean']:.2%}** ({span(content['interval_images'], say('to'))})",
         "-" if mirrored is None else f"{mirrored:.2%}",
         f"{content['mean_loss']:.4f}",
         str(content["n"]),
@@ -56,13 +56,75 @@ def row(name: str, content: dict[str, Any], say: Say) -> list[str]:
     ]
 
 
-TABLES: dict[str, Callable[[Say], str]] = {"results": results}
+def race(say: Say) -> str:
+    """Our recipes and the plain loop in one sitting."""
+    head = ["", "seconds, mean (95 %)", "test accuracy, mean (95 % over trainings)", "one view", "n", "importing, s"]
+    rows = [
+        [
+            each["recipe"],
+            f"**{each['seconds']:.1f}** ({span(each['seconds_interval'], say('to'), '.1f')})",
+            f"{each['mean']:.2%} ({span(each['interval_seeds'], say('to'))})",
+            f"{each['accuracy']:.2%}",
+            str(each["n"]),
+            f"{each['seconds_importing']:.1f}",
+        ]
+        for each in read("time_to_accuracy")["contestants"]
+    ]
+    return table(list(map(say, head)), rows)
+
+
+def tricks(_: Say) -> str:
+    """What each trick is worth, the recipe itself first."""
+    head = ["`sprint`", "validation accuracy", "difference, points (95 %)", "time", "n"]
+    first, *others = read("tricks")["tricks"]
+    rows = [["as it is", f"{first['mean']:.2%}", "", "1.00", str(first["n"])]]
+    for each in others:
+        ends = span([100 * end for end in each["difference_interval"]], "to", "+.2f")
+        difference = f"{100 * each['difference']:+.2f} ({ends})"
+        rows.append([each["recipe"], f"{each['mean']:.2%}", difference, f"{each['seconds_ratio']:.2f}", str(each["n"])])
+    return table(head, rows)
+
+
+def machine(_: Say) -> str:
+    """The machine's limits, and how near a step comes to them."""
+    (run,) = read("machine")["runs"]
+    best = run["limits"]
+    rows = [
+        ["a matrix product of 2048 x 2048", f"{best['matrix_product']:.0f} GFLOPS"],
+        ["a convolution of 64 to 64 channels, 3 x 3, at 56 pixels", f"{best['convolution']:.0f} GFLOPS"],
+        ["memory, copied", f"{best['copy']:.1f} GB/s"],
+        [f"a step of `{run['recipe']}`", f"{run['gigaflops']:.0f} GFLOPS, {run['images_a_second']:,.0f} images/s"],
+        ["share of the matrix product", f"**{run['share_of_matrix_product']:.0%}**"],
+    ]
+    return table(["measured in one run", ""], rows)
+
+
+def parts(_: Say) -> str:
+    """Where the time of a step goes."""
+    (run,) = read("machine")["runs"]
+    return table(
+        ["part of a step", "share of its time"], [[name, f"{share:.0%}"] for name, share in run["parts"].items()]
+    )
+
+
+TABLES: dict[str, Callable[[Say], str]] = {
+    "results": results,
+    "race": race,
+    "tricks": tricks,
+    "machine": machine,
+    "parts": parts,
+}
 
 
 def read(name: str) -> dict[str, Any]:
     """Read a results file."""
     content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return content
+
+
+def span(interval: list[float] | None, to: str, form: str = ".2%") -> str:
+    """Both ends, or a dash for one training."""
+    return f"{interval[0]:{form}} {to} {interval[1]:{form}}" if interval else "-"
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
