@@ -50,7 +50,28 @@ def sprint() -> Recipe:
         augmentation=Augmentation(flip=True),  # shifts help only a longer training
         optimizer=Optimizer(name="muon", lr=0.1, lr_head=0.1, lr_rest=0.8, momentum=0.85, batch=320, smoothing=0.1),
         # two fifths of the images have nearly all that is left to learn after the first epoch
-        schedule=Schedule(name="triangle", epochs=7, warmup=0.2, drop=0.6),
+        schedule=Schedule(name="triangle", epochs=5, warmup=0.2, drop=0.6),
+    )
+
+
+def sprint_94() -> Recipe:
+    """`sprint` to 94 %: a wider network, shifts of a pixel, more epochs."""
+    return _longer("sprint-94", width=24, epochs=12)
+
+
+def sprint_95() -> Recipe:
+    """`sprint` to 95 %: wider and longer still."""
+    return _longer("sprint-95", width=48, epochs=16)
+
+
+def _longer(name: str, width: int, epochs: int) -> Recipe:
+    short = sprint()
+    return replace(
+        short,
+        name=name,
+        network=replace(short.network, width=width),
+        augmentation=replace(short.augmentation, crop=1),
+        schedule=replace(short.schedule, epochs=epochs),
     )
 
 
@@ -71,6 +92,8 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "classic-cnn": classic_cnn,
     "classic-resnet18": classic_resnet18,
     "sprint": sprint,
+    "sprint-94": sprint_94,
+    "sprint-95": sprint_95,
     "photo": photo,
 }
 
