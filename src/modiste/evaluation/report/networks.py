@@ -46,13 +46,13 @@ def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
 
 def residual(width: int, labels: int = 10, size: int = 28) -> list[Layer]:
     """The small residual network of `sprint`, layer by layer."""
-    half, quarter, eighth = size // 2, size // 4, size // 8
+    stages = [(1, width, size // 2), (width, 2 * width, size // 4), (2 * width, 4 * width, size // 8)]
     return [
-        _halved(1, width, half),
-        _halved(width, 2 * width, quarter),
-        *2 * [_block(2 * width, quarter)],
-        _halved(2 * width, 4 * width, eighth),
-        _block(4 * width, eighth),
+        *(
+            layer
+            for inputs, outputs, side in stages
+            for layer in (_halved(inputs, outputs, side), _block(outputs, side))
+        ),
         ("mean and max, global", str(8 * width), 0),
         ("Linear", str(labels), (8 * width + 1) * labels),
     ]
@@ -78,7 +78,7 @@ def _halved(inputs: int, outputs: int, side: int) -> Layer:
 
 
 def _block(channels: int, side: int) -> Layer:
-    return ("x + (Conv 3 × 3, BN, ReLU)", _out(channels, side), 9 * channels**2 + 2 * channels)
+    return ("x + 2 × (Conv 3 × 3, BN, ReLU)", _out(channels, side), 2 * (9 * channels**2 + 2 * channels))
 
 
 def _blocks(inputs: int, width: int) -> Iterator[int]:
