@@ -62,7 +62,7 @@ def sprint_94() -> Recipe:
         name="sprint-94",
         network=replace(short.network, width=24),
         augmentation=replace(short.augmentation, crop=1),
-        schedule=replace(short.schedule, epochs=12),
+        schedule=replace(short.schedule, epochs=16),
     )
 
 
