@@ -33,7 +33,7 @@ PARTS = {
     "convolution": ("convolution",),
     "batch norm": ("batch_norm",),
     "matrix products of Muon and head": ("addmm", "mm", "linear"),
-    "activation and pooling": ("relu", "threshold", "clamp", "pool", "max", "mean"),
+    "activation and pooling": ("relu", "threshold", "clamp", "pool", "amax", "mean"),
     "sums, copies, fills": ("add", "copy", "fill", "zero", "mul", "div", "where", "index", "cat", "sum"),
 }
 """What the names of PyTorch's operations are counted as, the first that fits."""
@@ -77,7 +77,7 @@ def step(made: Training) -> tuple[Callable[[], object], int]:
 
 
 def parts(work: Callable[[], object]) -> dict[str, float]:
-    """Share of a step's processor time by kind of operation."""
+    """Share of a step's time by kind of operation."""
     with profile(activities=[ProfilerActivity.CPU]) as found:
         for _ in range(TIMES):
             work()
@@ -98,17 +98,19 @@ def main() -> None:
     one, images = step(prepare(named.resolve(given.recipe)))
     with FlopCounterMode(display=False) as counter:
         one()
-    taken = seconds(one)
+    taken, spent = seconds(one), parts(one)
     best = limits()
     speed = counter.get_total_flops() / GIGA / taken
+    convolved = sum(n for name, n in counter.get_flop_counts()["Global"].items() if "convolution" in str(name))
     record = {
         "recipe": given.recipe,
         "limits": best,
         "step_seconds": taken,
         "images_a_second": images / taken,
         "gigaflops": speed,
+        "gigaflops_of_its_convolutions": convolved / GIGA / (taken * spent["convolution"]),
         "share_of_matrix_product": speed / best["matrix_product"],
-        "parts": parts(one),
+        "parts": spent,
         "threads": torch.get_num_threads(),
     }
     command = shlex.join(["python", "benchmarks/machine.py", *sys.argv[1:]])

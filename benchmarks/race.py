@@ -4,7 +4,7 @@ The clock starts before the data files are read and stops after the last predict
 on the fold that is held out). Nothing is written to disk.
 
     python benchmarks/race.py sprint --seed 0
-    python benchmarks/race.py sprint --seed 0 --validation --set schedule.epochs=8
+    python benchmarks/race.py sprint --seed 0 --validation --set schedule.epochs=6
 """
 
 import argparse
@@ -43,6 +43,8 @@ def race(recipe: Recipe) -> dict[str, Any]:
 
     Judged on what the recipe holds out; on the test split, which is opened once, when it holds nothing out.
     """
+    if recipe.stopping.patience or recipe.schedule.name == "plateau":
+        raise SystemExit("A race judges only the end. Take a recipe without a plateau and without patience.")
     started = time.perf_counter()
     made = prepare(recipe)
     prepared = time.perf_counter()

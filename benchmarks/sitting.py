@@ -26,18 +26,16 @@ def run(name: str, command: Sequence[str], home: Path) -> Record:
     file = home / f"{name.replace('/', '_').replace(' ', '-')}.json"
     if not file.exists():
         print(f"{name} ...", end=" ", flush=True)
-        # as the command line has it; compile caches, were there any, would be this training's own
-        variables = {**os.environ, "GOMP_SPINCOUNT": "10000", "TORCHINDUCTOR_CACHE_DIR": str(home / "cache")}
+        variables = {**os.environ, "GOMP_SPINCOUNT": "10000"}  # as the command line has it
+        load = os.getloadavg()[0]
         started = time.perf_counter()
         done = subprocess.run([sys.executable, *command], env=variables, stdout=subprocess.PIPE, text=True, check=True)
         record = json.loads(done.stdout)
-        record["seconds_importing"] = time.perf_counter() - started - record["seconds"]
+        record |= {"seconds_importing": time.perf_counter() - started - record["seconds"], "load_before": load}
         files.write_json(file, record)
     found: Record = files.read_json(file)
-    if found["commit"] != environment.commit():
-        raise SystemExit(
-            f"{file} is of another commit. Remove {home}, or go on with the commit that it was begun with."
-        )
+    if any(found[key] != value for key, value in environment.describe().items()):
+        raise SystemExit(f"{file} is of another commit, machine or set of packages. Remove {home} to begin anew.")
     print(f"{name}: {found['seconds']:.1f} s, {accuracy(found):.2%}")
     return found
 

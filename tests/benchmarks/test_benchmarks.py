@@ -16,7 +16,7 @@ from helpers.command import environment
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
 from modiste.recipes import settings
-from modiste.recipes.named import sprint
+from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Recipe
 from modiste.runs.folder import Run
 
@@ -58,6 +58,12 @@ def test_a_race_trains_and_predicts_once(idx: Path, script: Any) -> None:
     assert 0 <= record["accuracy_mirrored"] <= 1
 
 
+def test_a_race_is_not_for_recipes_that_judge_on_the_way(script: Any) -> None:
+    """Only the end of a race is judged, so that a plateau would never be seen."""
+    with pytest.raises(SystemExit, match="without a plateau"):
+        script("race").race(classic_cnn())
+
+
 def test_a_race_for_choices_leaves_the_test_split_sealed(tmp_path: Path, script: Any) -> None:
     """With a fold held out, it is judged on that, and the test files may as well not be there."""
     data = write_idx_folder(tmp_path / "idx", train=100)
@@ -88,6 +94,11 @@ def test_a_sitting_is_written_down_and_goes_on(idx: Path, tmp_path: Path) -> Non
     assert {run["seed"] for run in written["runs"]} == {0, 1}
     assert all(run["seconds_importing"] > 0 for run in written["runs"])
     assert (tmp_path / "docs" / "time_to_accuracy.png").read_bytes().startswith(b"\x89PNG")
+    noted = tmp_path / "runs" / "time_to_accuracy" / "tiny.json-0.json"
+    noted.write_text(json.dumps(json.loads(noted.read_text()) | {"commit": "another"}))
+    refused = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "is of another commit, machine or set of packages" in refused.stderr
 
 
 def test_a_trick_is_compared_seed_by_seed(

@@ -48,6 +48,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+STOPPING = ("--set=data.validation=0.2", "--set=stopping.patience=1", "--set=optimizer.average=0.9")
 GRAY = [name for name, recipe in NAMED.items() if recipe().data.channels == 1]
 """The recipes of Fashion-MNIST; the others want photos."""
 
@@ -138,13 +139,24 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
     assert shown.stdout.strip() == "[1, 2] 6"
 
 
+@pytest.mark.parametrize("more", [(), STOPPING], ids=["as it is", "stopping, averaging"])
 @pytest.mark.parametrize("name", GRAY)
-def test_training_never_needs_the_test_split(name: str, tmp_path: Path) -> None:
-    """Every recipe trains on a data folder without test files; only `evaluate` asks for them."""
+def test_training_never_sees_the_test_split(name: str, more: tuple[str, ...], tmp_path: Path) -> None:
+    """Recipes, stopping and averaging work beside test files that cannot be read; only `evaluate` opens them."""
+    folder = write_idx_folder(tmp_path / "idx", train=100)
+    tests = list(folder.glob("t10k*"))
+    for file in tests:
+        file.write_bytes(b"an error, if it were read")
+    inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=4", *TINY, *more)
+    assert any(file.name in inside(tmp_path, "evaluate", "runs/a", code=2).stderr for file in tests)
+
+
+def test_a_data_folder_needs_no_test_files(tmp_path: Path) -> None:
+    """Without them the run is judged on what it held out."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     for file in folder.glob("t10k*"):
         file.unlink()
-    inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=1", *TINY)
+    inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
     assert "--split validation" in inside(tmp_path, "evaluate", "runs/a", code=2).stderr
 
 

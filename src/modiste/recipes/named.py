@@ -41,13 +41,16 @@ def classic_resnet18() -> Recipe:
 
 
 def sprint() -> Recipe:
-    """A small residual network, trained on what it finds hardest: about half a minute on two cores."""
+    """A small residual network, trained on what it finds hardest: half a minute on two cores."""
     return Recipe(
         name="sprint",
-        about="A small residual network, nothing held out, last epoch; all numbers are ours, chosen on validation.",
+        about="A small residual network, nothing held out, last epoch; all numbers are ours.",
         data=Data(validation=0.0),
+        # 24 channels reach as much in fewer epochs, but not in less time
         network=Network(name="residual", width=16, initialisation="default"),
         augmentation=Augmentation(flip=True),  # shifts help only a longer training
+        # rates of 0.07 and 0.14 and batches of 256 and 400 were no better, nor was a higher rate for the head or for
+        # batch norm; without smoothing the loss is lower, but so is the accuracy
         optimizer=Optimizer(name="muon", lr=0.1, lr_head=0.1, lr_rest=0.8, momentum=0.85, batch=320, smoothing=0.1),
         # two fifths of the images have nearly all that is left to learn after the first epoch
         schedule=Schedule(name="triangle", epochs=5, warmup=0.2, drop=0.6),
@@ -60,8 +63,8 @@ def sprint_94() -> Recipe:
     return replace(
         short,
         name="sprint-94",
-        network=replace(short.network, width=24),
-        augmentation=replace(short.augmentation, crop=1),
+        network=replace(short.network, width=24),  # of 16, 24, 32 the first that reaches it within two minutes
+        augmentation=replace(short.augmentation, crop=1),  # 2 pixels are too much for so few epochs
         schedule=replace(short.schedule, epochs=16),
     )
 

@@ -10,6 +10,8 @@ from modiste.recipes.recipe import Compute
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 KEEP = 1 << 30
+KEPT_BY_OLDER = 1 << 25
+"""The most that an older glibc takes; were it refused too, every larger tensor would be mapped anew at each step."""
 
 
 def device(options: Compute) -> torch.device:
@@ -48,7 +50,7 @@ def prepare(options: Compute) -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):  # glibc; musl has none
-            libc.mallopt(M_MMAP_THRESHOLD, KEEP)
+            _ = libc.mallopt(M_MMAP_THRESHOLD, KEEP) or libc.mallopt(M_MMAP_THRESHOLD, KEPT_BY_OLDER)
             libc.mallopt(M_TRIM_THRESHOLD, KEEP)
 
 
