@@ -26,9 +26,9 @@ def race(counts: dict[str, int], epochs: int, home: Path) -> dict[str, list[sitt
     """Race so many seeds of each contestant, taking turns: a machine that slows down slows all of them."""
     found: dict[str, list[sitting.Record]] = {name: [] for name, count in counts.items() if count}
     for seed in range(max(counts.values())):
-        for name in found:
+        for name, records in found.items():
             if seed < counts[name]:
-                found[name].append(_one(name, seed, epochs, home))
+                records.append(_one(name, seed, epochs, home))
     return found
 
 
@@ -43,8 +43,9 @@ def unpacked(home: Path) -> Path:
     """The four files as torchvision lays them out: the plain loop does not pay for gzip."""
     raw = home / "FashionMNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    for file in fashion_mnist.folder().glob("*.gz"):
-        (raw / file.stem).write_bytes(gzip.decompress(file.read_bytes()))
+    for file in fashion_mnist.folder().iterdir():
+        if file.name.endswith(".gz"):
+            (raw / file.name.removesuffix(".gz")).write_bytes(gzip.decompress(file.read_bytes()))
     return home
 
 

@@ -50,7 +50,8 @@ def prepare(options: Compute) -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):  # glibc; musl has none
-            _ = libc.mallopt(M_MMAP_THRESHOLD, KEEP) or libc.mallopt(M_MMAP_THRESHOLD, KEPT_BY_OLDER)
+            if not libc.mallopt(M_MMAP_THRESHOLD, KEEP):
+                libc.mallopt(M_MMAP_THRESHOLD, KEPT_BY_OLDER)
             libc.mallopt(M_TRIM_THRESHOLD, KEEP)
 
 
