@@ -7,6 +7,9 @@ import pytest
 
 from modiste.evaluation.evaluate import evaluate
 from modiste.inference import model
+from modiste.recipes import settings
+from modiste.recipes.named import NAMED
+from modiste.recipes.recipe import Recipe
 from modiste.runs import files, metrics, results
 from modiste.runs.folder import Run
 
@@ -45,6 +48,14 @@ def test_a_published_run_is_the_one_in_its_results_file(path: Path) -> None:
     assert (told["test_accuracy"], told["test_loss"]) == (scores["accuracy"], scores["loss"])
     assert told["epochs"] == len(metrics.read(run.metrics))
     assert told["commit"] == files.read_json(run.environment)["commit"]
+
+
+@pytest.mark.parametrize("name", [path.stem for path in PUBLISHED if path.stem in NAMED])
+def test_published_results_are_of_the_recipe_of_that_name(name: str) -> None:
+    """Every setting that the file tells is the recipe's still; those that came later have their defaults there."""
+    told = results.read(ROOT / "results" / f"{name}.json")["settings"]
+    recipe = NAMED[name]()
+    assert settings.with_settings(recipe, settings.to_settings(Recipe()) | told | {"seed": recipe.seed}) == recipe
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
