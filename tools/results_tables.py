@@ -78,6 +78,18 @@ def race(say: Say) -> str:
     return table(list(map(say, head)), rows)
 
 
+def tricks(_: Say) -> str:
+    """What each trick is worth, the recipe itself first."""
+    head = ["`sprint`", "validation accuracy", "difference, points (95 %)", "time", "n"]
+    first, *others = read("tricks")["tricks"]
+    rows = [["as it is", f"{first['mean']:.2%}", "", "1.00", str(first["n"])]]
+    for each in others:
+        ends = span([100 * end for end in each["difference_interval"]], "to", "+.2f")
+        difference = f"{100 * each['difference']:+.2f} ({ends})"
+        rows.append([each["recipe"], f"{each['mean']:.2%}", difference, f"{each['seconds_ratio']:.2f}", str(each["n"])])
+    return table(head, rows)
+
+
 def machine(_: Say) -> str:
     """The machine's limits, and how near a step comes to them."""
     (run,) = read("machine")["runs"]
@@ -104,6 +116,7 @@ def parts(_: Say) -> str:
 TABLES: dict[str, Callable[[Say], str]] = {
     "results": results,
     "race": race,
+    "tricks": tricks,
     "machine": machine,
     "parts": parts,
 }

@@ -104,7 +104,10 @@ def test_a_sitting_is_written_down_and_goes_on(idx: Path, tmp_path: Path) -> Non
 def test_a_trick_is_compared_seed_by_seed(
     idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The recipe differs from itself by nothing; a trick has its settings, its difference and its share of the time."""
+    """The recipe differs from itself by nothing; a trick has its settings, its difference and its share of the time.
+
+    One view is the same trainings, judged without the other one.
+    """
     tricks = script("tricks")
     recipe = tmp_path / "tiny.json"
     recipe.write_text(settings.to_json(tiny(idx, **{"schedule.epochs": 1})))
@@ -114,9 +117,12 @@ def test_a_trick_is_compared_seed_by_seed(
     monkeypatch.chdir(tmp_path)
     tricks.main()
     written = json.loads((tmp_path / "results" / "tricks.json").read_text())
-    itself, without = written["tricks"]
+    itself, without, single = written["tricks"]
     assert (itself["difference"], itself["seconds_ratio"]) == (0, 1)
     assert (without["settings"], without["n"]) == (["optimizer.smoothing=0"], 2)
+    assert single["mean"] == itself["accuracy"]
+    assert single["difference"] == pytest.approx(itself["accuracy"] - itself["mean"])
+    assert single["seconds"] < itself["seconds"]
     assert without["difference_interval"][0] <= without["difference"] <= without["difference_interval"][1]
     assert {run["split"] for run in written["runs"]} == {"validation"}
 

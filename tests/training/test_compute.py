@@ -10,20 +10,29 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("has", "expected"),
+    ("has", "slower", "expected"),
     [
-        ({"avx512_bf16": True, "amx_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": True, "amx_bf16": False}, torch.float32),
-        ({"architecture": "x86_64"}, torch.float32),
-        ({"bf16": True}, torch.bfloat16),
+        ({"avx512_bf16": True}, torch.float32, torch.bfloat16),
+        ({"avx512_bf16": True}, torch.bfloat16, torch.float32),
+        ({"bf16": True}, torch.float32, torch.bfloat16),
+        ({"architecture": "x86_64", "avx2": True}, torch.float32, torch.float32),
     ],
 )
-def test_bf16_is_taken_where_matrix_units_make_it_faster(
-    monkeypatch: pytest.MonkeyPatch, has: dict[str, object], expected: torch.dtype
+def test_bf16_is_taken_where_the_processor_has_it_and_it_is_faster(
+    monkeypatch: pytest.MonkeyPatch, has: dict[str, object], slower: torch.dtype, expected: torch.dtype
 ) -> None:
-    """AVX-512 has instructions for bf16 that are slower than fp32's."""
+    """A processor that has instructions for it may still be slower with them."""
+    compute.bf16_is_faster.cache_clear()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    monkeypatch.setattr(compute, "_convolution_seconds", lambda dtype: 2.0 if dtype == slower else 1.0)
     assert compute.precision(Compute(), CPU) == expected
+    compute.bf16_is_faster.cache_clear()
+
+
+def test_the_measurement_itself_takes_little_time() -> None:
+    """It is paid by every training on such a processor."""
+    seconds = [compute._convolution_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)]
+    assert all(0 < each < 5 for each in seconds)
 
 
 def test_a_recipe_may_say_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:

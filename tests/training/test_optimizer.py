@@ -19,12 +19,14 @@ def images(seed: int) -> Tensor:
     return torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(seed))
 
 
-def test_steps_are_nearly_orthogonal() -> None:
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_steps_are_nearly_orthogonal(precision: torch.dtype) -> None:
     """Singular values from 0.1 to 10 all come to about 1, for wide and for tall matrices."""
     torch.manual_seed(0)
     for shape in ((16, 144), (144, 16)):
         u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
-        found = torch.linalg.svdvals(orthogonal(u @ torch.diag(torch.logspace(-1, 1, 16)) @ v))
+        step = orthogonal(u @ torch.diag(torch.logspace(-1, 1, 16)) @ v, precision)
+        found = torch.linalg.svdvals(step.float())
         assert 0.6 < found.min() <= found.max() < 1.3
 
 

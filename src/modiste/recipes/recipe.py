@@ -203,7 +203,7 @@ class Compute:
     """What it runs on; another device, precision or number of threads rounds otherwise, and so trains to other bits."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto takes bf16 where the processor has matrix units for it, fp32 elsewhere; scores are always fp32."""
+    """auto takes bf16 where that is faster here, which is measured, fp32 elsewhere; scores are always fp32."""
     device: str = "auto"
     """auto takes CUDA when there is one; else cpu, cuda, cuda:1."""
     threads: int = 0

@@ -31,11 +31,13 @@ class Optimizer:
         parameters: all that is trained.
         velocities: the momentum of each, in the same order and the same layout in memory: the fused update walks both
             side by side, and in another layout it would silently pair the wrong numbers.
+        precision: of Muon's matrix products; parameters and momentum stay fp32.
     """
 
     options: recipe.Optimizer
     parameters: list[nn.Parameter]
     velocities: list[Tensor]
+    precision: torch.dtype = torch.float32
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -79,20 +81,21 @@ class Optimizer:
         ahead = gradient.add(velocity, alpha=self.options.momentum)
         count = len(filters)
         filters.mul_(count**0.5 / filters.norm())
-        filters.add_(orthogonal(ahead.reshape(count, -1)).reshape(filters.shape), alpha=-rate)
+        turn = orthogonal(ahead.reshape(count, -1), self.precision)
+        filters.add_(turn.reshape(filters.shape), alpha=-rate)
 
 
-def optimizer(options: recipe.Optimizer, network: nn.Module) -> Optimizer:
+def optimizer(options: recipe.Optimizer, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
     """Make the optimizer of a network, at rest."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return Optimizer(options, parameters, [torch.zeros_like(parameter) for parameter in parameters])
+    return Optimizer(options, parameters, [torch.zeros_like(parameter) for parameter in parameters], precision)
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """Return about U V^T of a matrix U S V^T, by Newton-Schulz iterations of degree five."""
+def orthogonal(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+    """Return about U V^T of a matrix U S V^T, by Newton-Schulz iterations of degree five in that precision."""
     first, third, fifth = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    found: Tensor = (matrix.T if tall else matrix) / (matrix.norm() + 1e-7)
+    found: Tensor = ((matrix.T if tall else matrix) / (matrix.norm() + 1e-7)).to(precision)
     for _ in range(ITERATIONS):
         square = found @ found.T
         found = torch.addmm(found, torch.addmm(square, square, square, beta=third, alpha=fifth), found, beta=first)

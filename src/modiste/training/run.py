@@ -115,9 +115,9 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     network = _network(recipe, options, len(data.label_names), networks.preparation(recipe.network, images.cpu())).to(
         device
     )
-    optimizer = optimizers.optimizer(recipe.optimizer, network)
-    average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
     precision = compute.precision(recipe.compute, device)
+    optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
+    average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
     return Training(
         recipe,
         data,
