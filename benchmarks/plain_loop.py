@@ -22,7 +22,7 @@ from torchvision import datasets, transforms
 
 from modiste.recipes.named import classic_cnn
 from modiste.runs import environment
-from modiste.training import networks, weights
+from modiste.training import compute, networks, weights
 
 MEAN, STD = (0.2860,), (0.3530,)
 
@@ -83,6 +83,7 @@ def main() -> None:
         "images": len(right),
         "epochs": given.epochs,
         "parameters": networks.parameters(model),
+        **compute.describe(torch.device("cpu"), torch.float32),
     }
     print(json.dumps(record | environment.describe()))
 

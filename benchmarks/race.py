@@ -20,7 +20,7 @@ from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment
 from modiste.runs.metrics import Row
-from modiste.training import networks
+from modiste.training import compute, networks
 from modiste.training.judge import Judge, predict
 from modiste.training.loop import train
 from modiste.training.run import prepare
@@ -73,6 +73,7 @@ def race(recipe: Recipe) -> dict[str, Any]:
         "openings": len(openings),
         "epochs": len(made.state.history),
         "parameters": networks.parameters(made.state.network),
+        **compute.describe(device, made.step.precision),
     }
 
 

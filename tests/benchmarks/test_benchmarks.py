@@ -54,6 +54,8 @@ def test_a_race_trains_and_predicts_once(idx: Path, script: Any) -> None:
     assert abs(record["seconds"] - sum(parts)) < 1e-6
     assert (record["split"], record["openings"]) == ("test", 1)
     assert record["epochs"] == sprint().schedule.epochs
+    assert record["threads"] == 1
+    assert record["precision"] in ("fp32", "bf16")
     assert 0 <= record["accuracy"] <= 1
     assert 0 <= record["accuracy_mirrored"] <= 1
 
@@ -159,6 +161,8 @@ def test_the_plain_loop_trains_from_torchvisions_files(tmp_path: Path, more: lis
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     record = json.loads(done.stdout)
     assert (record["epochs"], record["split"]) == (1, "validation" if more else "test")
+    assert record["threads"] == 1
+    assert record["precision"] in ("fp32", "bf16")
     assert 0 <= record["accuracy"] <= 1
 
 

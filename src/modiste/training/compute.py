@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -53,6 +54,15 @@ def bf16_is_faster(where: torch.device) -> bool:
         for dtype, best in seconds.items():
             seconds[dtype] = min(best, _convolution_seconds(dtype))
     return seconds[torch.bfloat16] < seconds[torch.float32]
+
+
+def describe(where: torch.device, dtype: torch.dtype) -> dict[str, Any]:
+    """What a training ran on, for its records: `device`, `threads` and `precision`."""
+    return {
+        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+        "precision": "bf16" if dtype == torch.bfloat16 else "fp32",
+    }
 
 
 def prepare(options: Compute) -> None:

@@ -208,20 +208,22 @@ def _scores(training: Training) -> dict[str, Any]:
 
 
 def _environment(training: Training) -> dict[str, Any]:
-    recipe, data, device = training.recipe, training.data, training.batches.images.device
+    recipe, data = training.recipe, training.data
     hashes = sources.fingerprint(recipe.data, data)
-    return environment.describe() | {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "threads": torch.get_num_threads(),
-        "precision": "bf16" if training.step.precision == torch.bfloat16 else "fp32",
-        "parameters": networks.parameters(training.state.network),
-        "data": {
-            "source": recipe.data.source or "fashion-mnist",
-            "sha256": hashes["data"],
-            "train": {"n": len(data.train), "sha256": hashes["train"]},
-            "validation": {"n": len(data.validation), "sha256": hashes["validation"]},
-        },
-    }
+    computed = compute.describe(training.batches.images.device, training.step.precision)
+    return (
+        environment.describe()
+        | computed
+        | {
+            "parameters": networks.parameters(training.state.network),
+            "data": {
+                "source": recipe.data.source or "fashion-mnist",
+                "sha256": hashes["data"],
+                "train": {"n": len(data.train), "sha256": hashes["train"]},
+                "validation": {"n": len(data.validation), "sha256": hashes["validation"]},
+            },
+        }
+    )
 
 
 def _require_same_data(training: Training, run: Run) -> None:
