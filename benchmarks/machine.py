@@ -24,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from modiste.recipes import named
 from modiste.runs import environment, results
+from modiste.training import compute
 from modiste.training.run import Training, prepare
 
 TIMES = 30
@@ -51,13 +52,13 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 @torch.inference_mode()
-def limits() -> dict[str, float]:
+def limits(dtype: torch.dtype) -> dict[str, float]:
     """What the machine does at best: gigaflops of a matrix product and of a convolution, gigabytes copied a second."""
-    square, large = torch.randn(2048, 2048), torch.randn(1 << 26)
+    square, large = torch.randn(2048, 2048, dtype=dtype), torch.randn(1 << 26)
     other = torch.empty_like(large)
     last = torch.channels_last
-    filters = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False).to(memory_format=last)
-    features = torch.randn(64, 64, 56, 56).to(memory_format=last)
+    filters = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False, dtype=dtype).to(memory_format=last)
+    features = torch.randn(64, 64, 56, 56, dtype=dtype).to(memory_format=last)
     return {
         "matrix_product": 2 * 2048**3 / GIGA / seconds(lambda: square @ square),
         "convolution": 64 * 2 * 9 * 64**2 * 56**2 / GIGA / seconds(lambda: filters(features)),
@@ -95,11 +96,12 @@ def main() -> None:
     parser.add_argument("recipe", nargs="?", default="sprint")
     parser.add_argument("--out", type=Path, default=Path("results/machine.json"))
     given = parser.parse_args()
-    one, images = step(prepare(named.resolve(given.recipe)))
+    made = prepare(named.resolve(given.recipe))
+    one, images = step(made)
     with FlopCounterMode(display=False) as counter:
         one()
     taken, spent = seconds(one), parts(one)
-    best = limits()
+    best = limits(made.step.precision)
     speed = counter.get_total_flops() / GIGA / taken
     convolved = sum(n for name, n in counter.get_flop_counts()["Global"].items() if "convolution" in str(name))
     record = {
@@ -111,7 +113,7 @@ def main() -> None:
         "gigaflops_of_its_convolutions": convolved / GIGA / (taken * spent["convolution"]),
         "share_of_matrix_product": speed / best["matrix_product"],
         "parts": spent,
-        "threads": torch.get_num_threads(),
+        **compute.describe(made.batches.images.device, made.step.precision),
     }
     command = shlex.join(["python", "benchmarks/machine.py", *sys.argv[1:]])
     results.write(given.out, recipe="machine", command=command, runs=[record | environment.describe()])

@@ -161,8 +161,7 @@ def test_the_plain_loop_trains_from_torchvisions_files(tmp_path: Path, more: lis
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     record = json.loads(done.stdout)
     assert (record["epochs"], record["split"]) == (1, "validation" if more else "test")
-    assert record["threads"] == 1
-    assert record["precision"] in ("fp32", "bf16")
+    assert record["precision"] == "fp32"
     assert 0 <= record["accuracy"] <= 1
 
 
