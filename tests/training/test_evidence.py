@@ -15,7 +15,11 @@ from modiste.inference import load
 from modiste.recipes.recipe import Data, Network
 from modiste.training import networks
 
-NETWORKS = [Network(name="residual", width=4), Network(name="efficientnet_lite0", initialisation="default")]
+NETWORKS = [
+    Network(name="residual", width=4),
+    Network(name="residual", width=4, stem=4),
+    Network(name="efficientnet_lite0", initialisation="default"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +30,7 @@ def run(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "runs" / "run"
 
 
-@pytest.mark.parametrize("options", NETWORKS, ids=lambda options: options.name)
+@pytest.mark.parametrize("options", NETWORKS, ids=lambda options: f"{options.name}-{options.stem}")
 def test_evidence_sums_to_the_logits(options: Network) -> None:
     """Place by place it is what the logits are made of, but for the biases."""
     torch.manual_seed(0)

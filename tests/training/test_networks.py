@@ -18,6 +18,7 @@ OPTIONS = {
     "cnn": Network(name="cnn"),
     "resnet18": Network(name="resnet18"),
     "residual": Network(name="residual", width=16),
+    "stem": Network(name="residual", width=16, stem=8),
     "efficientnet_lite0": Network(name="efficientnet_lite0", initialisation="default"),
 }
 

@@ -75,11 +75,14 @@ class Network:
     dropout: float = 0.5
     """Share of the hidden units dropped before the last layer, where the network has such a layer."""
     width: int = 16
-    """Channels of the first stage of `residual`; multiples of 8 are fastest."""
+    """Channels of the first strided stage of `residual`; multiples of 16 are fastest."""
+    stem: int = 0
+    """Channels of a stage of `residual` before that, at the full size of the images; 0 leaves it out."""
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
+        require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
 
 
 @dataclass(frozen=True, slots=True)

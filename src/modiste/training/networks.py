@@ -169,20 +169,25 @@ def residual(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     """Build a small residual network: three stages at 1/2, 1/4 and 1/8 of the size, 0.14 M parameters at width 16.
 
     Each stage begins with strided 4 x 4 filters, which see as far as a convolution and a pooling after it at less than
-    half of the arithmetic; a block of two convolutions follows. The head sees mean and maximum of each channel.
+    half of the arithmetic; a block of two convolutions follows. A stem is one more stage, at the full size. The head
+    sees mean and maximum of each channel.
     """
-    widths = (channels, options.width, 2 * options.width, 4 * options.width)
+    widths = (options.stem or channels, options.width, 2 * options.width, 4 * options.width)
+    stem = [*_same(channels, options.stem), _block(options.stem)] if options.stem else []
     stages = [(*_halved(inputs, outputs), _block(outputs)) for inputs, outputs in pairwise(widths)]
-    return Mapped(nn.Sequential(*chain.from_iterable(stages)), MeanAndMax(widths[-1], labels))
+    return Mapped(nn.Sequential(*stem, *chain.from_iterable(stages)), MeanAndMax(widths[-1], labels))
 
 
 def _halved(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False), *_norm(outputs)]
 
 
+def _same(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), *_norm(outputs)]
+
+
 def _block(channels: int) -> Residual:
-    layers = [(nn.Conv2d(channels, channels, 3, padding=1, bias=False), *_norm(channels)) for _ in range(2)]
-    return Residual(*chain.from_iterable(layers))
+    return Residual(*_same(channels, channels), *_same(channels, channels))
 
 
 def _norm(channels: int) -> list[nn.Module]:

@@ -13,9 +13,9 @@ from modiste.training import networks
         (Network(name="cnn"), [row[-1] for row in tables.cnn()]),
         (Network(name="resnet18"), [row[-1] for row in tables.resnet18()]),
         (Network(name="residual", width=8), [row[-1] for row in tables.residual(8)]),
-        (Network(name="residual", width=24), [row[-1] for row in tables.residual(24)]),
+        (Network(name="residual", width=24, stem=16), [row[-1] for row in tables.residual(24, 16)]),
     ],
-    ids=["cnn", "resnet18", "residual-8", "residual-24"],
+    ids=["cnn", "resnet18", "residual-8", "residual-24-stem"],
 )
 def test_the_layers_add_up(options: Network, counts: list[int]) -> None:
     """A table's parameters are those that training changes."""

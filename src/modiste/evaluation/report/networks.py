@@ -18,9 +18,9 @@ def section(study: Study, say: Texts) -> Html:
         say("networks.resnet18"),
         _resnet(say),
     ]
-    widths = {entry.settings.get("network.width", 16) for entry in study.given if entry.network == "residual"}
-    for width in sorted(widths):
-        parts += [say("networks.residual"), _layers(residual(width), say)]
+    small = [entry.settings for entry in study.given if entry.network == "residual"]
+    for width, stem in sorted({(each.get("network.width", 16), each.get("network.stem", 0)) for each in small}):
+        parts += [say("networks.residual"), _layers(residual(width, stem), say)]
     own = sorted({entry.network for entry in study.given} - {"cnn", "resnet18", "residual", ""})
     if own:
         parts.append(say("networks.own", names=", ".join(own)))
@@ -44,10 +44,12 @@ def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
     ]
 
 
-def residual(width: int, labels: int = 10, size: int = 28) -> list[Layer]:
+def residual(width: int, stem: int = 0, labels: int = 10, size: int = 28) -> list[Layer]:
     """The small residual network of `sprint`, layer by layer."""
-    stages = [(1, width, size // 2), (width, 2 * width, size // 4), (2 * width, 4 * width, size // 8)]
+    stages = [(stem or 1, width, size // 2), (width, 2 * width, size // 4), (2 * width, 4 * width, size // 8)]
+    first = ("Conv 3 × 3, BN, ReLU", _out(stem, size), 9 * stem + 2 * stem)
     return [
+        *([first, _block(stem, size)] if stem else []),
         *(
             layer
             for inputs, outputs, side in stages
