@@ -95,6 +95,7 @@ def machine(_: Say) -> str:
     (run,) = read("machine")["runs"]
     best = run["limits"]
     rows = [
+        ["precision", run["precision"]],
         ["a matrix product of 2048 x 2048", f"{best['matrix_product']:.0f} GFLOPS"],
         ["a convolution of 64 to 64 channels, 3 x 3, at 56 pixels", f"{best['convolution']:.0f} GFLOPS"],
         ["memory, copied", f"{best['copy']:.1f} GB/s"],
