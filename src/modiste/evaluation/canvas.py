@@ -5,6 +5,7 @@ the letters are readable where space is least. In SVG the ink takes the colour o
 """
 
 import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,9 @@ from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from modiste.runs import files
+
+# it complains where a font of the system has no bold face, and takes the plain one
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 BLUE, VERMILLION = "#0072B2", "#D55E00"
 PALETTE = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
