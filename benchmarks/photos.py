@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from changes import CHANGES, same_after
+from masking import hot_matters
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -247,6 +248,12 @@ def same_labels(runs: list[Run], judged: list[Seen]) -> dict[str, float]:
     return {name: fmean(same for each in found for same in each[name]) for name in CHANGES}
 
 
+def heat_maps_right(runs: list[Run], judged: list[Seen]) -> float:
+    """Share of photos whose label loses more by masking the hottest fifth than by a random fifth."""
+    pairs = zip(runs, judged, strict=True)
+    return fmean(right for run, each in pairs for right in hot_matters(inference.load(run.model), each.photos))
+
+
 def held_out(folder: Path) -> list[Path]:
     """The photos of a fold that its training does not see."""
     return sorted(folder.glob("validation/*/*"))
@@ -275,6 +282,7 @@ def main() -> None:
         return
     found |= {
         "same_label_after": same_labels(runs, judged),
+        "heat_maps_right": heat_maps_right(runs, judged),
         "unheard_of": none_recall_of_unheard(given.photos, given.home, sets),
         "no_clothes": none_recall_of_no_clothes(runs, judged, no_clothes),
         "settings": given.set,

@@ -224,6 +224,17 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     same = photos.same_labels([run], [judged])
     assert list(same) == list(script("changes").CHANGES)
     assert same["EXIF turn"] == 1
+    assert 0 <= photos.heat_maps_right([run], [judged]) <= 1
+
+
+def test_a_masked_place_has_the_mean_colour(script: Any) -> None:
+    """All pixels of the place on the evidence's grid, and no others."""
+    image = np.random.default_rng(0).integers(256, size=(10, 10, 3), dtype=np.uint8)
+    masked = script("masking")._masked(image, np.array([6]), (5, 5))
+    changed = np.zeros((10, 10), bool)
+    changed[2:4, 2:4] = True
+    assert (masked[changed] == image.mean((0, 1)).round()).all()
+    assert (masked[~changed] == image[~changed]).all()
 
 
 def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> None:

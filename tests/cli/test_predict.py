@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,10 +16,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from helpers.command import environment
+from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
 from helpers.pictures import saved
+from helpers.service import SAMPLES
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
+from modiste.inference import pinned
 from modiste.inference.labels_file import LabelsFile
 
 
@@ -157,7 +161,7 @@ def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -
 def test_two_commands_do_not_write_one_file(model: str, pictures: Path, tmp_path: Path) -> None:
     """The second one is told so, and the first one's rows stay single."""
     out = tmp_path / "out.csv"
-    with LabelsFile(out, "run"):
+    with LabelsFile(out, ["run"]):
         refused = run(pictures, "--model", model, "--out", out)
     assert "is being written by another command" in str(refused.exception)
     assert len(out.read_text().splitlines()) == 1
@@ -232,6 +236,33 @@ def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path:
     assert "holds no picture that is read" in str(refused.exception)
     assert refused.stderr == ""
     assert isinstance(run(pictures, "--model", model, "--out", "labels.xlsx").exception, SettingError)
+
+
+def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:
+    """Each has the name of the file and its number, and gets the model of Fashion-MNIST; one image can be drawn."""
+    folder = write_idx_folder(tmp_path / "idx", train=5)
+    file = folder / "train-images-idx3-ubyte.gz"
+    told = json.loads(run(file, "--json").stdout)
+    assert [each["file"] for each in told] == [f"{file}#{number}" for number in range(5)]
+    assert {each["model"] for each in told} == {"fashion-mnist"}
+    refused = run(file, "--show", tmp_path / "stages.png")
+    assert "--show draws one picture" in str(refused.exception)
+    file.write_bytes(file.read_bytes()[:-20])
+    assert isinstance(run(file).exception, InputError)
+
+
+def test_each_picture_gets_the_model_that_fits(model: str, pictures: Path, tmp_path: Path) -> None:
+    """One that is named answers for all; a file of predictions goes on only with the same."""
+    shutil.copy(SAMPLES / "dress.png", pictures / "dress.png")
+    told = {Path(each["file"]).name: each["model"] for each in json.loads(run(pictures, "--json").stdout)}
+    assert told["dress.png"] == pinned.NAMES[0]
+    assert told["bright.png"] == pinned.NAMES[-1]
+    named = json.loads(run(pictures, "--model=fashion-mnist", "--json").stdout)
+    assert {each["model"] for each in named} == {"fashion-mnist"}
+    out = tmp_path / "out.csv"
+    run(pictures, "--out", out)
+    assert run(pictures, "--out", out).exit_code == 0
+    assert isinstance(run(pictures, "--model", model, "--out", out).exception, InputError)
 
 
 def test_the_command_as_a_process(model: str, pictures: Path) -> None:

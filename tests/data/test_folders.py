@@ -198,7 +198,10 @@ def test_a_folder_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None:
-    """Bags and the kinds of shoe come from Fashion-MNIST, photo-like; the test and validation photos stay alone."""
+    """Bags and the kinds of shoe come from Fashion-MNIST, photo-like, and scenes are drawn without clothes.
+
+    The validation photos stay alone.
+    """
     for name in ("pants", "shoes", "hats"):
         fill(tmp_path / name, 5)
     meanings = {"pants": "Trouser", "shoes": ["Sandal", "Sneaker", "Ankle boot"], "hats": "none of these"}
@@ -208,12 +211,12 @@ def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None
     names = training.label_names
     assert set(names) == {*FASHION_MNIST, "none of these"}
     assert names[-1] == "none of these"
-    added = training.train.labels[12:]
+    added, scenes = training.train.labels[12:39], training.train.labels[39:]
     assert [names[label] for label in sorted(set(added))] == sorted(set(FASHION_MNIST) - {"Trouser"})
-    assert len(added) == 9 * 3
+    assert [names[label] for label in scenes] == ["none of these"] * 3
     assert training.train.allowed is not None
-    assert training.train.allowed[12:].sum(1).tolist() == [1] * 27
-    assert training.train.images.shape == (12 + 27, 32, 32, 3)
+    assert training.train.allowed[12:].sum(1).tolist() == [1] * 30
+    assert training.train.images.shape == (12 + 30, 32, 32, 3)
     assert len(training.validation) == 3
     assert sources.open_training(data, seed=0).train.sha256() == training.train.sha256()
     assert sources.open_training(data, seed=1).train.sha256() != training.train.sha256()

@@ -28,7 +28,7 @@ def test_the_bundled_model_scores_what_is_published() -> None:
 
 def test_the_bundled_model_knows_its_labels() -> None:
     """Labels and input come with the file."""
-    loaded = model.load()
+    loaded = model.load("fashion-mnist")
     assert loaded.labels[9] == "Ankle boot"
     assert (loaded.size, loaded.channels) == (28, 1)
 

@@ -12,6 +12,7 @@ import pytest
 from helpers.command import inside
 from helpers.memory import peak
 from helpers.service import BOOT, SAMPLES, Service, form
+from modiste.inference import pinned
 
 MIB = 2**20
 
@@ -209,10 +210,22 @@ def test_an_error_tells_nothing_of_the_machine(service: Service) -> None:
 
 
 def test_health_is_told(service: Service) -> None:
-    """Live and ready, and who answers."""
+    """Live and ready, and who answers, with what their files say of themselves."""
     assert service.ask("GET", "/health/live")[:2] == (200, {"status": "live"})
     assert service.ask("GET", "/health/ready")[:2] == (200, {"status": "ready"})
-    assert service.ask("GET", "/about")[1]["model"] == "fashion-mnist"
+    models = service.ask("GET", "/about")[1]["models"]
+    assert [model["model"] for model in models] == list(pinned.NAMES)
+    assert (models[0]["size"], models[0]["channels"], len(models[0]["labels"])) == (28, 1, 10)
+    assert models[0]["scores"]["train"]["accuracy"] > 0.9
+
+
+def test_a_model_may_be_named(service: Service) -> None:
+    """Else each picture gets the one that fits; a name that nobody has is told."""
+    for name in pinned.NAMES:
+        assert service.ask("POST", f"/predict?model={name}", BOOT)[1]["model"] == name
+    assert service.ask("POST", "/predict", BOOT)[1]["model"] == pinned.NAMES[0]
+    status, told, _ = service.ask("POST", "/predict?model=none", BOOT)
+    assert (status, told["error"]) == (400, "There is no such model. Take one of " + ", ".join(pinned.NAMES) + ".")
 
 
 def test_the_description_names_every_path(service: Service) -> None:

@@ -1,11 +1,13 @@
-"""What --model may be: an .onnx file, a run folder, or nothing for the bundled one."""
+"""What --model may be: an .onnx file, a run folder, the name of a bundled model, or nothing for whichever fits."""
 
 from pathlib import Path
 
 
 def file_of(model: str | None) -> str | Path | None:
-    """The model file that --model means; raises InputError when it is a folder and no run."""
-    if not model or not Path(model).is_dir():
+    """The model file or the name that --model means; raises InputError when it is a folder and no run."""
+    from modiste.inference import pinned
+
+    if not model or model in pinned.NAMES or not Path(model).is_dir():
         return model
     from modiste.runs.folder import open_run
 

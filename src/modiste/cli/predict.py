@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modiste.inference.prediction import STDIN
+from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
+    from modiste.cli.pictures import Given
+    from modiste.images.prepare import Picture
     from modiste.inference.labels_file import LabelsFile
-    from modiste.inference.model import Model
     from modiste.inference.prediction import Prediction
+    from modiste.inference.predictor import Predictor
 
 AT_A_TIME, SECONDS = 100, 1.0
 """Lines that are put on the disk together, unless they took longer to come."""
@@ -19,7 +21,7 @@ AT_A_TIME, SECONDS = 100, 1.0
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--model", metavar="M", help="An .onnx file or a run folder; left out: the bundled model.")
+@click.option("--model", metavar="M", help="An .onnx file, a run folder, or fashion-mnist, which is bundled.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
 @click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="A .png of where a label is seen.")
@@ -36,9 +38,11 @@ def predict(
 ) -> None:
     """Say what is on pictures (JPEG, PNG, WebP).
 
-    A folder stands for all pictures below it, - for one picture on standard input. With --out a stopped command goes on
-    where it was, and pictures that came later are added; remove a line to have its picture looked at again. The exit
-    code is 0 when all went well, 1 when some pictures could not be used, 2 when none could.
+    Without --model, the bundled model answers. A folder stands for all pictures below it, a file of Fashion-MNIST's
+    format (it ends in -images-idx3-ubyte or that and .gz) for all images in it, - for one picture on standard input.
+    With --out a stopped command goes on where it was, and pictures that came later are added; remove a line to have
+    its picture looked at again. The exit code is 0 when all went well, 1 when some pictures could not be used, 2 when
+    none could.
 
     \b
     Examples:
@@ -49,8 +53,10 @@ def predict(
       cat boot.png | modiste predict --json -
     """
     import sys
+    from dataclasses import replace
 
     from modiste import inference
+    from modiste.cli import pictures
     from modiste.cli.models import file_of
     from modiste.errors import SettingError
     from modiste.inference.labels_file import LabelsFile
@@ -58,24 +64,28 @@ def predict(
     if "" in files:
         raise SettingError("A name is empty. Give the path of a picture.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
-    _require_drawable(drawings, files)
-    paths = [path for file in files for path in (_below(Path(file)) if Path(file).is_dir() else [file])]
-    loaded = inference.load(file_of(model), threads=0 if len(paths) == 1 else 1)  # many: a thread a picture instead
+    given = pictures.given(files)
+    _require_drawable(drawings, given.names)
+    loaded = inference.load(
+        file_of(model), threads=0 if len(given.names) == 1 else 1
+    )  # many: a thread a picture instead
     for option, path in drawings.items():
-        _draw(path, (_heatmap if option == "--heatmap" else _stages)(paths[0], loaded))
+        _draw(path, (_heatmap if option == "--heatmap" else _stages)(given.picture(given.names[0]), loaded))
     if out:
-        with LabelsFile(out, loaded.name) as labels:
+        with LabelsFile(out, loaded.names) as labels:
             before = labels.rows
-            _write(labels, list(labels.missing(paths)), loaded, top)
+            missing = replace(given, names=list(labels.missing(given.names)))
+            _write(labels, _told(missing, loaded, top), len(missing.names))
         click.echo(f"{out}: {_count(labels.rows)}{f', {before} of them from before' if before else ''}")
         failed, rows = labels.failed, labels.rows
     else:
-        failed, rows = _print(_told(paths, loaded, top), len(paths), as_json), len(paths)
+        rows = len(given.names)
+        failed = _print(_told(given, loaded, top), rows, as_json)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
 
-def _require_drawable(drawings: dict[str, Path], files: tuple[str, ...]) -> None:
+def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
     """Raise a SettingError unless every drawing is of one picture, into a .png file of its own."""
     from modiste.errors import SettingError
 
@@ -84,9 +94,9 @@ def _require_drawable(drawings: dict[str, Path], files: tuple[str, ...]) -> None
             raise SettingError(
                 f"{option} names the picture that is written, so its name must end in .png: {option} drawn.png PICTURE"
             )
-        if len(files) != 1 or files == (STDIN,) or Path(files[0]).is_dir():
+        if len(names) != 1 or names == [STDIN]:
             raise SettingError(f"{option} draws one picture. Give the path of one.")
-    paths = [path.resolve() for path in (*drawings.values(), *map(Path, files))]
+    paths = [path.resolve() for path in (*drawings.values(), *map(Path, names))]
     if drawings and len(set(paths)) < len(paths):
         raise SettingError("A drawing goes into a file of its own. Give it another name.")
 
@@ -98,40 +108,44 @@ def _draw(path: Path, content: bytes) -> None:
         partial.write_bytes(content)
 
 
-def _heatmap(picture: str, model: "Model") -> bytes:
+def _heatmap(picture: "Picture", model: "Predictor") -> bytes:
     """The evidence for its label over what the network sees of a picture."""
     import numpy as np
 
     from modiste.images.heat import overlay
-    from modiste.images.prepare import to_image
+    from modiste.images.prepare import photo_of, to_image
     from modiste.images.sheet import png
 
-    image = to_image(picture, model.size, model.channels)
-    label = int(np.argmax(model.probabilities(image[None])[0]))
-    return png(overlay(image, model.evidence(image)[label]))
+    photo = photo_of(picture)
+    mine = model.pick(photo)
+    image = to_image(photo, mine.size, mine.channels)
+    label = int(np.argmax(mine.probabilities(image[None])[0]))
+    return png(overlay(image, mine.evidence(image)[label]))
 
 
-def _stages(picture: str, model: "Model") -> bytes:
+def _stages(picture: "Picture", model: "Predictor") -> bytes:
     """All that becomes of a picture on its way to the network."""
-    from modiste.images.prepare import stages
+    from modiste.images.prepare import photo_of, stages
     from modiste.images.sheet import strip
 
-    return strip(stages(picture, model.size, model.channels))
+    photo = photo_of(picture)
+    mine = model.pick(photo)
+    return strip(stages(photo, mine.size, mine.channels))
 
 
-def _told(paths: list[str], model: "Model", top: int) -> Generator["Prediction"]:
+def _told(given: "Given", model: "Predictor", top: int) -> Generator["Prediction"]:
     from dataclasses import replace
 
     from modiste.runs.environment import usable_cores
 
-    pictures = (_stdin() if path == STDIN else path for path in paths)
-    threads = min(usable_cores(), len(paths)) or 1
-    for told, path in zip(model.stream(pictures, top, threads), paths, strict=True):
-        yield replace(told, file=STDIN) if path == STDIN else told
+    threads = min(usable_cores(), len(given.names)) or 1
+    told = model.stream(map(given.picture, given.names), top, threads)
+    for prediction, name in zip(told, given.names, strict=True):
+        yield replace(prediction, file=printable(name))
 
 
-def _write(labels: "LabelsFile", paths: list[str], model: "Model", top: int) -> None:
-    """Add the pictures to the file some at a time, with a bar on a terminal.
+def _write(labels: "LabelsFile", told: Generator["Prediction"], count: int) -> None:
+    """Add the predictions to the file some at a time, with a bar on a terminal.
 
     Raises:
         Stopped: Ctrl-C; what is told is kept.
@@ -141,9 +155,8 @@ def _write(labels: "LabelsFile", paths: list[str], model: "Model", top: int) -> 
     from modiste.cli.progress import bar
     from modiste.errors import Stopped
 
-    told = _told(paths, model, top)
     try:
-        with bar(len(paths)) as advance:
+        with bar(count) as advance:
             while some := _some(told):
                 labels.add(some)
                 for prediction in some:
@@ -201,30 +214,3 @@ def _complain(prediction: "Prediction") -> bool:
 
 def _count(rows: int) -> str:
     return f"{rows} prediction{'s' * (rows != 1)}"
-
-
-def _below(folder: Path) -> list[str]:
-    """The pictures below a folder; says which it passes over."""
-    from modiste.errors import InputError
-    from modiste.images.files import pictures_below, unreadable_below
-
-    found, other = pictures_below(folder), unreadable_below(folder)
-    if not found:
-        raise InputError(
-            f"{folder} holds no picture that is read. Give a folder with JPEG, PNG or WebP pictures in it."
-        )
-    if other:
-        named = f"{other[0]} and {len(other) - 1} more are" if other[1:] else f"{other[0]} is"
-        click.echo(f"modiste: {named} passed over: JPEG, PNG and WebP are read. Convert them first.", err=True)
-    return list(map(str, found))
-
-
-def _stdin() -> bytes:
-    import sys
-
-    from modiste.errors import InputError
-    from modiste.images.decode import MAX_BYTES
-
-    if sys.stdin is None:
-        raise InputError("Standard input is closed. Send a picture to it: modiste predict - < picture.png")
-    return sys.stdin.buffer.read(MAX_BYTES + 1)

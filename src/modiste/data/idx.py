@@ -7,6 +7,7 @@ header announces, and the header is checked first.
 import struct
 import zlib
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,11 @@ MAX_BYTES = 2**30
 """Largest file, packed or unpacked; 1.3 million images of 28 x 28."""
 
 GET_ANEW = "Download or copy it again."
+
+
+def is_images(file: Path) -> bool:
+    """Whether the name says that this is a file of images."""
+    return file.name.removesuffix(".gz").endswith("-images-idx3-ubyte") and file.is_file()
 
 
 def read_images(file: Traversable, content: bytes) -> Images:

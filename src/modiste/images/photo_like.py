@@ -39,7 +39,7 @@ def _one(image: NDArray[np.uint8], size: int, random: np.random.Generator) -> ND
     closed = inside.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.MinFilter(3))
     mask = _enlarged(closed, side, turn, fill=0)[:, :, None] / 255
     left, top = random.integers(0, size - side + 1, 2)
-    photo = _background(size, random)
+    photo = background(size, random)
     place = photo[top : top + side, left : left + side]
     place[:] = place * (1 - mask) + _coloured(garment, random) * mask
     return np.clip(photo + random.normal(0, 4, photo.shape), 0, 255).astype(np.uint8)
@@ -57,7 +57,7 @@ def _coloured(garment: NDArray[np.float64], random: np.random.Generator) -> NDAr
     return coloured
 
 
-def _background(size: int, random: np.random.Generator) -> NDArray[np.float64]:
+def background(size: int, random: np.random.Generator) -> NDArray[np.float64]:
     """A floor, a wall, a sheet: two colours that run into one another in a random direction, with coarse stains."""
     first = random.uniform(60, 250) + random.normal(0, 15, 3)
     second = first + random.normal(0, 25, 3)

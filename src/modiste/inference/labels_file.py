@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -27,7 +27,7 @@ class LabelsFile:
 
     Args:
         path: ends in .csv or .jsonl.
-        model: name of the model; a file of another one is not gone on with.
+        models: names of the models that may write it; a file of another one is not gone on with.
 
     Raises:
         SettingError: the name ends otherwise.
@@ -36,10 +36,10 @@ class LabelsFile:
         TrainingError: the disk refuses.
     """
 
-    def __init__(self, path: Path, model: str) -> None:
+    def __init__(self, path: Path, models: Collection[str]) -> None:
         if path.suffix not in (".csv", ".jsonl"):
             raise SettingError(f"--out is {path}, but its name must end in .csv or .jsonl.")
-        self.path, self.model = path, model
+        self.path, self.models = path, models
         self.rows = self.failed = 0
         self.seen: Counter[str] = Counter()
         with files.appended(path):
@@ -63,7 +63,7 @@ class LabelsFile:
         self.rows = self.failed = 0
         self.seen.clear()
         for record in self._records():
-            if record["model"] != self.model:
+            if record["model"] not in self.models:
                 raise InputError(f"{self.path} holds predictions of the model {record['model']}. Choose another --out.")
             self._count(record)
 

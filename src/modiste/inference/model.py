@@ -7,7 +7,6 @@ runtime as bytes, so what was checked is what is run.
 
 import json
 from dataclasses import dataclass
-from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError
 from modiste.images.decode import Photo
-from modiste.inference import certainty, safety
+from modiste.inference import certainty, pinned, safety
 from modiste.inference.certainty import Certainty
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictor import Predictor
@@ -26,7 +25,6 @@ from modiste.labels import NONE_OF_THESE
 FORMAT = "modiste-1"
 """Of the metadata; a file that says otherwise is not read."""
 
-BUNDLED = "fashion-mnist.onnx"
 MAX_BYTES = 512 * 2**20
 MAX_SIZE = 1024
 """Pixels a side; recipes go to half of it."""
@@ -103,6 +101,11 @@ class Model(Predictor):
         return found
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Its own."""
+        return (self.name,)
+
+    @property
     def models(self) -> "tuple[Model, ...]":
         """Itself alone."""
         return (self,)
@@ -150,11 +153,11 @@ class Model(Predictor):
         return Prediction("", *told[0], told, self.name)
 
 
-def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
+def load(model: str | Path | bytes, threads: int = 0) -> Model:
     """Load a model.
 
     Args:
-        model: path of an .onnx file that modiste wrote, or its content; left out: the bundled one of Fashion-MNIST.
+        model: path of an .onnx file that modiste wrote, or its content, or the name of a bundled one.
         threads: CPU threads; 0 is one a core.
 
     Raises:
@@ -181,14 +184,14 @@ def load(model: str | Path | bytes | None = None, threads: int = 0) -> Model:
     return loaded
 
 
-def _read(model: str | Path | bytes | None) -> tuple[bytes, str, str]:
+def _read(model: str | Path | bytes) -> tuple[bytes, str, str]:
     """Return content, name, and what to call the file in an error."""
     if isinstance(model, bytes):
         return model, "model", "The model"
-    if model is None:
-        file: Traversable = resources.files("modiste") / "assets" / "models" / BUNDLED
-        content = _content(file, "This installation has no bundled model; give one with --model.")
-        return content, "fashion-mnist", BUNDLED
+    if model in pinned.NAMES:
+        content = _content(pinned.file(str(model)), "Install modiste again.")
+        pinned.require(str(model), content)
+        return content, str(model), f"The bundled model {model}"
     path = Path(model)
     name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
     return _content(path, "Give an .onnx file that modiste wrote."), name, str(path)

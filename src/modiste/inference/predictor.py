@@ -35,6 +35,11 @@ class Predictor(ABC):
 
     @property
     @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """All that a record may name as its model."""
+
+    @property
+    @abstractmethod
     def models(self) -> "tuple[Model, ...]":
         """All that may answer."""
 
@@ -89,10 +94,9 @@ class Predictor(ABC):
             for place, why in enumerate(prepared)
             if isinstance(why, str)
         }
-        for model in self.models:
+        for model in {one[0].name: one[0] for one in prepared if not isinstance(one, str)}.values():
             mine = {place: one[1] for place, one in enumerate(prepared) if one[0] is model}
-            if mine:
-                told |= zip(mine, model.told(np.stack(list(mine.values())), top), strict=True)
+            told |= zip(mine, model.told(np.stack(list(mine.values())), top), strict=True)
         return [replace(told[place], file=_name(picture)) for place, picture in enumerate(pictures)]
 
     def _prepared(self, picture: Picture) -> "tuple[Model, NDArray[np.uint8]] | str":

@@ -1,4 +1,4 @@
-"""The service: the page, the API, health and figures, around one model and one desk."""
+"""The service: the page, the API, health and figures, around one predictor and one desk."""
 
 import json
 import logging
@@ -14,11 +14,12 @@ from starlette.exceptions import HTTPException
 
 import modiste
 from modiste.inference.model import Model
+from modiste.inference.predictor import Predictor
 from modiste.web import refused
 from modiste.web.desk import Desk
 from modiste.web.intake import FORM, PICTURES, Intake
 from modiste.web.look import Look
-from modiste.web.records import About, Sample, Status, Told, Wrong
+from modiste.web.records import About, Known, Sample, Status, Told, Wrong
 from modiste.web.refused import Refused
 from modiste.web.watch import Figures, Watch
 
@@ -50,11 +51,11 @@ WRONG: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create(model: Model, desk: Desk, hosts: Sequence[str] = ()) -> Watch:
+def create(predictor: Predictor, desk: Desk, hosts: Sequence[str] = ()) -> Watch:
     """Make the application.
 
     Args:
-        model: answers.
+        predictor: answers.
         desk: where pictures wait for it.
         hosts: names that a browser may know the service by; another one is refused, as it may be a stranger's page.
             Left out: every name will do.
@@ -62,14 +63,15 @@ def create(model: Model, desk: Desk, hosts: Sequence[str] = ()) -> Watch:
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     figures = Figures()
     figures.inside.set_function(lambda: desk.inside)
-    _predict(app, model, desk, figures)
-    _health(app, model, desk, figures)
+    _predict(app, predictor, desk, figures)
+    _health(app, desk, figures)
+    _about(app, [_known(model) for model in predictor.models])
     _pages(app)
     _wrong(app)
     return Watch(app, figures, [route.path for route in app.routes if hasattr(route, "path")], hosts)
 
 
-def _predict(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
+def _predict(app: FastAPI, predictor: Predictor, desk: Desk, figures: Figures) -> None:
     intake = Intake()
 
     @app.post(
@@ -80,10 +82,17 @@ def _predict(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
         summary="Say what is on pictures",
     )
     async def predict(
-        request: Request, top: Annotated[int, Query(ge=1, le=100)] = 3, sees: bool = False, heatmap: bool = False
+        request: Request,
+        top: Annotated[int, Query(ge=1, le=100)] = 3,
+        sees: bool = False,
+        heatmap: bool = False,
+        model: str = "",
     ) -> Response:
-        """Send one picture as the body and get its prediction, or a form with one or many files and get a list."""
-        look = Look(model, top, sees, heatmap)
+        """Send one picture as the body and get its prediction, or a form with one or many files and get a list.
+
+        Left out, `model` is the one that fits each picture; `/about` has their names.
+        """
+        look = Look(_named(predictor, model), top, sees, heatmap)
         async with intake.pictures(request) as (pictures, is_form):
             answers = await desk.work([partial(look, picture) for picture in pictures])
         refusals = [refusal for _, refusal in answers if refusal]
@@ -97,7 +106,7 @@ def _predict(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
         return _json(records if is_form else records[0], status)
 
 
-def _health(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
+def _health(app: FastAPI, desk: Desk, figures: Figures) -> None:
     @app.get("/health/live", summary="Whether the process answers")
     async def live() -> Status:
         return Status(status="live")
@@ -112,16 +121,32 @@ def _health(app: FastAPI, model: Model, desk: Desk, figures: Figures) -> None:
     async def metrics() -> Response:
         return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @app.get("/about", summary="The model that answers")
+
+def _about(app: FastAPI, models: list[Known]) -> None:
+    @app.get("/about", summary="The models that answer")
     async def about() -> About:
-        return About(
-            model=model.name,
-            labels=list(model.labels),
-            size=model.size,
-            channels=model.channels,
-            version=modiste.__version__,
-            samples=[_sample(file) for file in _samples()],
-        )
+        return About(models=models, version=modiste.__version__, samples=[_sample(file) for file in _samples()])
+
+
+def _named(predictor: Predictor, name: str) -> Predictor:
+    """The model of that name alone, or all that may answer where none is named."""
+    if not name:
+        return predictor
+    for model in predictor.models:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in predictor.models)
+    raise Refused(400, f"There is no such model. Take one of {known}.")
+
+
+def _known(model: Model) -> Known:
+    return Known(
+        model=model.name,
+        labels=list(model.labels),
+        size=model.size,
+        channels=model.channels,
+        scores=json.loads(model.facts.get("scores", "{}")),
+    )
 
 
 def _samples() -> list[Traversable]:

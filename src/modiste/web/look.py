@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError
 from modiste.images.heat import overlay
-from modiste.images.prepare import to_image
+from modiste.images.prepare import photo_of, to_image
 from modiste.images.sheet import png
 from modiste.inference.model import Model
 from modiste.inference.prediction import Prediction
+from modiste.inference.predictor import Predictor
 from modiste.web import refused
 from modiste.web.refused import Refused
 
@@ -25,13 +26,13 @@ class Look:
     """What a request wants to know of its pictures.
 
     Args:
-        model: who is asked.
+        predictor: who is asked.
         top: how many labels to tell.
         sees: whether to show the image that the network sees, as a PNG in a data URL.
         heatmap: whether to show where it sees its label, likewise, if the model can say.
     """
 
-    model: Model
+    predictor: Predictor
     top: int
     sees: bool
     heatmap: bool
@@ -39,20 +40,22 @@ class Look:
     def __call__(self, picture: bytes) -> Answer:
         """Look at a picture, a whole file; the record is the one that `modiste predict --json` prints."""
         try:
-            image = to_image(picture, self.model.size, self.model.channels)
+            photo = photo_of(picture)
+            model = self.predictor.pick(photo)
+            image = to_image(photo, model.size, model.channels)
         except InputError as error:
             refusal = refused.by(error)
-            return Prediction("", None, None, (), self.model.name, refusal.message).as_dict(), refusal
+            return Prediction("", None, None, (), self.predictor.name, refusal.message).as_dict(), refusal
         try:
-            (told,) = self.model.told(image[None], self.top)
+            (told,) = model.told(image[None], self.top)
+            return told.as_dict() | self._drawn(model, image, told), None
         except InputError:
             raise Refused(500, "The model failed on this picture. Tell the owner of the service.") from None
-        return told.as_dict() | self._drawn(image, told), None
 
-    def _drawn(self, image: NDArray[np.uint8], told: Prediction) -> dict[str, str]:
+    def _drawn(self, model: Model, image: NDArray[np.uint8], told: Prediction) -> dict[str, str]:
         drawn = {"sees": _url(png(image))} if self.sees else {}
-        if self.heatmap and self.model.has_evidence and told.label:
-            evidence = self.model.evidence(image)[self.model.labels.index(told.top[0][0])]
+        if self.heatmap and model.has_evidence and told.label:
+            evidence = model.evidence(image)[model.labels.index(told.top[0][0])]
             drawn["heatmap"] = _url(png(overlay(image, evidence)))
         return drawn
 

@@ -1,5 +1,7 @@
 """What the API answers, as its description has it."""
 
+from typing import Any
+
 from pydantic import BaseModel
 
 
@@ -43,12 +45,19 @@ class Sample(BaseModel):
     label: str
 
 
-class About(BaseModel):
-    """The model that answers."""
+class Known(BaseModel):
+    """A model that answers; its scores are what its file says of itself: on which images, how many, how good."""
 
     model: str
     labels: list[str]
     size: int
     channels: int
+    scores: dict[str, Any]
+
+
+class About(BaseModel):
+    """The models that answer, and pictures to try."""
+
+    models: list[Known]
     version: str
     samples: list[Sample]

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from modiste.errors import SettingError
-from modiste.inference.model import Model
+from modiste.inference.predictor import Predictor
 from modiste.web.app import create
 from modiste.web.desk import Desk
 
@@ -27,11 +27,11 @@ SILENCE = 20.0
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
-def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(predictor: Predictor, desk: Desk, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until a signal asks to stop; a second one stops at once.
 
     Args:
-        model: answers.
+        predictor: answers.
         desk: where pictures wait for it.
         host: address to listen at.
         port: likewise; 0 takes a free one.
@@ -45,7 +45,7 @@ def serve(model: Model, desk: Desk, host: str, port: int, ready: Callable[[str],
     name, number = listening.getsockname()[:2]
     local = name in ("127.0.0.1", "::1")
     # a page of a stranger's that resolves to this machine still calls it by the stranger's name
-    app = create(model, desk, LOCAL if local else ())
+    app = create(predictor, desk, LOCAL if local else ())
     config = uvicorn.Config(
         app,
         http="h11",  # bounds what may come before a body, which the faster parser does not

@@ -8,7 +8,7 @@ const PAUSE = 1000; // milliseconds until the next frame when the server is busy
 const $ = (id) => document.getElementById(id);
 
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
-let about = null; // the model that answers
+let about = null; // the models that answer, and the samples
 let last = null; // the answer on show, for a change of language
 let asked = 0; // numbers the pictures, so that a late answer does not replace a newer one
 
@@ -25,11 +25,24 @@ function speak() {
   $("language").lang = text("otherLang");
   $("picture").alt = text("picture");
   if (about) {
-    $("model").textContent = text(about.labels.includes(NONE) ? "knows" : "always", { model: about.model, count: about.labels.length });
-    document.querySelector("#sees figcaption").textContent = text(about.channels === 1 ? "sees" : "seesColour");
+    $("models").replaceChildren(...about.models.map(known));
     for (const image of $("samples").querySelectorAll("img")) image.alt = text("sample", { label: named(image.dataset.label) });
   }
   if (last) last();
+}
+
+function known({ model, labels, scores }) {
+  const row = document.createElement("li");
+  const name = document.createElement("b");
+  name.textContent = model;
+  const told = [text(labels.includes(NONE) ? "knows" : "always", { count: labels.length })];
+  const split = ["test", "folds", "validation"].find((each) => scores[each]);
+  if (split) {
+    const { accuracy, n } = scores[split];
+    told.push(text(split, { accuracy: (100 * accuracy).toFixed(1), n: n.toLocaleString(language) }));
+  }
+  row.append(name, told.join(text("stop")));
+  return row;
 }
 
 function say(words, kind = "") {
@@ -40,7 +53,10 @@ function say(words, kind = "") {
 
 function show(record) {
   last = () => show(record);
+  const model = about.models.find((each) => each.model === record.model);
   say(named(record.label));
+  $("by").textContent = about.models.length > 1 ? text("by", { model: model.model }) : "";
+  document.querySelector("#sees figcaption").textContent = text(model.channels === 1 ? "sees" : "seesColour");
   $("bars").replaceChildren(...record.top.map(bar));
   draw("sees", "seen", record.sees);
   draw("where", "heat", record.heatmap);
@@ -65,6 +81,11 @@ function bar({ label, probability }) {
 function fail(key, status, sentence) {
   last = () => fail(key, status, sentence);
   say(TEXTS[language].statuses[status] ?? sentence ?? text(key), "wrong");
+  empty();
+}
+
+function empty() {
+  $("by").textContent = "";
   $("bars").replaceChildren();
   draw("sees", "seen");
   draw("where", "heat");
@@ -74,9 +95,7 @@ function wipeAnswer() {
   asked++; // an answer that is still on its way is to another picture
   last = () => say(text("thinking"), "quiet");
   last();
-  $("bars").replaceChildren();
-  draw("sees", "seen");
-  draw("where", "heat");
+  empty();
 }
 
 function rest() {
@@ -95,12 +114,12 @@ function stage(id) {
 
 // --- asking ------------------------------------------------------------------------------------------------------
 
-// Returns whether there was an answer with a label in it.
-async function look(picture) {
+// Returns whether there was an answer with a label in it. Without a model's name, the server takes the one that fits.
+async function look(picture, model = "") {
   const number = ++asked;
   try {
     const kind = picture.type || "application/octet-stream";
-    const answer = await fetch("predict?top=5&sees=true&heatmap=true", { method: "POST", body: picture, headers: { "Content-Type": kind } });
+    const answer = await fetch(`predict?top=5&sees=true&heatmap=true&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": kind } });
     const record = await answer.json();
     if (number === asked && answer.ok) show(record);
     else if (number === asked) fail("noServer", answer.status, record.error);
@@ -213,7 +232,9 @@ $("drawing").onpointermove = (event) => {
   pen.lineTo(...place(event));
   pen.stroke();
 };
-$("drawing").onpointerup = () => $("drawing").toBlob(look, "image/png");
+// what is drawn is bright on black, as the pictures of a gray model are
+const gray = () => (about.models.find((each) => each.channels === 1) ?? about.models[0]).model;
+$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => look(drawn, gray()), "image/png");
 $("draw").onclick = () => { wipe(); rest(); stage($("drawing").hidden ? "drawing" : "hint"); };
 $("clear").onclick = () => { wipe(); rest(); };
 

@@ -1,0 +1,38 @@
+"""Whether the heat map tells the truth: what it calls hot must matter more to the label than other places do."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.images.prepare import to_image
+from modiste.inference.model import Model
+
+SHARE = 0.2
+"""Of the places that are masked."""
+
+
+def hot_matters(model: Model, photos: list[Path], seed: int = 0) -> list[bool]:
+    """For each photo, whether its label loses more by masking its hottest places than by as many random ones."""
+    random = np.random.default_rng(seed)
+    return [_matters(model, to_image(path, model.size, model.channels), random) for path in photos]
+
+
+def _matters(model: Model, image: NDArray[np.uint8], random: np.random.Generator) -> bool:
+    label = int(model.probabilities(image[None])[0].argmax())
+    warmth = model.evidence(image)[label]
+    count = round(SHARE * warmth.size)
+    hottest, others = np.argsort(-warmth, axis=None)[:count], random.permutation(warmth.size)[:count]
+    masked = np.stack([_masked(image, places, warmth.shape) for places in (hottest, others)])
+    hot, other = model.probabilities(masked)[:, label]
+    return bool(hot < other)
+
+
+def _masked(image: NDArray[np.uint8], places: NDArray[np.intp], grid: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The image with these places of the evidence's grid in the image's mean colour."""
+    inside = np.zeros(grid, bool)
+    inside.flat[places] = True
+    rows, columns = (np.arange(image.shape[0]) * side // image.shape[0] for side in grid)
+    masked = image.copy()
+    masked[inside[np.ix_(rows, columns)]] = image.mean((0, 1)).round()
+    return masked

@@ -1,0 +1,25 @@
+"""The models that come with the package, each with the SHA-256 of its file."""
+
+import hashlib
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from modiste.errors import InputError
+
+SHA256 = {
+    "fashion-mnist": "bf8d4e586f8048203dfef6a2b3a9b6b8450bbe728064c144e1bb2747b82e59a1",
+}
+"""The first is for pictures as Fashion-MNIST has them, the last for all others."""
+
+NAMES = tuple(SHA256)
+
+
+def file(name: str) -> Traversable:
+    """The file of a bundled model."""
+    return resources.files("modiste") / "assets" / "models" / f"{name}.onnx"
+
+
+def require(name: str, content: bytes) -> None:
+    """Raise an InputError unless the content is that of the bundled model of that name."""
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
+        raise InputError(f"The bundled model {name} is damaged or was changed. Install modiste again.")
