@@ -1,20 +1,34 @@
 """The models of the package, each for the pictures that it fits."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.models import tiny_model
 from modiste import inference
 from modiste.errors import InputError
 from modiste.inference import pinned
 from modiste.inference.bundled import Bundled
 
-FIRST, LAST = pinned.NAMES[0], pinned.NAMES[-1]
+FIRST, LAST = "fashion-mnist", "second"
 GRAY = np.random.default_rng(0).integers(256, size=(28, 28, 3), dtype=np.uint8)[:, :, :1].repeat(3, 2)
 
 
+@pytest.fixture
+def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second bundled model, of RGB photos."""
+    content, file = tiny_model(size=32, channels=3), pinned.file
+    (tmp_path / "second.onnx").write_bytes(content)
+    monkeypatch.setattr(pinned, "NAMES", (FIRST, LAST))
+    monkeypatch.setitem(pinned.SHA256, LAST, hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(pinned, "file", lambda name: tmp_path / "second.onnx" if name == LAST else file(name))
+
+
+@pytest.mark.usefixtures("two")
 @pytest.mark.parametrize(
     ("photo", "name"),
     [
@@ -32,6 +46,7 @@ def test_a_picture_gets_the_model_that_fits(photo: NDArray[np.uint8], name: str)
     assert [told.model for told in bundled.predict([photo])] == [name]
 
 
+@pytest.mark.usefixtures("two")
 def test_pictures_of_both_kinds_stay_in_their_order() -> None:
     """And one that cannot be used is told in its place."""
     told = inference.load(threads=1).predict([GRAY, b"", GRAY[:27], GRAY])
@@ -39,6 +54,7 @@ def test_pictures_of_both_kinds_stay_in_their_order() -> None:
     assert [each.error is None for each in told] == [True, False, True, True]
 
 
+@pytest.mark.usefixtures("two")
 def test_a_model_is_loaded_when_it_is_needed_and_once() -> None:
     """Threads that need it at the same time get the same."""
     bundled = Bundled(1)

@@ -227,3 +227,10 @@ def test_predicting_imports_no_torch(model_file: Path) -> None:
         "assert not {'torch', 'onnx', 'sklearn', 'matplotlib'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(model_file)], check=True)
+
+
+@pytest.mark.parametrize("scores", ["[", "[]", '{"test": 1}', '{"test": {"accuracy": NaN, "n": "x"}}', "[" * 100000])
+def test_scores_that_cannot_be_read_are_none(scores: str) -> None:
+    """A file may say what it likes of itself: only finite numbers of a split are told."""
+    facts = {"format": "modiste-1", "labels": '["a", "b"]', "size": "28", "channels": "1", "scores": scores}
+    assert not any(inference.load(tiny_model(facts=facts)).scores.values())

@@ -1,5 +1,7 @@
 """What a training runs on."""
 
+import time
+
 import pytest
 import torch
 
@@ -31,8 +33,10 @@ def test_bf16_is_taken_where_the_processor_has_it_and_it_is_faster(
 
 def test_the_measurement_itself_takes_little_time() -> None:
     """It is paid by every training on such a processor."""
-    seconds = [compute._convolution_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)]
-    assert all(0 < each < 5 for each in seconds)
+    compute.bf16_is_faster.cache_clear()
+    started = time.perf_counter()
+    compute.bf16_is_faster(CPU)
+    assert time.perf_counter() - started < 3
 
 
 def test_a_recipe_may_say_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,9 +66,8 @@ def predict(
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
     given = pictures.given(files)
     _require_drawable(drawings, given.names)
-    loaded = inference.load(
-        file_of(model), threads=0 if len(given.names) == 1 else 1
-    )  # many: a thread a picture instead
+    threads = 0 if len(given.names) == 1 else 1  # many: a thread a picture instead
+    loaded = inference.load(file_of(model), threads)
     for option, path in drawings.items():
         _draw(path, (_heatmap if option == "--heatmap" else _stages)(given.picture(given.names[0]), loaded))
     if out:

@@ -17,7 +17,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> "Model": ...
 @overload
 def load(model: str | Path | bytes | None = None, threads: int = 0) -> "Predictor": ...
 def load(model: str | Path | bytes | None = None, threads: int = 0) -> "Predictor":
-    """Load a model file or a bundled model by its name; left out: both bundled ones, each for the pictures it fits.
+    """Load a model file or a bundled model by its name; left out: the bundled ones, each for what it fits.
 
     Arguments and errors as `modiste.inference.model.load`.
     """

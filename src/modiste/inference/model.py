@@ -6,6 +6,7 @@ runtime as bytes, so what was checked is what is run.
 """
 
 import json
+import math
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -60,6 +61,18 @@ class Model(Predictor):
     def recipe_json(self) -> str:
         """The recipe it was trained with, as `recipe.json` has it; empty when the file does not say."""
         return self.facts.get("recipe", "")
+
+    @property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """What the file says of how good it is, by split; what cannot be read as that is left out."""
+        try:
+            found = json.loads(self.facts.get("scores", "{}"))
+            splits = {split: told for split, told in found.items() if isinstance(told, dict)}
+            return {
+                split: {key: float(n) for key, n in told.items() if _is_number(n)} for split, told in splits.items()
+            }
+        except (ValueError, AttributeError, OverflowError, RecursionError):
+            return {}
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's own probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
@@ -238,6 +251,10 @@ def _facts(session: onnxruntime.InferenceSession) -> dict[str, str]:
         return dict(session.get_modelmeta().custom_metadata_map)
     except UnicodeDecodeError:
         return {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _labels(text: str) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ def _known(model: Model) -> Known:
         labels=list(model.labels),
         size=model.size,
         channels=model.channels,
-        scores=json.loads(model.facts.get("scores", "{}")),
+        scores=model.scores,
     )
 
 

@@ -1,7 +1,5 @@
 """What the API answers, as its description has it."""
 
-from typing import Any
-
 from pydantic import BaseModel
 
 
@@ -52,7 +50,7 @@ class Known(BaseModel):
     labels: list[str]
     size: int
     channels: int
-    scores: dict[str, Any]
+    scores: dict[str, dict[str, float]]
 
 
 class About(BaseModel):

@@ -36,7 +36,7 @@ function known({ model, labels, scores }) {
   const name = document.createElement("b");
   name.textContent = model;
   const told = [text(labels.includes(NONE) ? "knows" : "always", { count: labels.length })];
-  const split = ["test", "folds", "validation"].find((each) => scores[each]);
+  const split = ["test", "folds", "validation"].find((each) => scores[each]?.n && scores[each].accuracy);
   if (split) {
     const { accuracy, n } = scores[split];
     told.push(text(split, { accuracy: (100 * accuracy).toFixed(1), n: n.toLocaleString(language) }));
