@@ -138,7 +138,7 @@ def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: 
 def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -> None:
     """Ctrl-C ends it soon, with the rows so far, and the same command tells the rest."""
     with Image.open(pictures / "bright.png") as picture:
-        content = saved(picture.resize((1600, 1600)))  # large, so that the signal comes before the end
+        content = saved(picture.resize((800, 800)))  # large, so that the signal comes before the end
     folder = tmp_path / "many"
     folder.mkdir()
     for number in range(500):
