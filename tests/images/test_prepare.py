@@ -51,13 +51,14 @@ def test_a_picture_of_one_colour_is_an_even_image() -> None:
         assert image.shape == (28, 28)
 
 
-def test_rgb_is_the_centre_of_the_photo() -> None:
-    """The shorter edge is resized and the rest is cut on both sides."""
+def test_rgb_is_the_whole_photo() -> None:
+    """Both edges are resized, each by its own measure; nothing is cut."""
     photo = Image.new("RGB", (300, 100), "red")
-    photo.paste("blue", (100, 0, 200, 100))
+    photo.paste("blue", (150, 0, 300, 100))
     image = to_image(saved(photo), 32, 3)
     assert image.shape == (32, 32, 3)
-    assert (image[:, 2:-2] == [0, 0, 255]).all()
+    assert (image[:, :14] == [255, 0, 0]).all()
+    assert (image[:, 18:] == [0, 0, 255]).all()
 
 
 def test_an_rgb_picture_of_the_right_size_is_unchanged() -> None:
@@ -85,7 +86,7 @@ def test_arrays_that_are_no_picture(pixels: np.ndarray) -> None:
     ("channels", "names"),
     [
         (1, ["picture", "trimmed", "scaled", "sharpened", "gray, on black"]),
-        (3, ["picture", "middle square"]),
+        (3, ["picture", "square"]),
     ],
 )
 def test_the_stages_lead_to_the_image(channels: int, names: list[str]) -> None:

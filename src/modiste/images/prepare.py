@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageFilter
 
 from modiste.errors import InputError
 from modiste.images import decode
@@ -51,8 +51,8 @@ def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, St
     photo = photo_of(picture)
     yield "picture", photo
     if channels == 3:
-        fitted = ImageOps.fit(Image.fromarray(photo), (size, size), Image.Resampling.BICUBIC)
-        yield "middle square", fitted
+        # the whole of it: what a square would cut away from a photo may be the sleeves
+        yield "square", Image.fromarray(photo).resize((size, size), Image.Resampling.BICUBIC)
     elif photo.shape == (size, size, 3) and is_gray(photo):
         yield "gray", np.ascontiguousarray(photo[:, :, 0])
     else:
