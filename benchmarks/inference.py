@@ -2,8 +2,9 @@
 
     python benchmarks/inference.py PHOTOS runs/fashion-mnist runs/photo
 
-PHOTOS is a folder of photos. Each run has its weights and data; the last one's model looks at the photos. Needs two
-cores with nothing else running, wrk, chromium and `pip install openvino`. Writes results/inference.json.
+PHOTOS is a folder of photos, which the bundled models look at. Each run, with its weights and data, goes through every
+runtime. Needs two cores with nothing else running, wrk, chromium and `pip install openvino`. Writes
+results/inference.json.
 """
 
 import argparse
@@ -35,17 +36,16 @@ def models(run: Run) -> list[dict[str, Any]]:
     return [facts | record for record in compared(run, judged, data.train.images)]
 
 
-def use(photos: Path, model: Path, home: Path) -> dict[str, Any]:
-    """What people wait for, with this model."""
-    named = ("--model", str(model.resolve()))
+def use(photos: Path, home: Path) -> dict[str, Any]:
+    """What people wait for, with the bundled models: photos get one of them, the sample the other."""
     picture, sample = files.pictures_below(photos)[0], min(SAMPLES.glob("*.png"))
     python = base_install(home)
     return {
         "base_install_megabytes": megabytes(python),
-        "process_seconds": process(python, picture, *named),
-        "folder": folder(python, photos, home, *named),
-        "load": load(sample, home, *named),
-        "agreement": agreement(files.pictures_below(photos)[:PICTURES], *named),
+        "process_seconds": process(python, picture),
+        "folder": folder(python, photos, home),
+        "load": load(sample, home),
+        "agreement": agreement(files.pictures_below(photos)[:PICTURES]),
     }
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     given = parser.parse_args()
     runs = [open_run(path) for path in given.runs]
     with tempfile.TemporaryDirectory() as home:
-        used = use(given.photos, runs[-1].model, Path(home))
+        used = use(given.photos, Path(home))
     records = [record | environment.describe() for run in runs for record in models(run)]
     command = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
     results.write(given.out, recipe="inference", command=command, runs=records, **used)

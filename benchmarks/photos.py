@@ -2,6 +2,7 @@
 
     python benchmarks/photos.py PHOTOS --folds 1                    # for choices: the first fold alone
     python benchmarks/photos.py PHOTOS --no-clothes FOLDER          # all five, and all that is measured with them
+    python benchmarks/photos.py PHOTOS --all                        # the model to ship: all photos, nothing held out
 
 PHOTOS holds class folders below train/ and validation/, and senders.csv (file,sender_id): people give several photos of
 one piece of clothing, so all photos of a sender are held out together. A sitting that was stopped goes on where it was.
@@ -42,6 +43,10 @@ UNHEARD_FOLDS = 2
 """Folds in which each class is left out: six trainings more."""
 
 AT_A_TIME = 64
+ROOT = Path(__file__).parents[1]
+SHOWN = (*ROOT.glob("src/modiste/assets/samples/*.jpg"), *ROOT.glob("tests/photos/*/*.jpg"))
+"""Photos that the bundled model is shown by people and tests, and does not learn from."""
+
 UNKNOWN = ("hat", "shorts", "skirt")
 """Classes that none of the labels fits; each is left out of training in turn, to see what becomes of the unheard-of."""
 
@@ -119,13 +124,34 @@ def folds(root: Path, home: Path, left_out: str = "") -> Iterator[Path]:
             for index in chosen:
                 if part == "train" and classes[index] == left_out:
                     continue
-                link = folder / part / classes[index] / paths[index].name
-                link.parent.mkdir(parents=True, exist_ok=True)
-                link.unlink(missing_ok=True)
-                link.symlink_to(paths[index].resolve())
-        known = {name: meaning for name, meaning in MEANINGS.items() if name in classes}
-        files.write_json(folder / "labels.json", known)
+                link(paths[index], folder / part)
+        tell_meanings(folder, classes)
         yield folder
+
+
+def everything(root: Path, home: Path) -> Path:
+    """Lay out all photos as a data folder, but for those in `SHOWN`, and return it."""
+    shown = {path.read_bytes() for path in SHOWN}
+    paths, classes, _ = photos(root)
+    for path in paths:
+        if path.read_bytes() not in shown:
+            link(path, home / "all")
+    tell_meanings(home / "all", classes)
+    return home / "all"
+
+
+def link(photo: Path, folder: Path) -> None:
+    """Let a photo be in its class below another folder too."""
+    there = folder / photo.parent.name / photo.name
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.unlink(missing_ok=True)
+    there.symlink_to(photo.resolve())
+
+
+def tell_meanings(folder: Path, classes: list[str]) -> None:
+    """Write what the class folders mean."""
+    known = {name: meaning for name, meaning in MEANINGS.items() if name in classes}
+    files.write_json(folder / "labels.json", known)
 
 
 def trained(folder: Path, run: Run, sets: Sequence[str]) -> Run:
@@ -211,6 +237,7 @@ def figures(folds_seen: list[Seen]) -> dict[str, Any]:
         "none_recall": float((~given)[unknown].mean()) if unknown.any() else None,
         "temperature": shipped.temperature,
         "threshold": shipped.threshold,
+        "together": [[judged.names[label] for label in group] for group in shipped.together],
     }
 
 
@@ -264,15 +291,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--folds", type=int, default=FOLDS, help="only the first so many; then nothing is written")
+    parser.add_argument("--all", action="store_true", help="only train on all photos; nothing is written")
     parser.add_argument("--no-clothes", type=Path, help="a folder of pictures without clothes; needed for all folds")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of the recipe")
     parser.add_argument("--home", type=Path, default=Path("runs/photos"), help="where the folds and their runs are")
     parser.add_argument("--out", type=Path, default=Path("results/photos.json"))
     given = parser.parse_args()
+    sets = [part for setting in given.set for part in ("--set", setting)]
+    if given.all:
+        sets += ["--set", "data.validation=0"]
+        print(trained(everything(given.photos, given.home), Run(given.home / "run-all"), sets).path)
+        return
     no_clothes = pictures.pictures_below(given.no_clothes) if given.no_clothes else []
     if given.folds >= FOLDS and not no_clothes:  # now, not after hours of training
         parser.error("all folds are measured with --no-clothes FOLDER, a folder of pictures without clothes")
-    sets = [part for setting in given.set for part in ("--set", setting)]
     laid = list(folds(given.photos, given.home))[: given.folds]
     runs = [trained(folder, Run(given.home / f"run-{number}"), sets) for number, folder in enumerate(laid)]
     judged = [seen(run, held_out(folder)) for run, folder in zip(runs, laid, strict=True)]

@@ -193,6 +193,19 @@ def test_no_sender_is_on_both_sides_of_a_fold(tmp_path: Path, script: Any) -> No
     assert sum(len(photos.held_out(folder)) for folder in without) == 45
 
 
+def test_photos_that_are_shown_are_not_learned(tmp_path: Path, script: Any) -> None:
+    """The data folder of the bundled model has all photos but the samples and those of the tests."""
+    photos = script("photos")
+    few_photos(tmp_path / "in")
+    shown = tmp_path / "in" / "train" / "hat" / "0.jpg"
+    shown.write_bytes((SAMPLES / "coat.jpg").read_bytes())
+    laid = photos.everything(tmp_path / "in", tmp_path / "home")
+    found = {f"{path.parent.name}/{path.name}" for path in laid.glob("*/*")}
+    assert len(found) == 44
+    assert "hat/0.jpg" not in found
+    assert len(photos.SHOWN) == 60
+
+
 def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, script: Any) -> None:
     """One fold comes to all the figures: accuracy, pictures without clothes, the same label after changes."""
     photos = script("photos")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Sequence
 from functools import partial
 from importlib import resources
@@ -15,6 +16,7 @@ from starlette.exceptions import HTTPException
 import modiste
 from modiste.inference.model import Model
 from modiste.inference.predictor import Predictor
+from modiste.labels import FASHION_MNIST
 from modiste.web import refused
 from modiste.web.desk import Desk
 from modiste.web.intake import FORM, PICTURES, Intake
@@ -25,7 +27,17 @@ from modiste.web.watch import Figures, Watch
 
 log = logging.getLogger(__name__)
 
-TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "png": "image/png"}
+TYPES = {
+    "html": "text/html",
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+}
+
+LABELS = {re.sub(r"\W+", "-", label.lower()): label for label in FASHION_MNIST}
+"""What the samples are, by the stem of their files."""
 
 BODY = {
     "required": True,
@@ -150,14 +162,14 @@ def _known(model: Model) -> Known:
 
 
 def _samples() -> list[Traversable]:
-    """The bundled samples; each has the name of its label."""
+    """The bundled samples, photos last."""
     files = (resources.files("modiste") / "assets" / "samples").iterdir()
-    return sorted((file for file in files if file.name.endswith(".png")), key=lambda file: file.name)
+    chosen = (file for file in files if file.name.endswith((".png", ".jpg")))
+    return sorted(chosen, key=lambda file: (file.name.endswith(".jpg"), file.name))
 
 
 def _sample(file: Traversable) -> Sample:
-    label = file.name.removesuffix(".png").replace("-", " ").capitalize()
-    return Sample(file=f"samples/{file.name}", label=label)
+    return Sample(file=f"samples/{file.name}", label=LABELS[file.name.rpartition(".")[0]])
 
 
 def _pages(app: FastAPI) -> None:

@@ -2,7 +2,7 @@
 import { TEXTS } from "./texts.js";
 
 const TINY = 64; // pixels a side up to which a picture is shown as squares
-const FRAME = 320; // pixels of a camera frame that is sent: more would only take longer
+const FRAME = 320; // pixels of the longer side of a camera frame that is sent: more would only take longer
 const NONE = "none of these"; // what a model says that knows when it does not know
 const PAUSE = 1000; // milliseconds until the next frame when the server is busy or away
 const $ = (id) => document.getElementById(id);
@@ -193,9 +193,9 @@ function stopCamera() {
 
 function frame() {
   const { videoWidth: width, videoHeight: height } = $("video");
-  const side = Math.min(width, height);
-  const canvas = new OffscreenCanvas(FRAME, FRAME);
-  canvas.getContext("2d").drawImage($("video"), (width - side) / 2, (height - side) / 2, side, side, 0, 0, FRAME, FRAME);
+  const scale = FRAME / Math.max(width, height);
+  const canvas = new OffscreenCanvas(Math.round(scale * width), Math.round(scale * height));
+  canvas.getContext("2d").drawImage($("video"), 0, 0, canvas.width, canvas.height);
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
 }
 
