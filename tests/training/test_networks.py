@@ -201,6 +201,23 @@ def test_the_packaged_weights_of_efficientnet_lite0_say_what_they_said() -> None
     assert logits.topk(3).indices.tolist() == [818, 782, 499]
 
 
+def test_frozen_stages_stay_as_they_were_loaded() -> None:
+    """In training they have no gradient and keep their running statistics; all the others change."""
+    options = Network(name="efficientnet_lite0", weights="imagenet", initialisation="default", frozen=2)
+    body = networks.build(options, 3, Data(size=32, channels=3))
+    weights.first_weights(body, options)
+    before = {name: value.clone() for name, value in body.state_dict().items()}
+    body.train()(torch.rand(4, 3, 32, 32)).sum().backward()
+    assert not any(layer.training for layer in body.features[0].modules())
+    assert all(
+        (parameter.grad is None) == name.startswith("features.0.") for name, parameter in body.named_parameters()
+    )
+    changed = {name for name, value in body.state_dict().items() if not value.equal(before[name])}
+    assert changed
+    assert all("running" in name or "tracked" in name for name in changed)
+    assert not any(name.startswith("features.0.") for name in changed)
+
+
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file of that name is not opened: it is a pickle."""
     monkeypatch.setattr(weights, "LITE0_SHA256", "0" * 64)

@@ -80,10 +80,15 @@ class Network:
     stem: int = 0
     """Channels of a stage of `residual` before that, at the full size of the images; 0 leaves it out."""
 
+    frozen: int = 0
+    """Stages of `efficientnet_lite0`, from its stem on, that stay as they were loaded; 0 trains all."""
+
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
         require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
+        most, loaded = (7, "0 (none) to 7 stages") if self.weights else (0, "0 without network.weights")
+        require(0 <= self.frozen <= most, "network.frozen", self.frozen, loaded)
 
 
 @dataclass(frozen=True, slots=True)

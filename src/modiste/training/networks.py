@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from itertools import chain, pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,6 +100,19 @@ class Mean(nn.Module):
         return torch.einsum("nchw,lc->nlhw", features / places, self.linear.weight)
 
 
+class Frozen(nn.Sequential):
+    """Layers that stay as they were loaded, weights and running statistics both."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(*layers)
+        self.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "Frozen":
+        """Stay in evaluation mode."""
+        super().train(False)
+        return self
+
+
 class Mapped(nn.Module):
     """A network whose last features are a map, so that it can say where its evidence is (Zhou et al. 2016, CAM).
 
@@ -156,8 +170,11 @@ def efficientnet_lite0(*, labels: int, channels: int, size: int, options: Networ
     """Build timm's EfficientNet-Lite0 (Tan and Le 2019, less squeeze-and-excitation): 3.4 M parameters and a head."""
     from timm import create_model
 
-    features = _takes_gray(create_model("tf_efficientnet_lite0", num_classes=0, global_pool=""))
-    return Mapped(features, Mean(features.num_features, labels, options.dropout))  # type: ignore[arg-type]
+    made: Any = create_model("tf_efficientnet_lite0", num_classes=0, global_pool="")
+    stem, last = (made.conv_stem, made.bn1), (made.conv_head, made.bn2)
+    frozen = Frozen(*stem, *made.blocks[: options.frozen]) if options.frozen else nn.Sequential(*stem)
+    features = _takes_gray(nn.Sequential(frozen, *made.blocks[options.frozen :], *last))
+    return Mapped(features, Mean(made.num_features, labels, options.dropout))
 
 
 def _takes_gray(network: nn.Module) -> nn.Module:
