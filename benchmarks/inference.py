@@ -16,7 +16,7 @@ from typing import Any
 
 from agreement import agreement
 from runtimes import compared
-from waiting import base_install, folder, load, megabytes, process
+from waiting import base_install, folder, load, megabytes, milliseconds, process
 
 from modiste.data import sources
 from modiste.images import files
@@ -32,7 +32,12 @@ def models(run: Run) -> list[dict[str, Any]]:
     recipe = run.recipe()
     data = sources.open_training(recipe.data, recipe.seed)
     judged = data.validation if len(data.validation) else data.train
-    facts = {"model": run.name, "split": judged.name, "megabytes": run.model.stat().st_size / 1e6}
+    facts = {
+        "model": run.name,
+        "size": recipe.data.size,
+        "split": judged.name,
+        "megabytes": run.model.stat().st_size / 1e6,
+    }
     return [facts | record for record in compared(run, judged, data.train.images)]
 
 
@@ -43,6 +48,7 @@ def use(photos: Path, home: Path) -> dict[str, Any]:
     return {
         "base_install_megabytes": megabytes(python),
         "process_seconds": process(python, picture),
+        "photo_milliseconds": milliseconds(picture),
         "folder": folder(python, photos, home),
         "load": load(sample, home),
         "agreement": agreement(files.pictures_below(photos)[:PICTURES]),

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md")
 PLACE = re.compile(r"(<!-- ([a-z]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 CHINESE = {
@@ -114,12 +114,90 @@ def parts(_: Say) -> str:
     )
 
 
+def photos(say: Say) -> str:
+    """How good the recipe `photo` is, and whether it knows what it does not know."""
+    found = read("photos")
+    unheard, none = found["unheard_of"], "no label given, which is right: "
+    low, high = found["interval_images"]
+    rows = [
+        ("right label, photos by people it has not seen", found["accuracy"], 0.89),
+        ("right label, on the 80 % it is surest of", found["accuracy_of_surest_80_percent"], 0.96),
+        (none + "hats, shorts, skirts", found["none_recall"], 0.80),
+        (none + "each of these three, when its training had none", unheard["none_recall"], 0.40),
+        (none + "pictures without clothes", found["no_clothes"]["none_recall"], 0.80),
+        *((f"the same label after: {name}", found["same_label_after"][name], least) for name, least in SAME.items()),
+        ("masking the hottest fifth lowers it more than a random fifth", found["heat_maps_right"], 0.80),
+    ]
+    told = [[say(what), f"**{value:.1%}**", f"{least:.0%}{_short(value < least)}"] for what, value, least in rows]
+    told[0][1] += f" ({low:.1%} {say('to')} {high:.1%})"
+    error = found["ece"]
+    told.insert(2, [say("calibration error"), f"**{error:.1%}**", f"4%{_short(error > 0.04)}"])
+    return table([say("measured on {n:,} photos").format(n=found["images"]), "", say("required")], told)
+
+
+SAME = {"EXIF turn": 1.0, "JPEG quality 60": 0.95, "20 % darker": 0.93, "20 % brighter": 0.93, "half size": 0.95}
+SAME["mirror"] = 0.97
+"""Changes of a photo, and how often at least its label has to stay."""
+
+
+def use(say: Say) -> str:
+    """What people wait for."""
+    found = read("inference")
+    runs = {(run["model"], run["runtime"]): run for run in found["runs"]}
+    quick = next(run for (model, name), run in runs.items() if name == FP32 and run["size"] == 28)
+    load, many, agreement = found["load"], found["folder"]["pictures_a_second"], found["agreement"]
+    image = quick["milliseconds_one_image_one_thread"]
+    rows = [
+        ("`modiste predict photo.jpg`, the whole process", "{:.2f} s", found["process_seconds"], "0.7 s", 0.7),
+        ("base install with both models", "{:.0f} MB", found["base_install_megabytes"], "300 MB", 300),
+        ("`photo`, pixels to label, one thread", "{:.1f} ms", found["photo_milliseconds"], "60 ms", 60),
+        ("`fashion-mnist`, one image, one thread", "{:.2f} ms", image, "1 ms", 1),
+        ("`modiste serve`, p99 of 64 connections", "{:.0f} ms", load["milliseconds_p99"], "250 ms", 250),
+        ("`modiste serve`, answers a second", "{:,.0f}", load["answers_a_second"], "300", -300),
+        ("`fashion-mnist`, images a second, two threads", "{:,.0f}", quick["images_a_second_two_threads"], "5,000", -5e3),
+        ("`modiste predict FOLDER`, photos a second", "{:,.0f}", many, "40", -40),
+        ("command, API and page say the same", "{:.1%}", agreement["same"], "100%", -1),
+    ]
+    # what is to be large has its bound with a minus
+    told = [
+        [say(what), f"**{form.format(value)}**", bound + _short(value > limit if limit > 0 else value < -limit)]
+        for what, form, value, bound, limit in rows
+    ]
+    return table([say("on two idle cores"), "", say("required")], told)
+
+
+def runtimes(say: Say) -> str:
+    """Both models in every runtime."""
+    head = ["model", "runtime", "accuracy", "one image, one thread", "images a second, two threads"]
+    rows = [
+        [
+            f"`{run['model']}`",
+            run["runtime"],
+            f"{run['accuracy']:.2%}",
+            f"{run['milliseconds_one_image_one_thread']:.2f} ms",
+            f"{run['images_a_second_two_threads']:,.0f}",
+        ]
+        for run in read("inference")["runs"]
+    ]
+    return table(list(map(say, head)), rows)
+
+
+FP32 = "ONNX Runtime, fp32"
+
+
+def _short(missed: bool) -> str:
+    return ", *short*" if missed else ""
+
+
 TABLES: dict[str, Callable[[Say], str]] = {
     "results": results,
     "race": race,
     "tricks": tricks,
     "machine": machine,
     "parts": parts,
+    "photos": photos,
+    "use": use,
+    "runtimes": runtimes,
 }
 
 

@@ -1,5 +1,7 @@
 """SGD, and Muon for filters."""
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -48,15 +50,16 @@ def test_sgd_is_pytorchs(momentum: float, nesterov: bool, decay: float) -> None:
     assert all(torch.equal(here, there) for here, there in zip(ours.parameters(), theirs.parameters(), strict=True))
 
 
-def test_muon_has_a_rate_for_each_kind_of_parameter() -> None:
-    """The linear layer and the vectors move by their multiples of the rate, as under plain SGD."""
+@pytest.mark.parametrize("name", ["muon", "sgd"])
+def test_each_kind_of_parameter_has_a_rate(name: Literal["muon", "sgd"]) -> None:
+    """The linear layer and the vectors move by their multiples of the rate, and so do filters under plain SGD."""
     made = network()
     before = [parameter.detach().clone() for parameter in made.parameters()]
-    options = recipe.Optimizer(name="muon", lr_head=0.1, lr_rest=0.5, momentum=0.5)
+    options = recipe.Optimizer(name=name, lr_head=0.1, lr_rest=0.5, momentum=0.5)
     made(images(0)).square().sum().backward()
     optimizer(options, made).step(0.2)
-    for old, parameter in zip(before[1:], list(made.parameters())[1:], strict=True):
-        share = 0.1 if parameter.dim() == 2 else 0.5
+    for old, parameter in list(zip(before, made.parameters(), strict=True))[name == "muon" :]:
+        share = {4: 1.0, 2: 0.1, 1: 0.5}[parameter.dim()]
         torch.testing.assert_close(parameter.detach(), old - 0.2 * share * 1.5 * parameter.grad)
 
 

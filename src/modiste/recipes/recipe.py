@@ -131,9 +131,9 @@ class Optimizer:
     lr: float = 0.01
     """Learning rate; its peak where the schedule has one. With muon, how far a filter moves, as a share of its norm."""
     lr_head: float = 1.0
-    """muon: rate of linear layers, as a multiple of lr."""
+    """Rate of linear layers, as a multiple of lr."""
     lr_rest: float = 1.0
-    """muon: rate of biases and batch norm, as a multiple of lr."""
+    """Rate of biases and batch norm, as a multiple of lr."""
     momentum: float = 0.9
     """0 is plain gradient descent."""
     nesterov: bool = True

@@ -46,17 +46,18 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """Move every parameter that has a gradient; `rate` is that of filters, others have a multiple of it."""
+        """Move every parameter that has a gradient; `rate` is that of filters, the others have a multiple of it."""
         moved = [(p, p.grad, v) for p, v in zip(self.parameters, self.velocities, strict=True) if p.grad is not None]
-        if self.options.name == "sgd":
-            self._sgd(moved, rate)
-            return
-        for parameter, gradient, velocity in moved:
-            if parameter.dim() == FILTERS:
+        filters = [each for each in moved if each[0].dim() == FILTERS]
+        matrices = [each for each in moved if each[0].dim() == MATRICES]
+        others = [each for each in moved if each[0].dim() not in (FILTERS, MATRICES)]
+        if self.options.name == "muon":
+            for parameter, gradient, velocity in filters:
                 self._turn(parameter, gradient, velocity, rate)
-        head, rest = self.options.lr_head, self.options.lr_rest
-        self._sgd([each for each in moved if each[0].dim() == MATRICES], rate * head)
-        self._sgd([each for each in moved if each[0].dim() not in (FILTERS, MATRICES)], rate * rest)
+        else:
+            self._sgd(filters, rate)
+        self._sgd(matrices, rate * self.options.lr_head)
+        self._sgd(others, rate * self.options.lr_rest)
 
     def _sgd(self, moved: list[tuple[nn.Parameter, Tensor, Tensor]], rate: float) -> None:
         if not moved:
