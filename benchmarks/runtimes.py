@@ -53,7 +53,7 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
     recipe = run.recipe()
     weights = load_file(run.weights)
     body = networks.build(recipe.network, labels, recipe.data)
-    network = networks.Prepared(body, weights["mean"], weights["std"])
+    network = networks.Prepared(body, weights["mean"], weights["std"], recipe.network.mirrored)
     network.load_state_dict(weights)
     ready: Callable[[torch.Tensor], torch.Tensor] = network.eval().to(memory_format=torch.channels_last)
     if compiled:

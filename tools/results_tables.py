@@ -154,7 +154,13 @@ def use(say: Say) -> str:
         ("`fashion-mnist`, one image, one thread", "{:.2f} ms", image, "1 ms", 1),
         ("`modiste serve`, p99 of 64 connections", "{:.0f} ms", load["milliseconds_p99"], "250 ms", 250),
         ("`modiste serve`, answers a second", "{:,.0f}", load["answers_a_second"], "300", -300),
-        ("`fashion-mnist`, images a second, two threads", "{:,.0f}", quick["images_a_second_two_threads"], "5,000", -5e3),
+        (
+            "`fashion-mnist`, images a second, two threads",
+            "{:,.0f}",
+            quick["images_a_second_two_threads"],
+            "5,000",
+            -5e3,
+        ),
         ("`modiste predict FOLDER`, photos a second", "{:,.0f}", many, "40", -40),
         ("command, API and page say the same", "{:.1%}", agreement["same"], "100%", -1),
     ]

@@ -44,6 +44,26 @@ def test_evidence_sums_to_the_logits(options: Network) -> None:
     assert torch.allclose(evidence.sum((2, 3)) + bias, logits, atol=1e-4)
 
 
+def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
+    """It answers by the mean of both, and its evidence is where it was, mirrored; training sees one view."""
+    torch.manual_seed(0)
+    body = networks.build(Network(name="residual", width=4), 5, Data())
+    network = networks.Prepared(body, torch.zeros(1), torch.ones(1), mirrored=True)
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    both = body.eval()(torch.stack([images, images.flip(2)]).flatten(0, 1)[:, None] / 255).unflatten(0, (2, 3))
+    logits, evidence = network.eval().with_evidence(images)
+    turned_logits, turned_evidence = network.with_evidence(images.flip(2))
+    torch.testing.assert_close(logits, both.mean(0))
+    torch.testing.assert_close(network(images), logits)
+    torch.testing.assert_close(turned_logits, logits)
+    torch.testing.assert_close(turned_evidence.flip(3), evidence)
+    seen: list[int] = []
+    body.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    network(images)
+    network.train()(images)
+    assert seen == [6, 3]
+
+
 def test_the_file_says_what_the_network_says(run: Path, idx: Path) -> None:
     """The model of a run has evidence beside its probabilities; the softmax of its sum, nearly, is them."""
     model = load(run / "model.onnx")

@@ -80,6 +80,9 @@ class Network:
     stem: int = 0
     """Channels of a stage of `residual` before that, at the full size of the images; 0 leaves it out."""
 
+    mirrored: bool = False
+    """Once it is trained, answer by the mean over each image and its mirror image: as right for both, in twice the
+    time."""
     frozen: int = 0
     """Stages of `efficientnet_lite0`, from its stem on, that stay as they were loaded; 0 trains all."""
 

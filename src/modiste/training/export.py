@@ -37,11 +37,10 @@ class Exported(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return probabilities float32 [n, labels], and evidence [n, labels, h, w], for uint8 images."""
-        floats, body = self.network.floats(image), self.network.body
-        if isinstance(body, networks.Mapped):
-            logits, evidence = body.with_evidence(floats)
+        if isinstance(self.network.body, networks.Mapped):
+            logits, evidence = self.network.with_evidence(image)
             return torch.softmax(logits, dim=1), evidence
-        return (torch.softmax(body(floats), dim=1),)
+        return (torch.softmax(self.network(image), dim=1),)
 
 
 def export(

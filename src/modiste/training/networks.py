@@ -27,26 +27,48 @@ class Prepared(nn.Module):
         body: floats [n, channels, s, s] -> logits [n, labels].
         mean: of the training images, on the 0..1 scale, one number a channel.
         std: likewise.
+        mirrored: in evaluation, answer by the mean over each image and its mirror image.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False) -> None:
         super().__init__()
         self.body = body
+        self.mirrored = mirrored
         self.register_buffer("mean", mean.reshape(1, -1, 1, 1))
         self.register_buffer("std", std.reshape(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
-        logits: Tensor = self.body(self.floats(images))
-        return logits
+        floats = self._floats(images)
+        if self.training or not self.mirrored:
+            return self.body(floats)  # type: ignore[no-any-return]
+        return _halves(self.body(_with_mirror_images(floats))).mean(0)
 
-    def floats(self, images: Tensor) -> Tensor:
-        """Return what the body takes of uint8 images: [n, channels, s, s]."""
+    def with_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and evidence, as `Mapped`, whose network this has to be."""
+        floats = self._floats(images)
+        if not self.mirrored:
+            return self.body.with_evidence(floats)  # type: ignore[no-any-return,operator]
+        logits, evidence = self.body.with_evidence(_with_mirror_images(floats))  # type: ignore[operator]
+        views = _halves(evidence)
+        return _halves(logits).mean(0), (views[0] + views[1].flip(3)) / 2
+
+    def _floats(self, images: Tensor) -> Tensor:
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         return (pixels.float() / 255 - self.mean) / self.std
+
+
+def _with_mirror_images(floats: Tensor) -> Tensor:
+    """[n, c, h, w] -> [2n, c, h, w]."""
+    return torch.cat([floats, floats.flip(3)])
+
+
+def _halves(found: Tensor) -> Tensor:
+    """[2n, ...] -> [2, n, ...]."""
+    return found.unflatten(0, (2, -1))  # type: ignore[no-any-return]
 
 
 class Residual(nn.Module):

@@ -145,7 +145,7 @@ def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Te
     torch.manual_seed(number(recipe.seed, "weights"))
     body = networks.build(options, labels, recipe.data)
     weights.first_weights(body, options)
-    return networks.Prepared(body, *statistics).to(memory_format=torch.channels_last)
+    return networks.Prepared(body, *statistics, options.mirrored).to(memory_format=torch.channels_last)
 
 
 def _go(training: Training, run: Run, watch: Watch) -> None:
