@@ -71,12 +71,24 @@ def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
     before = torch.zeros(shape, dtype=torch.uint8)
     third = shape[1] // 3
     before[:, third : 2 * third, third : 2 * third] = 255
-    after = augmentation.zoom(before, random(), 0.5)
+    after = augmentation.zoom(before, random(), 0.5, shape[1])
     assert after.shape == before.shape
     grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
     assert grown.max() > 1.3
-    whole = augmentation.zoom(images(shape), random(), 1.0)  # the ratio alone still cuts
+    whole = augmentation.zoom(images(shape), random(), 1.0, shape[1])  # the ratio alone still cuts
     assert whole.float().std() > 0.8 * images(shape).float().std()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_training_may_see_fewer_pixels(shape: tuple[int, ...]) -> None:
+    """The same places at a smaller size: the mean of an image stays, nearly; erasing comes after."""
+    before = images(shape)
+    after = augmentation.augment(before, random(), Augmentation(flip=False, size=20))
+    assert after.shape == (shape[0], 20, 20, *shape[3:])
+    assert after.dtype == torch.uint8
+    assert (after.float().flatten(1).mean(1) - before.float().flatten(1).mean(1)).abs().max() < 10
+    erased = augmentation.augment(before, random(), Augmentation(flip=False, size=20, erasing=1.0))
+    assert erased.shape == after.shape
 
 
 @pytest.mark.parametrize("shape", SHAPES)

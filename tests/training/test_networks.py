@@ -201,6 +201,13 @@ def test_the_packaged_weights_of_efficientnet_lite0_say_what_they_said() -> None
     assert logits.topk(3).indices.tolist() == [818, 782, 499]
 
 
+def test_a_network_of_one_size_is_not_trained_at_another() -> None:
+    """The CNN's linear layer fits one size; a network that ends in a mean takes every one."""
+    networks.build(Network(name="residual"), 10, Data(), seen=20)
+    with pytest.raises(SettingError, match=r"augmentation.size is 20.*28 pixels alone.*Set it to 0"):
+        networks.build(Network(name="cnn"), 10, Data(), seen=20)
+
+
 def test_frozen_stages_stay_as_they_were_loaded() -> None:
     """In training they have no gradient and keep their running statistics; all the others change."""
     options = Network(name="efficientnet_lite0", weights="imagenet", initialisation="default", frozen=2)

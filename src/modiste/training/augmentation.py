@@ -16,13 +16,13 @@ TRIES = 10  # as torchvision: a rectangle that does not fit is drawn again, so o
 
 
 def augment(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
-    """Apply what the recipe switches on: flip, crop, zoom, colour, erasing. Returns the same shape."""
+    """Apply what the recipe switches on: flip, crop, zoom, colour, erasing. Only zoom may give another size."""
     if options.flip:
         images = flip(images, random)
     if options.crop:
         images = crop(images, random, options.crop)
-    if options.zoom < 1:
-        images = zoom(images, random, options.zoom)
+    if options.zoom < 1 or options.size:
+        images = zoom(images, random, options.zoom, options.size or images.shape[1])
     if options.colour:
         images = colour(images, random, options.colour)
     if options.erasing:
@@ -47,8 +47,8 @@ def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
     return padded[every[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def zoom(images: Tensor, random: Generator, least: float) -> Tensor:
-    """Cut a random rectangle out of each image and enlarge it to the whole (Szegedy et al. 2015).
+def zoom(images: Tensor, random: Generator, least: float, size: int) -> Tensor:
+    """Cut a random rectangle out of each image and scale it to that size (Szegedy et al. 2015).
 
     Its share of the area is uniform from `least` to 1, its aspect ratio log-uniform from 3/4 to 4/3, as torchvision's
     RandomResizedCrop draws them; where a side would not fit, it is the image's own, and the other keeps the area.
@@ -62,7 +62,7 @@ def zoom(images: Tensor, random: Generator, least: float) -> Tensor:
     # -1 to 1 is the whole side: the rectangle's half sides, and its middle
     view = torch.stack([width, zero, left, zero, height, top], 1).view(-1, 2, 3)
     pixels = _planes(images).float()
-    grid = F.affine_grid(view, list(pixels.shape), align_corners=False)
+    grid = F.affine_grid(view, [*pixels.shape[:2], size, size], align_corners=False)
     found = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
     return _bytes(found, images)
 

@@ -271,11 +271,18 @@ def is_own(options: Network) -> bool:
     return ":" in options.name
 
 
-def build(options: Network, labels: int, data: Data) -> nn.Module:
+def build(options: Network, labels: int, data: Data, seen: int = 0) -> nn.Module:
     """Build a network and see that it takes images and returns a logit for each label.
 
+    Args:
+        options: the recipe's network section.
+        labels: how many.
+        data: says what the images are.
+        seen: pixels a side of what training sees, where that is another size.
+
     Raises:
-        SettingError: there is no such network, or one of the user's own does not keep the contract.
+        SettingError: there is no such network, it takes no images of the other size, or one of the user's own does not
+            keep the contract.
     """
     make = factory(options.name)
     try:
@@ -291,7 +298,19 @@ def build(options: Network, labels: int, data: Data) -> nn.Module:
         raise SettingError(
             f"The network {options.name!r} returns {shape} for two images, but it must be (2, {labels})."
         )
+    if seen:
+        _require_size(body, options.name, data, seen)
     return body
+
+
+@torch.no_grad()
+def _require_size(body: nn.Module, name: str, data: Data, size: int) -> None:
+    try:
+        body(torch.zeros(2, data.channels, size, size))
+    except Exception:  # noqa: BLE001 - as above
+        raise SettingError(
+            f"augmentation.size is {size}, but the network {name!r} takes {data.size} pixels alone. Set it to 0."
+        ) from None
 
 
 def parameters(network: nn.Module) -> int:

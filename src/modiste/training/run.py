@@ -143,7 +143,7 @@ def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
 def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Tensor, Tensor]) -> networks.Prepared:
     """Build the network with its first weights, which the seed decides; convolutions are fastest with channels last."""
     torch.manual_seed(number(recipe.seed, "weights"))
-    body = networks.build(options, labels, recipe.data)
+    body = networks.build(options, labels, recipe.data, recipe.augmentation.size)
     weights.first_weights(body, options)
     return networks.Prepared(body, *statistics, options.mirrored).to(memory_format=torch.channels_last)
 
