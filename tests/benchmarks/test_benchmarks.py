@@ -259,8 +259,18 @@ def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> N
     rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]] * 40
     judged = photos.Seen(paths, np.array(rows), photos.allowed(paths, names), names)
     found = photos.figures([judged])
-    assert (found["labels_given"], found["labels_given_right"], found["none_recall"]) == (0.6, 1.0, 1.0)
+    careful, shipped = found["at_95_percent_right"], found["as_shipped"]
+    assert (careful["labels_given"], careful["labels_given_right"], careful["none_recall"]) == (0.6, 1.0, 1.0)
+    assert shipped["answers_right"] == careful["answers_right"] == 1.0
     assert (found["accuracy"], found["accuracy_of_classes"]) == (0.8, {"dress": 1.0, "hat": 0.5})
+
+
+def test_the_lowest_sureness_from_which_19_of_20_are_right(script: Any) -> None:
+    """Those equally sure are taken together; where no such sureness is, nothing is sure enough."""
+    right_from = script("photos").right_from
+    assert right_from(np.array([0.9, 0.8, 0.6, 0.7, 0.5]), np.array([True, True, False, True, False])) == 0.7
+    assert right_from(np.array([0.9, 0.7, 0.7]), np.array([True, True, False])) == 0.9
+    assert right_from(np.array([0.9, 0.7]), np.zeros(2, bool)) == 1
 
 
 def test_a_fold_has_no_part_in_its_own_threshold(script: Any) -> None:
@@ -271,8 +281,8 @@ def test_a_fold_has_no_part_in_its_own_threshold(script: Any) -> None:
     told = np.array([[0.7, 0.3], [0.6, 0.4]] * 100)
     good = photos.Seen(right, told, photos.allowed(right, names), names)
     bad = photos.Seen(wrong, told, photos.allowed(wrong, names), names)
-    first, second = photos.certainties([good, bad])
-    assert first == bad.certainty() != good.certainty() == second
+    first, second = (each.careful() for each in photos.others([good, bad]))
+    assert first == bad.careful() != good.careful() == second
     assert good.part(np.arange(200) < 3).photos == right[:3]
 
 

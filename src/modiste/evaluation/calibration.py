@@ -14,16 +14,11 @@ FEWEST = 100
 
 COLDEST, HOTTEST = 0.25, 4.0
 
-PRECISION = 0.95
-"""Share of the labels given that shall be right."""
-
 Floats = NDArray[np.floating[Any]]
 
 
 def fit(probabilities: Floats, held_out: Split, names: tuple[str, ...], together: Together = ()) -> Certainty:
     """Choose the temperature, and the threshold where "none of these" is a label.
-
-    Without a sureness from which on 95 % of the labels are right there is no threshold: every label is given.
 
     Args:
         probabilities: [n, labels], the network's own.
@@ -36,13 +31,14 @@ def fit(probabilities: Floats, held_out: Split, names: tuple[str, ...], together
     certainty = Certainty(temperature(probabilities, held_out), together=together)
     if NONE_OF_THESE not in names:
         return certainty
-    calibrated = certainty.calibrated(probabilities)
+    calibrated, none = certainty.calibrated(probabilities), names.index(NONE_OF_THESE)
     said = calibrated.argmax(1)
-    given = said != names.index(NONE_OF_THESE)
+    given = said != none
     if given.sum() < FEWEST:
         return certainty
-    chosen = threshold(certainty.sureness(calibrated), given, held_out.right(said))
-    return Certainty(certainty.temperature, 0.0 if chosen is None else chosen, together)
+    right, none_right = held_out.right(said), held_out.right(np.full(len(said), none))
+    chosen = threshold(certainty.sureness(calibrated)[given], right[given], none_right[given])
+    return Certainty(certainty.temperature, chosen, together)
 
 
 def temperature(probabilities: Floats, held_out: Split) -> float:
@@ -60,20 +56,20 @@ def temperature(probabilities: Floats, held_out: Split) -> float:
     return round(float(np.exp(found.x)), 4)
 
 
-def threshold(sure: Floats, given: NDArray[np.bool_], right: NDArray[np.bool_]) -> float | None:
-    """The lowest sureness from which on 95 % of the labels given are right; None where no such is.
+def threshold(sure: Floats, right: NDArray[np.bool_], none_right: NDArray[np.bool_]) -> float:
+    """The sureness below which "none of these" is said, so that most answers are right; of several such, the highest.
 
     Args:
-        sure: [n], of each most probable label.
-        given: [n], whether that is a label, and not "none of these".
+        sure: [n], of labels, each the most probable one.
         right: [n], whether it is right.
+        none_right: [n], whether "none of these" would be.
     """
-    order = np.argsort(-sure, kind="stable")
-    order = order[given[order]]
-    shares = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    last = np.append(sure[order][1:] < sure[order][:-1], True)  # those equally sure are told together
-    enough = np.flatnonzero(last & (shares >= PRECISION))
-    return float(sure[order][enough[-1]]) if len(enough) else None
+    order = np.argsort(sure, kind="stable")
+    gained = np.cumsum(none_right[order].astype(int) - right[order])
+    before = np.append(0, gained[:-1])  # by saying it of all that are less sure
+    before[1:][sure[order][1:] == sure[order][:-1]] = -len(sure)  # those equally sure are told together
+    best = len(before) - 1 - int(before[::-1].argmax())
+    return float(sure[order][best]) if best else 0.0
 
 
 def together(allowed: Allowed | None) -> Together:
