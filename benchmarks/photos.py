@@ -155,6 +155,8 @@ def everything(root: Path, home: Path) -> Path:
 def link(photo: Path, folder: Path) -> None:
     """Let a photo be in its class below another folder too."""
     there = folder / photo.parent.name / photo.name
+    if there.is_symlink() and there.readlink() == photo.resolve():
+        return  # another training may be reading it
     there.parent.mkdir(parents=True, exist_ok=True)
     there.unlink(missing_ok=True)
     there.symlink_to(photo.resolve())
