@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from modiste.errors import InputError
 
 SHA256 = {
-    "fashion-mnist": "bf8d4e586f8048203dfef6a2b3a9b6b8450bbe728064c144e1bb2747b82e59a1",
+    "fashion-mnist": "61c5f86b56ecb1362fb512a4bb1d4b7739c481ce5081521c4fe1a9c37f773ce9",
 }
 """The first is for pictures as Fashion-MNIST has them, the last for all others."""
 
