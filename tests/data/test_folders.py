@@ -198,7 +198,7 @@ def test_a_folder_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None:
-    """Bags and the kinds of shoe come from Fashion-MNIST, photo-like, and scenes are drawn without clothes.
+    """Bags and the kinds of shoe come from Fashion-MNIST, photo-like, and drawings are made that are no clothes.
 
     The validation photos stay alone.
     """
@@ -211,12 +211,12 @@ def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None
     names = training.label_names
     assert set(names) == {*FASHION_MNIST, "none of these"}
     assert names[-1] == "none of these"
-    added, scenes = training.train.labels[12:39], training.train.labels[39:]
+    added, drawn = training.train.labels[12:39], training.train.labels[39:]
     assert [names[label] for label in sorted(set(added))] == sorted(set(FASHION_MNIST) - {"Trouser"})
-    assert [names[label] for label in scenes] == ["none of these"] * 3
+    assert [names[label] for label in drawn] == ["none of these"] * 6
     assert training.train.allowed is not None
-    assert training.train.allowed[12:].sum(1).tolist() == [1] * 30
-    assert training.train.images.shape == (12 + 30, 32, 32, 3)
+    assert training.train.allowed[12:].sum(1).tolist() == [1] * 33
+    assert training.train.images.shape == (12 + 33, 32, 32, 3)
     assert len(training.validation) == 3
     assert sources.open_training(data, seed=0).train.sha256() == training.train.sha256()
     assert sources.open_training(data, seed=1).train.sha256() != training.train.sha256()

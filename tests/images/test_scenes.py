@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from modiste.images.scenes import scenes
+from modiste.images.scenes import scenes, things
 
 
 def test_scenes_differ_and_more_of_them_change_none() -> None:
@@ -13,3 +13,13 @@ def test_scenes_differ_and_more_of_them_change_none() -> None:
     assert (made[:2] == scenes(2, 48, seed=3)).all()
     assert len({image.tobytes() for image in made}) == 6
     assert (made.std((1, 2)).max(1) > 5).all()
+
+
+def test_things_are_like_images_of_fashion_mnist() -> None:
+    """Gray, on black, each its own, and something is on nearly all of them."""
+    made = things(50, seed=3)
+    assert made.shape == (50, 28, 28)
+    assert made.dtype == np.uint8
+    assert (made[:2] == things(2, seed=3)).all()
+    assert (made[:, 0] == 0).mean() > 0.7
+    assert (made.max((1, 2)) > 30).mean() > 0.8

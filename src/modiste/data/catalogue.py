@@ -1,4 +1,4 @@
-"""What a collection of photos lacks: images of Fashion-MNIST, made photo-like, and scenes without clothes."""
+"""What a collection of photos lacks: images of Fashion-MNIST, made photo-like, and drawings that are no clothes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,19 +7,19 @@ from modiste.data import fashion_mnist
 from modiste.data.part import Part
 from modiste.data.split import Split
 from modiste.images.photo_like import photo_like
-from modiste.images.scenes import scenes
+from modiste.images.scenes import scenes, things
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 
 
 def with_catalogue(split: Split, names: tuple[str, ...], count: int, seed: int) -> Split:
-    """Add so many images for each label of Fashion-MNIST that no photo has alone, and as many scenes; photos first.
+    """Add so many images for each label of Fashion-MNIST that no photo has alone; photos first.
 
-    Scenes are drawn where "none of these" is a label.
+    Where "none of these" is a label, so many scenes and so many things that are no clothes are drawn too.
 
     Args:
         split: of RGB images, to learn from.
         names: its label names, those of Fashion-MNIST among them.
-        count: images of each such label, and scenes.
+        count: images of each such label, scenes and things.
         seed: decides which images, and all that is random in them.
     """
     lacking = [name for name in FASHION_MNIST if not _alone(split, names.index(name))]
@@ -29,8 +29,8 @@ def with_catalogue(split: Split, names: tuple[str, ...], count: int, seed: int) 
     size = split.images.shape[1]
     images = photo_like(catalogue.load(chosen), size, seed)
     if NONE_OF_THESE in names:
-        images = np.concatenate([images, scenes(count, size, seed)])
-        labels = np.append(labels, [names.index(NONE_OF_THESE)] * count)
+        images = np.concatenate([images, scenes(count, size, seed), photo_like(things(count, seed), size, seed)])
+        labels = np.append(labels, [names.index(NONE_OF_THESE)] * 2 * count)
     allowed = None
     if split.allowed is not None:
         allowed = np.concatenate([split.allowed, np.eye(len(names), dtype=bool)[labels]])

@@ -1,4 +1,4 @@
-"""Pictures of nothing to wear: shapes and lines on a background, to learn "none of these" from.
+"""Pictures of nothing to wear: shapes and lines, to learn "none of these" from.
 
 They are no measurement either: that a network knows them for what they are says little about other pictures.
 """
@@ -11,11 +11,14 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from modiste.images.photo_like import background
 
-MOST = 12
-"""Shapes in a scene."""
+MOST, FEW = 12, 4
+"""Shapes in a scene, and in a thing."""
 
 PLAIN = 0.3
 """Share of the scenes on white, as drawings and icons are."""
+
+CATALOGUE, FINE = 28, 4
+"""Pixels a side of a thing, and how many times as many it is drawn with."""
 
 
 def scenes(count: int, size: int, seed: int) -> NDArray[np.uint8]:
@@ -23,6 +26,24 @@ def scenes(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     made = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
         made[index] = _one(size, np.random.default_rng((seed, index)))
+    return made
+
+
+def things(count: int, seed: int) -> NDArray[np.uint8]:
+    """Draw things as Fashion-MNIST would have them, bright on black: uint8 [count, 28, 28]; streams as `scenes`.
+
+    Made photo-like as the garments of Fashion-MNIST are, they teach a network that it is not for its looks, of a small
+    picture that was enlarged, that one of these is a sandal.
+    """
+    made = np.empty((count, CATALOGUE, CATALOGUE), np.uint8)
+    for index in range(count):
+        random = np.random.default_rng((seed, index))
+        thing = Image.new("RGB", (FINE * CATALOGUE, FINE * CATALOGUE))
+        draw = ImageDraw.Draw(thing)
+        for _ in range(random.integers(1, FEW + 1)):
+            shape = SHAPES[random.integers(len(SHAPES))]
+            shape(draw, random.uniform(0.05, 0.95, (2, 2)) * thing.width, random)
+        made[index] = np.asarray(thing.convert("L").reduce(FINE))
     return made
 
 

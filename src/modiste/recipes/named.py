@@ -85,7 +85,7 @@ def photo() -> Recipe:
     return Recipe(
         name="photo",
         about="EfficientNet-Lite0 from ImageNet's weights, all but its first stages trained on; all numbers are ours.",
-        data=Data(size=192, channels=3, validation=0.2),
+        data=Data(size=160, channels=3, validation=0.2),
         # mirrored: one photo in twelve was called otherwise in the mirror
         network=Network(
             name="efficientnet_lite0",
@@ -96,9 +96,9 @@ def photo() -> Recipe:
             frozen=2,  # half of the time goes into these stages, and they are as good as they were
         ),
         # much of it: a few thousand photos are soon known by heart
-        augmentation=Augmentation(flip=True, zoom=0.3, size=160, colour=0.4, erasing=0.3),
+        augmentation=Augmentation(flip=True, zoom=0.3, size=128, colour=0.4, erasing=0.3),
         optimizer=Optimizer(
-            name="sgd", lr=0.03, momentum=0.9, weight_decay=1e-4, batch=32, smoothing=0.1, average=0.99
+            name="sgd", lr=0.02, momentum=0.9, weight_decay=1e-4, batch=32, smoothing=0.1, average=0.99
         ),
         schedule=Schedule(name="triangle", epochs=10, warmup=0.2),
     )

@@ -33,7 +33,7 @@ class Data:
     """Use only the first so many training images, for quick trials; 0 is all."""
     catalogue: int = 0
     """photos: add so many images of Fashion-MNIST, made photo-like, for each of its labels that no photo has alone, and
-    so many drawn scenes without clothes, where "none of these" is a label."""
+    twice as many drawings that are no clothes, where "none of these" is a label."""
 
     def __post_init__(self) -> None:
         require(8 <= self.size <= 512, "data.size", self.size, "8 to 512 pixels")
