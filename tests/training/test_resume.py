@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
+from helpers.pictures import noise, saved
 from modiste.errors import InputError
 from modiste.recipes import settings
-from modiste.recipes.named import classic_cnn
+from modiste.recipes.named import classic_cnn, photo
 from modiste.recipes.recipe import Recipe
 from modiste.runs import metrics
 from modiste.runs.metrics import Row
@@ -45,7 +47,7 @@ def recipe(idx: Path) -> Recipe:
 
 def run_through(made: Recipe, folder: Path, stop_after: int | None = None, forget: Forget | None = None) -> State:
     """Train; when asked, stop after so many steps, and let a fresh state go on from the checkpoint."""
-    training = prepare(made)
+    training = prepare(made, fresh=forget is None)
     state, steps = training.state, iter(range(1, 10_000))
     if forget:
         checkpoint.load(state, folder)
@@ -83,6 +85,20 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     made = settings.with_settings(recipe(idx), {"optimizer.name": optimizer})
     unbroken = run_through(made, tmp_path / "a")
     run_through(made, tmp_path / "b", stop_after)
+    assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
+
+
+def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
+    """Frozen stages are in the checkpoint, and nothing is loaded a second time."""
+    for name in ("coats", "hats"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(10):
+            picture = saved(Image.fromarray(noise(32, number)))
+            (tmp_path / "photos" / name / f"{number}.png").write_bytes(picture)
+    small = {"data.source": str(tmp_path / "photos"), "data.size": 32, "augmentation.size": 24, "compute.threads": 1}
+    made = settings.with_settings(photo(), {**small, "optimizer.batch": 4, "schedule.epochs": 2})
+    unbroken = run_through(made, tmp_path / "a")
+    run_through(made, tmp_path / "b", stop_after=5)
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
 
 

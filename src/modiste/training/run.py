@@ -5,7 +5,7 @@ Everything that can be refused (data, weights, device) is refused before the fol
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from modiste.data import sources
 from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError, Stopped, TrainingError
 from modiste.evaluation import calibration, figures
-from modiste.recipes.recipe import Network, Recipe
+from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
 from modiste.training import card, checkpoint, compute, export, networks, weights
@@ -111,10 +111,8 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     device = compute.device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _tensors(data.train, device)
-    options = recipe.network if fresh else replace(recipe.network, weights="")
-    network = _network(recipe, options, len(data.label_names), networks.preparation(recipe.network, images.cpu())).to(
-        device
-    )
+    scale = networks.preparation(recipe.network, images.cpu())
+    network = _network(recipe, len(data.label_names), scale, fresh).to(device)
     precision = compute.precision(recipe.compute, device)
     optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
     average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
@@ -140,12 +138,13 @@ def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(split.images).to(device), torch.from_numpy(targets).to(device)
 
 
-def _network(recipe: Recipe, options: Network, labels: int, statistics: tuple[Tensor, Tensor]) -> networks.Prepared:
-    """Build the network with its first weights, which the seed decides; convolutions are fastest with channels last."""
+def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> networks.Prepared:
+    """Build the network, if it is fresh with its first weights; convolutions are fastest with channels last."""
     torch.manual_seed(number(recipe.seed, "weights"))
-    body = networks.build(options, labels, recipe.data, recipe.augmentation.size)
-    weights.first_weights(body, options)
-    return networks.Prepared(body, *statistics, options.mirrored).to(memory_format=torch.channels_last)
+    body = networks.build(recipe.network, labels, recipe.data, recipe.augmentation.size)
+    if fresh:
+        weights.first_weights(body, recipe.network)
+    return networks.Prepared(body, *scale, recipe.network.mirrored).to(memory_format=torch.channels_last)
 
 
 def _go(training: Training, run: Run, watch: Watch) -> None:
