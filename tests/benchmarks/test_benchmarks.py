@@ -188,6 +188,11 @@ def test_no_sender_is_on_both_sides_of_a_fold(tmp_path: Path, script: Any) -> No
     for folder in laid:
         both = [{senders[f"train/{p.parent.name}/{p.name}"] for p in folder.glob(f"{part}/*/*")} for part in PARTS]
         assert not both[0] & both[1]
+    fewer = [f"{file},{int(sender) // 2}" for file, sender in (row.split(",") for row in rows)]  # another cut
+    (tmp_path / "in" / "senders.csv").write_text("\n".join(["file,sender_id", *fewer]))
+    laid = list(photos.folds(tmp_path / "in", tmp_path / "home"))
+    assert sum(len(photos.held_out(folder)) for folder in laid) == 45
+    assert {sum(1 for _ in folder.glob("*/*/*.jpg")) for folder in laid} == {45}
     without = list(photos.folds(tmp_path / "in", tmp_path / "home", "hat"))
     assert not [path for folder in without for path in folder.glob("train/hat/*")]
     assert sum(len(photos.held_out(folder)) for folder in without) == 45
@@ -211,18 +216,13 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     photos = script("photos")
     few_photos(tmp_path / "in")
     folder = next(photos.folds(tmp_path / "in", tmp_path / "home"))
-    small = [
-        "--set",
-        "network=residual",
-        "--set",
-        "network.weights=",
-        "--set",
-        "network.width=2",
-        "--set",
-        "data.size=28",
-    ]
-    quick = ["--set", "schedule.epochs=1", "--set", "optimizer.batch=20", "--set", "optimizer.lr=0.01"]
-    run = photos.trained(folder, Run(tmp_path / "run"), [*small, *quick])
+    small = {"network": "residual", "network.weights": "", "network.frozen": 0, "network.width": 2, "data.size": 28}
+    quick = {"augmentation.size": 0, "schedule.epochs": 1, "optimizer.batch": 20, "optimizer.lr": 0.01}
+    changes = [f"{key}={value}" for key, value in (small | quick).items()]
+    run = photos.trained(folder, Run(tmp_path / "run"), changes)
+    assert photos.trained(folder, run, changes) == run
+    with pytest.raises(SystemExit, match="other settings"):
+        photos.trained(folder, run, changes[:-1])
     judged = photos.seen(run, photos.held_out(folder))
     found = photos.figures([judged])
     assert found["images"] == len(photos.held_out(folder))
@@ -238,6 +238,7 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     assert list(same) == list(script("changes").CHANGES)
     assert same["EXIF turn"] == 1
     assert 0 <= photos.heat_maps_right([run], [judged]) <= 1
+    assert photos.of_product_pictures(judged.photos)["images"] == len(judged.photos) - judged.of_class("hat").sum()
 
 
 def test_a_masked_place_has_the_mean_colour(script: Any) -> None:

@@ -75,8 +75,7 @@ def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
     assert after.shape == before.shape
     grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
     assert grown.max() > 1.3
-    whole = augmentation.zoom(images(shape), random(), 1.0, shape[1])  # the ratio alone still cuts
-    assert whole.float().std() > 0.8 * images(shape).float().std()
+    assert torch.equal(augmentation.zoom(images(shape), random(), 1.0, shape[1]), images(shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

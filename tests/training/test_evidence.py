@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from helpers.command import TINY, inside
+from helpers.models import tiny_model
 from helpers.service import BOOT, serving
 from modiste.inference import load
 from modiste.recipes.recipe import Data, Network
@@ -88,7 +89,7 @@ def test_a_heat_map_is_drawn(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--heatmap=w.png", "boot.png"], "cannot say where it looks"),
+        (["--heatmap=w.png", "--model=plain.onnx", "boot.png"], "cannot say where it looks"),
         (["--heatmap=w.png", "boot.png", "boot.png"], "draws one picture"),
         (["--heatmap=w.png", "none.png"], "does not exist"),
         (["--heatmap=boot.png", "boot.png"], "into a file of its own"),
@@ -100,8 +101,9 @@ def test_a_heat_map_is_drawn(run: Path, tmp_path: Path) -> None:
     ],
 )
 def test_a_heat_map_that_cannot_be_drawn_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
-    """One line, and no file: the bundled model has no map."""
+    """One line, and no file; a model may have no map."""
     (tmp_path / "boot.png").write_bytes(BOOT)
+    (tmp_path / "plain.onnx").write_bytes(tiny_model())
     done = inside(tmp_path, "predict", *arguments, code=2)
     assert words in done.stderr
     assert not (tmp_path / "w.png").exists()

@@ -90,8 +90,9 @@ class Network:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
         require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
-        most, loaded = (7, "0 (none) to 7 stages") if self.weights else (0, "0 without network.weights")
-        require(0 <= self.frozen <= most, "network.frozen", self.frozen, loaded)
+        freezes = bool(self.weights) and self.name == "efficientnet_lite0"
+        rule = "0 (none) to 7 stages" if freezes else "0 but for efficientnet_lite0 with network.weights"
+        require(0 <= self.frozen <= (7 if freezes else 0), "network.frozen", self.frozen, rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ class Augmentation:
     def __post_init__(self) -> None:
         require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")
         require(0 < self.zoom <= 1, "augmentation.zoom", self.zoom, "a share above 0, at most 1")
-        require(self.size == 0 or 8 <= self.size <= 512, "augmentation.size", self.size, "0 (all), or 8 to 512 pixels")
+        require(self.size == 0 or self.size >= 8, "augmentation.size", self.size, "0 (all), or at least 8 pixels")
         require(0 <= self.colour < 1, "augmentation.colour", self.colour, "from 0 to below 1")
         require(0 <= self.erasing <= 1, "augmentation.erasing", self.erasing, "a share from 0 to 1")
         for name in ("erasing_scale", "erasing_ratio"):
@@ -249,6 +250,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(0 <= self.seed < 2**32, "seed", self.seed, "from 0 to 4294967295")
+        rule = f"at most data.size, {self.data.size}"
+        require(self.augmentation.size <= self.data.size, "augmentation.size", self.augmentation.size, rule)
         held_out = self.data.validation > 0
         require(
             held_out or self.stopping.patience == 0,

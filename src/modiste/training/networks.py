@@ -122,16 +122,25 @@ class Mean(nn.Module):
         return torch.einsum("nchw,lc->nlhw", features / places, self.linear.weight)
 
 
-class Frozen(nn.Sequential):
-    """Layers that stay as they were loaded, weights and running statistics both."""
+class PartlyFrozen(nn.Sequential):
+    """Layers of which the first stay as they were loaded, weights and running statistics both.
 
-    def __init__(self, *layers: nn.Module) -> None:
+    Args:
+        layers: one after the other.
+        frozen: how many of them stay.
+    """
+
+    def __init__(self, *layers: nn.Module, frozen: int) -> None:
         super().__init__(*layers)
-        self.requires_grad_(False)
+        self.frozen = frozen
+        for layer in [*self][:frozen]:
+            layer.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> "Frozen":
-        """Stay in evaluation mode."""
-        super().train(False)
+    def train(self, mode: bool = True) -> "PartlyFrozen":
+        """Train the others alone: what stays is in evaluation mode."""
+        super().train(mode)
+        for layer in [*self][: self.frozen]:
+            layer.eval()
         return self
 
 
@@ -193,9 +202,8 @@ def efficientnet_lite0(*, labels: int, channels: int, size: int, options: Networ
     from timm import create_model
 
     made: Any = create_model("tf_efficientnet_lite0", num_classes=0, global_pool="")
-    stem, last = (made.conv_stem, made.bn1), (made.conv_head, made.bn2)
-    frozen = Frozen(*stem, *made.blocks[: options.frozen]) if options.frozen else nn.Sequential(*stem)
-    features = _takes_gray(nn.Sequential(frozen, *made.blocks[options.frozen :], *last))
+    layers = [made.conv_stem, made.bn1, *made.blocks, made.conv_head, made.bn2]
+    features = _takes_gray(PartlyFrozen(*layers, frozen=2 + options.frozen if options.frozen else 0))
     return Mapped(features, Mean(made.num_features, labels, options.dropout))
 
 

@@ -55,7 +55,10 @@ function show(record) {
   last = () => show(record);
   const model = about.models.find((each) => each.model === record.model);
   say(named(record.label));
-  $("by").textContent = about.models.length > 1 ? text("by", { model: model.model }) : "";
+  const by = about.models.length > 1 ? [text("by", { model: model.model })] : [];
+  const best = record.top[0].label;
+  if (record.label !== best) by.push(text("unsure", { label: named(best) }));
+  $("by").textContent = by.join(text("stop"));
   document.querySelector("#sees figcaption").textContent = text(model.channels === 1 ? "sees" : "seesColour");
   $("bars").replaceChildren(...record.top.map(bar));
   draw("sees", "seen", record.sees);
@@ -180,7 +183,9 @@ async function startCamera() {
   $("rate").hidden = false;
   const began = performance.now();
   for (let frames = 1; $("video").srcObject; frames++) {
-    if (!(await look(await frame()))) await new Promise((done) => setTimeout(done, PAUSE));
+    const shot = await frame();
+    if (!$("video").srcObject) break; // another picture was given meanwhile
+    if (!(await look(shot))) await new Promise((done) => setTimeout(done, PAUSE));
     $("rate").textContent = text("rate", { rate: (1000 * frames / (performance.now() - began)).toFixed(1) });
   }
 }
@@ -234,7 +239,7 @@ $("drawing").onpointermove = (event) => {
 };
 // what is drawn is bright on black, as the pictures of a gray model are
 const gray = () => (about.models.find((each) => each.channels === 1) ?? about.models[0]).model;
-$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => look(drawn, gray()), "image/png");
+$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => $("drawing").hidden || look(drawn, gray()), "image/png");
 $("draw").onclick = () => { wipe(); rest(); stage($("drawing").hidden ? "drawing" : "hint"); };
 $("clear").onclick = () => { wipe(); rest(); };
 
