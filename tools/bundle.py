@@ -11,10 +11,9 @@ import hashlib
 import json
 from pathlib import Path
 
-import onnx
-
-from modiste.inference import pinned
+from modiste.inference import model, pinned
 from modiste.runs import results
+from modiste.training import int8
 
 ROOT = Path(__file__).parents[1]
 
@@ -26,20 +25,16 @@ def known(name: str) -> dict[str, str]:
         return {"scores": json.dumps({"test": {"n": run["test_images"], "accuracy": run["test_accuracy"]}})}
     found = results.read(ROOT / "results" / "photos.json")
     return {
-        "scores": json.dumps({"folds": {"n": found["images"], "accuracy": found["accuracy"]}}),
+        "scores": json.dumps({"folds": {"n": found["images"], "accuracy": found["as_shipped"]["answers_right"]}}),
         **{key: json.dumps(found[key]) for key in ("temperature", "threshold", "together")},
     }
 
 
 def bundled(name: str, content: bytes) -> bytes:
     """The model file with what is known of it, and without the path of its training data."""
-    model = onnx.load_from_string(content)
-    facts = {each.key: each.value for each in model.metadata_props}
-    recipe = json.loads(facts["recipe"])
+    recipe = json.loads(model.load(content).recipe_json)
     recipe["data"]["source"] = Path(recipe["data"]["source"]).name
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, facts | {"recipe": json.dumps(recipe)} | known(name))
-    return bytes(model.SerializeToString())
+    return int8.with_facts(content, {"recipe": json.dumps(recipe), **known(name)})
 
 
 def main() -> None:

@@ -254,9 +254,10 @@ def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:
 def test_each_picture_gets_the_model_that_fits(model: str, pictures: Path, tmp_path: Path) -> None:
     """One that is named answers for all; a file of predictions goes on only with the same."""
     shutil.copy(SAMPLES / "dress.png", pictures / "dress.png")
+    shutil.copy(SAMPLES / "coat.jpg", pictures / "coat.jpg")
     told = {Path(each["file"]).name: each["model"] for each in json.loads(run(pictures, "--json").stdout)}
     assert told["dress.png"] == pinned.NAMES[0]
-    assert told["bright.png"] == pinned.NAMES[-1]
+    assert told["coat.jpg"] == pinned.NAMES[-1] != pinned.NAMES[0]
     named = json.loads(run(pictures, "--model=fashion-mnist", "--json").stdout)
     assert {each["model"] for each in named} == {"fashion-mnist"}
     out = tmp_path / "out.csv"
