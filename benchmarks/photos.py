@@ -362,6 +362,12 @@ def usual(path: Path) -> NDArray[np.uint8]:
         return 255 - np.asarray(ImageOps.exif_transpose(opened).convert("L").resize((28, 28)))
 
 
+def as_they_are(root: Path, home: Path, changes: Sequence[str]) -> dict[str, Any]:
+    """What a stranger gets: trained on the class folders under their own names, judged on their validation/."""
+    run = trained(root, Run(home / "run-as-they-are"), changes)
+    return {"images": len(held_out(root)), "accuracy": metrics.read(run.metrics)[-1].validation_accuracy}
+
+
 def held_out(folder: Path) -> list[Path]:
     """The photos of a fold that its training does not see."""
     return sorted(folder.glob("validation/*/*"))
@@ -399,6 +405,7 @@ def main() -> None:
         "unheard_of": none_recall_of_unheard(given.photos, given.home, changes),
         "no_clothes": none_recall_of_no_clothes(runs, judged, no_clothes),
         "network_of_product_pictures": of_product_pictures(pooled(judged).photos),
+        "as_they_are": as_they_are(given.photos, given.home, given.set),
         "settings": changes,
         "measured_with": environment.hardware(),
     }
