@@ -1,5 +1,7 @@
 """Random changes of training images."""
 
+import math
+
 import pytest
 import torch
 
@@ -71,11 +73,28 @@ def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
     before = torch.zeros(shape, dtype=torch.uint8)
     third = shape[1] // 3
     before[:, third : 2 * third, third : 2 * third] = 255
-    after = augmentation.zoom(before, random(), 0.5, shape[1])
+    after = augmentation.zoom(before, random(), Augmentation(zoom=0.5))
     assert after.shape == before.shape
     grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
     assert grown.max() > 1.3
-    assert torch.equal(augmentation.zoom(images(shape), random(), 1.0, shape[1]), images(shape))
+    assert torch.equal(augmentation.zoom(images(shape), random(), Augmentation()), images(shape))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_images_are_turned_about_their_middle(shape: tuple[int, ...]) -> None:
+    """A bar across becomes a slanted one, to either side and never by more than it may; the middle stays."""
+    before = torch.zeros(shape, dtype=torch.uint8)
+    half = shape[1] // 2
+    before[:, half - 1 : half + 1] = 255
+    after = augmentation.zoom(before, random(), Augmentation(turn=30)).float()
+    after = after if after.dim() == 3 else after[..., 0]
+    rows = torch.arange(shape[1]).float()[None, :, None]
+    heights = (after * rows).sum(1) / after.sum(1)
+    quarter = half // 2
+    slopes = (heights[:, half + quarter] - heights[:, half - quarter]) / (2 * quarter)
+    assert slopes.min() < -0.2 < 0.2 < slopes.max()
+    assert slopes.abs().max() < math.tan(math.radians(31))
+    assert (heights[:, half] - (half - 0.5)).abs().max() < 1
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -101,10 +120,21 @@ def test_colour_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
     assert 1.1 < ratio.max() < 1.31
 
 
+def test_hues_are_turned_and_brightness_stays() -> None:
+    """Red becomes another colour as bright; gray stays gray, in images of either kind."""
+    red = torch.tensor([150, 80, 80], dtype=torch.uint8).repeat(50, 4, 4, 1)
+    after = augmentation.colour(red, random(), 0.0, 0.5).float()[:, 0, 0]
+    weights = torch.tensor([0.299, 0.587, 0.114])
+    assert (after @ weights - red[0, 0, 0].float() @ weights).abs().max() < 1.5
+    assert set(after.argmax(1).tolist()) == {0, 1, 2}
+    for gray in (torch.full((5, 4, 4), 90), torch.full((5, 4, 4, 3), 90)):
+        assert torch.equal(augmentation.colour(gray.to(torch.uint8), random(), 0.0, 0.5), gray.to(torch.uint8))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
     """Every change takes all its chance from the generator."""
-    options = Augmentation(flip=True, crop=2, zoom=0.5, colour=0.3, erasing=0.5)
+    options = Augmentation(flip=True, crop=2, zoom=0.5, turn=10, colour=0.3, hue=0.1, erasing=0.5)
     one, two = (augmentation.augment(images(shape), random(3), options) for _ in range(2))
     assert torch.equal(one, two)
     assert not torch.equal(one, augmentation.augment(images(shape), random(4), options))

@@ -21,6 +21,7 @@ OPTIONS = {
     "residual": Network(name="residual", width=16),
     "stem": Network(name="residual", width=16, stem=8),
     "efficientnet_lite0": Network(name="efficientnet_lite0", initialisation="default"),
+    "efficientnet_lite1": Network(name="efficientnet_lite1", initialisation="default"),
 }
 
 
@@ -35,7 +36,13 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("cnn", 16_841_802), ("resnet18", 11_181_642), ("residual", 139_946), ("efficientnet_lite0", 3_383_818)],
+    [
+        ("cnn", 16_841_802),
+        ("resnet18", 11_181_642),
+        ("residual", 139_946),
+        ("efficientnet_lite0", 3_383_818),
+        ("efficientnet_lite1", 4_146_922),
+    ],
 )
 def test_sizes_are_as_described(name: str, count: int) -> None:
     """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
@@ -190,16 +197,23 @@ def test_a_network_that_is_not_there_is_named(name: str) -> None:
         networks.factory(name)
 
 
-def test_the_packaged_weights_of_efficientnet_lite0_say_what_they_said() -> None:
+@pytest.mark.parametrize(
+    ("name", "logits", "best"),
+    [
+        ("efficientnet_lite0", [-0.1377, 0.1868, 1.1314, 0.4245, 1.3317], [818, 782, 499]),
+        ("efficientnet_lite1", [-0.4044, 0.4195, 0.5120, 0.4259, 0.8470], [623, 677, 473]),
+    ],
+)
+def test_the_packaged_weights_say_what_they_said(name: str, logits: list[float], best: list[int]) -> None:
     """Golden logits of a ramp of colours, at 224 pixels: names, order and scale of the images are right."""
-    options = Network(name="efficientnet_lite0", weights="imagenet", initialisation="default")
+    options = Network(name=name, weights="imagenet", initialisation="default")
     ramp = torch.arange(224).repeat(224, 1)
     images = torch.stack([ramp, ramp.T, (ramp + ramp.T) // 2], 2).to(torch.uint8)[None]
     body = networks.build(options, 1000, Data(size=224, channels=3))
     weights.first_weights(body, options)
-    logits = networks.Prepared(body, *networks.preparation(options, images)).eval()(images)[0]
-    assert logits[:5].tolist() == pytest.approx([-0.1377, 0.1868, 1.1314, 0.4245, 1.3317], abs=2e-3)
-    assert logits.topk(3).indices.tolist() == [818, 782, 499]
+    said = networks.Prepared(body, *networks.preparation(options, images)).eval()(images)[0]
+    assert said[:5].tolist() == pytest.approx(logits, abs=2e-3)
+    assert said.topk(3).indices.tolist() == best
 
 
 def test_a_network_of_one_size_is_not_trained_at_another() -> None:
@@ -235,7 +249,7 @@ def test_frozen_stages_stay_as_they_were_loaded() -> None:
 
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file of that name is not opened: it is a pickle."""
-    monkeypatch.setattr(weights, "LITE0_SHA256", "0" * 64)
+    monkeypatch.setitem(weights.LITE_SHA256, "efficientnet_lite0", "0" * 64)
     options = Network(name="efficientnet_lite0", weights="imagenet")
     with pytest.raises(InputError, match="not the file that is known"):
         weights.first_weights(build("efficientnet_lite0"), options)

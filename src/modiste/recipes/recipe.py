@@ -66,10 +66,10 @@ class Network:
     """What is trained, and from which first weights."""
 
     name: str = "cnn"
-    """cnn, resnet18, residual, efficientnet_lite0, or package.module:factory for one of your own."""
+    """cnn, resnet18, residual, efficientnet_lite0, efficientnet_lite1, or package.module:factory for your own."""
     weights: str = ""
     """Start from these: empty is from scratch, imagenet is what the network learned there (resnet18,
-    efficientnet_lite0), else a .safetensors file."""
+    efficientnet_lite0, efficientnet_lite1), else a .safetensors file."""
     initialisation: Literal["xavier", "default"] = "xavier"
     """xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch-norm weights; default is
     PyTorch's, and a network of one's own always keeps what its factory gave it."""
@@ -84,14 +84,14 @@ class Network:
     """Once it is trained, answer by the mean over each image and its mirror image: as right for both, in twice the
     time."""
     frozen: int = 0
-    """Stages of `efficientnet_lite0`, from its stem on, that stay as they were loaded; 0 trains all."""
+    """Stages of an efficientnet_lite, from the stem on, that stay as they were loaded; 0 trains all."""
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
         require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
-        freezes = bool(self.weights) and self.name == "efficientnet_lite0"
-        rule = "0 (none) to 7 stages" if freezes else "0 but for efficientnet_lite0 with network.weights"
+        freezes = bool(self.weights) and self.name.startswith("efficientnet_lite")
+        rule = "0 (none) to 7 stages" if freezes else "0 but for an efficientnet_lite with network.weights"
         require(0 <= self.frozen <= (7 if freezes else 0), "network.frozen", self.frozen, rule)
 
 
@@ -105,11 +105,15 @@ class Augmentation:
     """Pad by so many pixels of black, then cut at a random place; 0 is off."""
     zoom: float = 1.0
     """Cut out a random share of the area, at least this one, and enlarge it; 1 is off."""
+    turn: float = 0.0
+    """Turn by up to so many degrees, either way; 0 is off."""
     size: int = 0
     """Pixels a side that training sees, of images of data.size; what is cut out and enlarged looks larger in training
     than when it is judged, and fewer pixels make up for it in less time (Touvron et al. 2019); 0 is all."""
     colour: float = 0.0
     """Change brightness, contrast and saturation by up to this factor less or more; 0 is off."""
+    hue: float = 0.0
+    """Turn all hues by up to this share of a full turn, either way; 0 is off."""
     erasing: float = 0.0
     """Share of the images in which a random rectangle is overwritten with noise; 0 is off."""
     erasing_scale: tuple[float, float] = (0.02, 0.33)
@@ -121,6 +125,8 @@ class Augmentation:
         require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")
         require(0 < self.zoom <= 1, "augmentation.zoom", self.zoom, "a share above 0, at most 1")
         require(self.size == 0 or self.size >= 8, "augmentation.size", self.size, "0 (all), or at least 8 pixels")
+        require(0 <= self.turn <= 180, "augmentation.turn", self.turn, "0 to 180 degrees")
+        require(0 <= self.hue <= 0.5, "augmentation.hue", self.hue, "from 0 to 0.5")
         require(0 <= self.colour < 1, "augmentation.colour", self.colour, "from 0 to below 1")
         require(0 <= self.erasing <= 1, "augmentation.erasing", self.erasing, "a share from 0 to 1")
         for name in ("erasing_scale", "erasing_ratio"):

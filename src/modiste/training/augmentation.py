@@ -3,6 +3,8 @@
 Each takes the generator that belongs to its step, so the same step is changed the same way again.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -21,10 +23,10 @@ def augment(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
         images = flip(images, random)
     if options.crop:
         images = crop(images, random, options.crop)
-    if options.zoom < 1 or options.size:
-        images = zoom(images, random, options.zoom, options.size or images.shape[1])
-    if options.colour:
-        images = colour(images, random, options.colour)
+    if options.zoom < 1 or options.turn or options.size:
+        images = zoom(images, random, options)
+    if options.colour or options.hue:
+        images = colour(images, random, options.colour, options.hue)
     if options.erasing:
         images = erase(images, random, options)
     return images
@@ -47,34 +49,56 @@ def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
     return padded[every[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
-def zoom(images: Tensor, random: Generator, least: float, size: int) -> Tensor:
-    """Cut a random rectangle out of each image and scale it to that size (Szegedy et al. 2015).
+def zoom(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
+    """Cut a random rectangle out of each image, turned, and scale it to the size that training sees.
 
-    Its share of the area is uniform from `least` to 1, its aspect ratio log-uniform from 3/4 to 4/3, as torchvision's
-    RandomResizedCrop draws them; where a side would not fit, it is the image's own, and the other keeps the area.
+    Its share of the area is uniform from `options.zoom` to 1, its aspect ratio log-uniform from 3/4 to 4/3, as
+    torchvision's RandomResizedCrop draws them (Szegedy et al. 2015); where a side would not fit, it is the image's own,
+    and the other keeps the area. It is turned about its middle by up to `options.turn` degrees; what is outside of the
+    image has the colour of its edge.
     """
-    draw = torch.rand(4, len(images), generator=random, device=images.device)
-    area, ratio = least + (1 - least) * draw[0], RATIO ** (2 * draw[1] - 1)
+    size = options.size or images.shape[1]
+    draw = torch.rand(5, len(images), generator=random, device=images.device)
+    area, ratio = options.zoom + (1 - options.zoom) * draw[0], RATIO ** (2 * draw[1] - 1)
     width = (area * ratio).sqrt().clamp(max=1).maximum(area)  # and so the height is at most 1 too
     height = area / width
     left, top = (1 - width) * (2 * draw[2] - 1), (1 - height) * (2 * draw[3] - 1)
-    zero = torch.zeros_like(width)
+    angle = math.radians(options.turn) * (2 * draw[4] - 1)
+    across, down = angle.cos(), angle.sin()
     # -1 to 1 is the whole side: the rectangle's half sides, and its middle
-    view = torch.stack([width, zero, left, zero, height, top], 1).view(-1, 2, 3)
+    view = torch.stack([width * across, -width * down, left, height * down, height * across, top], 1).view(-1, 2, 3)
     pixels = _planes(images).float()
     grid = F.affine_grid(view, [*pixels.shape[:2], size, size], align_corners=False)
     found = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
     return _bytes(found, images)
 
 
-def colour(images: Tensor, random: Generator, reach: float) -> Tensor:
-    """Multiply brightness, contrast (about the mean) and saturation (about the gray) by factors near 1."""
-    factors = 1 + reach * (2 * torch.rand(3, len(images), 1, 1, 1, generator=random, device=images.device) - 1)
+def colour(images: Tensor, random: Generator, reach: float, hue: float = 0.0) -> Tensor:
+    """Multiply brightness, contrast (about the mean) and saturation by factors near 1, and turn the hues.
+
+    Args:
+        images: [b, s, s] or [b, s, s, 3].
+        random: of the step.
+        reach: the factors are 1 - reach to 1 + reach.
+        hue: by up to this share of a full turn, in YIQ, which keeps the brightness.
+    """
+    draw = 2 * torch.rand(4, len(images), 1, 1, 1, generator=random, device=images.device) - 1
+    factors = 1 + reach * draw[:3]
     pixels = _planes(images).float() * factors[0]
     middle = pixels.mean((1, 2, 3), keepdim=True)
     pixels = middle + factors[1] * (pixels - middle)
-    gray = pixels.mean(1, keepdim=True)
-    return _bytes(gray + factors[2] * (pixels - gray), images)
+    if pixels.shape[1] == 3:
+        colours = _of_colours(factors[2].flatten(), math.tau * hue * draw[3].flatten())
+        pixels = torch.einsum("bij,bjhw->bihw", colours, pixels)
+    return _bytes(pixels, images)
+
+
+def _of_colours(saturation: Tensor, angle: Tensor) -> Tensor:
+    """Matrices [b, 3, 3] that keep the brightness of RGB, multiply its saturation and turn its hue."""
+    yiq = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], device=angle.device)
+    across, down, zero = saturation * angle.cos(), saturation * angle.sin(), torch.zeros_like(angle)
+    turned = torch.stack([zero + 1, zero, zero, zero, across, -down, zero, down, across], 1).view(-1, 3, 3)
+    return torch.linalg.inv(yiq) @ turned @ yiq  # type: ignore[no-any-return]
 
 
 def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:

@@ -7,6 +7,7 @@ named `package.module:factory`.
 import importlib
 import sys
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any
 
@@ -197,11 +198,11 @@ def resnet18(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     return _takes_gray(use_dense(torchvision_resnet18(num_classes=labels)))
 
 
-def efficientnet_lite0(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
-    """Build timm's EfficientNet-Lite0 (Tan and Le 2019, less squeeze-and-excitation): 3.4 M parameters and a head."""
+def efficientnet_lite(*, number: int, labels: int, channels: int, size: int, options: Network) -> nn.Module:
+    """Build timm's EfficientNet-Lite (Tan and Le 2019, less squeeze-and-excitation), of 3.4 to 4.8 M parameters."""
     from timm import create_model
 
-    made: Any = create_model("tf_efficientnet_lite0", num_classes=0, global_pool="")
+    made: Any = create_model(f"tf_efficientnet_lite{number}", num_classes=0, global_pool="")
     layers = [made.conv_stem, made.bn1, *made.blocks, made.conv_head, made.bn2]
     features = _takes_gray(PartlyFrozen(*layers, frozen=2 + options.frozen if options.frozen else 0))
     return Mapped(features, Mean(made.num_features, labels, options.dropout))
@@ -246,10 +247,11 @@ FACTORIES: dict[str, Factory] = {
     "cnn": cnn,
     "resnet18": resnet18,
     "residual": residual,
-    "efficientnet_lite0": efficientnet_lite0,
+    "efficientnet_lite0": partial(efficientnet_lite, number=0),
+    "efficientnet_lite1": partial(efficientnet_lite, number=1),
 }
 
-OWN_SCALE = {"efficientnet_lite0": (127 / 255, 128 / 255)}
+OWN_SCALE = dict.fromkeys(("efficientnet_lite0", "efficientnet_lite1"), (127 / 255, 128 / 255))
 """Mean and standard deviation that a network's pretrained weights expect of their images, on the 0..1 scale."""
 
 

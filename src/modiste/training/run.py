@@ -144,7 +144,7 @@ def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: b
     body = networks.build(recipe.network, labels, recipe.data, recipe.augmentation.size)
     if fresh:
         weights.first_weights(body, recipe.network)
-    return networks.Prepared(body, *scale, recipe.network.mirrored).to(memory_format=torch.channels_last)
+    return networks.Prepared(body, *scale).to(memory_format=torch.channels_last)
 
 
 def _go(training: Training, run: Run, watch: Watch) -> None:
@@ -182,6 +182,7 @@ def _finish(training: Training, run: Run) -> None:
     metrics.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
     state.network.load_state_dict(state.kept)
     network = state.network.cpu().to(memory_format=torch.contiguous_format)
+    network.mirrored = recipe.network.mirrored  # only now, as it takes twice the time
     scores = _scores(training)
     weights.write_weights(network, run.weights)
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
@@ -197,12 +198,13 @@ def _finish(training: Training, run: Run) -> None:
 
 def _scores(training: Training) -> dict[str, Any]:
     """What is known of the kept weights without the test split."""
-    history = training.state.history
+    history, network = training.state.history, training.state.network
     row = history[metrics.best_epoch(history, training.recipe.stopping) - 1]
     facts = {"epoch": row.epoch, "train": {"loss": row.train_loss, "accuracy": row.train_accuracy}}
-    if row.validation_loss is not None:
-        held_out = len(training.data.validation)
-        facts["validation"] = {"n": held_out, "loss": row.validation_loss, "accuracy": row.validation_accuracy}
+    if held_out := len(training.data.validation):
+        known = row.validation_loss, row.validation_accuracy
+        loss, accuracy = training.judge(network) if network.mirrored else known
+        facts["validation"] = {"n": held_out, "loss": loss, "accuracy": accuracy}
     return facts
 
 

