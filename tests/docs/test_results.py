@@ -50,7 +50,11 @@ def test_a_model_is_bundled_with_what_results_say_of_it(monkeypatch: pytest.Monk
     names = (*FASHION_MNIST, NONE_OF_THESE)
     facts = {"format": "modiste-1", "labels": json.dumps(names), "size": "28", "channels": "3", "recipe": recipe}
     content = tiny_model(names, channels=3, facts=facts | {"temperature": "3.0"})
-    made, shipped = model.load(import_module("bundle").bundled("photo", content)), model.load("photo")
+    small = import_module("bundle").bundled("photo", content)
+    made, shipped = model.load(small), model.load("photo")
+    assert len(small) < 0.6 * len(content)
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 3), dtype=np.uint8)
+    assert np.abs(made.probabilities(images) - model.load(content).probabilities(images)).max() < 1e-3
     assert (made.scores, made.certainty.temperature) == (shipped.scores, shipped.certainty.temperature)
     assert "/home" not in made.recipe_json
     assert '"source": "photos"' in made.recipe_json
