@@ -247,6 +247,22 @@ def test_frozen_stages_stay_as_they_were_loaded() -> None:
     assert list(free.state_dict()) == list(before)
 
 
+def test_blocks_are_skipped_in_training_alone() -> None:
+    """By chance, which the seed of the step decides; a network in use skips none."""
+    body = build("efficientnet_lite0", drop_path=0.5, dropout=0.0).train()
+    images = torch.rand(8, 3, 32, 32)
+
+    def said(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return body(images).detach()
+
+    one, again, other = said(0), said(0), said(1)
+    assert torch.equal(one, again)
+    assert not torch.allclose(one, other)
+    body.eval()
+    assert torch.equal(said(0), said(1))
+
+
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file of that name is not opened: it is a pickle."""
     monkeypatch.setitem(weights.LITE_SHA256, "efficientnet_lite0", "0" * 64)

@@ -75,6 +75,9 @@ class Network:
     PyTorch's, and a network of one's own always keeps what its factory gave it."""
     dropout: float = 0.5
     """Share of the hidden units dropped before the last layer, where the network has such a layer."""
+    drop_path: float = 0.0
+    """Share of the images for which the last block of an efficientnet_lite is skipped in training; earlier ones less
+    (Huang et al. 2016)."""
     width: int = 16
     """Channels of the first strided stage of `residual`; multiples of 16 are fastest."""
     stem: int = 0
@@ -88,6 +91,7 @@ class Network:
 
     def __post_init__(self) -> None:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
+        require(0 <= self.drop_path < 1, "network.drop_path", self.drop_path, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
         require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
         freezes = bool(self.weights) and self.name.startswith("efficientnet_lite")

@@ -202,7 +202,8 @@ def efficientnet_lite(*, number: int, labels: int, channels: int, size: int, opt
     """Build timm's EfficientNet-Lite (Tan and Le 2019, less squeeze-and-excitation), of 3.4 to 4.8 M parameters."""
     from timm import create_model
 
-    made: Any = create_model(f"tf_efficientnet_lite{number}", num_classes=0, global_pool="")
+    depth = options.drop_path
+    made: Any = create_model(f"tf_efficientnet_lite{number}", num_classes=0, global_pool="", drop_path_rate=depth)
     layers = [made.conv_stem, made.bn1, *made.blocks, made.conv_head, made.bn2]
     features = _takes_gray(PartlyFrozen(*layers, frozen=2 + options.frozen if options.frozen else 0))
     return Mapped(features, Mean(made.num_features, labels, options.dropout))
