@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md", "src/modiste/assets/models/photo.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md")
 PLACE = re.compile(r"(<!-- ([a-z]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 CHINESE = {

@@ -1,20 +1,15 @@
 """What a bundled model determines is measured again."""
 
-import json
 from collections import defaultdict
-from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from helpers.models import tiny_model
-from modiste import inference
 from modiste.evaluation.evaluate import evaluate
 from modiste.inference import model
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import settings
-from modiste.recipes.named import NAMED, photo
+from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files, metrics, results
 from modiste.runs.folder import Run
@@ -33,50 +28,9 @@ def test_the_bundled_model_scores_what_is_published() -> None:
     assert model.load("fashion-mnist").scores["test"] == {"n": scores.n, "accuracy": scores.accuracy}
 
 
-def test_the_bundled_model_for_photos_is_as_sure_as_is_published() -> None:
-    """Scores, temperature and threshold are those of all folds; the file has nothing of the machine it was made on."""
-    published, loaded = results.read(ROOT / "results" / "photos.json"), model.load("photo")
-    assert loaded.scores["folds"] == {"n": published["images"], "accuracy": published["as_shipped"]["answers_right"]}
-    together = [[loaded.labels[label] for label in group] for group in loaded.certainty.together]
-    told = (loaded.certainty.temperature, loaded.certainty.threshold, together)
-    assert told == tuple(published[key] for key in ("temperature", "threshold", "together"))
-    assert '"source": "all"' in loaded.recipe_json
-
-
-def test_a_model_is_bundled_with_what_results_say_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it said of itself before; the place of its data is no longer in it."""
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    recipe = settings.to_json(settings.with_settings(photo(), {"data.source": "/home/me/photos"}))
-    names = (*FASHION_MNIST, NONE_OF_THESE)
-    facts = {"format": "modiste-1", "labels": json.dumps(names), "size": "28", "channels": "3", "recipe": recipe}
-    content = tiny_model(names, channels=3, facts=facts | {"temperature": "3.0"})
-    small = import_module("bundle").bundled("photo", content)
-    made, shipped = model.load(small), model.load("photo")
-    assert len(small) < 0.6 * len(content)
-    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28, 3), dtype=np.uint8)
-    assert np.abs(made.probabilities(images) - model.load(content).probabilities(images)).max() < 1e-3
-    assert (made.scores, made.certainty.temperature) == (shipped.scores, shipped.certainty.temperature)
-    assert "/home" not in made.recipe_json
-    assert '"source": "photos"' in made.recipe_json
-
-
-def test_the_bundled_models_know_photos_and_what_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """57 photos by people whose photos it has not seen, and what is no picture of anything."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    bundled, allowed = inference.load(), import_module("photos").allowed
-    paths = sorted((ROOT / "tests" / "photos").glob("*/*.jpg"))
-    names = model.load("photo").labels
-    said = [names.index(told.label or "") for told in bundled.predict(paths)]
-    assert len(paths) == 57
-    assert allowed(paths, names)[np.arange(57), said].mean() >= 0.8
-    empty = np.stack([np.full((300, 200, 3), value, np.uint8) for value in (0, 128, 255)])
-    noise = np.random.default_rng(0).integers(0, 256, (1, 300, 200, 3), dtype=np.uint8)
-    assert {each.label for each in bundled.predict([*empty, *noise])} == {"none of these"}
-
-
 def test_the_bundled_models_know_their_labels() -> None:
     """Labels and input come with the file."""
-    for name, size, channels in (("fashion-mnist", 28, 1), ("photo", 160, 3)):
+    for name, size, channels in (("fashion-mnist", 28, 1),):
         loaded = model.load(name)
         assert set(loaded.labels) - {NONE_OF_THESE} == set(FASHION_MNIST)
         assert (NONE_OF_THESE in loaded.labels) == (channels == 3)

@@ -41,7 +41,7 @@ def test_a_sample_always_becomes_the_same_pixels(name: str, size: int, channels:
     assert {hashlib.sha256(image.tobytes()).hexdigest() for image in trained} == {golden}
 
 
-@pytest.mark.parametrize("name", ["coat.jpg", "bag.png"])
+@pytest.mark.parametrize("name", ["bag.png"])
 def test_the_service_shows_these_pixels(name: str) -> None:
     """What the page calls "what the network sees" is what it sees."""
     told, _ = Look(inference.load(), 1, sees=True, heatmap=False)((SAMPLES / name).read_bytes())

@@ -8,7 +8,6 @@ from modiste.errors import InputError
 
 SHA256 = {
     "fashion-mnist": "61c5f86b56ecb1362fb512a4bb1d4b7739c481ce5081521c4fe1a9c37f773ce9",
-    "photo": "0000000000000000000000000000000000000000000000000000000000000000",
 }
 """The first is for pictures as Fashion-MNIST has them, the last for all others."""
 
