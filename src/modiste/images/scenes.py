@@ -37,7 +37,7 @@ def things(count: int, seed: int) -> NDArray[np.uint8]:
     """
     made = np.empty((count, CATALOGUE, CATALOGUE), np.uint8)
     for index in range(count):
-        random = np.random.default_rng((seed, index))
+        random = np.random.default_rng((seed, index, 1))  # not the stream that it is made photo-like with
         thing = Image.new("RGB", (FINE * CATALOGUE, FINE * CATALOGUE))
         draw = ImageDraw.Draw(thing)
         for _ in range(random.integers(1, FEW + 1)):
