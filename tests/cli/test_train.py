@@ -112,7 +112,8 @@ def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_recipe_trains_a_step(name: str, idx: Path, tmp_path: Path) -> None:
     """Each recipe, with its own network and method, gets through an epoch and its export."""
-    data = [f"--data={idx}"] if name in GRAY else [f"--data={pictures_of(tmp_path)}", "--set=data.size=32"]
+    small = ["--set=data.size=32", "--set=augmentation.size=24"]
+    data = [f"--data={idx}"] if name in GRAY else [f"--data={pictures_of(tmp_path)}", *small]
     inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.limit=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == TRAINED
 

@@ -42,6 +42,16 @@ def test_who_is_not_sure_enough_gives_no_label() -> None:
     assert told.top[0][1] > plain.top[0][1]  # a temperature below 1 makes it bolder
 
 
+def test_who_has_none_as_a_label_tells_its_probability() -> None:
+    """Also when it is said for want of sureness in another."""
+    labels = '["none of these", "shirt"]'
+    model = inference.load(tiny_model(("a", "b"), facts=FACTS | {"labels": labels, "threshold": "0.99"}))
+    (told,) = model.predict([GRAY])
+    assert told.label == "none of these"
+    assert [label for label, _ in told.top] == ["shirt", "none of these"]
+    assert told.probability == told.top[1][1]
+
+
 def test_who_says_none_says_how_probable_that_is() -> None:
     """A label of its own needs no threshold."""
     labels = '["shirt", "none of these"]'

@@ -46,7 +46,7 @@ def test_the_image_that_the_network_sees_can_be_asked_for(service: Service) -> N
     ("body", "kind", "status", "words"),
     [
         (b"", "image/png", 415, "empty"),
-        (b"x", "image/png", 415, "empty"),
+        (b"x", "image/png", 415, "too short"),
         (b"<html></html>", "image/png", 415, "text"),
         (b"%PDF-1.7 and more", "image/jpeg", 415, "PDF"),
         (BOOT, "text/plain", 415, "Content-Type"),

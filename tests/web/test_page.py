@@ -122,8 +122,13 @@ def test_the_camera_is_told_live(page: Page) -> None:
     found = re.match(r"([\d.]+) pictures a second", page.locator("#rate").inner_text())
     assert found
     assert float(found[1]) >= 5
+    expect(page.locator("#live")).to_be_hidden()
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator("#live")).to_be_in_viewport()
+    assert page.locator("#live").inner_text() == page.locator("#said").inner_text()
     page.click("#camera")
     expect(page.locator("#video")).to_be_hidden()
+    expect(page.locator("#bars li")).to_have_count(0)
     assert page.locator("#video").evaluate("video => video.srcObject") is None
 
 

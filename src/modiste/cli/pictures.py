@@ -62,7 +62,7 @@ def _names(file: str) -> list[str]:
         )
     if other:
         named = f"{other[0]} and {len(other) - 1} more are" if other[1:] else f"{other[0]} is"
-        click.echo(f"modiste: {named} passed over: JPEG, PNG and WebP are read. Convert them first.", err=True)
+        click.echo(f"modiste: {named} passed over: JPEG, PNG and WebP are read, and HEIC with modiste[heic].", err=True)
     return list(map(str, found))
 
 

@@ -79,7 +79,7 @@ def predict(
         failed, rows = labels.failed, labels.rows
     else:
         rows = len(given.names)
-        failed = _print(_told(given, loaded, top), rows, as_json)
+        failed = _print(_told(given, loaded, top), rows, as_json, len(loaded.names) > 1)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
@@ -182,8 +182,15 @@ def _some(told: Iterator["Prediction"]) -> list["Prediction"]:
     return some
 
 
-def _print(predictions: Iterable["Prediction"], count: int, as_json: bool) -> int:
-    """Print a line a picture as it comes, or all as JSON; return how many could not be used."""
+def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, is_picked: bool) -> int:
+    """Print a line a picture as it comes, or all as JSON; return how many could not be used.
+
+    Args:
+        predictions: of the pictures.
+        count: of them; a single one is told without its name.
+        as_json: print records instead.
+        is_picked: each picture has its own model, so that it is told which.
+    """
     import json
 
     failed, records = 0, []
@@ -192,16 +199,18 @@ def _print(predictions: Iterable["Prediction"], count: int, as_json: bool) -> in
         if as_json:
             records.append(prediction.as_dict())
         elif prediction.error is None:
-            click.echo(_line(prediction) if count == 1 else f"{prediction.file}: {_line(prediction)}")
+            line = _line(prediction) + (f"  ({prediction.model})" if is_picked else "")
+            click.echo(line if count == 1 else f"{prediction.file}: {line}")
     if as_json:
         click.echo(json.dumps(records, indent=2, ensure_ascii=False))
     return failed
 
 
 def _line(prediction: "Prediction") -> str:
-    told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in prediction.top)
-    unsure = prediction.label != prediction.top[0][0]
-    return f"{prediction.label}, or {told}" if unsure else told
+    is_sure = prediction.label == prediction.top[0][0]
+    others = [each for each in prediction.top if is_sure or each[0] != prediction.label]
+    told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in others)
+    return told if is_sure else f"{prediction.label}, or {told}"
 
 
 def _complain(prediction: "Prediction") -> bool:

@@ -67,10 +67,11 @@ def take_apart(data: bytes, name: str) -> Container:
         name: what to call it in an error.
 
     Raises:
-        InputError: it is empty, no JPEG, PNG or WebP, truncated, or its blocks make no sense.
+        InputError: it is no JPEG, PNG or WebP, truncated, or its blocks make no sense.
     """
     if len(data) < 4:
-        raise UnsupportedPicture(f"{name} is empty. Give a JPEG, PNG or WebP picture.")
+        what = "is too short for a picture" if data else "is empty"
+        raise UnsupportedPicture(f"{name} {what}. Give a JPEG, PNG or WebP picture.")
     try:
         if data.startswith(b"\xff\xd8"):
             return _jpeg(data)

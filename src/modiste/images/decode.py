@@ -20,7 +20,7 @@ Photo = NDArray[np.uint8]
 """uint8 [h, w, 3], RGB on white, the right way up. A gray photo has three equal channels."""
 
 MAX_BYTES = 50 * 2**20
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 65_000_000
 MIN_SIDE = 8
 
 ORIENTATIONS = {

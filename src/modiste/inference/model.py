@@ -161,8 +161,9 @@ class Model(Predictor):
     def _told(self, probabilities: NDArray[np.float64], sure: float, top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
         told = tuple((self.labels[label], float(probabilities[label])) for label in best)
-        if sure < self.certainty.threshold and told[0][0] != NONE_OF_THESE:
-            return Prediction("", NONE_OF_THESE, 1 - sure, told, self.name)
+        if sure < self.certainty.threshold:
+            own = dict(zip(self.labels, probabilities.tolist(), strict=True))
+            return Prediction("", NONE_OF_THESE, own.get(NONE_OF_THESE, 1 - sure), told, self.name)
         return Prediction("", *told[0], told, self.name)
 
 
@@ -207,7 +208,8 @@ def _read(model: str | Path | bytes) -> tuple[bytes, str, str]:
         return content, str(model), f"The bundled model {model}"
     path = Path(model)
     name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
-    return _content(path, "Give an .onnx file that modiste wrote."), name, str(path)
+    advice = f"Give a run, an .onnx file that modiste wrote, or one of {', '.join(pinned.NAMES)}."
+    return _content(path, advice), name, str(path)
 
 
 def _content(file: Traversable, advice: str) -> bytes:

@@ -48,6 +48,7 @@ function known({ model, labels, scores }) {
 function say(words, kind = "") {
   delete $("said").dataset.text; // it is no longer the text of an empty page
   $("said").textContent = words;
+  $("live").textContent = words;
   $("said").className = kind;
 }
 
@@ -63,6 +64,7 @@ function show(record) {
   $("bars").replaceChildren(...record.top.map(bar));
   draw("sees", "seen", record.sees);
   draw("where", "heat", record.heatmap);
+  document.querySelector("#where figcaption").textContent = text("where", { label: named(best) });
 }
 
 function draw(figure, image, source) {
@@ -112,6 +114,7 @@ function stage(id) {
   $("draw").setAttribute("aria-pressed", id === "drawing");
   $("camera").setAttribute("aria-pressed", id === "video");
   $("clear").hidden = id !== "drawing";
+  $("live").hidden = id !== "video" && id !== "drawing";
   if (id !== "video") stopCamera();
 }
 
@@ -133,13 +136,13 @@ async function look(picture, model = "") {
   }
 }
 
-function give(picture) {
+async function give(picture) {
   stage("picture");
   URL.revokeObjectURL($("picture").src);
   $("picture").src = URL.createObjectURL(picture);
   wipeAnswer();
+  await look(picture);
   $("answer").scrollIntoView({ behavior: "smooth", block: "nearest" }); // on a phone it is below the picture
-  return look(picture);
 }
 
 // --- ways in -----------------------------------------------------------------------------------------------------
@@ -205,8 +208,9 @@ function frame() {
 }
 
 $("camera").onclick = () => {
-  if ($("video").srcObject) stage("hint");
-  else startCamera();
+  if (!$("video").srcObject) return startCamera();
+  stage("hint");
+  rest();
 };
 
 // --- drawing -----------------------------------------------------------------------------------------------------
@@ -256,7 +260,7 @@ function sample({ file, label }) {
   button.type = "button";
   image.src = file;
   image.dataset.label = label;
-  button.onclick = async () => give(await (await fetch(file)).blob());
+  button.onclick = () => fetch(file).then((answer) => answer.blob()).then(give, () => fail("noServer"));
   button.append(image);
   row.append(button);
   return row;
