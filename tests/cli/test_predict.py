@@ -135,6 +135,22 @@ def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: 
     assert b"new.png" in out.read_bytes()[len(complete) :]
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_what_could_not_be_used_is_tried_again(name: str, model: str, pictures: Path, tmp_path: Path) -> None:
+    """Its row makes room for the new one, whether that is better or not; the others stay."""
+    out, broken = tmp_path / name, pictures / "a.png"
+    broken.write_bytes((pictures / "bright.png").read_bytes()[:60])
+    for _ in range(2):
+        result = run(pictures, "--model", model, "--out", out)
+        assert (result.exit_code, out.read_text().count("a.png is truncated")) == (1, 1)
+        assert "a.png is truncated" in result.stderr
+    broken.write_bytes((pictures / "bright.png").read_bytes())
+    result = run(pictures, "--model", model, "--out", out)
+    assert (result.exit_code, result.stdout) == (0, f"{out}: 3 predictions, 2 of them from before\n")
+    assert "truncated" not in out.read_text()
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -> None:
     """Ctrl-C ends it soon, with the rows so far, and the same command tells the rest."""
     with Image.open(pictures / "bright.png") as picture:

@@ -40,8 +40,8 @@ def predict(
 
     Without --model, the bundled model answers. A folder stands for all pictures below it, a file of Fashion-MNIST's
     format (it ends in -images-idx3-ubyte or that and .gz) for all images in it, - for one picture on standard input.
-    With --out a stopped command goes on where it was, and pictures that came later are added; remove a line to have
-    its picture looked at again. The exit code is 0 when all went well, 1 when some pictures could not be used, 2 when
+    With --out a stopped command goes on where it was: pictures that came later are added, those that could not be used
+    are tried again. The exit code is 0 when all went well, 1 when some pictures could not be used, 2 when
     none could.
 
     \b

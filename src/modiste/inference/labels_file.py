@@ -20,10 +20,11 @@ COLUMNS = ("file", "label", "probability", "top", "model", "error")
 
 
 class LabelsFile:
-    """The file of `predict --out`: what it holds is not predicted again.
+    """The file of `predict --out`: what it holds is not predicted again, but for what could not be used.
 
-    A context. A line that a killed process left unfinished is dropped when the file is opened; while it is open, no
-    other command can open it, where the system has locks.
+    A context. A line that a killed process left unfinished is dropped when the file is opened, and so are those of
+    pictures that could not be used: they may be whole by now. While it is open, no other command can open it, where the
+    system has locks.
 
     Args:
         path: ends in .csv or .jsonl.
@@ -47,6 +48,8 @@ class LabelsFile:
         self.lock = _locked(path)
         try:
             self.read()
+            if self.failed:
+                self._forget_failures()
             self.add([])
         except BaseException:
             self.lock.close()
@@ -62,7 +65,7 @@ class LabelsFile:
         """Count what the file holds."""
         self.rows = self.failed = 0
         self.seen.clear()
-        for record in self._records():
+        for _, record in self._records():
             if record["model"] not in self.models:
                 raise InputError(f"{self.path} holds predictions of the model {record['model']}. Choose another --out.")
             self._count(record)
@@ -86,6 +89,15 @@ class LabelsFile:
         for record in records:
             self._count(record)
 
+    def _forget_failures(self) -> None:
+        with files.whole(self.path) as partial, partial.open("wb") as kept:
+            if self.path.suffix == ".csv":
+                kept.write(_csv(COLUMNS).encode())
+            kept.writelines(line for line, record in self._records() if not record["error"])
+        old, self.lock = self.lock, _locked(self.path)
+        old.close()
+        self.read()
+
     def _count(self, record: dict[str, Any]) -> None:
         self.rows += 1
         self.failed += bool(record["error"])
@@ -96,8 +108,8 @@ class LabelsFile:
             return json.dumps(record, ensure_ascii=False) + "\n"
         return _csv((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
 
-    def _records(self) -> Iterator[dict[str, Any]]:
-        """What the file holds already; cuts off what follows its last whole line."""
+    def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """What the file holds already, line by line; cuts off what follows its last whole line."""
         whole = 0
         for line in files.lines(self.path):
             if not line.endswith(b"\n") and (whole or BEGINNINGS[self.path.suffix].startswith(line[:8])):
@@ -112,7 +124,7 @@ class LabelsFile:
             if not record or (is_head and tuple(record.values()) != COLUMNS):
                 raise InputError(f"{self.path} is no file of predictions. Choose another --out.")
             if not is_head:
-                yield record
+                yield line, record
 
     def _parsed(self, line: str) -> dict[str, Any]:
         if self.path.suffix == ".jsonl":
