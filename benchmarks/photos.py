@@ -42,6 +42,9 @@ from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
 
 FOLDS = 5
+SEARCHED = 2
+"""The first folds, on which the recipe was chosen."""
+
 UNHEARD_FOLDS = 2
 """Folds in which each class is left out: six trainings more."""
 
@@ -267,9 +270,7 @@ def figures(folds_seen: list[Seen]) -> dict[str, Any]:
     classes = sorted({path.parent.name for path in judged.photos})
     shipped = judged.certainty()
     return {
-        "images": len(right),
-        "accuracy": float(right.mean()),
-        "interval_images": intervals.wilson(int(right.sum()), len(right)),
+        **accuracy(judged),
         "accuracy_of_classes": {name: float(right[judged.of_class(name)].mean()) for name in classes},
         "accuracy_of_surest_80_percent": float(right[surest].mean()),
         "ece": calibration_error(sure, right),
@@ -280,6 +281,13 @@ def figures(folds_seen: list[Seen]) -> dict[str, Any]:
         "threshold_at_95_percent_right": judged.careful().threshold,
         "together": [[judged.names[label] for label in group] for group in shipped.together],
     }
+
+
+def accuracy(judged: Seen) -> dict[str, Any]:
+    """Share of photos whose most probable label is right."""
+    right = judged.truth.right(judged.probabilities.argmax(1))
+    interval = intervals.wilson(int(right.sum()), len(right))
+    return {"images": len(right), "accuracy": float(right.mean()), "interval_images": interval}
 
 
 def answers(judged: Seen, given: NDArray[np.bool_]) -> dict[str, Any]:
@@ -400,6 +408,7 @@ def main() -> None:
     if len(runs) < FOLDS:
         return
     found |= {
+        "untouched_folds": accuracy(pooled(judged[SEARCHED:])),
         "same_label_after": same_labels(runs, judged),
         "heat_maps_right": heat_maps_right(runs, judged),
         "unheard_of": none_recall_of_unheard(given.photos, given.home, changes),
