@@ -18,6 +18,7 @@ from modiste.data.split import Split
 from modiste.inference import model as inference
 from modiste.runs.folder import Run
 from modiste.training import int8, networks, portable
+from modiste.training.prepared import Prepared
 
 Images = NDArray[np.uint8]
 Predict = Callable[[Images], NDArray[np.float32]]
@@ -53,7 +54,7 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
     recipe = run.recipe()
     weights = load_file(run.weights)
     body = networks.build(recipe.network, labels, recipe.data)
-    network = networks.Prepared(body, weights["mean"], weights["std"], recipe.network.mirrored)
+    network = Prepared(body, weights["mean"], weights["std"], recipe.network.mirrored)
     network.load_state_dict(weights)
     ready: Callable[[torch.Tensor], torch.Tensor] = network.eval().to(memory_format=torch.channels_last)
     if compiled:

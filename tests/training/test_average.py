@@ -8,7 +8,7 @@ from helpers.command import TINY
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.training.average import Average
-from modiste.training.networks import Prepared
+from modiste.training.prepared import Prepared
 from modiste.training.run import Training, prepare
 
 

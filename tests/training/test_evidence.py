@@ -15,6 +15,8 @@ from helpers.service import BOOT, serving
 from modiste.inference import load
 from modiste.recipes.recipe import Data, Network
 from modiste.training import networks
+from modiste.training.layers import Mapped
+from modiste.training.prepared import Prepared
 
 NETWORKS = [
     Network(name="residual", width=4),
@@ -36,7 +38,7 @@ def test_evidence_sums_to_the_logits(options: Network) -> None:
     """Place by place it is what the logits are made of, but for the biases."""
     torch.manual_seed(0)
     network = networks.build(options, 5, Data()).eval()
-    assert isinstance(network, networks.Mapped)
+    assert isinstance(network, Mapped)
     images = torch.randn(3, 1, 28, 28)
     logits, evidence = network.with_evidence(images)
     assert torch.equal(logits, network(images))
@@ -49,7 +51,7 @@ def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
     """It answers by the mean of both, and its evidence is where it was, mirrored; training sees one view."""
     torch.manual_seed(0)
     body = networks.build(Network(name="residual", width=4), 5, Data())
-    network = networks.Prepared(body, torch.zeros(1), torch.ones(1), mirrored=True)
+    network = Prepared(body, torch.zeros(1), torch.ones(1), mirrored=True)
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
     both = body.eval()(torch.stack([images, images.flip(2)]).flatten(0, 1)[:, None] / 255).unflatten(0, (2, 3))
     logits, evidence = network.eval().with_evidence(images)

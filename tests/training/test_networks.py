@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from modiste.errors import InputError, SettingError
 from modiste.recipes.recipe import Data, Network
 from modiste.training import networks, weights
+from modiste.training.prepared import Prepared, preparation, statistics
 
 OPTIONS = {
     "cnn": Network(name="cnn"),
@@ -54,7 +55,7 @@ def test_sizes_are_as_described(name: str, count: int) -> None:
 def test_uint8_images_become_logits(name: str, labels: int) -> None:
     """Every network takes prepared bytes of any number and returns a column a label."""
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
-    network = networks.Prepared(build(name, labels), *networks.statistics(images)).eval()
+    network = Prepared(build(name, labels), *statistics(images)).eval()
     assert network(images).shape == (3, labels)
 
 
@@ -79,7 +80,7 @@ def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
 def test_statistics_are_exact(shape: tuple[int, ...]) -> None:
     """Mean and standard deviation agree with those of the pixels as floats."""
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
-    mean, std = networks.statistics(images)
+    mean, std = statistics(images)
     pixels = images.double().reshape(-1, shape[3] if len(shape) == 4 else 1) / 255
     torch.testing.assert_close(mean.double(), pixels.mean(0), rtol=1e-6, atol=0)
     torch.testing.assert_close(std.double(), pixels.std(0, correction=0), rtol=1e-6, atol=0)
@@ -211,7 +212,7 @@ def test_the_packaged_weights_say_what_they_said(name: str, logits: list[float],
     images = torch.stack([ramp, ramp.T, (ramp + ramp.T) // 2], 2).to(torch.uint8)[None]
     body = networks.build(options, 1000, Data(size=224, channels=3))
     weights.first_weights(body, options)
-    said = networks.Prepared(body, *networks.preparation(options, images)).eval()(images)[0]
+    said = Prepared(body, *preparation(options, images)).eval()(images)[0]
     assert said[:5].tolist() == pytest.approx(logits, abs=2e-3)
     assert said.topk(3).indices.tolist() == best
 

@@ -9,7 +9,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from modiste.training.networks import Prepared
+from modiste.training.prepared import Prepared
 
 
 class Average(nn.Module):

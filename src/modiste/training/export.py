@@ -18,7 +18,8 @@ from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
-from modiste.training import networks
+from modiste.training.layers import Mapped
+from modiste.training.prepared import Prepared
 
 TOLERANCE = 1e-4
 
@@ -26,25 +27,25 @@ TOLERANCE = 1e-4
 class Exported(nn.Module):
     """A network as its file has it: probabilities, and evidence where the network can say where it is."""
 
-    def __init__(self, network: networks.Prepared) -> None:
+    def __init__(self, network: Prepared) -> None:
         super().__init__()
         self.network = network
 
     @property
     def outputs(self) -> list[str]:
         """Names of what `forward` returns."""
-        return ["probabilities", *(["evidence"] if isinstance(self.network.body, networks.Mapped) else [])]
+        return ["probabilities", *(["evidence"] if isinstance(self.network.body, Mapped) else [])]
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Return probabilities float32 [n, labels], and evidence [n, labels, h, w], for uint8 images."""
-        if isinstance(self.network.body, networks.Mapped):
+        if isinstance(self.network.body, Mapped):
             logits, evidence = self.network.with_evidence(image)
             return torch.softmax(logits, dim=1), evidence
         return (torch.softmax(self.network(image), dim=1),)
 
 
 def export(
-    network: networks.Prepared,
+    network: Prepared,
     recipe: Recipe,
     label_names: tuple[str, ...],
     scores: dict[str, Any],
@@ -76,7 +77,7 @@ def export(
         partial.write_bytes(model.SerializeToString())
 
 
-def require_exportable(network: networks.Prepared, recipe: Recipe) -> None:
+def require_exportable(network: Prepared, recipe: Recipe) -> None:
     """Raise a SettingError when a network of the user's own cannot become ONNX."""
     try:
         _onnx(copy.deepcopy(network).cpu(), recipe)
@@ -111,7 +112,7 @@ def check(path: Path, ours: NDArray[np.float32], images: NDArray[np.uint8]) -> N
         )
 
 
-def _onnx(network: networks.Prepared, recipe: Recipe) -> onnx.ModelProto:
+def _onnx(network: Prepared, recipe: Recipe) -> onnx.ModelProto:
     shape = (2, recipe.data.size, recipe.data.size) + ((3,) if recipe.data.channels == 3 else ())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations

@@ -15,8 +15,8 @@ from modiste.runs.metrics import Row
 from modiste.training.average import Average
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge
-from modiste.training.networks import Prepared
 from modiste.training.optimizer import Optimizer
+from modiste.training.prepared import Prepared
 from modiste.training.schedule import Schedule
 from modiste.training.step import Step
 

@@ -1,4 +1,4 @@
-"""The networks: prepared floats [n, channels, s, s] in, logits [n, labels] out, and the preparation before them.
+"""The networks: prepared floats [n, channels, s, s] in, logits [n, labels] out.
 
 A factory takes `labels`, `channels`, `size` and `options` (the recipe's network section) by keyword; one of your own is
 named `package.module:factory`.
@@ -12,160 +12,14 @@ from itertools import chain, pairwise
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from modiste.errors import SettingError
 from modiste.recipes.recipe import Data, Network
 from modiste.training.dense import use_dense
+from modiste.training.layers import Mapped, Mean, MeanAndMax, PartlyFrozen, Residual
 
 Factory = Callable[..., nn.Module]
-
-
-class Prepared(nn.Module):
-    """A network with its preparation: uint8 images in, logits out.
-
-    Args:
-        body: floats [n, channels, s, s] -> logits [n, labels].
-        mean: of the training images, on the 0..1 scale, one number a channel.
-        std: likewise.
-        mirrored: in evaluation, answer by the mean over each image and its mirror image.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False) -> None:
-        super().__init__()
-        self.body = body
-        self.mirrored = mirrored
-        self.register_buffer("mean", mean.reshape(1, -1, 1, 1))
-        self.register_buffer("std", std.reshape(1, -1, 1, 1))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
-        floats = self._floats(images)
-        if self.training or not self.mirrored:
-            return self.body(floats)  # type: ignore[no-any-return]
-        return _halves(self.body(_with_mirror_images(floats))).mean(0)
-
-    def with_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and evidence, as `Mapped`, whose network this has to be."""
-        floats = self._floats(images)
-        if not self.mirrored:
-            return self.body.with_evidence(floats)  # type: ignore[no-any-return,operator]
-        logits, evidence = self.body.with_evidence(_with_mirror_images(floats))  # type: ignore[operator]
-        views = _halves(evidence)
-        return _halves(logits).mean(0), (views[0] + views[1].flip(3)) / 2
-
-    def _floats(self, images: Tensor) -> Tensor:
-        pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
-        return (pixels.float() / 255 - self.mean) / self.std
-
-
-def _with_mirror_images(floats: Tensor) -> Tensor:
-    """[n, c, h, w] -> [2n, c, h, w]."""
-    return torch.cat([floats, floats.flip(3)])
-
-
-def _halves(found: Tensor) -> Tensor:
-    """[2n, ...] -> [2, n, ...]."""
-    return found.unflatten(0, (2, -1))  # type: ignore[no-any-return]
-
-
-class Residual(nn.Module):
-    """Adds what the inner layers make of their input to the input (He et al. 2016)."""
-
-    def __init__(self, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape."""
-        return features + self.layers(features)  # type: ignore[no-any-return]
-
-
-class MeanAndMax(nn.Module):
-    """A head that sees mean and maximum of each channel: features [n, c, h, w] -> logits [n, labels]."""
-
-    def __init__(self, channels: int, labels: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(2 * channels, labels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits [n, labels]."""
-        return self.linear(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))  # type: ignore[no-any-return]
-
-    def evidence(self, features: Tensor) -> Tensor:
-        """Return what each place adds to each logit, [n, labels, h, w]; a maximum counts where it is."""
-        channels = features.shape[1]
-        mean, largest = self.linear.weight[:, :channels], self.linear.weight[:, channels:]
-        top = (features == features.amax((2, 3), keepdim=True)).float()
-        places = features.shape[2] * features.shape[3]
-        spread = torch.einsum("nchw,lc->nlhw", features / places, mean)
-        return spread + torch.einsum("nchw,lc->nlhw", features * top / top.sum((2, 3), keepdim=True), largest)
-
-
-class Mean(nn.Module):
-    """A head that sees the mean of each channel: features [n, c, h, w] -> logits [n, labels]."""
-
-    def __init__(self, channels: int, labels: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(channels, labels)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Return logits [n, labels]."""
-        return self.linear(self.dropout(features.mean((2, 3))))  # type: ignore[no-any-return]
-
-    def evidence(self, features: Tensor) -> Tensor:
-        """Return what each place adds to each logit, [n, labels, h, w]."""
-        places = features.shape[2] * features.shape[3]
-        return torch.einsum("nchw,lc->nlhw", features / places, self.linear.weight)
-
-
-class PartlyFrozen(nn.Sequential):
-    """Layers of which the first stay as they were loaded, weights and running statistics both.
-
-    Args:
-        layers: one after the other.
-        frozen: how many of them stay.
-    """
-
-    def __init__(self, *layers: nn.Module, frozen: int) -> None:
-        super().__init__(*layers)
-        self.frozen = frozen
-        for layer in [*self][:frozen]:
-            layer.requires_grad_(False)
-
-    def train(self, mode: bool = True) -> "PartlyFrozen":
-        """Train the others alone: what stays is in evaluation mode."""
-        super().train(mode)
-        for layer in [*self][: self.frozen]:
-            layer.eval()
-        return self
-
-
-class Mapped(nn.Module):
-    """A network whose last features are a map, so that it can say where its evidence is (Zhou et al. 2016, CAM).
-
-    Args:
-        features: images -> [n, c, h, w].
-        head: features -> logits; its `evidence` tells what each place adds to each of them.
-    """
-
-    def __init__(self, features: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        self.features = features
-        self.head = head
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits."""
-        return self.head(self.features(images))  # type: ignore[no-any-return]
-
-    def with_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits [n, labels] and evidence [n, labels, h, w], which sums to them but for the biases."""
-        features = self.features(images)
-        return self.head(features), self.head.evidence(features)  # type: ignore[operator]
 
 
 def cnn(*, labels: int, channels: int, size: int, options: Network) -> nn.Module:
@@ -202,8 +56,8 @@ def efficientnet_lite(*, number: int, labels: int, channels: int, size: int, opt
     """Build timm's EfficientNet-Lite (Tan and Le 2019, less squeeze-and-excitation), of 3.4 to 4.8 M parameters."""
     from timm import create_model
 
-    depth = options.drop_path
-    made: Any = create_model(f"tf_efficientnet_lite{number}", num_classes=0, global_pool="", drop_path_rate=depth)
+    name = f"tf_efficientnet_lite{number}"
+    made: Any = create_model(name, num_classes=0, global_pool="", drop_path_rate=options.drop_path)
     layers = [made.conv_stem, made.bn1, *made.blocks, made.conv_head, made.bn2]
     features = _takes_gray(PartlyFrozen(*layers, frozen=2 + options.frozen if options.frozen else 0))
     return Mapped(features, Mean(made.num_features, labels, options.dropout))
@@ -251,9 +105,6 @@ FACTORIES: dict[str, Factory] = {
     "efficientnet_lite0": partial(efficientnet_lite, number=0),
     "efficientnet_lite1": partial(efficientnet_lite, number=1),
 }
-
-OWN_SCALE = dict.fromkeys(("efficientnet_lite0", "efficientnet_lite1"), (127 / 255, 128 / 255))
-"""Mean and standard deviation that a network's pretrained weights expect of their images, on the 0..1 scale."""
 
 
 def factory(name: str) -> Factory:
@@ -327,23 +178,3 @@ def _require_size(body: nn.Module, name: str, data: Data, size: int) -> None:
 def parameters(network: nn.Module) -> int:
     """Count the numbers that training changes."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
-def preparation(options: Network, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What images are centred and scaled by: what the pretrained weights expect, else their own statistics."""
-    if options.weights == "imagenet" and options.name in OWN_SCALE:
-        mean, std = OWN_SCALE[options.name]
-        return torch.tensor([mean]), torch.tensor([std])
-    return statistics(images)
-
-
-def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation a channel, on the 0..1 scale, of uint8 images [n, s, s] or [n, s, s, 3]."""
-    # A histogram gives the exact moments of bytes without a float copy of the data set.
-    columns = images.reshape(-1, 1 if images.dim() == 3 else 3).T
-    counts = torch.stack([torch.bincount(column, minlength=256) for column in columns]).double()
-    share = counts / counts.sum(1, keepdim=True)
-    levels = torch.arange(256, dtype=torch.float64) / 255
-    mean = share @ levels
-    std = (share @ levels.square() - mean.square()).clamp_min(1e-12).sqrt()
-    return mean.float(), std.float()

@@ -27,6 +27,7 @@ from modiste.training.average import Average
 from modiste.training.batches import Batches
 from modiste.training.judge import Judge, predict
 from modiste.training.loop import State, Watch, train
+from modiste.training.prepared import Prepared, preparation
 from modiste.training.randomness import number
 from modiste.training.schedule import Schedule
 from modiste.training.signals import stop_request
@@ -111,7 +112,7 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     device = compute.device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _tensors(data.train, device)
-    scale = networks.preparation(recipe.network, images.cpu())
+    scale = preparation(recipe.network, images.cpu())
     network = _network(recipe, len(data.label_names), scale, fresh).to(device)
     precision = compute.precision(recipe.compute, device)
     optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
@@ -138,13 +139,13 @@ def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(split.images).to(device), torch.from_numpy(targets).to(device)
 
 
-def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> networks.Prepared:
+def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> Prepared:
     """Build the network, if it is fresh with its first weights; convolutions are fastest with channels last."""
     torch.manual_seed(number(recipe.seed, "weights"))
     body = networks.build(recipe.network, labels, recipe.data, recipe.augmentation.size)
     if fresh:
         weights.first_weights(body, recipe.network)
-    return networks.Prepared(body, *scale).to(memory_format=torch.channels_last)
+    return Prepared(body, *scale).to(memory_format=torch.channels_last)
 
 
 def _go(training: Training, run: Run, watch: Watch) -> None:

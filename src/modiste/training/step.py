@@ -8,8 +8,8 @@ from torch import Tensor
 from modiste.errors import TrainingError
 from modiste.training import targets
 from modiste.training.average import Average
-from modiste.training.networks import Prepared
 from modiste.training.optimizer import Optimizer
+from modiste.training.prepared import Prepared
 from modiste.training.randomness import number
 
 

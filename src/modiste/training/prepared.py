@@ -1,0 +1,80 @@
+"""A network with its preparation: the bytes of an image in, logits out; the preparation is a part of the model."""
+
+import torch
+from torch import Tensor, nn
+
+from modiste.recipes.recipe import Network
+
+OWN_SCALE = dict.fromkeys(("efficientnet_lite0", "efficientnet_lite1"), (127 / 255, 128 / 255))
+"""Mean and standard deviation that a network's pretrained weights expect of their images, on the 0..1 scale."""
+
+
+class Prepared(nn.Module):
+    """A network with its preparation: uint8 images in, logits out.
+
+    Args:
+        body: floats [n, channels, s, s] -> logits [n, labels].
+        mean: of the training images, on the 0..1 scale, one number a channel.
+        std: likewise.
+        mirrored: in evaluation, answer by the mean over each image and its mirror image.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False) -> None:
+        super().__init__()
+        self.body = body
+        self.mirrored = mirrored
+        self.register_buffer("mean", mean.reshape(1, -1, 1, 1))
+        self.register_buffer("std", std.reshape(1, -1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
+        floats = self._floats(images)
+        if self.training or not self.mirrored:
+            return self.body(floats)  # type: ignore[no-any-return]
+        return _halves(self.body(_with_mirror_images(floats))).mean(0)
+
+    def with_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits and evidence, as `Mapped`, whose network this has to be."""
+        floats = self._floats(images)
+        if not self.mirrored:
+            return self.body.with_evidence(floats)  # type: ignore[no-any-return,operator]
+        logits, evidence = self.body.with_evidence(_with_mirror_images(floats))  # type: ignore[operator]
+        views = _halves(evidence)
+        return _halves(logits).mean(0), (views[0] + views[1].flip(3)) / 2
+
+    def _floats(self, images: Tensor) -> Tensor:
+        pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
+        return (pixels.float() / 255 - self.mean) / self.std
+
+
+def _with_mirror_images(floats: Tensor) -> Tensor:
+    """[n, c, h, w] -> [2n, c, h, w]."""
+    return torch.cat([floats, floats.flip(3)])
+
+
+def _halves(found: Tensor) -> Tensor:
+    """[2n, ...] -> [2, n, ...]."""
+    return found.unflatten(0, (2, -1))  # type: ignore[no-any-return]
+
+
+def preparation(options: Network, images: Tensor) -> tuple[Tensor, Tensor]:
+    """What images are centred and scaled by: what the pretrained weights expect, else their own statistics."""
+    if options.weights == "imagenet" and options.name in OWN_SCALE:
+        mean, std = OWN_SCALE[options.name]
+        return torch.tensor([mean]), torch.tensor([std])
+    return statistics(images)
+
+
+def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation a channel, on the 0..1 scale, of uint8 images [n, s, s] or [n, s, s, 3]."""
+    # A histogram gives the exact moments of bytes without a float copy of the data set.
+    columns = images.reshape(-1, 1 if images.dim() == 3 else 3).T
+    counts = torch.stack([torch.bincount(column, minlength=256) for column in columns]).double()
+    share = counts / counts.sum(1, keepdim=True)
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = share @ levels
+    std = (share @ levels.square() - mean.square()).clamp_min(1e-12).sqrt()
+    return mean.float(), std.float()
