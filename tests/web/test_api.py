@@ -11,8 +11,10 @@ import pytest
 
 from helpers.command import inside
 from helpers.memory import peak
-from helpers.service import BOOT, SAMPLES, Service, form
+from helpers.models import tiny_model
+from helpers.service import BOOT, SAMPLES, Service, form, serving
 from modiste.inference import pinned
+from modiste.labels import FASHION_MNIST
 
 MIB = 2**20
 
@@ -217,6 +219,17 @@ def test_health_is_told(service: Service) -> None:
     assert [model["model"] for model in models] == list(pinned.NAMES)
     assert (models[0]["size"], models[0]["channels"], len(models[0]["labels"])) == (28, 1, 10)
     assert models[0]["scores"]["test"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize(("channels", "kinds"), [(1, {"png"}), (3, {"png", "jpg"})])
+def test_samples_are_such_as_a_model_takes(channels: int, kinds: set[str], tmp_path: Path) -> None:
+    """Photos are offered where a model of photos answers, each with its label, and there they can be had."""
+    (tmp_path / "model.onnx").write_bytes(tiny_model(channels=channels))
+    with serving(f"--model={tmp_path / 'model.onnx'}") as service:
+        samples = service.ask("GET", "/about")[1]["samples"]
+        assert {each["file"].rpartition(".")[2] for each in samples} == kinds
+        assert {each["label"] for each in samples} <= set(FASHION_MNIST)
+        assert [service.ask("GET", f"/{each['file']}")[0] for each in samples] == [200] * len(samples)
 
 
 def test_a_model_may_be_named(service: Service) -> None:

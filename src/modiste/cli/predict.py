@@ -46,10 +46,10 @@ def predict(
 
     \b
     Examples:
-      modiste predict coat.jpg
+      modiste predict boot.png
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
-      modiste predict --heatmap where.png --show stages.png coat.jpg
+      modiste predict --heatmap where.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
     import sys

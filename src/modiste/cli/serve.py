@@ -17,7 +17,7 @@ def serve(host: str, port: int, model: str | None, threads: int) -> None:
     Examples:
       modiste serve
       modiste serve --port 8080 --model runs/my-cnn
-      curl --data-binary @coat.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8000/predict
+      curl --data-binary @boot.png -H 'Content-Type: image/png' http://127.0.0.1:8000/predict
     """
     from modiste import inference
     from modiste.cli.models import file_of

@@ -135,9 +135,13 @@ def _health(app: FastAPI, desk: Desk, figures: Figures) -> None:
 
 
 def _about(app: FastAPI, models: list[Known]) -> None:
+    # a photo is no sample of what a network of product pictures can do
+    kinds = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
+    samples = [_sample(file) for file in _samples() if file.name.endswith(kinds)]
+
     @app.get("/about", summary="The models that answer")
     async def about() -> About:
-        return About(models=models, version=modiste.__version__, samples=[_sample(file) for file in _samples()])
+        return About(models=models, version=modiste.__version__, samples=samples)
 
 
 def _named(predictor: Predictor, name: str) -> Predictor:
