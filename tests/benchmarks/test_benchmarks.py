@@ -180,52 +180,52 @@ def few_photos(root: Path) -> list[str]:
 
 def test_no_sender_is_on_both_sides_of_a_fold(tmp_path: Path, script: Any) -> None:
     """Each photo is held out once; a class that is left out is held out all the same."""
-    photos = script("photos")
+    cut = script("photo_folds")
     rows = few_photos(tmp_path / "in")
-    laid = list(photos.folds(tmp_path / "in", tmp_path / "home"))
-    assert sum(len(photos.held_out(folder)) for folder in laid) == 45
+    laid = list(cut.folds(tmp_path / "in", tmp_path / "home"))
+    assert sum(len(cut.held_out(folder)) for folder in laid) == 45
     senders = dict(row.split(",") for row in rows)
     for folder in laid:
         both = [{senders[f"train/{p.parent.name}/{p.name}"] for p in folder.glob(f"{part}/*/*")} for part in PARTS]
         assert not both[0] & both[1]
     fewer = [f"{file},{int(sender) // 2}" for file, sender in (row.split(",") for row in rows)]  # another cut
     (tmp_path / "in" / "senders.csv").write_text("\n".join(["file,sender_id", *fewer]))
-    laid = list(photos.folds(tmp_path / "in", tmp_path / "home"))
-    assert sum(len(photos.held_out(folder)) for folder in laid) == 45
+    laid = list(cut.folds(tmp_path / "in", tmp_path / "home"))
+    assert sum(len(cut.held_out(folder)) for folder in laid) == 45
     assert {sum(1 for _ in folder.glob("*/*/*.jpg")) for folder in laid} == {45}
-    without = list(photos.folds(tmp_path / "in", tmp_path / "home", "hat"))
+    without = list(cut.folds(tmp_path / "in", tmp_path / "home", "hat"))
     assert not [path for folder in without for path in folder.glob("train/hat/*")]
-    assert sum(len(photos.held_out(folder)) for folder in without) == 45
+    assert sum(len(cut.held_out(folder)) for folder in without) == 45
 
 
 def test_photos_that_are_shown_are_not_learned(tmp_path: Path, script: Any) -> None:
     """The data folder of the bundled model has all photos but the samples and those of the tests."""
-    photos = script("photos")
+    cut = script("photo_folds")
     few_photos(tmp_path / "in")
     shown = tmp_path / "in" / "train" / "hat" / "0.jpg"
     shown.write_bytes((SAMPLES / "coat.jpg").read_bytes())
-    laid = photos.everything(tmp_path / "in", tmp_path / "home")
+    laid = cut.everything(tmp_path / "in", tmp_path / "home")
     found = {f"{path.parent.name}/{path.name}" for path in laid.glob("*/*")}
     assert len(found) == 44
     assert "hat/0.jpg" not in found
-    assert len(photos.SHOWN) == 60
+    assert len(cut.SHOWN) == 60
 
 
 def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, script: Any) -> None:
     """One fold comes to all the figures: accuracy, pictures without clothes, the same label after changes."""
-    photos = script("photos")
+    photos, cut, judging = script("photos"), script("photo_folds"), script("judged")
     few_photos(tmp_path / "in")
-    folder = next(photos.folds(tmp_path / "in", tmp_path / "home"))
+    folder = next(cut.folds(tmp_path / "in", tmp_path / "home"))
     small = {"network": "residual", "network.weights": "", "network.frozen": 0, "network.width": 2, "data.size": 28}
     quick = {"augmentation.size": 0, "schedule.epochs": 1, "optimizer.batch": 20, "optimizer.lr": 0.01}
     changes = [f"{key}={value}" for key, value in (small | quick).items()]
-    run = photos.trained(folder, Run(tmp_path / "run"), changes)
-    assert photos.trained(folder, run, changes) == run
+    run = cut.trained(folder, Run(tmp_path / "run"), changes)
+    assert cut.trained(folder, run, changes) == run
     with pytest.raises(SystemExit, match="other settings"):
-        photos.trained(folder, run, changes[:-1])
-    judged = photos.seen(run, photos.held_out(folder))
-    found = photos.figures([judged])
-    assert found["images"] == len(photos.held_out(folder))
+        cut.trained(folder, run, changes[:-1])
+    judged = judging.seen(run, cut.held_out(folder))
+    found = judging.figures([judged])
+    assert found["images"] == len(cut.held_out(folder))
     assert 0 <= found["accuracy"] <= 1
     told = photos.record(1, run, judged)
     assert (told["validation_images"], told["validation_accuracy"]) == (found["images"], found["accuracy"])
@@ -253,13 +253,13 @@ def test_a_masked_place_has_the_mean_colour(script: Any) -> None:
 
 def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> None:
     """The lowest threshold at which 95 % of the given labels are right; what has no label is counted above it."""
-    photos = script("photos")
+    judging = script("judged")
     names = ("Dress", "Shirt", "none of these")
     classes = ["dress", "dress", "hat", "hat", "dress"] * 40
     paths = [Path(name) / "x.jpg" for name in classes]
     rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]] * 40
-    judged = photos.Seen(paths, np.array(rows), photos.allowed(paths, names), names)
-    found = photos.figures([judged])
+    judged = judging.Seen(paths, np.array(rows), judging.allowed(paths, names), names)
+    found = judging.figures([judged])
     careful, shipped = found["at_95_percent_right"], found["as_shipped"]
     assert (careful["labels_given"], careful["labels_given_right"], careful["none_recall"]) == (0.6, 1.0, 1.0)
     assert shipped["answers_right"] == careful["answers_right"] == 1.0
@@ -268,7 +268,7 @@ def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> N
 
 def test_the_lowest_sureness_from_which_19_of_20_are_right(script: Any) -> None:
     """Those equally sure are taken together; where no such sureness is, nothing is sure enough."""
-    right_from = script("photos").right_from
+    right_from = script("judged").right_from
     assert right_from(np.array([0.9, 0.8, 0.6, 0.7, 0.5]), np.array([True, True, False, True, False])) == 0.7
     assert right_from(np.array([0.9, 0.7, 0.7]), np.array([True, True, False])) == 0.9
     assert right_from(np.array([0.9, 0.7]), np.zeros(2, bool)) == 1
@@ -276,13 +276,13 @@ def test_the_lowest_sureness_from_which_19_of_20_are_right(script: Any) -> None:
 
 def test_a_fold_has_no_part_in_its_own_threshold(script: Any) -> None:
     """The others choose it: one that is right on all its labels lowers only theirs."""
-    photos = script("photos")
+    judging = script("judged")
     names = ("Dress", "none of these")
     right, wrong = [Path("dress/x.jpg")] * 200, [Path("dress/x.jpg"), Path("hat/x.jpg")] * 100
     told = np.array([[0.7, 0.3], [0.6, 0.4]] * 100)
-    good = photos.Seen(right, told, photos.allowed(right, names), names)
-    bad = photos.Seen(wrong, told, photos.allowed(wrong, names), names)
-    first, second = (each.careful() for each in photos.others([good, bad]))
+    good = judging.Seen(right, told, judging.allowed(right, names), names)
+    bad = judging.Seen(wrong, told, judging.allowed(wrong, names), names)
+    first, second = (each.careful() for each in judging.others([good, bad]))
     assert first == bad.careful() != good.careful() == second
     assert good.part(np.arange(200) < 3).photos == right[:3]
 
