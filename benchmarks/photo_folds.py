@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from modiste.data import part, sources
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import photo
@@ -57,11 +58,11 @@ def folds(root: Path, home: Path, left_out: str = "") -> Iterator[Path]:
     cut = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(paths, classes, senders)
     for number, (train, validation) in enumerate(cut):
         folder = home / f"fold-{number}{f'-without-{left_out}' if left_out else ''}"
-        parts = {
+        sides = {
             "train": [paths[index] for index in train if classes[index] != left_out],
             "validation": [paths[index] for index in validation],
         }
-        yield laid(folder, {f"{part}/{name_of(path)}": path for part, chosen in parts.items() for path in chosen})
+        yield laid(folder, {f"{side}/{name_of(path)}": path for side, chosen in sides.items() for path in chosen})
 
 
 def everything(root: Path, home: Path) -> Path:
@@ -113,7 +114,7 @@ def trained(folder: Path, run: Run, changes: Sequence[str]) -> Run:
     """Train on a fold, or go on with it, or take what is there; `changes` are KEY=VALUE.
 
     Raises:
-        SystemExit: what is there was trained in another way.
+        SystemExit: what is there was trained in another way, or on photos that are cut otherwise by now.
     """
     if run.recipe_file.exists():
         source = {"data.source": run.recipe().data.source}
@@ -125,4 +126,12 @@ def trained(folder: Path, run: Run, changes: Sequence[str]) -> Run:
         sets = [part for change in changes for part in ("--set", change)]
         named = [] if run.recipe_file.exists() else ["--name", str(run.path.resolve()), *sets]
         subprocess.run([sys.executable, "-m", "modiste", "train", *begun, *named], check=True)
+    elif files.read_json(run.environment)["data"]["sha256"] != _sha256(run):
+        raise SystemExit(
+            f"The photos of {run.path} have changed since it was trained. Remove it, or take another --home."
+        )
     return run
+
+
+def _sha256(run: Run) -> str:
+    return part.sha256(sources.open_source(run.recipe().data), ("train", "validation"))

@@ -223,6 +223,11 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     assert cut.trained(folder, run, changes) == run
     with pytest.raises(SystemExit, match="other settings"):
         cut.trained(folder, run, changes[:-1])
+    photo = min(folder.glob("train/*/*"))
+    away = photo.rename(tmp_path / "away.jpg")
+    with pytest.raises(SystemExit, match="have changed"):
+        cut.trained(folder, run, changes)
+    away.rename(photo)
     judged = judging.seen(run, cut.held_out(folder))
     found = judging.figures([judged])
     assert found["images"] == len(cut.held_out(folder))
@@ -230,9 +235,8 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     told = photos.record(1, run, judged)
     assert (told["validation_images"], told["validation_accuracy"]) == (found["images"], found["accuracy"])
 
-    (tmp_path / "rooms").mkdir()
-    Image.new("RGB", (40, 40), "gray").save(tmp_path / "rooms" / "wall.jpg")
-    nothing = photos.none_recall_of_no_clothes([run], [judged], [tmp_path / "rooms" / "wall.jpg"])
+    Image.new("RGB", (40, 40), "gray").save(tmp_path / "wall.jpg")
+    nothing = photos.none_recall_of_no_clothes([run], [judged], [tmp_path / "wall.jpg"])
     assert (nothing["images"], nothing["none_recall"] in (0, 1)) == (1, True)
     same = photos.same_labels([run], [judged])
     assert list(same) == list(script("changes").CHANGES)

@@ -226,8 +226,9 @@ def test_a_name_that_is_no_text_is_written_anyway(model: str, tmp_path: Path) ->
     for name in (b"good\xff.png", b"bad\xff.png"):
         content = saved(Image.fromarray(np.zeros((28, 28), np.uint8)))
         (folder / os.fsdecode(name)).write_bytes(content[: 60 if b"bad" in name else None])
-    out = tmp_path / "out.csv"
-    assert run(folder, "--model", model, "--out", out).exit_code == 1
+    out = tmp_path / os.fsdecode(b"out\xff.csv")
+    done = run(folder, "--model", model, "--out", out)
+    assert (done.exit_code, "out\ufffd.csv: 2 predictions" in done.stdout) == (1, True)
     bad, good = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
     assert good["file"].endswith("good\ufffd.png")
     assert "bad\ufffd.png is truncated" in bad["error"]
@@ -252,6 +253,7 @@ def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path:
     assert "holds no picture that is read" in str(refused.exception)
     assert refused.stderr == ""
     assert isinstance(run(pictures, "--model", model, "--out", "labels.xlsx").exception, SettingError)
+    assert isinstance(run(pictures, "--model", model, "--out", "labels.csv", "--json").exception, SettingError)
 
 
 def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:

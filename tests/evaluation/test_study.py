@@ -8,7 +8,7 @@ from helpers.runs import write_run
 from modiste.errors import InputError
 from modiste.evaluation import study
 from modiste.evaluation.evaluate import evaluate
-from modiste.runs import files
+from modiste.runs import files, results
 
 
 def test_a_run_of_other_labels_has_no_place_in_the_report(tmp_path: Path) -> None:
@@ -20,3 +20,11 @@ def test_a_run_of_other_labels_has_no_place_in_the_report(tmp_path: Path) -> Non
     files.write_json(run.scores, scores)
     with pytest.raises(InputError, match="modiste compare"):
         study.open_study([run.path], tmp_path)
+
+
+def test_results_of_photos_have_no_place_in_the_report(tmp_path: Path) -> None:
+    """They tell of trainings too, but of another task: their settings are those of many."""
+    told = {"seed": 0, "validation_accuracy": 0.9, "validation_loss": 0.3, "epochs": 1, "parameters": 9, "seconds": 1.0}
+    changes = {"split": "validation", "settings": ["data.catalogue=100"]}
+    results.write(tmp_path / "photos.json", recipe="photos", command="python x.py", runs=[told], **changes)
+    assert study.open_study([], tmp_path).filed == {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers.command import inside
@@ -42,6 +43,17 @@ def test_the_image_that_the_network_sees_can_be_asked_for(service: Service) -> N
     """It is a PNG in a data URL."""
     _, told, _ = service.ask("POST", "/predict?sees=true", BOOT)
     assert told["sees"].startswith("data:image/png;base64,iVBOR")
+
+
+def test_a_model_that_fails_is_told_as_that(tmp_path: Path) -> None:
+    """What comes out of it is no number: neither a label nor a picture's fault (fault 23)."""
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(tiny_model(weights=np.full((784, 2), np.nan, np.float32)))
+    with serving(f"--model={broken}") as service:
+        for body, kind in ((BOOT, "image/png"), form(("a.png", BOOT))):
+            status, told, _ = service.ask("POST", "/predict", body, kind)
+            assert (status, sorted(told)) == (500, ["error", "request_id"])
+            assert "The model failed" in told["error"]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,29 @@ def test_the_camera_is_told_live(page: Page) -> None:
     assert page.locator("#video").evaluate("video => video.srcObject") is None
 
 
+def test_the_camera_off_and_on_again_sends_no_more_than_before(page: Page) -> None:
+    """One frame at a time, also where an answer comes only after it was switched on again."""
+    page.evaluate(
+        """() => {
+            const real = window.fetch;
+            window.most = window.inFlight = 0;
+            window.fetch = async (...asked) => {
+                window.most = Math.max(window.most, ++window.inFlight);
+                await new Promise((done) => setTimeout(done, 1500));
+                return real(...asked).finally(() => window.inFlight--);
+            };
+        }"""
+    )
+    page.click("#camera")
+    page.wait_for_timeout(1000)
+    page.click("#camera")
+    page.click("#camera")
+    page.wait_for_timeout(2000)
+    page.evaluate("window.most = 0")
+    page.wait_for_timeout(2000)
+    assert page.evaluate("window.most") == 1
+
+
 def test_a_file_that_is_no_picture_is_told_why(page: Page) -> None:
     """In the page's words, and the next picture is told again."""
     page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": b"<html>"})

@@ -61,6 +61,10 @@ def predict(
     from modiste.errors import SettingError
     from modiste.inference.labels_file import LabelsFile
 
+    if out and as_json:
+        raise SettingError(
+            "--out writes a file, --json prints. Leave one of them out; a name that ends in .jsonl is JSON."
+        )
     if "" in files:
         raise SettingError("A name is empty. Give the path of a picture.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
@@ -75,7 +79,7 @@ def predict(
             before = labels.rows
             missing = replace(given, names=list(labels.missing(given.names)))
             _write(labels, _told(missing, loaded, top), len(missing.names))
-        click.echo(f"{out}: {_count(labels.rows)}{f', {before} of them from before' if before else ''}")
+        click.echo(f"{printable(str(out))}: {_count(labels.rows)}{f', {before} of them from before' if before else ''}")
         failed, rows = labels.failed, labels.rows
     else:
         rows = len(given.names)
@@ -112,12 +116,9 @@ def _heatmap(picture: "Picture", model: "Predictor") -> bytes:
     import numpy as np
 
     from modiste.images.heat import overlay
-    from modiste.images.prepare import photo_of, to_image
     from modiste.images.sheet import png
 
-    photo = photo_of(picture)
-    mine = model.pick(photo)
-    image = to_image(photo, mine.size, mine.channels)
+    mine, image = model.prepared(picture)
     label = int(np.argmax(mine.probabilities(image[None])[0]))
     return png(overlay(image, mine.evidence(image)[label]))
 

@@ -98,7 +98,9 @@ def _has_trainings(content: dict[str, object]) -> bool:
     runs = content["runs"]
     split = content.get("split", "test")
     needed = {"seed", f"{split}_accuracy", f"{split}_loss", "epochs", "parameters", "seconds"}
-    return isinstance(runs, list) and bool(runs) and all(isinstance(run, dict) and needed <= run.keys() for run in runs)
+    if not isinstance(runs, list) or not runs or not isinstance(content.get("settings"), dict):
+        return False
+    return all(isinstance(run, dict) and needed <= run.keys() for run in runs)
 
 
 def _with_erasing(recipe: Recipe) -> Recipe:

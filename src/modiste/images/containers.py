@@ -49,7 +49,7 @@ class Container:
         width: pixels as stored, before the orientation is applied.
         height: the same.
         orientation: 1 to 8 as EXIF counts; 1 when there is none or it is damaged.
-        data: the file without what is no pixel.
+        data: the file, of a JPEG or PNG without what is no pixel.
     """
 
     kind: str

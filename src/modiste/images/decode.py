@@ -61,7 +61,7 @@ def decode(data: bytes, name: str = "The picture") -> Photo:
         name: what to call it in an error.
 
     Raises:
-        InputError: it is larger than 50 MiB or 50 megapixels, smaller than 8 pixels a side, of another format,
+        InputError: it is larger than 50 MiB or 65 million pixels, smaller than 8 pixels a side, of another format,
             truncated or damaged.
     """
     if len(data) > MAX_BYTES:

@@ -47,6 +47,16 @@ class Predictor(ABC):
     def pick(self, photo: Photo) -> "Model":
         """The model for a photo, uint8 [h, w, 3]."""
 
+    def prepared(self, picture: Picture) -> "tuple[Model, NDArray[np.uint8]]":
+        """The model for a picture, and the image of it that the model takes: the one way for all that predict.
+
+        Raises:
+            InputError: the picture cannot be used.
+        """
+        photo = photo_of(picture)
+        model = self.pick(photo)
+        return model, to_image(photo, model.size, model.channels)
+
     def predict(self, pictures: Iterable[Picture], top: int = 3) -> list[Prediction]:
         """Predict pictures; one that cannot be used gives a record with an error and stops none of the others.
 
@@ -100,11 +110,9 @@ class Predictor(ABC):
         return [replace(told[place], file=_name(picture)) for place, picture in enumerate(pictures)]
 
     def _prepared(self, picture: Picture) -> "tuple[Model, NDArray[np.uint8]] | str":
-        """The model for a picture and the image that it takes, or why there is none."""
+        """The same, or why there is none."""
         try:
-            photo = photo_of(picture)
-            model = self.pick(photo)
-            return model, to_image(photo, model.size, model.channels)
+            return self.prepared(picture)
         except InputError as error:
             return printable(str(error))
 

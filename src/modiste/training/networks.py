@@ -53,7 +53,7 @@ def resnet18(*, labels: int, channels: int, size: int, options: Network) -> nn.M
 
 
 def efficientnet_lite(*, number: int, labels: int, channels: int, size: int, options: Network) -> nn.Module:
-    """Build timm's EfficientNet-Lite (Tan and Le 2019, less squeeze-and-excitation), of 3.4 to 4.8 M parameters."""
+    """Build timm's EfficientNet-Lite (Tan and Le 2019, less squeeze-and-excitation), of 3.4 or 4.1 M parameters."""
     from timm import create_model
 
     name = f"tf_efficientnet_lite{number}"

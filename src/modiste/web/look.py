@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError
 from modiste.images.heat import overlay
-from modiste.images.prepare import photo_of, to_image
 from modiste.images.sheet import png
 from modiste.inference.model import Model
 from modiste.inference.prediction import Prediction
@@ -40,9 +39,7 @@ class Look:
     def __call__(self, picture: bytes) -> Answer:
         """Look at a picture, a whole file; the record is the one that `modiste predict --json` prints."""
         try:
-            photo = photo_of(picture)
-            model = self.predictor.pick(photo)
-            image = to_image(photo, model.size, model.channels)
+            model, image = self.predictor.prepared(picture)
         except InputError as error:
             refusal = refused.by(error)
             return Prediction("", None, None, (), self.predictor.name, refusal.message).as_dict(), refusal

@@ -22,13 +22,13 @@ GRACE = 20
 """Seconds that accepted requests have to finish in."""
 
 SILENCE = 20.0
-"""Seconds that a connection has for the head of its first request."""
+"""Seconds that a connection has for the head of a request, and for what it still sends after the answer."""
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
 def serve(predictor: Predictor, desk: Desk, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until a signal asks to stop; a second one stops at once.
+    """Serve until a signal asks to stop; a second one waits for nothing but the pictures that are at work.
 
     Args:
         predictor: answers.
@@ -75,6 +75,12 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def _is_unfinished(connection: Any) -> bool:
+    """Whether nothing is asked of us yet, or all is answered and still something comes."""
+    cycle = getattr(connection, "cycle", None)
+    return cycle is None or (cycle.response_complete and connection.timeout_keep_alive_task is None)
+
+
 class _Server(uvicorn.Server):
     """Stops with exit code 0: the first signal lets nothing more in and finishes the rest, the second ends it."""
 
@@ -84,9 +90,9 @@ class _Server(uvicorn.Server):
         self.silent: dict[Any, float] = {}
 
     async def on_tick(self, counter: int) -> bool:
-        """Close connections that have not asked for anything yet, after a while: uvicorn waits for them for ever."""
+        """Close connections that begin a request and do not end it, after a while: uvicorn waits for them for ever."""
         now = time.monotonic()
-        waiting = [each for each in self.server_state.connections if getattr(each, "cycle", None) is None]
+        waiting = filter(_is_unfinished, self.server_state.connections)
         self.silent = {each: self.silent.get(each, now) for each in waiting}
         for connection, since in self.silent.items():
             if now - since > SILENCE:

@@ -77,7 +77,7 @@ class Watch:
                 MutableHeaders(scope=message).update(SAFE | {"X-Request-ID": number})
             await send(message)
 
-        refusal = self._refusal(Headers(scope=scope).get("host", ""))
+        refusal = self._refusal(scope["path"], Headers(scope=scope).get("host", ""))
         self.inside += 1
         try:
             with self.figures.in_flight.track_inprogress():
@@ -87,9 +87,9 @@ class Watch:
             self.figures.requests.labels(path, str(status)).inc()
             self.figures.seconds.labels(path).observe(time.perf_counter() - started)
 
-    def _refusal(self, host: str) -> Refused | None:
-        """Why a request is not let in at all."""
-        if self.inside >= MOST:
+    def _refusal(self, path: str, host: str) -> Refused | None:
+        """Why a request is not let in at all; how the service is may always be asked."""
+        if self.inside >= MOST and not path.startswith("/health/"):
             return CROWDED
         return None if self._knows(host) else STRANGE
 

@@ -171,8 +171,9 @@ let opening = false;
 async function startCamera() {
   if (opening) return; // a second click while the browser still asks
   opening = true;
+  let stream;
   try {
-    $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
     fail(isSecureContext ? "noCamera" : "notSecure");
     return;
@@ -180,14 +181,16 @@ async function startCamera() {
     opening = false;
   }
   stage("video");
-  const [track] = $("video").srcObject.getVideoTracks();
+  $("video").srcObject = stream;
+  const [track] = stream.getVideoTracks();
   $("video").classList.toggle("mirror", track.getSettings().facingMode !== "environment");
   await $("video").play();
   $("rate").hidden = false;
   const began = performance.now();
-  for (let frames = 1; $("video").srcObject; frames++) {
+  const on = () => $("video").srcObject === stream; // and not switched off, or off and on again
+  for (let frames = 1; on(); frames++) {
     const shot = await frame();
-    if (!$("video").srcObject) break; // another picture was given meanwhile
+    if (!on()) break; // another picture was given meanwhile
     if (!(await look(shot))) await new Promise((done) => setTimeout(done, PAUSE));
     $("rate").textContent = text("rate", { rate: (1000 * frames / (performance.now() - began)).toFixed(1) });
   }

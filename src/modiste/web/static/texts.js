@@ -30,11 +30,7 @@ export const TEXTS = {
     noServer: "The server does not answer. Is `modiste serve` still running?",
     picture: "The picture that was given", sample: "Sample: {label}",
     labels: {},
-    statuses: {
-      413: "The picture is too large. Make it smaller.", 415: "This is no JPEG, PNG or WebP picture.",
-      422: "The picture is incomplete, damaged, too small or has too many pixels. Take another.",
-      503: "Too many pictures at the moment. Try again soon.",
-    },
+    statuses: {}, // the server's own sentences say more
   },
   zh: {
     other: "English", otherLang: "en",
