@@ -14,6 +14,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -26,9 +27,10 @@ from numpy.typing import NDArray
 from photo_folds import FOLDS, UNKNOWN, allowed, everything, folds, held_out, trained
 from PIL import Image, ImageOps
 
+from modiste.errors import InputError
 from modiste.evaluation.scores import FLOOR
 from modiste.images import files as pictures
-from modiste.images.prepare import to_image
+from modiste.images.prepare import photo_of, to_image
 from modiste.inference import model as inference
 from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
@@ -124,6 +126,16 @@ def as_they_are(root: Path, home: Path, changes: Sequence[str]) -> dict[str, Any
     return {"images": len(held_out(root)), "accuracy": metrics.read(run.metrics)[-1].validation_accuracy}
 
 
+def usable(paths: list[Path]) -> list[Path]:
+    """Those that can be looked at: a picture of seven pixels a side gets no label for another reason."""
+    found = []
+    for path in paths:
+        with suppress(InputError):
+            photo_of(path)
+            found.append(path)
+    return found
+
+
 def main() -> None:
     """Train and judge the folds, and write the results when all of them are done."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -140,7 +152,7 @@ def main() -> None:
         alone = [*changes, "data.validation=0"]
         print(trained(everything(given.photos, given.home), Run(given.home / "run-all"), alone).path)
         return
-    no_clothes = pictures.pictures_below(given.no_clothes) if given.no_clothes else []
+    no_clothes = usable(pictures.pictures_below(given.no_clothes)) if given.no_clothes else []
     if given.folds >= FOLDS and not no_clothes:  # now, not after hours of training
         parser.error("all folds are measured with --no-clothes FOLDER, a folder of pictures without clothes")
     chosen = list(folds(given.photos, given.home))[: given.folds]

@@ -245,6 +245,13 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     assert photos.of_product_pictures(judged.photos)["images"] == len(judged.photos) - judged.of_class("hat").sum()
 
 
+def test_pictures_too_small_to_be_looked_at_are_left_out(tmp_path: Path, script: Any) -> None:
+    """They would get no label for that reason alone."""
+    for side in (4, 40):
+        Image.new("RGB", (side, side), "gray").save(tmp_path / f"{side}.png")
+    assert script("photos").usable(sorted(tmp_path.iterdir())) == [tmp_path / "40.png"]
+
+
 def test_a_masked_place_has_the_mean_colour(script: Any) -> None:
     """All pixels of the place on the evidence's grid, and no others."""
     image = np.random.default_rng(0).integers(256, size=(10, 10, 3), dtype=np.uint8)
