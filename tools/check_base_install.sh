@@ -36,14 +36,19 @@ PYTHON
 assets=$("$bin/python" -c 'from importlib.resources import files; print(files("modiste") / "assets")')
 [ -f "$assets/fashion-mnist/LICENSE" ] || fail "the notice of the data is not in the wheel"
 "$bin/modiste" data verify > verify.txt || fail "'modiste data verify' failed"
-sample=$(find "$assets/samples" -name '*.png' | sort | head -n 1)
-[ -n "$sample" ] || fail "there is no sample picture in the wheel"
-"$bin/modiste" predict "$sample" > prediction.txt || fail "'modiste predict' failed"
-[ -s prediction.txt ] || fail "'modiste predict' printed nothing"
+samples=("$assets/samples/bag.png" "$assets/samples/shirt.jpg")
+"$bin/modiste" predict --json "${samples[@]}" > predictions.json || fail "'modiste predict' failed"
+"$bin/python" - <<'PYTHON' || fail "'modiste predict' is wrong on its samples: $(cat predictions.json)"
+import json
+import sys
+
+told = [(each["label"], each["model"]) for each in json.load(open("predictions.json"))]
+sys.exit(told != [("Bag", "fashion-mnist"), ("Shirt", "photo")])
+PYTHON
 
 code=0
 "$bin/modiste" train sprint 2> refusal.txt > /dev/null || code=$?
 [ "$code" = 2 ] || fail "'modiste train' without torch ended with $code, not 2: $(cat refusal.txt)"
 grep -q 'modiste\[train\]' refusal.txt || fail "'modiste train' without torch does not name the extra: $(cat refusal.txt)"
 
-echo "base install: $(basename "$sample"): $(head -n 1 prediction.txt)"
+echo "base install: both bundled models are right on a sample"

@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
-PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md")
+PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md", "src/modiste/assets/models/photo.md")
 PLACE = re.compile(r"(<!-- ([a-z]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 CHINESE = {
@@ -30,6 +30,11 @@ CHINESE = {
     "test accuracy, mean (95 % over trainings)": "测试集平均准确率（对训练的 95 % 区间）",
     "one view": "不加镜像视图",
     "importing, s": "导入，秒",
+    "photos, by people it has not seen": "照片数（拍摄者未在训练中出现）",
+    "right answer (95 %)": "回答正确（95 %）",
+    "right, of the labels given": "给出的标签中正确的",
+    "no label for hats, shorts, skirts": "对帽子、短裤、裙子不给标签",
+    "no label for pictures without clothes": "对没有衣服的图片不给标签",
     "plain loop": "朴素循环",
 }
 
@@ -114,12 +119,119 @@ def parts(_: Say) -> str:
     )
 
 
+def seen(say: Say) -> str:
+    """How good the bundled model for photos is, in one line."""
+    found = read("photos")
+    shipped, none = found["as_shipped"], found["no_clothes"]["none_recall_as_shipped"]
+    head = [
+        "photos, by people it has not seen",
+        "right answer (95 %)",
+        "right, of the labels given",
+        "no label for hats, shorts, skirts",
+        "no label for pictures without clothes",
+    ]
+    row = [
+        f"{found['images']:,}",
+        f"**{shipped['answers_right']:.1%}** ({span(shipped['answers_right_interval'], say('to'), '.1%')})",
+        f"{shipped['labels_given_right']:.1%}",
+        f"{shipped['none_recall']:.1%}",
+        f"{none:.1%}",
+    ]
+    return table(list(map(say, head)), [row])
+
+
+def photos(_: Say) -> str:
+    """How good the recipe `photo` is, whether it knows what it does not know, and what is required."""
+    found = read("photos")
+    none = "no label, and rightly so: "
+    rows = [
+        ("right label", found["accuracy"], 0.89),
+        ("right label, on the three folds that no choice was made on", found["untouched_folds"]["accuracy"], 0.89),
+        ("right label, on the 80 % it is surest of", found["accuracy_of_surest_80_percent"], 0.96),
+        ("calibration error (ECE)", found["ece"], -0.04),
+        (f"{none}hats, shorts, skirts", found["at_95_percent_right"]["none_recall"], 0.80),
+        (f"{none}each of these three, left out of the training", found["unheard_of"]["none_recall"], 0.40),
+        (f"{none}pictures without clothes", found["no_clothes"]["none_recall"], 0.80),
+        *((f"the same label after: {name}", found["same_label_after"][name], least) for name, least in SAME.items()),
+        ("masking the hottest fifth hurts more than masking a random fifth", found["heat_maps_right"], 0.80),
+        (
+            "the ten folders under their own names, their validation photos: right",
+            found["as_they_are"]["accuracy"],
+            0.88,
+        ),
+    ]
+    return table(
+        ["share of the photos", "", "required"], [held(what, ".1%", value, bound) for what, value, bound in rows]
+    )
+
+
+def use(_: Say) -> str:
+    """What people wait for, and what is required."""
+    found = read("inference")
+    quick = next(run for run in found["runs"] if (run["size"], run["runtime"]) == (28, "ONNX Runtime, fp32"))
+    image, images = quick["milliseconds_one_image_one_thread"], quick["images_a_second_two_threads"]
+    load, photos_a_second = found["load"], found["folder"]["pictures_a_second"]
+    answers = load["answers_a_second"]
+    rows = [
+        ("`modiste predict photo.jpg`, the whole process, seconds", ".2f", found["process_seconds"], -0.7),
+        ("base install with both models, MB", ".0f", found["base_install_megabytes"], -300),
+        ("`photo`, from pixels to label, one thread, ms", ".1f", found["photo_milliseconds"], -60),
+        ("`modiste predict FOLDER`, photos of 400 pixels a second", ",.0f", photos_a_second, 40),
+        ("`fashion-mnist`, one image, one thread, ms", ".2f", image, -1.0),
+        ("`fashion-mnist`, images a second, two threads", ",.0f", images, 5000),
+        ("`modiste serve` on one core, 64 connections, pictures of 28 x 28 a second", ",.0f", answers, 300),
+        ("the slowest hundredth of these answers, ms", ".0f", load["milliseconds_p99"], -250),
+        ("command, API and page say the same", ".1%", found["agreement"]["same"], 1),
+    ]
+    return table(["", "", "required"], [held(*row) for row in rows])
+
+
+def runtimes(_: Say) -> str:
+    """Both models in every runtime."""
+    head = ["model", "runtime", "accuracy on", "", "one image, one thread, ms", "images a second, two threads"]
+    rows = [
+        [
+            f"`{run['model']}`",
+            run["runtime"],
+            f"{run['images']:,} {SPLITS[run['split']]}",
+            f"{run['accuracy']:.2%}",
+            f"{run['milliseconds_one_image_one_thread']:.2f}",
+            f"{run['images_a_second_two_threads']:,.0f}",
+        ]
+        for run in read("inference")["runs"]
+    ]
+    return table(head, rows)
+
+
+SPLITS = {"train": "training images", "validation": "images held out"}
+
+SAME = {
+    "EXIF turn": 1.0,
+    "JPEG quality 60": 0.95,
+    "20 % darker": 0.93,
+    "20 % brighter": 0.93,
+    "half size": 0.95,
+    "mirror": 0.97,
+}
+"""Changes of a photo, and how often at least its label has to stay."""
+
+
+def held(what: str, form: str, value: float, bound: float) -> list[str]:
+    """A row with what is required: at least the bound, or where that is negative, at most its size."""
+    short = value < bound if bound > 0 else value > -bound
+    return [what, f"**{value:{form}}**", f"{abs(bound):{form}}{', *short*' if short else ''}"]
+
+
 TABLES: dict[str, Callable[[Say], str]] = {
     "results": results,
     "race": race,
     "tricks": tricks,
     "machine": machine,
     "parts": parts,
+    "seen": seen,
+    "photos": photos,
+    "use": use,
+    "runtimes": runtimes,
 }
 
 

@@ -19,7 +19,7 @@ LINE = re.compile(r"^    (?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 def pages() -> list[Path]:
     """The READMEs and the other pages that show commands."""
-    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md"]]
+    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/photos.md"]]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from helpers.models import tiny_model
+from modiste import inference
 from modiste.evaluation.evaluate import evaluate
 from modiste.inference import model
-from modiste.labels import FASHION_MNIST
+from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import Recipe
@@ -30,6 +31,16 @@ def test_the_bundled_model_scores_what_is_published() -> None:
     assert scores.accuracy == published["test_accuracy"]
     assert scores.loss == pytest.approx(published["test_loss"], abs=1e-5)
     assert model.load("fashion-mnist").scores["test"] == {"n": scores.n, "accuracy": scores.accuracy}
+
+
+def test_the_bundled_model_for_photos_is_as_sure_as_is_published() -> None:
+    """Scores, temperature and threshold are those of all folds; the file has nothing of the machine it was made on."""
+    published, loaded = results.read(ROOT / "results" / "photos.json"), model.load("photo")
+    assert loaded.scores["folds"] == {"n": published["images"], "accuracy": published["as_shipped"]["answers_right"]}
+    together = [[loaded.labels[label] for label in group] for group in loaded.certainty.together]
+    told = (loaded.certainty.temperature, loaded.certainty.threshold, together)
+    assert told == tuple(published[key] for key in ("temperature", "threshold", "together"))
+    assert '"source": "all"' in loaded.recipe_json
 
 
 def test_a_model_is_bundled_with_what_results_say_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,11 +66,27 @@ def test_weights_in_16_bits_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch)
     assert bundle.furthest(content, tiny_model(FASHION_MNIST)) > 1e-3
 
 
-def test_the_bundled_model_knows_its_labels() -> None:
+def test_the_bundled_models_know_photos_and_what_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """57 photos by people whose photos it has not seen, and what is no picture of anything."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    bundled, allowed = inference.load(), import_module("photo_folds").allowed
+    paths = sorted((ROOT / "tests" / "photos").glob("*/*.jpg"))
+    names = model.load("photo").labels
+    said = [names.index(told.label or "") for told in bundled.predict(paths)]
+    assert len(paths) == 57
+    assert allowed(paths, names)[np.arange(57), said].mean() >= 0.8
+    empty = np.stack([np.full((300, 200, 3), value, np.uint8) for value in (0, 128, 255)])
+    noise = np.random.default_rng(0).integers(0, 256, (1, 300, 200, 3), dtype=np.uint8)
+    assert {each.label for each in bundled.predict([*empty, *noise])} == {"none of these"}
+
+
+def test_the_bundled_models_know_their_labels() -> None:
     """Labels and input come with the file."""
-    loaded = model.load("fashion-mnist")
-    assert loaded.labels == FASHION_MNIST
-    assert (loaded.size, loaded.channels) == (28, 1)
+    for name, size, channels in (("fashion-mnist", 28, 1), ("photo", 224, 3)):
+        loaded = model.load(name)
+        assert set(loaded.labels) - {NONE_OF_THESE} == set(FASHION_MNIST)
+        assert (NONE_OF_THESE in loaded.labels) == (channels == 3)
+        assert (loaded.size, loaded.channels) == (size, channels)
 
 
 @pytest.mark.parametrize(

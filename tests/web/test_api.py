@@ -231,6 +231,7 @@ def test_health_is_told(service: Service) -> None:
     assert [model["model"] for model in models] == list(pinned.NAMES)
     assert (models[0]["size"], models[0]["channels"], len(models[0]["labels"])) == (28, 1, 10)
     assert models[0]["scores"]["test"]["accuracy"] > 0.9
+    assert models[1]["scores"]["folds"]["n"] > 2000
 
 
 @pytest.mark.parametrize(("channels", "kinds"), [(1, {"png"}), (3, {"png", "jpg"})])

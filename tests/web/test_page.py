@@ -45,7 +45,7 @@ def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> 
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("request", lambda asked: wrong.append(asked.url) if is_foreign(asked.url, service) else None)
     opened.goto(service.url)
-    expect(opened.locator("#samples button")).to_have_count(6)
+    expect(opened.locator("#samples button")).to_have_count(9)
     yield opened
     context.close()
     assert [text for text in wrong if "415" not in text] == []

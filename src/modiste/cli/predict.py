@@ -21,7 +21,7 @@ AT_A_TIME, SECONDS = 100, 1.0
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--model", metavar="M", help="An .onnx file, a run folder, or fashion-mnist, which is bundled.")
+@click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
 @click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="A .png of where a label is seen.")
@@ -38,11 +38,11 @@ def predict(
 ) -> None:
     """Say what is on pictures (JPEG, PNG, WebP).
 
-    Without --model, the bundled model answers. A folder stands for all pictures below it, a file of Fashion-MNIST's
-    format (it ends in -images-idx3-ubyte or that and .gz) for all images in it, - for one picture on standard input.
-    With --out a stopped command goes on where it was: pictures that came later are added, those that could not be used
-    are tried again. The exit code is 0 when all went well, 1 when some pictures could not be used, 2 when
-    none could.
+    Without --model, each picture gets the bundled model that fits: fashion-mnist for gray ones of 28 x 28 pixels, photo
+    for all others. A folder stands for all pictures below it, a file of Fashion-MNIST's format (it ends in
+    -images-idx3-ubyte or that and .gz) for all images in it, - for one picture on standard input. With --out a stopped
+    command goes on where it was: pictures that came later are added, those that could not be used are tried again. The
+    exit code is 0 when all went well, 1 when some pictures could not be used, 2 when none could.
 
     \b
     Examples:

@@ -6,7 +6,7 @@ import click
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen at.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
-@click.option("--model", metavar="M", help="An .onnx file, a run folder, or fashion-mnist, which is bundled.")
+@click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="Pictures at a time; 0 is one a core.")
 def serve(host: str, port: int, model: str | None, threads: int) -> None:
     """Serve the web page and the HTTP API on this machine until Ctrl-C.
