@@ -68,6 +68,20 @@ def test_all_off_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_about_half_are_made_coarse(shape: tuple[int, ...]) -> None:
+    """They lose detail and keep their mean; the others, and images that are even, stay as they are."""
+    before = images(shape)
+    after = augmentation.coarsen(before, random(), 0.5)
+    same = (after == before).flatten(1).all(1)
+    assert 16 < same.sum() < 48
+    old, new = before[~same].float().flatten(1), after[~same].float().flatten(1)
+    assert (new.std(1) < 0.9 * old.std(1)).all()
+    assert (new.mean(1) - old.mean(1)).abs().max() < 6
+    even = torch.full_like(before, 77)
+    assert torch.equal(augmentation.coarsen(even, random(), 0.5), even)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
     """A bright square in the middle never becomes smaller, and the whole area is the image itself."""
     before = torch.zeros(shape, dtype=torch.uint8)
@@ -134,7 +148,7 @@ def test_hues_are_turned_and_brightness_stays() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
     """Every change takes all its chance from the generator."""
-    options = Augmentation(flip=True, crop=2, zoom=0.5, turn=10, colour=0.3, hue=0.1, erasing=0.5)
+    options = Augmentation(flip=True, crop=2, coarse=0.5, zoom=0.5, turn=10, colour=0.3, hue=0.1, erasing=0.5)
     one, two = (augmentation.augment(images(shape), random(3), options) for _ in range(2))
     assert torch.equal(one, two)
     assert not torch.equal(one, augmentation.augment(images(shape), random(4), options))

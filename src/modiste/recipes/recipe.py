@@ -107,6 +107,8 @@ class Augmentation:
     """Mirror left to right, half of the images."""
     crop: int = 0
     """Pad by so many pixels of black, then cut at a random place; 0 is off."""
+    coarse: float = 1.0
+    """Make half of the images as if enlarged from fewer pixels a side, at least this share of them; 1 is off."""
     zoom: float = 1.0
     """Cut out a random share of the area, at least this one, and enlarge it; 1 is off."""
     turn: float = 0.0
@@ -127,6 +129,7 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")
+        require(0 < self.coarse <= 1, "augmentation.coarse", self.coarse, "a share above 0, at most 1")
         require(0 < self.zoom <= 1, "augmentation.zoom", self.zoom, "a share above 0, at most 1")
         require(self.size == 0 or self.size >= 8, "augmentation.size", self.size, "0 (all), or at least 8 pixels")
         require(0 <= self.turn <= 180, "augmentation.turn", self.turn, "0 to 180 degrees")

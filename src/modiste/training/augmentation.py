@@ -18,11 +18,13 @@ TRIES = 10  # as torchvision: a rectangle that does not fit is drawn again, so o
 
 
 def augment(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
-    """Apply what the recipe switches on: flip, crop, zoom, colour, erasing. Only zoom may give another size."""
+    """Apply what the recipe switches on: flip, crop, coarse, zoom, colour, erasing. Only zoom may give another size."""
     if options.flip:
         images = flip(images, random)
     if options.crop:
         images = crop(images, random, options.crop)
+    if options.coarse < 1:
+        images = coarsen(images, random, options.coarse)
     if options.zoom < 1 or options.turn or options.size:
         images = zoom(images, random, options)
     if options.colour or options.hue:
@@ -47,6 +49,18 @@ def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
     rows, columns = corners + torch.arange(size, device=images.device)
     every = torch.arange(count, device=images.device)
     return padded[every[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def coarsen(images: Tensor, random: Generator, least: float) -> Tensor:
+    """Make half of the images as if they had been enlarged from fewer pixels, a random share of them from `least` on.
+
+    All of a batch come from as many pixels, so that it is two scalings and no loop.
+    """
+    size, draw = images.shape[1], torch.rand(1 + len(images), generator=random, device=images.device)
+    side = max(1, round(size * (least + (1 - least) * draw[0].item())))
+    small = F.interpolate(_planes(images).float(), (side, side), mode="bilinear", antialias=True)
+    found = F.interpolate(small, (size, size), mode="bicubic")
+    return torch.where(_per_image(draw[1:] < 0.5, images), _bytes(found, images), images)
 
 
 def zoom(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
