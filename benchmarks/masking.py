@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.images.prepare import to_image
+from modiste.inference.hiding import hidden
 from modiste.inference.model import Model
 
 SHARE = 0.2
@@ -20,19 +21,12 @@ def hot_matters(model: Model, photos: list[Path], seed: int = 0) -> list[bool]:
 
 def _matters(model: Model, image: NDArray[np.uint8], random: np.random.Generator) -> bool:
     label = int(model.probabilities(image[None])[0].argmax())
-    warmth = model.evidence(image)[label]
+    warmth = model.evidence(image, label)
     count = round(SHARE * warmth.size)
     hottest, others = np.argsort(-warmth, axis=None)[:count], random.permutation(warmth.size)[:count]
-    masked = np.stack([_masked(image, places, warmth.shape) for places in (hottest, others)])
+    inside = np.zeros((2, *warmth.shape), bool)
+    for part, places in zip(inside, (hottest, others), strict=True):
+        part.flat[places] = True
+    masked = np.stack([hidden(image, part) for part in inside])
     hot, other = model.probabilities(masked)[:, label]
     return bool(hot < other)
-
-
-def _masked(image: NDArray[np.uint8], places: NDArray[np.intp], grid: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The image with these places of the evidence's grid in the image's mean colour."""
-    inside = np.zeros(grid, bool)
-    inside.flat[places] = True
-    rows, columns = (np.arange(image.shape[0]) * side // image.shape[0] for side in grid)
-    masked = image.copy()
-    masked[inside[np.ix_(rows, columns)]] = image.mean((0, 1)).round()
-    return masked

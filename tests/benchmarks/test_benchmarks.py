@@ -241,7 +241,7 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     same = photos.same_labels([run], [judged])
     assert list(same) == list(script("changes").CHANGES)
     assert same["EXIF turn"] == 1
-    assert 0 <= photos.heat_maps_right([run], [judged]) <= 1
+    assert 0 <= photos.heat_maps([run], [judged])["heat_maps_right"] <= 1
     assert photos.of_product_pictures(judged.photos)["images"] == len(judged.photos) - judged.of_class("hat").sum()
 
 
@@ -250,16 +250,6 @@ def test_pictures_too_small_to_be_looked_at_are_left_out(tmp_path: Path, script:
     for side in (4, 40):
         Image.new("RGB", (side, side), "gray").save(tmp_path / f"{side}.png")
     assert script("photos").usable(sorted(tmp_path.iterdir())) == [tmp_path / "40.png"]
-
-
-def test_a_masked_place_has_the_mean_colour(script: Any) -> None:
-    """All pixels of the place on the evidence's grid, and no others."""
-    image = np.random.default_rng(0).integers(256, size=(10, 10, 3), dtype=np.uint8)
-    masked = script("masking")._masked(image, np.array([6]), (5, 5))
-    changed = np.zeros((10, 10), bool)
-    changed[2:4, 2:4] = True
-    assert (masked[changed] == image.mean((0, 1)).round()).all()
-    assert (masked[~changed] == image[~changed]).all()
 
 
 def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> None:

@@ -270,3 +270,19 @@ def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.Monk
     options = Network(name="efficientnet_lite0", weights="imagenet")
     with pytest.raises(InputError, match="not the file that is known"):
         weights.first_weights(build("efficientnet_lite0"), options)
+
+
+def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
+    """It answers by the mean of both; training sees one view."""
+    body = build("residual", 5)
+    network = Prepared(body, torch.zeros(1), torch.ones(1), mirrored=True)
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    both = body.eval()(torch.stack([images, images.flip(2)]).flatten(0, 1)[:, None] / 255).unflatten(0, (2, 3))
+    logits = network.eval()(images)
+    torch.testing.assert_close(logits, both.mean(0))
+    torch.testing.assert_close(network(images.flip(2)), logits)
+    seen: list[int] = []
+    body.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    network(images)
+    network.train()(images)
+    assert seen == [6, 3]

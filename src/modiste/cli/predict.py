@@ -120,7 +120,7 @@ def _heatmap(picture: "Picture", model: "Predictor") -> bytes:
 
     mine, image = model.prepared(picture)
     label = int(np.argmax(mine.probabilities(image[None])[0]))
-    return png(overlay(image, mine.evidence(image)[label]))
+    return png(overlay(image, mine.evidence(image, label)))
 
 
 def _stages(picture: "Picture", model: "Predictor") -> bytes:

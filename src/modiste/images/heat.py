@@ -15,7 +15,7 @@ def heat(evidence: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Enlarge the evidence for one label to the image: float32 [size, size], 0 (none, or against it) to 1 (most).
 
     Args:
-        evidence: floats [h, w], what each place adds to the label's logit.
+        evidence: floats [h, w], how much each place speaks for the label.
         size: pixels a side.
     """
     larger = Image.fromarray(evidence.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError
 from modiste.images.decode import Photo
-from modiste.inference import certainty, pinned, safety
+from modiste.inference import certainty, hiding, pinned, safety
 from modiste.inference.certainty import Certainty
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictor import Predictor
@@ -90,28 +90,13 @@ class Model(Predictor):
         batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
         return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
 
-    @property
-    def has_evidence(self) -> bool:
-        """Whether the model can say where its evidence is."""
-        return any(output.name == "evidence" for output in self.session.get_outputs())
-
-    def evidence(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what each place of an image adds to each label's logit: float32 [labels, h, w].
-
-        Args:
-            image: uint8 [s, s] or [s, s, 3], as `image_shape`.
+    def evidence(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+        """Return how much each place of an image, uint8 as `image_shape`, speaks for a label: see `hiding.evidence`.
 
         Raises:
-            InputError: the model cannot say, or fails.
+            InputError: as `probabilities`.
         """
-        if not self.has_evidence:
-            raise InputError(
-                f"Model {self.name} cannot say where it looks. Give a run of `sprint` or `photo` with --model."
-            )
-        found: NDArray[np.float32] = self._outputs("evidence", image[None])[0]
-        if found.ndim != 3 or len(found) != len(self.labels) or not np.isfinite(found).all():
-            raise InputError(f"Model {self.name} gives evidence of a wrong shape. Export it anew.")
-        return found
+        return hiding.evidence(self.probabilities, image, label)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -142,15 +127,12 @@ class Model(Predictor):
         """Shape of one image: (s, s) or (s, s, 3)."""
         return (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
 
-    def _outputs(self, name: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            (output,) = self.session.run([name], {"image": np.ascontiguousarray(images)})
+            (output,) = self.session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
         except Exception:  # noqa: BLE001  the runtime's exceptions have no base of their own
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it anew.") from None
-        return np.asarray(output)
-
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        probabilities = self._outputs("probabilities", images)
+        probabilities = np.asarray(output)
         if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
             raise InputError(
                 f"Model {self.name} gives {list(probabilities.shape)} numbers for {len(images)} images and "

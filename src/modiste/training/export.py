@@ -18,30 +18,21 @@ from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
-from modiste.training.layers import Mapped
 from modiste.training.prepared import Prepared
 
 TOLERANCE = 1e-4
 
 
 class Exported(nn.Module):
-    """A network as its file has it: probabilities, and evidence where the network can say where it is."""
+    """A network as its file has it."""
 
     def __init__(self, network: Prepared) -> None:
         super().__init__()
         self.network = network
 
-    @property
-    def outputs(self) -> list[str]:
-        """Names of what `forward` returns."""
-        return ["probabilities", *(["evidence"] if isinstance(self.network.body, Mapped) else [])]
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return probabilities float32 [n, labels], and evidence [n, labels, h, w], for uint8 images."""
-        if isinstance(self.network.body, Mapped):
-            logits, evidence = self.network.with_evidence(image)
-            return torch.softmax(logits, dim=1), evidence
-        return (torch.softmax(self.network(image), dim=1),)
+    def forward(self, image: Tensor) -> Tensor:
+        """Return probabilities float32 [n, labels] for uint8 images."""
+        return torch.softmax(self.network(image), dim=1)
 
 
 def export(
@@ -52,7 +43,7 @@ def export(
     certainty: Certainty,
     path: Path,
 ) -> None:
-    """Write a network as ONNX: input `image`, uint8 with a free batch size; outputs as `Exported` has them.
+    """Write a network as ONNX: input `image`, uint8 with a free batch size; output `probabilities`.
 
     Args:
         network: uint8 images -> logits, on the CPU.
@@ -116,12 +107,11 @@ def _onnx(network: Prepared, recipe: Recipe) -> onnx.ModelProto:
     shape = (2, recipe.data.size, recipe.data.size) + ((3,) if recipe.data.channels == 3 else ())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
-        exported = Exported(network).eval()
         program = torch.onnx.export(
-            exported,
+            Exported(network).eval(),
             (torch.zeros(shape, dtype=torch.uint8),),
             input_names=["image"],
-            output_names=exported.outputs,
+            output_names=["probabilities"],
             dynamic_shapes=({0: torch.export.Dim("n")},),
             dynamo=True,
             verbose=False,

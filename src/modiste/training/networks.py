@@ -6,6 +6,7 @@ named `package.module:factory`.
 
 import importlib
 import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from itertools import chain, pairwise
@@ -17,7 +18,7 @@ from torch import nn
 from modiste.errors import SettingError
 from modiste.recipes.recipe import Data, Network
 from modiste.training.dense import use_dense
-from modiste.training.layers import Mapped, Mean, MeanAndMax, PartlyFrozen, Residual
+from modiste.training.layers import Mean, MeanAndMax, PartlyFrozen, Residual
 
 Factory = Callable[..., nn.Module]
 
@@ -60,7 +61,11 @@ def efficientnet_lite(*, number: int, labels: int, channels: int, size: int, opt
     made: Any = create_model(name, num_classes=0, global_pool="", drop_path_rate=options.drop_path)
     layers = [made.conv_stem, made.bn1, *made.blocks, made.conv_head, made.bn2]
     features = _takes_gray(PartlyFrozen(*layers, frozen=2 + options.frozen if options.frozen else 0))
-    return Mapped(features, Mean(made.num_features, labels, options.dropout))
+    return _headed(features, Mean(made.num_features, labels, options.dropout))
+
+
+def _headed(features: nn.Module, head: nn.Module) -> nn.Module:
+    return nn.Sequential(OrderedDict(features=features, head=head))
 
 
 def _takes_gray(network: nn.Module) -> nn.Module:
@@ -78,7 +83,7 @@ def residual(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     widths = (options.stem or channels, options.width, 2 * options.width, 4 * options.width)
     stem = [*_same(channels, options.stem), _block(options.stem)] if options.stem else []
     stages = [(*_halved(inputs, outputs), _block(outputs)) for inputs, outputs in pairwise(widths)]
-    return Mapped(nn.Sequential(*stem, *chain.from_iterable(stages)), MeanAndMax(widths[-1], labels))
+    return _headed(nn.Sequential(*stem, *chain.from_iterable(stages)), MeanAndMax(widths[-1], labels))
 
 
 def _halved(inputs: int, outputs: int) -> list[nn.Module]:

@@ -34,30 +34,12 @@ class Prepared(nn.Module):
         floats = self._floats(images)
         if self.training or not self.mirrored:
             return self.body(floats)  # type: ignore[no-any-return]
-        return _halves(self.body(_with_mirror_images(floats))).mean(0)
-
-    def with_evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits and evidence, as `Mapped`, whose network this has to be."""
-        floats = self._floats(images)
-        if not self.mirrored:
-            return self.body.with_evidence(floats)  # type: ignore[no-any-return,operator]
-        logits, evidence = self.body.with_evidence(_with_mirror_images(floats))  # type: ignore[operator]
-        views = _halves(evidence)
-        return _halves(logits).mean(0), (views[0] + views[1].flip(3)) / 2
+        both = self.body(torch.cat([floats, floats.flip(3)]))
+        return both.unflatten(0, (2, -1)).mean(0)  # type: ignore[no-any-return]
 
     def _floats(self, images: Tensor) -> Tensor:
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         return (pixels.float() / 255 - self.mean) / self.std
-
-
-def _with_mirror_images(floats: Tensor) -> Tensor:
-    """[n, c, h, w] -> [2n, c, h, w]."""
-    return torch.cat([floats, floats.flip(3)])
-
-
-def _halves(found: Tensor) -> Tensor:
-    """[2n, ...] -> [2, n, ...]."""
-    return found.unflatten(0, (2, -1))  # type: ignore[no-any-return]
 
 
 def preparation(options: Network, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -68,7 +68,7 @@ function show(record) {
 }
 
 function draw(figure, image, source) {
-  $(figure).hidden = !source; // not every model can say where it looks
+  $(figure).hidden = !source;
   if (source) $(image).src = source;
 }
 
@@ -121,11 +121,12 @@ function stage(id) {
 // --- asking ------------------------------------------------------------------------------------------------------
 
 // Returns whether there was an answer with a label in it. Without a model's name, the server takes the one that fits.
-async function look(picture, model = "") {
+// A heat map takes the server much longer than a label.
+async function look(picture, model = "", heatmap = false) {
   const number = ++asked;
   try {
     const kind = picture.type || "application/octet-stream";
-    const answer = await fetch(`predict?top=5&sees=true&heatmap=true&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": kind } });
+    const answer = await fetch(`predict?top=5&sees=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": kind } });
     const record = await answer.json();
     if (number === asked && answer.ok) show(record);
     else if (number === asked) fail("noServer", answer.status, record.error);
@@ -141,7 +142,8 @@ async function give(picture) {
   URL.revokeObjectURL($("picture").src);
   $("picture").src = URL.createObjectURL(picture);
   wipeAnswer();
-  await look(picture);
+  const number = asked + 1;
+  if (await look(picture) && number === asked) look(picture, "", true);
   $("answer").scrollIntoView({ behavior: "smooth", block: "nearest" }); // on a phone it is below the picture
 }
 
@@ -246,7 +248,7 @@ $("drawing").onpointermove = (event) => {
 };
 // what is drawn is bright on black, as the pictures of a gray model are
 const gray = () => (about.models.find((each) => each.channels === 1) ?? about.models[0]).model;
-$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => $("drawing").hidden || look(drawn, gray()), "image/png");
+$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => $("drawing").hidden || look(drawn, gray(), true), "image/png");
 $("draw").onclick = () => { wipe(); rest(); stage($("drawing").hidden ? "drawing" : "hint"); };
 $("clear").onclick = () => { wipe(); rest(); };
 
