@@ -68,12 +68,12 @@ def test_all_off_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_about_half_are_made_coarse(shape: tuple[int, ...]) -> None:
+def test_about_a_third_are_made_coarse(shape: tuple[int, ...]) -> None:
     """They lose detail and keep their mean; the others, and images that are even, stay as they are."""
     before = images(shape)
     after = augmentation.coarsen(before, random(), 0.5)
     same = (after == before).flatten(1).all(1)
-    assert 16 < same.sum() < 48
+    assert 28 < same.sum() < 56
     old, new = before[~same].float().flatten(1), after[~same].float().flatten(1)
     assert (new.std(1) < 0.9 * old.std(1)).all()
     assert (new.mean(1) - old.mean(1)).abs().max() < 6

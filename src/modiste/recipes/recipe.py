@@ -108,7 +108,7 @@ class Augmentation:
     crop: int = 0
     """Pad by so many pixels of black, then cut at a random place; 0 is off."""
     coarse: float = 1.0
-    """Make half of the images as if enlarged from fewer pixels a side, at least this share of them; 1 is off."""
+    """Make a third of the images as if enlarged from fewer pixels a side, at least this share of them; 1 is off."""
     zoom: float = 1.0
     """Cut out a random share of the area, at least this one, and enlarge it; 1 is off."""
     turn: float = 0.0

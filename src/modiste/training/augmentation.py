@@ -52,7 +52,7 @@ def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
 
 
 def coarsen(images: Tensor, random: Generator, least: float) -> Tensor:
-    """Make half of the images as if they had been enlarged from fewer pixels, a random share of them from `least` on.
+    """Make a third of the images as if enlarged from fewer pixels a side, a random share of them from `least` on.
 
     All of a batch come from as many pixels, so that it is two scalings and no loop.
     """
@@ -60,7 +60,7 @@ def coarsen(images: Tensor, random: Generator, least: float) -> Tensor:
     side = max(1, round(size * (least + (1 - least) * draw[0].item())))
     small = F.interpolate(_planes(images).float(), (side, side), mode="bilinear", antialias=True)
     found = F.interpolate(small, (size, size), mode="bicubic")
-    return torch.where(_per_image(draw[1:] < 0.5, images), _bytes(found, images), images)
+    return torch.where(_per_image(draw[1:] < 1 / 3, images), _bytes(found, images), images)
 
 
 def zoom(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
