@@ -110,7 +110,7 @@ def test_files_of_predictions(model: str, pictures: Path, tmp_path: Path) -> Non
     """--out writes the same records as CSV and as JSON lines."""
     for name in ("out.csv", "out.jsonl"):
         result = run(pictures, "--model", model, "--out", tmp_path / name)
-        assert result.stdout == f"{tmp_path / name}: 2 predictions\n"
+        assert result.stdout == f"{tmp_path / name}: 2 pictures\n"
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
@@ -127,10 +127,10 @@ def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: 
     complete = out.read_bytes()
     for cut in (len(complete) - 5, complete.index(b"\n") + 4, 3, 0):
         out.write_bytes(complete[:cut])
-        assert run(pictures, "--model", model, "--out", out).stdout.startswith(f"{out}: 2 predictions")
+        assert run(pictures, "--model", model, "--out", out).stdout.startswith(f"{out}: 2 pictures")
         assert out.read_bytes() == complete
     (pictures / "new.png").write_bytes((pictures / "bright.png").read_bytes())
-    assert run(pictures, "--model", model, "--out", out).stdout == f"{out}: 3 predictions, 2 of them from before\n"
+    assert run(pictures, "--model", model, "--out", out).stdout == f"{out}: 3 pictures, 2 of them from before\n"
     assert out.read_bytes().startswith(complete)
     assert b"new.png" in out.read_bytes()[len(complete) :]
 
@@ -146,7 +146,7 @@ def test_what_could_not_be_used_is_tried_again(name: str, model: str, pictures: 
         assert "a.png is truncated" in result.stderr
     broken.write_bytes((pictures / "bright.png").read_bytes())
     result = run(pictures, "--model", model, "--out", out)
-    assert (result.exit_code, result.stdout) == (0, f"{out}: 3 predictions, 2 of them from before\n")
+    assert (result.exit_code, result.stdout) == (0, f"{out}: 3 pictures, 2 of them from before\n")
     assert "truncated" not in out.read_text()
     assert not list(tmp_path.glob("*.partial"))
 
@@ -168,10 +168,10 @@ def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -
         _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     kept = len(out.read_text().splitlines()) - 1
-    assert told == f"modiste: Stopped. {out} keeps {kept} predictions; the same command goes on.\n"
+    assert told == f"modiste: Stopped. {out} keeps {kept} pictures; the same command goes on.\n"
     assert 0 < kept < 500
     resumed = run(folder, "--model", model, "--out", out)
-    assert resumed.stdout == f"{out}: 500 predictions, {kept} of them from before\n"
+    assert resumed.stdout == f"{out}: 500 pictures, {kept} of them from before\n"
 
 
 def test_two_commands_do_not_write_one_file(model: str, pictures: Path, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_name_that_is_no_text_is_written_anyway(model: str, tmp_path: Path) ->
         (folder / os.fsdecode(name)).write_bytes(content[: 60 if b"bad" in name else None])
     out = tmp_path / os.fsdecode(b"out\xff.csv")
     done = run(folder, "--model", model, "--out", out)
-    assert (done.exit_code, "out\ufffd.csv: 2 predictions" in done.stdout) == (1, True)
+    assert (done.exit_code, "out\ufffd.csv: 2 pictures; 1 could not be used" in done.stdout) == (1, True)
     bad, good = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
     assert good["file"].endswith("good\ufffd.png")
     assert "bad\ufffd.png is truncated" in bad["error"]
@@ -250,8 +250,10 @@ def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.avif").write_bytes(b"")
     refused = run(tmp_path / "empty", "--model", model)
-    assert "holds no picture that is read" in str(refused.exception)
+    assert "holds no picture that is read: JPEG, PNG and WebP are read, and HEIC with" in str(refused.exception)
     assert refused.stderr == ""
+    (tmp_path / "none").mkdir()
+    assert "Give a folder" in str(run(tmp_path / "none", "--model", model).exception)
     assert isinstance(run(pictures, "--model", model, "--out", "labels.xlsx").exception, SettingError)
     assert isinstance(run(pictures, "--model", model, "--out", "labels.csv", "--json").exception, SettingError)
 

@@ -14,7 +14,9 @@ from modiste.errors import InputError
 from modiste.images.decode import MAX_BYTES
 from modiste.images.files import pictures_below, unreadable_below
 from modiste.images.prepare import Picture
-from modiste.inference.prediction import STDIN
+from modiste.inference.prediction import STDIN, printable
+
+READ = "JPEG, PNG and WebP are read, and HEIC with modiste[heic]."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,11 @@ def _names(file: str) -> list[str]:
         return [file]
     found, other = pictures_below(folder), unreadable_below(folder)
     if not found:
-        raise InputError(
-            f"{folder} holds no picture that is read. Give a folder with JPEG, PNG or WebP pictures in it."
-        )
+        what = f"{printable(file)} holds no picture that is read"
+        raise InputError(f"{what}: {READ}" if other else f"{what}. Give a folder with JPEG, PNG or WebP pictures.")
     if other:
         named = f"{other[0]} and {len(other) - 1} more are" if other[1:] else f"{other[0]} is"
-        click.echo(f"modiste: {named} passed over: JPEG, PNG and WebP are read, and HEIC with modiste[heic].", err=True)
+        click.echo(f"modiste: {printable(named)} passed over: {READ}", err=True)
     return list(map(str, found))
 
 

@@ -79,8 +79,8 @@ def predict(
             before = labels.rows
             missing = replace(given, names=list(labels.missing(given.names)))
             _write(labels, _told(missing, loaded, top), len(missing.names))
-        click.echo(f"{printable(str(out))}: {_count(labels.rows)}{f', {before} of them from before' if before else ''}")
         failed, rows = labels.failed, labels.rows
+        click.echo(_summary(out, rows, before, failed))
     else:
         rows = len(given.names)
         failed = _print(_told(given, loaded, top), rows, as_json, len(loaded.names) > 1)
@@ -221,5 +221,11 @@ def _complain(prediction: "Prediction") -> bool:
     return prediction.error is not None
 
 
+def _summary(out: Path, rows: int, before: int, failed: int) -> str:
+    old = f", {before} of them from before" if before else ""
+    broken = f"; {failed} could not be used" if failed else ""
+    return f"{printable(str(out))}: {_count(rows)}{old}{broken}"
+
+
 def _count(rows: int) -> str:
-    return f"{rows} prediction{'s' * (rows != 1)}"
+    return f"{rows} picture{'s' * (rows != 1)}"

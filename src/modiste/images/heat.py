@@ -11,8 +11,12 @@ RAMP = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253
 """Five colours of viridis (Smith and van der Walt 2015): told apart with any colour vision, and in gray."""
 
 
+FULL = 0.1
+"""Evidence that is drawn as the most there is, at least: where no place matters, noise is not to look like much."""
+
+
 def heat(evidence: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Enlarge the evidence for one label to the image: float32 [size, size], 0 (none, or against it) to 1 (most).
+    """Enlarge the evidence for one label to the image: float32 [size, size], 0 (none, or against it) to 1 (much).
 
     Args:
         evidence: floats [h, w], how much each place speaks for the label.
@@ -20,7 +24,7 @@ def heat(evidence: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """
     larger = Image.fromarray(evidence.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
     positive = np.maximum(np.asarray(larger), 0)
-    return positive / max(float(positive.max()), 1e-12)  # type: ignore[no-any-return]
+    return positive / max(float(positive.max()), FULL)  # type: ignore[no-any-return]
 
 
 def overlay(image: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[np.uint8]:

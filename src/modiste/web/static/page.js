@@ -125,8 +125,7 @@ function stage(id) {
 async function look(picture, model = "", heatmap = false) {
   const number = ++asked;
   try {
-    const kind = picture.type || "application/octet-stream";
-    const answer = await fetch(`predict?top=5&sees=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": kind } });
+    const answer = await fetch(`predict?top=5&sees=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": "application/octet-stream" } });
     const record = await answer.json();
     if (number === asked && answer.ok) show(record);
     else if (number === asked) fail("noServer", answer.status, record.error);
