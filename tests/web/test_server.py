@@ -178,6 +178,22 @@ def test_a_desk_counts_who_is_inside() -> None:
         asyncio.run(desk.work([fail]))
 
 
+def test_what_takes_longer_takes_more_room() -> None:
+    """An idle desk takes it all the same; a busy one has no room for it, and gets all of its own back."""
+    desk = Desk(threads=1, room=4)
+
+    async def one_after_the_other() -> list[str]:
+        long = asyncio.create_task(desk.work([lambda: time.sleep(0.2)], cost=9))
+        await asyncio.sleep(0.05)
+        with pytest.raises(Refused, match="wait already"):
+            await desk.work([str], cost=2)
+        await long
+        return await desk.work([str], cost=2)
+
+    assert asyncio.run(one_after_the_other()) == [""]
+    assert desk.inside == 0
+
+
 def test_the_help_names_the_extra_when_it_is_missing(tmp_path: Path) -> None:
     """Without FastAPI the command says what to install."""
     (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('gone', name='fastapi')")

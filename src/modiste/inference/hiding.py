@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 GRID, WINDOW = 7, 2
 """Places a side, and how many of them are hidden together: single ones are too small to be missed."""
 
+LOOKS = 1 + (GRID - WINDOW + 1) ** 2
+"""At an image: whole, and with each window hidden."""
+
 LEAST = 1e-9
 """Below this a probability counts as this."""
 

@@ -106,7 +106,7 @@ def _predict(app: FastAPI, predictor: Predictor, desk: Desk, figures: Figures) -
         """
         look = Look(_named(predictor, model), top, sees, heatmap)
         async with intake.pictures(request) as (pictures, is_form):
-            answers = await desk.work([partial(look, picture) for picture in pictures])
+            answers = await desk.work([partial(look, picture) for picture in pictures], look.cost)
         refusals = [refusal for _, refusal in answers if refusal]
         if refusals and not is_form:
             raise refusals[0]

@@ -26,7 +26,7 @@ class Desk:
     Args:
         threads: at work at a time.
         room: pictures inside at a time, those at work among them.
-        inside: pictures that are inside now.
+        inside: pictures that are inside now, each as often as it costs.
         closing: whether nothing new is let in.
     """
 
@@ -40,34 +40,38 @@ class Desk:
         self.room = self.room or self.threads * PER_THREAD
         self.pool = ThreadPoolExecutor(self.threads, "desk")
 
-    async def work(self, jobs: Sequence[Callable[[], Answer]]) -> list[Answer]:
+    async def work(self, jobs: Sequence[Callable[[], Answer]], cost: int = 1) -> list[Answer]:
         """Do all the jobs of a request; return their answers in order.
+
+        Args:
+            jobs: one a picture.
+            cost: how many pictures each takes the time of. An idle desk takes any one request.
 
         Raises:
             Refused: there is no room for all of them, or the service is stopping.
         """
         if self.closing:
             raise Refused(503, "The service is stopping. Ask another one.")
-        if self.inside + len(jobs) > self.room:
+        if self.inside + cost * len(jobs) > self.room and (self.inside or cost == 1):
             raise Refused(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
-        self.inside += len(jobs)
+        self.inside += cost * len(jobs)
         loop = asyncio.get_running_loop()
-        return await asyncio.gather(*(asyncio.wrap_future(self._begun(job, loop)) for job in jobs))
+        return await asyncio.gather(*(asyncio.wrap_future(self._begun(job, cost, loop)) for job in jobs))
 
     def close(self) -> None:
         """Forget what has not begun; what has begun is not waited for."""
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    def _begun(self, job: Callable[[], Answer], loop: asyncio.AbstractEventLoop) -> Future[Answer]:
+    def _begun(self, job: Callable[[], Answer], cost: int, loop: asyncio.AbstractEventLoop) -> Future[Answer]:
         """Hand a job to a thread; its place is free when the job itself is done, whatever became of its request."""
 
         def leave(_: Future[Answer]) -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody counts any more
-                loop.call_soon_threadsafe(self._leave)
+                loop.call_soon_threadsafe(self._leave, cost)
 
         future = self.pool.submit(job)
         future.add_done_callback(leave)
         return future
 
-    def _leave(self) -> None:
-        self.inside -= 1
+    def _leave(self, cost: int) -> None:
+        self.inside -= cost

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from modiste.errors import InputError
 from modiste.images.heat import overlay
 from modiste.images.sheet import png
+from modiste.inference.hiding import LOOKS
 from modiste.inference.model import Model
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictor import Predictor
@@ -28,13 +29,18 @@ class Look:
         predictor: who is asked.
         top: how many labels to tell.
         sees: whether to show the image that the network sees, as a PNG in a data URL.
-        heatmap: whether to show where it sees its label, likewise; that takes 37 times as long.
+        heatmap: whether to show where it sees its label, likewise, which takes far longer.
     """
 
     predictor: Predictor
     top: int
     sees: bool
     heatmap: bool
+
+    @property
+    def cost(self) -> int:
+        """How many times a model looks at each picture."""
+        return 1 + (LOOKS if self.heatmap else 0)
 
     def __call__(self, picture: bytes) -> Answer:
         """Look at a picture, a whole file; the record is the one that `modiste predict --json` prints."""

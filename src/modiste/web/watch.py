@@ -38,7 +38,7 @@ class Figures:
         self.requests = Counter("modiste_requests_total", "By path and status.", ["path", "status"], registry=own)
         self.seconds = Histogram("modiste_request_seconds", "From request to answer.", ["path"], registry=own)
         self.in_flight = Gauge("modiste_requests_in_flight", "Requests that wait for an answer.", registry=own)
-        self.inside = Gauge("modiste_pictures_inside", "Pictures that wait for the model or are at it.", registry=own)
+        self.inside = Gauge("modiste_pictures_inside", "Looks at pictures that the model has to do.", registry=own)
         self.predictions = Counter("modiste_predictions_total", "By model and label.", ["model", "label"], registry=own)
 
     def text(self) -> bytes:
