@@ -155,6 +155,16 @@ def test_the_camera_off_and_on_again_sends_no_more_than_before(page: Page) -> No
     assert page.evaluate("window.most") == 1
 
 
+def test_an_answer_stays_when_its_heat_map_fails(page: Page) -> None:
+    """The label came first; a server without room for the rest takes nothing of it away."""
+    page.route(re.compile("heatmap=true"), lambda route: route.fulfill(status=415, json={"error": "No room."}))
+    with page.expect_response(re.compile("heatmap=true")):
+        page.set_input_files("#file", SAMPLES / "dress.png")
+    page.wait_for_timeout(300)
+    expect(page.locator("#said")).to_have_text("Dress")
+    expect(page.locator("#bars li")).to_have_count(5)
+
+
 def test_a_file_that_is_no_picture_is_told_why(page: Page) -> None:
     """In the page's words, and the next picture is told again."""
     page.set_input_files("#file", {"name": "x.png", "mimeType": "image/png", "buffer": b"<html>"})

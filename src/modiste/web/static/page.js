@@ -121,19 +121,25 @@ function stage(id) {
 // --- asking ------------------------------------------------------------------------------------------------------
 
 // Returns whether there was an answer with a label in it. Without a model's name, the server takes the one that fits.
-// A heat map takes the server much longer than a label.
+// A heat map takes the server much longer than a label, which is there before; so if it fails, the label stays.
 async function look(picture, model = "", heatmap = false) {
   const number = ++asked;
   try {
     const answer = await fetch(`predict?top=5&sees=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": "application/octet-stream" } });
     const record = await answer.json();
     if (number === asked && answer.ok) show(record);
-    else if (number === asked) fail("noServer", answer.status, record.error);
+    else if (number === asked && !heatmap) fail("noServer", answer.status, record.error);
     return answer.ok;
   } catch {
-    if (number === asked) fail("noServer");
+    if (number === asked && !heatmap) fail("noServer");
     return false;
   }
+}
+
+// The label as soon as it is there, then the heat map, unless something else was asked meanwhile.
+async function ask(picture, model) {
+  const number = asked + 1;
+  if (await look(picture, model) && number === asked) look(picture, model, true);
 }
 
 async function give(picture) {
@@ -141,8 +147,7 @@ async function give(picture) {
   URL.revokeObjectURL($("picture").src);
   $("picture").src = URL.createObjectURL(picture);
   wipeAnswer();
-  const number = asked + 1;
-  if (await look(picture) && number === asked) look(picture, "", true);
+  await ask(picture);
   $("answer").scrollIntoView({ behavior: "smooth", block: "nearest" }); // on a phone it is below the picture
 }
 
@@ -247,7 +252,7 @@ $("drawing").onpointermove = (event) => {
 };
 // what is drawn is bright on black, as the pictures of a gray model are
 const gray = () => (about.models.find((each) => each.channels === 1) ?? about.models[0]).model;
-$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => $("drawing").hidden || look(drawn, gray(), true), "image/png");
+$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => $("drawing").hidden || ask(drawn, gray()), "image/png");
 $("draw").onclick = () => { wipe(); rest(); stage($("drawing").hidden ? "drawing" : "hint"); };
 $("clear").onclick = () => { wipe(); rest(); };
 
