@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.images.prepare import to_image
-from modiste.inference.hiding import hidden
 from modiste.inference.model import Model
+from modiste.inference.occlusion import occluded
 
 SHARE = 0.2
 """Of the places that are masked."""
@@ -27,6 +27,6 @@ def _matters(model: Model, image: NDArray[np.uint8], random: np.random.Generator
     inside = np.zeros((2, *warmth.shape), bool)
     for part, places in zip(inside, (hottest, others), strict=True):
         part.flat[places] = True
-    masked = np.stack([hidden(image, part) for part in inside])
+    masked = np.stack([occluded(image, part) for part in inside])
     hot, other = model.probabilities(masked)[:, label]
     return bool(hot < other)

@@ -7,12 +7,11 @@ from PIL import Image
 SIDE = 224
 """Pixels a side of what is drawn, at least: evidence is coarse, and an image of 28 pixels is small."""
 
-RAMP = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], np.float64)
-"""Five colours of viridis (Smith and van der Walt 2015): told apart with any colour vision, and in gray."""
-
-
 FULL = 0.1
 """Evidence that is drawn as the most there is, at least: where no place matters, noise is not to look like much."""
+
+RAMP = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [253, 231, 37]], np.float64)
+"""Five colours of viridis (Smith and van der Walt 2015): told apart with any colour vision, and in gray."""
 
 
 def heat(evidence: NDArray[np.float32], size: int) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError
 from modiste.images.decode import Photo
-from modiste.inference import certainty, hiding, pinned, safety
+from modiste.inference import certainty, occlusion, pinned, safety
 from modiste.inference.certainty import Certainty
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictor import Predictor
@@ -91,12 +91,12 @@ class Model(Predictor):
         return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
 
     def evidence(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
-        """Return how much each place of an image, uint8 as `image_shape`, speaks for a label: see `hiding.evidence`.
+        """Return how much each place of an image, uint8 as `image_shape`, speaks for a label: see `occlusion.evidence`.
 
         Raises:
             InputError: as `probabilities`.
         """
-        return hiding.evidence(self.probabilities, image, label)
+        return occlusion.evidence(self.probabilities, image, label)
 
     @property
     def names(self) -> tuple[str, ...]:

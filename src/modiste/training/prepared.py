@@ -31,15 +31,12 @@ class Prepared(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
-        floats = self._floats(images)
+        pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
+        floats = (pixels.float() / 255 - self.mean) / self.std
         if self.training or not self.mirrored:
             return self.body(floats)  # type: ignore[no-any-return]
         both = self.body(torch.cat([floats, floats.flip(3)]))
         return both.unflatten(0, (2, -1)).mean(0)  # type: ignore[no-any-return]
-
-    def _floats(self, images: Tensor) -> Tensor:
-        pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
-        return (pixels.float() / 255 - self.mean) / self.std
 
 
 def preparation(options: Network, images: Tensor) -> tuple[Tensor, Tensor]:

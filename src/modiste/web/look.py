@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from modiste.errors import InputError
 from modiste.images.heat import overlay
 from modiste.images.sheet import png
-from modiste.inference.hiding import LOOKS
 from modiste.inference.model import Model
+from modiste.inference.occlusion import LOOKS
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictor import Predictor
 from modiste.web import refused

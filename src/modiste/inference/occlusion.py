@@ -1,4 +1,4 @@
-"""Where a model sees a label: what the label loses when a place is hidden (Zeiler and Fergus 2014, arXiv 1311.2901).
+"""Occlusion: what a label loses when a place of its image is hidden (Zeiler and Fergus 2014, arXiv 1311.2901).
 
 It takes a few dozen looks. The last features could tell in one what speaks for a label (Zhou et al. 2016), but not
 whether the label stands without that. Every model can be asked this way.
@@ -34,13 +34,13 @@ def evidence(probabilities: Probabilities, image: NDArray[np.uint8], label: int)
     """
     windows = np.stack([_window(top, left) for top in range(GRID - WINDOW + 1) for left in range(GRID - WINDOW + 1)])
     whole, *parts = np.log(
-        probabilities(np.stack([image, *(hidden(image, window) for window in windows)]))[:, label].clip(LEAST)
+        probabilities(np.stack([image, *(occluded(image, window) for window in windows)]))[:, label].clip(LEAST)
     )
     lost = whole - np.array(parts)
     return (np.einsum("w,wyx->yx", lost, windows) / windows.sum(0)).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def hidden(image: NDArray[np.uint8], places: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def occluded(image: NDArray[np.uint8], places: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return the image with some places of a grid, bool [h, w], in the image's mean colour."""
     rows, columns = (np.arange(image.shape[0]) * side // image.shape[0] for side in places.shape)
     masked = image.copy()

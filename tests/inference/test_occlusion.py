@@ -10,7 +10,7 @@ from PIL import Image
 from helpers.command import inside
 from helpers.models import tiny_model
 from helpers.service import BOOT, serving
-from modiste.inference import hiding, load
+from modiste.inference import load, occlusion
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (30, 30, 3)])
@@ -19,7 +19,7 @@ def test_a_hidden_place_has_the_mean_colour(shape: tuple[int, ...]) -> None:
     image = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
     places = np.zeros((5, 5), bool)
     places[1, 1] = True
-    masked = hiding.hidden(image, places)
+    masked = occlusion.occluded(image, places)
     side = -(-shape[0] // 5)
     changed = np.zeros(shape[:2], bool)
     changed[side : 2 * side, side : 2 * side] = True
