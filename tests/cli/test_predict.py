@@ -258,6 +258,30 @@ def test_what_cannot_be_done_is_said_first(model: str, pictures: Path, tmp_path:
     assert isinstance(run(pictures, "--model", model, "--out", "labels.csv", "--json").exception, SettingError)
 
 
+def test_nothing_below_a_folder_is_left_out_without_a_word(model: str, pictures: Path) -> None:
+    """A link that leads nowhere, and a folder that cannot be opened, are pictures that could not be used."""
+    (pictures / "gone.jpg").symlink_to(pictures / "nowhere.jpg")
+    (pictures / "deeper").chmod(0)
+    command = [sys.executable, "-m", "modiste", "predict", "--model", model, str(pictures)]
+    if os.geteuid() == 0:  # root opens everything, unless it gives that up
+        command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    (pictures / "deeper").chmod(0o755)
+    assert (done.returncode, done.stdout) == (1, f"{pictures / 'bright.png'}: bright 90.5 %\n")
+    assert done.stderr == (
+        f"modiste: {pictures / 'deeper'} cannot be read (Permission denied). Check its permissions.\n"
+        f"modiste: {pictures / 'gone.jpg'} does not exist. Give the path of a picture.\n"
+    )
+
+
+def test_a_folder_without_pictures_stops_none_of_the_others(model: str, pictures: Path, tmp_path: Path) -> None:
+    """It is an error of its own beside them."""
+    (tmp_path / "empty").mkdir()
+    done = run(tmp_path / "empty", pictures / "bright.png", "--model", model)
+    assert (done.exit_code, done.stdout) == (1, f"{pictures / 'bright.png'}: bright 90.5 %\n")
+    assert "empty is no file" in done.stderr
+
+
 def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:
     """Each has the name of the file and its number, and gets the model of Fashion-MNIST; one image can be drawn."""
     folder = write_idx_folder(tmp_path / "idx", train=5)

@@ -43,7 +43,7 @@ def given(files: tuple[str, ...]) -> Given:
         InputError: a folder holds no picture, or an IDX file is damaged.
     """
     images = {file: dict(_images(file)) for file in files if idx.is_images(Path(file))}
-    names = [name for file in files for name in (images[file] if file in images else _names(file))]
+    names = [name for file in files for name in (images[file] if file in images else _names(file, len(files) == 1))]
     return Given(names, {name: image for each in images.values() for name, image in each.items()})
 
 
@@ -52,12 +52,17 @@ def _images(file: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield f"{file}#{number}", image
 
 
-def _names(file: str) -> list[str]:
-    """The pictures below a folder, or the file itself; says which it passes over."""
+def _names(file: str, is_alone: bool) -> list[str]:
+    """The pictures below a folder, or the file itself; says which it passes over.
+
+    A folder without pictures is an error of its own beside others, which are predicted all the same.
+    """
     folder = Path(file)
     if not folder.is_dir():
         return [file]
     found, other = pictures_below(folder), unreadable_below(folder)
+    if not found and not is_alone:
+        return [file]
     if not found:
         what = f"{printable(file)} holds no picture that is read"
         raise InputError(f"{what}: {READ}" if other else f"{what}. Give a folder with JPEG, PNG or WebP pictures.")

@@ -6,6 +6,7 @@ metadata of the picture.
 """
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,8 @@ def read(path: Path) -> Photo:
         InputError: it is missing, no file, too large, or raises as `decode`.
     """
     try:
+        if path.is_dir():
+            os.scandir(path).close()  # one that cannot be opened says so
         if not path.is_file():
             reason = "is no file" if path.exists() else "does not exist"
             raise InputError(f"{path} {reason}. Give the path of a picture.")

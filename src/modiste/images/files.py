@@ -1,5 +1,6 @@
 """Picture files by their names: what counts as a picture when a folder is walked."""
 
+import os
 from pathlib import Path
 
 from modiste.images import heic
@@ -25,8 +26,14 @@ def is_unreadable(path: Path) -> bool:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """All pictures in a folder and the folders below it, sorted by path."""
-    return sorted(path for path in folder.rglob("*") if is_picture(path) and path.is_file())
+    """All pictures in a folder and the folders below it, sorted by path; links that lead nowhere are among them.
+
+    So are folders that cannot be opened: what is in them is not to be left out without a word.
+    """
+    closed: list[OSError] = []
+    walked = os.walk(folder, onerror=closed.append)
+    found = [Path(home, name) for home, _, names in walked for name in names if is_picture(Path(name))]
+    return sorted([*found, *(Path(error.filename) for error in closed)])
 
 
 def unreadable_below(folder: Path) -> list[Path]:
