@@ -153,7 +153,11 @@ def photos(_: Say) -> str:
         (f"{none}each of these three, left out of the training", found["unheard_of"]["none_recall"], 0.40),
         (f"{none}pictures without clothes", found["no_clothes"]["none_recall"], 0.80),
         *((f"the same label after: {name}", found["same_label_after"][name], least) for name, least in SAME.items()),
-        ("masking the hottest fifth hurts more than masking a random fifth", found["heat_maps_right"], 0.80),
+        (
+            f"masking the hottest fifth hurts more than masking a random fifth ({found['heat_maps_images']} photos)",
+            found["heat_maps_right"],
+            0.80,
+        ),
         (
             "the ten folders under their own names, their validation photos: right",
             found["as_they_are"]["accuracy"],
