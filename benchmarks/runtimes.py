@@ -54,7 +54,7 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
     recipe = run.recipe()
     weights = load_file(run.weights)
     body = networks.build(recipe.network, labels, recipe.data)
-    network = Prepared(body, weights["mean"], weights["std"], recipe.network.mirrored)
+    network = Prepared(body, weights["mean"], weights["std"], recipe.network.mirrored, recipe.network.softened)
     network.load_state_dict(weights)
     ready: Callable[[torch.Tensor], torch.Tensor] = network.eval().to(memory_format=torch.channels_last)
     if compiled:

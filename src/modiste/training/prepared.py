@@ -1,6 +1,7 @@
 """A network with its preparation: the bytes of an image in, logits out; the preparation is a part of the model."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from modiste.recipes.recipe import Network
@@ -17,15 +18,18 @@ class Prepared(nn.Module):
         mean: of the training images, on the 0..1 scale, one number a channel.
         std: likewise.
         mirrored: in evaluation, answer by the mean over each image and its mirror image.
+        softened: in evaluation, the share to which each pixel is the mean of the 3 x 3 around it.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False) -> None:
+    def __init__(
+        self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False, softened: float = 0.0
+    ) -> None:
         super().__init__()
         self.body = body
-        self.mirrored = mirrored
+        self.mirrored, self.softened = mirrored, softened
         self.register_buffer("mean", mean.reshape(1, -1, 1, 1))
         self.register_buffer("std", std.reshape(1, -1, 1, 1))
 
@@ -33,6 +37,9 @@ class Prepared(nn.Module):
         """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         floats = (pixels.float() / 255 - self.mean) / self.std
+        if self.softened and not self.training:
+            near = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
+            floats = floats.lerp(near, self.softened)
         if self.training or not self.mirrored:
             return self.body(floats)  # type: ignore[no-any-return]
         both = self.body(torch.cat([floats, floats.flip(3)]))

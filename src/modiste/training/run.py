@@ -183,7 +183,8 @@ def _finish(training: Training, run: Run) -> None:
     metrics.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
     state.network.load_state_dict(state.kept)
     network = state.network.cpu().to(memory_format=torch.contiguous_format)
-    network.mirrored = recipe.network.mirrored  # only now, as it takes twice the time
+    options = recipe.network
+    network.mirrored, network.softened = options.mirrored, options.softened  # only now: training sees one sharp view
     scores = _scores(training)
     weights.write_weights(network, run.weights)
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
@@ -204,7 +205,7 @@ def _scores(training: Training) -> dict[str, Any]:
     facts = {"epoch": row.epoch, "train": {"loss": row.train_loss, "accuracy": row.train_accuracy}}
     if held_out := len(training.data.validation):
         known = row.validation_loss, row.validation_accuracy
-        loss, accuracy = training.judge(network) if network.mirrored else known
+        loss, accuracy = training.judge(network) if network.mirrored or network.softened else known
         facts["validation"] = {"n": held_out, "loss": loss, "accuracy": accuracy}
     return facts
 
