@@ -35,7 +35,7 @@ from modiste.inference import model as inference
 from modiste.runs import environment, files, metrics, results
 from modiste.runs.folder import Run
 
-SEARCHED = 2
+SEARCHED = 4
 """The first folds, on which the recipe was chosen."""
 
 UNHEARD_FOLDS = 2

@@ -289,11 +289,11 @@ def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
 
 
 def test_a_softened_network_sees_less_of_what_is_fine() -> None:
-    """Each pixel is the mean around it; what is even stays, to the very edge, and training sees all."""
-    network = Prepared(nn.Identity(), torch.zeros(1), torch.ones(1), softened=True).eval()
+    """Half of each pixel is the mean around it; what is even stays, to the very edge, and training sees all."""
+    network = Prepared(nn.Identity(), torch.zeros(1), torch.ones(1), softened=0.5).eval()
     images = torch.full((2, 28, 28), 51, dtype=torch.uint8)
     images[1, 10, 10] = 255
     even, dot = network(images)[:, 0]
     torch.testing.assert_close(even, torch.full((28, 28), 0.2))
-    torch.testing.assert_close(dot[10, 9:12], torch.full((3,), 0.2 + 0.8 / 9))
+    torch.testing.assert_close(dot[10, 9:12], torch.tensor([0.2 + 0.4 / 9, 0.2 + 0.4 + 0.4 / 9, 0.2 + 0.4 / 9]))
     assert network.train()(images)[1, 0, 10, 10] == 1

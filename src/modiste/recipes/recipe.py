@@ -86,9 +86,9 @@ class Network:
     mirrored: bool = False
     """Once it is trained, answer by the mean over each image and its mirror image: as right for both, in twice the
     time."""
-    softened: bool = False
-    """Once it is trained, see each pixel as the mean of the 3 x 3 around it, so that photos of many and of few pixels
-    look alike."""
+    softened: float = 0.0
+    """Once it is trained, mix each pixel to this share with the mean of the 3 x 3 around it, so that photos of many and
+    of few pixels look alike; 0 is off."""
     frozen: int = 0
     """Stages of an efficientnet_lite, from the stem on, that stay as they were loaded; 0 trains all."""
 
@@ -96,6 +96,7 @@ class Network:
         require(0 <= self.dropout < 1, "network.dropout", self.dropout, "a share from 0 to below 1")
         require(0 <= self.drop_path < 1, "network.drop_path", self.drop_path, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
+        require(0 <= self.softened <= 1, "network.softened", self.softened, "a share from 0 to 1")
         require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
         freezes = bool(self.weights) and self.name.startswith("efficientnet_lite")
         rule = "0 (none) to 7 stages" if freezes else "0 but for an efficientnet_lite with network.weights"

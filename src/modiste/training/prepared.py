@@ -18,14 +18,14 @@ class Prepared(nn.Module):
         mean: of the training images, on the 0..1 scale, one number a channel.
         std: likewise.
         mirrored: in evaluation, answer by the mean over each image and its mirror image.
-        softened: in evaluation, see each pixel as the mean of the 3 x 3 around it.
+        softened: in evaluation, the share to which each pixel is the mean of the 3 x 3 around it.
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False, softened: bool = False
+        self, body: nn.Module, mean: Tensor, std: Tensor, mirrored: bool = False, softened: float = 0.0
     ) -> None:
         super().__init__()
         self.body = body
@@ -38,7 +38,8 @@ class Prepared(nn.Module):
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         floats = (pixels.float() / 255 - self.mean) / self.std
         if self.softened and not self.training:
-            floats = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
+            near = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
+            floats = (1 - self.softened) * floats + self.softened * near
         if self.training or not self.mirrored:
             return self.body(floats)  # type: ignore[no-any-return]
         both = self.body(torch.cat([floats, floats.flip(3)]))
