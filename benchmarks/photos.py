@@ -127,7 +127,7 @@ def usual(path: Path) -> NDArray[np.uint8]:
 def as_they_are(root: Path, home: Path, changes: Sequence[str]) -> dict[str, Any]:
     """What a stranger gets: trained on the class folders under their own names, judged on their validation/."""
     run = trained(root, Run(home / "run-as-they-are"), changes)
-    return {"images": len(held_out(root)), "accuracy": metrics.read(run.metrics)[-1].validation_accuracy}
+    return {"images": len(held_out(root)), "accuracy": inference.load(run.model).scores["validation"]["accuracy"]}
 
 
 def usable(paths: list[Path]) -> list[Path]:
