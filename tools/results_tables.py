@@ -146,7 +146,7 @@ def photos(_: Say) -> str:
     none = "no label, and rightly so: "
     rows = [
         ("right label", found["accuracy"], 0.89),
-        ("right label, on the three folds that no choice was made on", found["untouched_folds"]["accuracy"], 0.89),
+        ("right label, on the one fold that no choice was made on", found["untouched_folds"]["accuracy"], 0.89),
         ("right label, on the 80 % it is surest of", found["accuracy_of_surest_80_percent"], 0.96),
         ("calibration error (ECE)", found["ece"], -0.04),
         (f"{none}hats, shorts, skirts", found["at_95_percent_right"]["none_recall"], 0.80),

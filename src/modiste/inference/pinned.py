@@ -8,7 +8,7 @@ from modiste.errors import InputError
 
 SHA256 = {
     "fashion-mnist": "61c5f86b56ecb1362fb512a4bb1d4b7739c481ce5081521c4fe1a9c37f773ce9",
-    "photo": "5c86729830c47ee792aeaee5c760a43483573a6424c28a2525ec9becca554c0f",
+    "photo": "9577cf243ec95fdf13b68125bbb0d3e6fcf08e23cf03d1d30622835b0e967742",
 }
 """The first is for pictures as Fashion-MNIST has them, the last for all others."""
 
