@@ -37,10 +37,12 @@ class Prepared(nn.Module):
         """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         floats = (pixels.float() / 255 - self.mean) / self.std
-        if self.softened and not self.training:
+        if self.training:
+            return self.body(floats)  # type: ignore[no-any-return]
+        if self.softened:
             near = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
             floats = (1 - self.softened) * floats + self.softened * near
-        if self.training or not self.mirrored:
+        if not self.mirrored:
             return self.body(floats)  # type: ignore[no-any-return]
         both = self.body(torch.cat([floats, floats.flip(3)]))
         return both.unflatten(0, (2, -1)).mean(0)  # type: ignore[no-any-return]
