@@ -58,7 +58,7 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
     network.load_state_dict(weights)
     ready: Callable[[torch.Tensor], torch.Tensor] = network.eval().to(memory_format=torch.channels_last)
     if compiled:
-        ready = torch.compile(ready)
+        ready = torch.compile(ready, dynamic=False)  # sizes as symbols: minutes of algebra for each network
 
     def made(threads: int) -> Predict:
         torch.set_num_threads(threads)
