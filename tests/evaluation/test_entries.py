@@ -187,3 +187,17 @@ def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
     run.scores.write_text(content)
     with pytest.raises(InputError, match=r"scores\.json"):
         entries.of_run(run.path)
+
+
+@pytest.mark.parametrize(("written", "number"), [("8.9M", 8.9e6), ("<100K", 1e5), ("1602", 1602), ("", None)])
+def test_sizes_are_read_as_people_write_them(written: str, number: float | None) -> None:
+    """Millions, thousands, at most; what is not known is None."""
+    assert benchmark.number(written) == pytest.approx(number)
+
+
+def test_published_results_of_known_size_are_those_of_the_table_and_more() -> None:
+    """Each has a number of parameters or minutes."""
+    found = benchmark.anchors()
+    assert found["ResNet-20, Random Erasing"] == (0.9555, 0.27e6, None)
+    assert found["DenseNet-BC 768K parameters"].parameters == 768e3
+    assert all(point.parameters or point.minutes for point in found.values())

@@ -9,6 +9,7 @@ import pytest
 
 from modiste.errors import InputError
 from modiste.evaluation import canvas, figures
+from modiste.evaluation.figures import Point
 from modiste.evaluation.scores import Scores, score
 from modiste.runs.metrics import Row
 
@@ -62,6 +63,18 @@ def test_times_name_each_contestant_with_its_means() -> None:
     assert said == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
     figure.draw_without_rendering()
     assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[0].texts)
+
+
+def test_the_frontier_names_ours_and_what_nothing_published_beats() -> None:
+    """In each panel those of which its quantity is known; all names inside the figure."""
+    ours = {"small": Point(0.94, 25e3, 30.0)}
+    published = {"beaten": Point(0.92, 2e5), "best": Point(0.93, 1e5), "slow": Point(0.96, None, 1600.0)}
+    figure = figures.frontier(ours, published | {"large": Point(0.95, 9e6)})
+    said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
+    assert said == [["best", "large", "small"], ["slow", "small"]]
+    assert [len(ax.lines) for ax in figure.axes] == [4, 2]
+    figure.draw_without_rendering()
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for ax in figure.axes for text in ax.texts)
 
 
 def test_confusion_shows_shares_or_counts() -> None:

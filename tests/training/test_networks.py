@@ -21,6 +21,8 @@ OPTIONS = {
     "resnet18": Network(name="resnet18"),
     "residual": Network(name="residual", width=16),
     "stem": Network(name="residual", width=16, stem=8),
+    "blocks": Network(name="residual", width=16, stem=8, blocks=2),
+    "growth": Network(name="residual", width=14, stem=14, growth=1.0),
     "efficientnet_lite0": Network(name="efficientnet_lite0", initialisation="default"),
     "efficientnet_lite1": Network(name="efficientnet_lite1", initialisation="default"),
 }
@@ -41,6 +43,9 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
         ("cnn", 16_841_802),
         ("resnet18", 11_181_642),
         ("residual", 139_946),
+        ("stem", 143_010),
+        ("blocks", 241_410),
+        ("growth", 24_272),
         ("efficientnet_lite0", 3_383_818),
         ("efficientnet_lite1", 4_148_490),
     ],

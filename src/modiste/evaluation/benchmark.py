@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from modiste.evaluation.entries import Entry
+from modiste.evaluation.figures import Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,26 @@ def published() -> list[TableRow]:
         )
         for row in rows
     ]
+
+
+def anchors() -> dict[str, Point]:
+    """Published results whose size or time of training is known, of the table and beyond it, by what they are."""
+    file = resources.files("modiste") / "assets" / "published" / "anchors.csv"
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    beyond = {
+        row["classifier"]: Point(float(row["accuracy"]), number(row["parameters"]), number(row["minutes"]))
+        for row in rows
+    }
+    table = {row.classifier: Point(row.accuracy, number(row.parameters)) for row in published() if row.parameters}
+    return {name: point for name, point in (table | beyond).items() if point.parameters or point.minutes}
+
+
+def number(written: str) -> float | None:
+    """`8.9M`, `113K`, `<100K`, `1602` -> the number; None where nothing is written."""
+    digits = written.lstrip("<")
+    if not digits:
+        return None
+    return float(digits.rstrip("KM")) * {"K": 1e3, "M": 1e6}.get(digits[-1], 1)
 
 
 def with_ours(entries: Sequence[Entry]) -> list[TableRow]:

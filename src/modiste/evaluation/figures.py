@@ -1,8 +1,8 @@
 """The figures: curves, confusion matrix, mistakes, accuracies side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +20,15 @@ if TYPE_CHECKING:  # a training draws curves without waiting seconds for what sc
     from modiste.evaluation.scores import Scores
 
 Quantity = Literal["loss", "accuracy"]
+
+
+class Point(NamedTuple):
+    """A classifier among others; what is not known of it is None."""
+
+    accuracy: float
+    parameters: float | None = None
+    minutes: float | None = None
+
 
 FEW = 15
 """Up to so many epochs each is a dot as well."""
@@ -157,11 +166,60 @@ def times(points_by_name: Mapping[str, Sequence[tuple[float, float]]]) -> Figure
     return figure
 
 
+@canvas.styled
+def frontier(ours: Mapping[str, Point], published: Mapping[str, Point]) -> Figure:
+    """Draw accuracy against parameters and against minutes of training, both logarithmic.
+
+    Args:
+        ours: by name; each is named.
+        published: likewise; those are named that no other published one beats in both.
+    """
+    figure, panels = canvas.axes(rows=2, height=6.4, width=1.5 * canvas.WIDTH, gap=0.05)
+    for ax, what, unit in zip(panels, ("parameters", "minutes"), ("parameters", "minutes of training"), strict=True):
+        theirs, mine = _places(published, what), _places(ours, what)
+        best = {name for name, place in theirs.items() if not any(_beats(other, place) for other in theirs.values())}
+        _draw_places(ax, theirs, best, "D", canvas.PALETTE[-1])
+        _draw_places(ax, mine, set(mine), "o", canvas.BLUE)
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(lambda value, _: _short(value))
+        ax.yaxis.set_major_formatter(_percent)
+        ax.set(xlabel=unit, ylabel="test accuracy")
+        left, right = ax.get_xlim()
+        ax.set_xlim(left, right * (right / left) ** 0.3)  # room for the last name
+    return figure
+
+
+def _places(points: Mapping[str, Point], what: str) -> dict[str, tuple[float, float]]:
+    known = {name: (getattr(point, what), point.accuracy) for name, point in points.items()}
+    return {name: place for name, place in known.items() if place[0] is not None}
+
+
+def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one != other and one[0] <= other[0] and one[1] >= other[1]
+
+
+def _draw_places(
+    ax: Axes, places: Mapping[str, tuple[float, float]], named: Collection[str], marker: str, colour: str
+) -> None:
+    for name, place in places.items():
+        ax.plot(*place, marker, color=colour, markersize=5, alpha=1 if name in named else 0.4, markeredgewidth=0)
+        if name in named:
+            ax.annotate(name, place, (6, -3), textcoords="offset points", fontsize=7.5, color=colour)
+
+
 def _duration(seconds: float) -> str:
     """As short as it can be told: `25 s`, `12 min`, `2 h`."""
     if seconds < 60:
         return f"{seconds:.3g} s"
     return f"{seconds / 60:.3g} min" if seconds < 3600 else f"{seconds / 3600:.2g} h"
+
+
+def _short(value: float) -> str:
+    """`0.1`, `10`, `30K`, `2M`."""
+    for size, letter in ((1e6, "M"), (1e3, "K")):
+        if value >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
 
 
 def _percent(value: float, _: object) -> str:

@@ -82,7 +82,10 @@ class Network:
     """Channels of the first strided stage of `residual`; multiples of 16 are fastest."""
     stem: int = 0
     """Channels of a stage of `residual` before that, at the full size of the images; 0 leaves it out."""
-
+    growth: float = 2.0
+    """Channels of each further strided stage of `residual`, as a multiple of those of the one before."""
+    blocks: int = 1
+    """Blocks of two convolutions in each stage of `residual`."""
     mirrored: bool = False
     """Once it is trained, answer by the mean over each image and its mirror image: as right for both, in twice the
     time."""
@@ -97,6 +100,8 @@ class Network:
         require(0 <= self.drop_path < 1, "network.drop_path", self.drop_path, "a share from 0 to below 1")
         require(1 <= self.width <= 512, "network.width", self.width, "1 to 512 channels")
         require(0 <= self.softened <= 1, "network.softened", self.softened, "a share from 0 to 1")
+        require(1 <= self.growth <= 4, "network.growth", self.growth, "1 to 4 times the channels")
+        require(1 <= self.blocks <= 16, "network.blocks", self.blocks, "1 to 16 blocks")
         require(0 <= self.stem <= 512, "network.stem", self.stem, "0 (none) to 512 channels")
         freezes = bool(self.weights) and self.name.startswith("efficientnet_lite")
         rule = "0 (none) to 7 stages" if freezes else "0 but for an efficientnet_lite with network.weights"

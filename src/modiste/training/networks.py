@@ -77,12 +77,13 @@ def residual(*, labels: int, channels: int, size: int, options: Network) -> nn.M
     """Build a small residual network: three stages at 1/2, 1/4 and 1/8 of the size, 0.14 M parameters at width 16.
 
     Each stage begins with strided 4 x 4 filters, which see as far as a convolution and a pooling after it at less than
-    half of the arithmetic; a block of two convolutions follows. A stem is one more stage, at the full size. The head
-    sees mean and maximum of each channel.
+    half of the arithmetic; blocks of two convolutions follow. A stem is one more stage, at the full size. The head sees
+    mean and maximum of each channel.
     """
-    widths = (options.stem or channels, options.width, 2 * options.width, 4 * options.width)
-    stem = [*_same(channels, options.stem), _block(options.stem)] if options.stem else []
-    stages = [(*_halved(inputs, outputs), _block(outputs)) for inputs, outputs in pairwise(widths)]
+    strided = (round(options.width * options.growth**stage) for stage in range(3))
+    widths = (options.stem or channels, *strided)
+    stem = [*_same(channels, options.stem), *_blocks(options.stem, options.blocks)] if options.stem else []
+    stages = [(*_halved(inputs, outputs), *_blocks(outputs, options.blocks)) for inputs, outputs in pairwise(widths)]
     return _headed(nn.Sequential(*stem, *chain.from_iterable(stages)), MeanAndMax(widths[-1], labels))
 
 
@@ -94,8 +95,8 @@ def _same(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), *_norm(outputs)]
 
 
-def _block(channels: int) -> Residual:
-    return Residual(*_same(channels, channels), *_same(channels, channels))
+def _blocks(channels: int, count: int) -> list[nn.Module]:
+    return [Residual(*_same(channels, channels), *_same(channels, channels)) for _ in range(count)]
 
 
 def _norm(channels: int) -> list[nn.Module]:
