@@ -25,6 +25,7 @@ OWN = ("--set=network=helpers.network:tiny",)
 TRICKS = (
     "--set=augmentation.crop=2",
     "--set=augmentation.erasing=0.5",
+    "--set=augmentation.mixing=0.5",
     "--set=schedule.drop=0.25",
     "--set=optimizer.average=0.9",
 )

@@ -146,6 +146,19 @@ def test_hues_are_turned_and_brightness_stays() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_mixing_lays_another_image_over_a_share_of_them(shape: tuple[int, ...]) -> None:
+    """Every pixel is as much of the other image as its target says; the image itself stays the larger part."""
+    before, places = images(shape), torch.eye(shape[0])
+    after, told = augmentation.mix(before, places, random(), 0.5)
+    own = told.diagonal()
+    assert 16 < (own < 1).sum() < 48
+    assert own.min() >= 0.5
+    assert torch.equal(told.sum(1), torch.ones(len(told)))
+    expected = torch.einsum("ij,j...->i...", told, before.float())
+    assert (after.float() - expected).abs().max() <= 0.5 + 1e-3
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
     """Every change takes all its chance from the generator."""
     options = Augmentation(flip=True, crop=2, coarse=0.5, zoom=0.5, turn=10, colour=0.3, hue=0.1, erasing=0.5)

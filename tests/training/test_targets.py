@@ -1,9 +1,10 @@
-"""One label an image, or one of several."""
+"""One label an image, one of several, or a distribution."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from modiste.errors import SettingError
 from modiste.training import targets
 
 LOGITS = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 0.5]])
@@ -34,3 +35,25 @@ def test_a_label_that_is_not_allowed_sends_no_gradient_of_nan() -> None:
     targets.losses(logits, torch.tensor([[False, True, True]])).sum().backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_distribution_is_learned_as_it_is(smoothing: float) -> None:
+    """Cross-entropy less the entropy of the target: 0 where the network says the very same."""
+    soft = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]])
+    wanted = (1 - smoothing) * soft + smoothing / 3
+    logits = LOGITS.clone().requires_grad_()
+    found = targets.losses(logits, soft, smoothing)
+    entropy = -torch.xlogy(wanted, wanted).sum(1)
+    assert torch.allclose(found, F.cross_entropy(LOGITS, wanted, reduction="none") - entropy, atol=1e-6)
+    found.sum().backward()
+    assert torch.allclose(logits.grad, LOGITS.softmax(1) - wanted, atol=1e-6)
+    assert torch.allclose(targets.losses(wanted[:1].log(), soft[:1], smoothing), torch.zeros(1), atol=1e-6)
+    assert targets.right(LOGITS, soft).tolist() == [True, True]
+
+
+def test_labels_become_distributions_but_several_do_not() -> None:
+    """One label is all of it; where an image may have several, there is no saying how much is whose."""
+    assert targets.distributions(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(SettingError, match=r"augmentation\.mixing"):
+        targets.distributions(torch.tensor([[True, True]]), 2)

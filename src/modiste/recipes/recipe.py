@@ -135,6 +135,9 @@ class Augmentation:
     """Smallest and largest share of the image that is erased."""
     erasing_ratio: tuple[float, float] = (0.3, 3.3)
     """Smallest and largest height to width of the erased rectangle."""
+    mixing: float = 0.0
+    """Lay another image over this share of them, in a random proportion, and its label over theirs (mixup, Zhang et al.
+    2018); 0 is off."""
 
     def __post_init__(self) -> None:
         require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")
@@ -144,6 +147,7 @@ class Augmentation:
         require(0 <= self.turn <= 180, "augmentation.turn", self.turn, "0 to 180 degrees")
         require(0 <= self.hue <= 0.5, "augmentation.hue", self.hue, "from 0 to 0.5")
         require(0 <= self.colour < 1, "augmentation.colour", self.colour, "from 0 to below 1")
+        require(0 <= self.mixing <= 1, "augmentation.mixing", self.mixing, "a share from 0 to 1")
         require(0 <= self.erasing <= 1, "augmentation.erasing", self.erasing, "a share from 0 to 1")
         for name in ("erasing_scale", "erasing_ratio"):
             low, high = pair = getattr(self, name)

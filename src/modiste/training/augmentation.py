@@ -134,6 +134,24 @@ def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
     return torch.where(inside.reshape(*inside.shape, *[1] * (images.dim() - 3)), noise, images)
 
 
+def mix(images: Tensor, targets: Tensor, random: Generator, share: float) -> tuple[Tensor, Tensor]:
+    """Lay over a share of the images another of the batch, in a random proportion, and over targets theirs.
+
+    As in mixup (Zhang et al. 2018) with uniform proportions, but drawn for each image; it stays the larger part.
+
+    Args:
+        images: uint8 [b, s, s] or [b, s, s, 3].
+        targets: floats [b, labels], distributions.
+        random: of the step.
+        share: of the images.
+    """
+    draw = torch.rand(2, len(images), generator=random, device=images.device)
+    other = torch.randperm(len(images), generator=random, device=images.device)
+    of_other = torch.where(draw[0] < share, draw[1] / 2, 0)
+    mixed = torch.lerp(images.float(), images[other].float(), _per_image(of_other, images))
+    return mixed.round_().to(torch.uint8), torch.lerp(targets, targets[other], of_other[:, None])
+
+
 def _rectangles(
     count: int, size: int, random: Generator, options: Augmentation, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:

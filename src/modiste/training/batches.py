@@ -17,7 +17,7 @@ class Batches:
 
     Args:
         images: uint8 [n, s, s] or [n, s, s, 3], on the device of the training.
-        labels: targets, int64 [n] or bool [n, labels], likewise.
+        labels: targets, int64 [n] or bool [n, labels], likewise; where images are mixed floats [n, labels].
         batch: images a step. What is left over after whole batches waits for another epoch's order, since a small
             last batch would distort batch norm; fewer images than one batch are one batch.
         augmentation: changes of the images.
@@ -56,4 +56,7 @@ class Batches:
         for step in range(first_step, self.steps(order)):
             chosen = order[step * self.batch : (step + 1) * self.batch]
             random = generator(self.images.device, self.seed, "augmentation", epoch, step)
-            yield chosen, augmentation.augment(self.images[chosen], random, self.augmentation), self.labels[chosen]
+            images, labels = augmentation.augment(self.images[chosen], random, self.augmentation), self.labels[chosen]
+            if self.augmentation.mixing:
+                images, labels = augmentation.mix(images, labels, random, self.augmentation.mixing)
+            yield chosen, images, labels

@@ -20,7 +20,7 @@ from modiste.evaluation import calibration, figures
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
-from modiste.training import card, checkpoint, compute, export, networks, weights
+from modiste.training import card, checkpoint, compute, export, networks, targets, weights
 from modiste.training import events as tensorboard
 from modiste.training import optimizer as optimizers
 from modiste.training.average import Average
@@ -112,6 +112,8 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     device = compute.device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _tensors(data.train, device)
+    if recipe.augmentation.mixing:
+        labels = targets.distributions(labels, len(data.label_names))
     scale = preparation(recipe.network, images.cpu())
     network = _network(recipe, len(data.label_names), scale, fresh).to(device)
     precision = compute.precision(recipe.compute, device)
@@ -135,8 +137,8 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
 
 
 def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    targets = split.labels if split.allowed is None else split.allowed
-    return torch.from_numpy(split.images).to(device), torch.from_numpy(targets).to(device)
+    labels = split.labels if split.allowed is None else split.allowed
+    return torch.from_numpy(split.images).to(device), torch.from_numpy(labels).to(device)
 
 
 def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> Prepared:
