@@ -81,7 +81,7 @@ def sprint_95() -> Recipe:
 
 
 def marathon_25k() -> Recipe:
-    """The most accurate network of at most 25,000 parameters: half an hour on one core."""
+    """`sprint-94` within 25,000 parameters, for longer: half an hour on one core."""
     short = sprint_94()
     return replace(
         short,
