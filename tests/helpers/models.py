@@ -43,6 +43,8 @@ def tiny_model(
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", weights.shape[1]])],
         [numpy_helper.from_array(np.float32(127.5), "middle"), _weights(weights, outside)],
     )
+    for node in graph.node:
+        node.name = node.op_type  # the quantizer calls them by name
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     usual = {"format": "modiste-1", "labels": json.dumps(labels), "size": str(size), "channels": str(channels)}
     helper.set_model_props(model, usual | {"recipe": "{}"} if facts is None else facts)
