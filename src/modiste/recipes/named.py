@@ -95,6 +95,19 @@ def marathon_25k() -> Recipe:
     )
 
 
+def marathon_300k() -> Recipe:
+    """`marathon-25k` within 300,000 parameters, its images mixed and erased: an hour and a half on one core."""
+    smaller = marathon_25k()
+    return replace(
+        smaller,
+        name="marathon-300k",
+        about="At most 300,000 parameters, nothing held out, last epoch; all numbers are ours.",
+        network=replace(smaller.network, stem=16, width=32, growth=1.25, blocks=2),
+        augmentation=replace(smaller.augmentation, mixing=0.5, erasing=0.25),  # both are better than one of them
+        schedule=replace(smaller.schedule, epochs=300),
+    )
+
+
 def photo() -> Recipe:
     """Photos of clothes in class folders of one's own: a network that knows ImageNet, trained on."""
     return Recipe(
@@ -129,6 +142,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "sprint-94": sprint_94,
     "sprint-95": sprint_95,
     "marathon-25k": marathon_25k,
+    "marathon-300k": marathon_300k,
     "photo": photo,
 }
 
