@@ -189,15 +189,17 @@ def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
         entries.of_run(run.path)
 
 
-@pytest.mark.parametrize(("written", "number"), [("8.9M", 8.9e6), ("<100K", 1e5), ("1602", 1602), ("", None)])
-def test_sizes_are_read_as_people_write_them(written: str, number: float | None) -> None:
+@pytest.mark.parametrize(("text", "number"), [("8.9M", 8.9e6), ("<100K", 1e5), ("1602", 1602), ("", None)])
+def test_sizes_are_read_as_people_write_them(text: str, number: float | None) -> None:
     """Millions, thousands, at most; what is not known is None."""
-    assert benchmark.number(written) == pytest.approx(number)
+    assert benchmark.quantity(text) == pytest.approx(number)
 
 
 def test_published_results_of_known_size_are_those_of_the_table_and_more() -> None:
-    """Each has a number of parameters or minutes."""
+    """Each has a number of parameters, or minutes and their device; none is of the data's first version."""
     found = benchmark.anchors()
     assert found["ResNet-20, Random Erasing"] == (0.9555, 0.27e6, None)
-    assert found["DenseNet-BC 768K parameters"].parameters == 768e3
+    assert found["2 Conv ~113K parameters"].parameters == 113e3
+    assert found["Shake-shake-26 2x96d, Cutout on a GTX 1080 Ti"].minutes == 1602
+    assert "WRN40-4 8.9M parameters" not in found
     assert all(point.parameters or point.minutes for point in found.values())

@@ -29,6 +29,17 @@ def test_a_step_is_the_same_from_any_start() -> None:
     assert all(torch.equal(here, there) for here, there in zip(epoch(made, 2)[3], alone, strict=True))
 
 
+def test_mixed_images_have_mixed_labels() -> None:
+    """Where the recipe mixes images, targets are parts of two labels that add up to one, the same from any start."""
+    made = batches(augmentation=Augmentation(mixing=1.0), labels=torch.eye(64))
+    (_, images, targets) = epoch(made, 2)[3]
+    (_, alone, _) = next(iter(made(2, made.order(2, UNSEEN), first_step=3)))
+    assert torch.equal(images, alone)
+    torch.testing.assert_close(targets.sum(1), torch.ones(10))
+    assert ((targets > 0).sum(1) == 2).sum() >= 8  # but for an image that is its own partner
+    assert (targets.amax(1) >= 0.5).all()
+
+
 def test_seed_and_epoch_change_the_order() -> None:
     """Another epoch or another seed is another order."""
     first = batches().order(0, UNSEEN)

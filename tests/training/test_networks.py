@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from modiste.errors import InputError, SettingError
+from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import Data, Network
 from modiste.training import networks, weights
 from modiste.training.prepared import Prepared, preparation, statistics
@@ -44,8 +45,6 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
         ("resnet18", 11_181_642),
         ("residual", 139_946),
         ("stem", 143_010),
-        ("blocks", 241_410),
-        ("growth", 24_272),
         ("efficientnet_lite0", 3_383_818),
         ("efficientnet_lite1", 4_148_490),
     ],
@@ -53,6 +52,17 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
 def test_sizes_are_as_described(name: str, count: int) -> None:
     """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
     assert networks.parameters(build(name)) == count
+
+
+@pytest.mark.parametrize(
+    ("recipe", "most"),
+    [("marathon", 2_000_000), ("marathon-300k", 300_000), ("marathon-100k", 100_000), ("marathon-25k", 25_000)],
+)
+def test_marathons_have_at_most_as_many_parameters_as_they_say(recipe: str, most: int) -> None:
+    """And nearly so many where the name tells the number."""
+    count = networks.parameters(networks.build(NAMED[recipe]().network, 10, Data()))
+    assert count <= most
+    assert recipe == "marathon" or count > 0.85 * most
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -84,7 +84,7 @@ def _side_by_side(opened: list["Entry"]) -> "Table":
             written.half_width(entry.interval_seeds),
             "-" if entry.loss is None else f"{entry.loss:.4f}",
             f"{entry.epochs:.3g}",
-            f"{entry.parameters / 1e6:.2f}M",
+            written.count(entry.parameters),
             f"{entry.seconds:.0f}",
         )
     return table

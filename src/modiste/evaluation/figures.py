@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,22 +12,15 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from modiste.evaluation import canvas
+from modiste.evaluation import canvas, written
 from modiste.runs.metrics import Row
 
 if TYPE_CHECKING:  # a training draws curves without waiting seconds for what scores
+    from modiste.evaluation.benchmark import Point
     from modiste.evaluation.intervals import Interval
     from modiste.evaluation.scores import Scores
 
 Quantity = Literal["loss", "accuracy"]
-
-
-class Point(NamedTuple):
-    """A classifier among others; what is not known of it is None."""
-
-    accuracy: float
-    parameters: float | None = None
-    minutes: float | None = None
 
 
 FEW = 15
@@ -167,29 +160,29 @@ def times(points_by_name: Mapping[str, Sequence[tuple[float, float]]]) -> Figure
 
 
 @canvas.styled
-def frontier(ours: Mapping[str, Point], published: Mapping[str, Point]) -> Figure:
+def frontier(ours: Mapping[str, "Point"], published: Mapping[str, "Point"]) -> Figure:
     """Draw accuracy against parameters and against minutes of training, both logarithmic.
 
     Args:
         ours: by name; each is named.
-        published: likewise; those are named that no other published one beats in both.
+        published: likewise; those are named, on their left, that no other published one beats in both.
     """
     figure, panels = canvas.axes(rows=2, height=6.4, width=1.5 * canvas.WIDTH, gap=0.05)
     for ax, what, unit in zip(panels, ("parameters", "minutes"), ("parameters", "minutes of training"), strict=True):
         theirs, mine = _places(published, what), _places(ours, what)
         best = {name for name, place in theirs.items() if not any(_beats(other, place) for other in theirs.values())}
-        _draw_places(ax, theirs, best, "D", canvas.PALETTE[-1])
-        _draw_places(ax, mine, set(mine), "o", canvas.BLUE)
+        _draw_places(ax, theirs, best, left=True, label="published", marker="D", color=canvas.PALETTE[-1])
+        _draw_places(ax, mine, set(mine), label="ours", marker="o", color=canvas.BLUE)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, _: _short(value))
+        ax.xaxis.set_major_formatter(lambda value, _: written.count(value))
         ax.yaxis.set_major_formatter(_percent)
         ax.set(xlabel=unit, ylabel="test accuracy")
-        left, right = ax.get_xlim()
-        ax.set_xlim(left, right * (right / left) ** 0.3)  # room for the last name
+        ax.margins(x=0.25)  # room for names
+    panels[0].legend(loc="lower right", fontsize=8)
     return figure
 
 
-def _places(points: Mapping[str, Point], what: str) -> dict[str, tuple[float, float]]:
+def _places(points: Mapping[str, "Point"], what: str) -> dict[str, tuple[float, float]]:
     known = {name: (getattr(point, what), point.accuracy) for name, point in points.items()}
     return {name: place for name, place in known.items() if place[0] is not None}
 
@@ -199,12 +192,16 @@ def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
 
 
 def _draw_places(
-    ax: Axes, places: Mapping[str, tuple[float, float]], named: Collection[str], marker: str, colour: str
+    ax: Axes, places: Mapping[str, tuple[float, float]], named: Collection[str], left: bool = False, **style: Any
 ) -> None:
+    """Draw points, those that are not named faintly, with names on the right or on the left of them."""
+    xs, ys = np.reshape(list(places.values()), (-1, 2)).T
+    points = ax.scatter(xs, ys, 25, linewidth=0, **style)
+    points.set_alpha([1 if name in named else 0.4 for name in places])
+    beside: dict[str, Any] = {"xytext": (-6, -3), "ha": "right"} if left else {"xytext": (6, -3)}
     for name, place in places.items():
-        ax.plot(*place, marker, color=colour, markersize=5, alpha=1 if name in named else 0.4, markeredgewidth=0)
         if name in named:
-            ax.annotate(name, place, (6, -3), textcoords="offset points", fontsize=7.5, color=colour)
+            ax.annotate(name, place, textcoords="offset points", fontsize=7.5, color=style["color"], **beside)
 
 
 def _duration(seconds: float) -> str:
@@ -212,14 +209,6 @@ def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.3g} s"
     return f"{seconds / 60:.3g} min" if seconds < 3600 else f"{seconds / 3600:.2g} h"
-
-
-def _short(value: float) -> str:
-    """`0.1`, `10`, `30K`, `2M`."""
-    for size, letter in ((1e6, "M"), (1e3, "K")):
-        if value >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
 
 
 def _percent(value: float, _: object) -> str:

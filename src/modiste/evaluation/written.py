@@ -6,6 +6,14 @@ if TYPE_CHECKING:  # these few lines are no reason to load scipy
     from modiste.evaluation.intervals import Interval
 
 
+def count(value: float) -> str:
+    """A number in three digits: `0.5`, `24.3K`, `16.8M`."""
+    for size, letter in ((1e6, "M"), (1e3, "K")):
+        if value >= 0.9995 * size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
 def percent(share: float | None) -> str:
     """A share in per cent with its sign: `92.42%`."""
     return "-" if share is None else f"{share:.2%}"

@@ -115,7 +115,7 @@ def _marathon(name: str, size: str, network: Network, *, mixing: float, erasing:
         about=f"{size} parameters, nothing held out, last epoch; all numbers are ours.",
         network=network,
         augmentation=replace(short.augmentation, mixing=mixing, erasing=erasing),
-        # without smoothing it is as accurate, and its probabilities are true
+        # without smoothing it is as accurate within what trainings differ by, and its probabilities are true
         optimizer=replace(short.optimizer, smoothing=0.0),
         schedule=replace(short.schedule, epochs=epochs),
     )

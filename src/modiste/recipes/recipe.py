@@ -136,8 +136,8 @@ class Augmentation:
     erasing_ratio: tuple[float, float] = (0.3, 3.3)
     """Smallest and largest height to width of the erased rectangle."""
     mixing: float = 0.0
-    """Lay another image over this share of them, in a random proportion, and its label over theirs (mixup, Zhang et al.
-    2018); 0 is off."""
+    """Share of the images that are blended with another of their batch, by a random part up to a half, and their labels
+    likewise (mixup, Zhang et al. 2018); 0 is off."""
 
     def __post_init__(self) -> None:
         require(0 <= self.crop <= 16, "augmentation.crop", self.crop, "0 to 16 pixels")

@@ -135,7 +135,7 @@ def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
 
 
 def mix(images: Tensor, targets: Tensor, random: Generator, share: float) -> tuple[Tensor, Tensor]:
-    """Lay over a share of the images another of the batch, in a random proportion, and over targets theirs.
+    """Blend a share of the images with others of the batch, in random proportions, and their targets likewise.
 
     As in mixup (Zhang et al. 2018) with uniform proportions, but drawn for each image; it stays the larger part.
 
@@ -178,5 +178,5 @@ def _bytes(pixels: Tensor, like: Tensor) -> Tensor:
     return rounded.squeeze(1) if like.dim() == 3 else rounded.permute(0, 2, 3, 1)
 
 
-def _per_image(flags: Tensor, images: Tensor) -> Tensor:
-    return flags.reshape(-1, *[1] * (images.dim() - 1))
+def _per_image(values: Tensor, images: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (images.dim() - 1))

@@ -45,7 +45,7 @@ def _numbers(study: Study, say: Texts) -> Html:
             written.half_width(entry.interval_seeds),
             f"{entry.loss:.4f}" if entry.loss is not None else "-",
             str(entry.n),
-            f"{entry.parameters / 1e6:.2f} M" if entry.parameters else "-",
+            written.count(entry.parameters) if entry.parameters else "-",
         ])  # fmt: skip
     keys = ("run", "split", "accuracy", "images", "seeds", "loss", "n", "parameters")
     return table([say(f"results.{key}") for key in keys], rows, marked, "figures")

@@ -119,6 +119,7 @@ TRICKS: dict[str, Callable[[Entry], Any]] = {
     "flip": _on("augmentation.flip"),
     "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
     "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
+    "mixing": lambda entry: entry.settings.get("augmentation.mixing") or "-",
     "average": lambda entry: entry.settings.get("optimizer.average") or "-",
     "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
 }
