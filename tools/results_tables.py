@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from modiste.evaluation import written
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md", "src/modiste/assets/models/photo.md")
@@ -44,7 +46,7 @@ Say = Callable[[str], str]
 def results(say: Say) -> str:
     """Every file of trainings, in the order of their names."""
     head = ["recipe", "judged on", "accuracy, mean (95 % over images)", "mirrored views", "loss", "n"]
-    found = {path.stem: read(path.stem) for path in sorted(RESULTS.glob("*.json"))}
+    found = {path.stem: read(path.stem) for path in sorted(RESULTS.glob("*.json"), key=lambda path: path.stem)}
     rows = [row(name, content, say) for name, content in found.items() if "mean_loss" in content]
     return table([*map(say, head), say("parameters"), say("epochs")], rows)
 
@@ -61,7 +63,7 @@ def row(name: str, content: dict[str, Any], say: Say) -> list[str]:
         "-" if mirrored is None else f"{mirrored:.2%}",
         f"{content['mean_loss']:.4f}",
         str(content["n"]),
-        f"{runs[0]['parameters'] / 1e6:.2f} M",
+        written.count(runs[0]["parameters"]),
         f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
     ]
 
