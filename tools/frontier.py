@@ -32,8 +32,9 @@ def benched() -> Iterator[tuple[str, Point]]:
 def raced() -> Iterator[tuple[str, Point]]:
     """Recipes that ran the race: of its seconds those of training alone, as in the other files."""
     runs = results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]
-    for name in NAMED.keys() & {run["recipe"] for run in runs}:
-        yield name, mean([run for run in runs if run["recipe"] == name], "accuracy", "seconds_training")
+    for name in NAMED:
+        if trainings := [run for run in runs if run["recipe"] == name]:
+            yield name, mean(trainings, "accuracy", "seconds_training")
 
 
 def mean(runs: list[dict[str, Any]], accuracy: str, seconds: str) -> Point:
