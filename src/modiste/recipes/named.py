@@ -94,13 +94,13 @@ def marathon_300k() -> Recipe:
 
 
 def marathon_100k() -> Recipe:
-    """`marathon` within 100,000 parameters: as many channels at every size."""
+    """`marathon` within 100,000 parameters: as many channels at every size, no image erased."""
     network = replace(marathon().network, width=24, growth=1.0)
     return _marathon("marathon-100k", "At most 100,000", network, mixing=0.5, erasing=0.0, epochs=300)
 
 
 def marathon_25k() -> Recipe:
-    """`marathon` within 25,000 parameters, one block a stage: half an hour on one core."""
+    """`marathon` within 25,000 parameters: one block a stage, no image mixed or erased; half an hour on one core."""
     # as many channels at every size: twice as many at each next would leave too few at the first
     network = replace(sprint_94().network, stem=14, width=14, growth=1.0)
     return _marathon("marathon-25k", "At most 25,000", network, mixing=0.0, erasing=0.0, epochs=200)
