@@ -9,6 +9,10 @@ from modiste.evaluation import written
     ("text", "expected"),
     [
         (written.percent(0.92424), "92.42%"),
+        (written.count(0.5), "0.5"),
+        (written.count(24_272), "24.3K"),
+        (written.count(999_499), "999K"),
+        (written.count(999_500), "1M"),
         (written.tenths(0.92424), "92.4"),
         (written.reach((0.9188, 0.9292)), "91.88 to 92.92"),
         (written.reach((0.9188, 0.9292), "至"), "91.88 至 92.92"),
