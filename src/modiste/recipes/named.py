@@ -99,6 +99,18 @@ def marathon_100k() -> Recipe:
     return _marathon("marathon-100k", "At most 100,000", network, mixing=0.5, erasing=0.0, epochs=300)
 
 
+def marathon_teacher() -> Recipe:
+    """What others learn from: the network of `marathon`, trained for a shorter time on all folds but one."""
+    learner = marathon()
+    return replace(
+        learner,
+        name="marathon-teacher",
+        about="A million parameters, one fold held out, last epoch; all numbers are ours.",
+        data=Data(validation=0.2),
+        schedule=replace(learner.schedule, epochs=100),
+    )
+
+
 def marathon_25k() -> Recipe:
     """`marathon` within 25,000 parameters: one block a stage, no image mixed or erased; half an hour on one core."""
     # as many channels at every size: twice as many at each next would leave too few at the first
@@ -158,6 +170,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "marathon-300k": marathon_300k,
     "marathon-100k": marathon_100k,
     "marathon-25k": marathon_25k,
+    "marathon-teacher": marathon_teacher,
     "photo": photo,
 }
 
