@@ -102,6 +102,17 @@ def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
 
 
+def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
+    """Who is asked depends on the step alone."""
+    for seed in (0, 1):
+        inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
+    held = {"data.validation": 0, "schedule.name": "constant", "stopping.patience": 0}
+    made = settings.with_settings(recipe(idx), {**held, "distillation.teachers": str(tmp_path / "runs" / "t")})
+    unbroken = run_through(made, tmp_path / "a")
+    run_through(made, tmp_path / "b", stop_after=5)
+    assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
+
+
 def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     """One flipped bit anywhere in the tensors is an error, not another training (fault 26)."""
     run_through(recipe(idx), tmp_path, stop_after=3)

@@ -204,6 +204,21 @@ class Optimizer:
 
 
 @dataclass(frozen=True, slots=True)
+class Distillation:
+    """From whom else a network learns (Hinton et al. 2015)."""
+
+    teachers: str = ""
+    """Folder of finished runs, from where you train: each step asks one of them what its images are, instead of their
+    labels. Empty is the labels alone."""
+    temperature: float = 2.0
+    """What the logits of teacher and learner are divided by before they are compared: the larger, the more the
+    improbable labels count."""
+
+    def __post_init__(self) -> None:
+        require(0.1 <= self.temperature <= 100, "distillation.temperature", self.temperature, "from 0.1 to 100")
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """The learning rate over the epochs."""
 
@@ -270,6 +285,7 @@ class Recipe:
     network: Network = field(default_factory=Network)
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimizer: Optimizer = field(default_factory=Optimizer)
+    distillation: Distillation = field(default_factory=Distillation)
     schedule: Schedule = field(default_factory=Schedule)
     stopping: Stopping = field(default_factory=Stopping)
     compute: Compute = field(default_factory=Compute)

@@ -183,6 +183,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "validation_accuracy": kept.validation_accuracy,
         "validation_loss": kept.validation_loss,
         "seconds": round(sum(row.seconds for row in rows), 1),
+        "seconds_teachers": round(sum(teacher["seconds"] for teacher in facts["data"].get("teachers", [])), 1),
         "epochs": len(rows),
         "epoch_kept": kept.epoch,
         "parameters": facts["parameters"],

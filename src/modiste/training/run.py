@@ -20,7 +20,7 @@ from modiste.evaluation import calibration, figures
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, folder, metrics
 from modiste.runs.folder import Run
-from modiste.training import card, checkpoint, compute, export, networks, targets, weights
+from modiste.training import card, checkpoint, compute, export, networks, targets, teachers, weights
 from modiste.training import events as tensorboard
 from modiste.training import optimizer as optimizers
 from modiste.training.average import Average
@@ -119,11 +119,12 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     precision = compute.precision(recipe.compute, device)
     optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
     average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
+    taught = teachers.teachers(recipe, data, device) if recipe.distillation.teachers else None
     return Training(
         recipe,
         data,
         Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed, recipe.schedule.drop),
-        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed, average),
+        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed, average, taught),
         Schedule(recipe),
         Judge(*_tensors(data.validation, device)),
         State(
@@ -216,6 +217,7 @@ def _environment(training: Training) -> dict[str, Any]:
     recipe, data = training.recipe, training.data
     hashes = sources.fingerprint(recipe.data, data)
     computed = compute.describe(training.batches.images.device, training.step.precision)
+    taught = {"teachers": teachers.described(recipe, data)} if recipe.distillation.teachers else {}
     return (
         environment.describe()
         | computed
@@ -226,6 +228,7 @@ def _environment(training: Training) -> dict[str, Any]:
                 "sha256": hashes["data"],
                 "train": {"n": len(data.train), "sha256": hashes["train"]},
                 "validation": {"n": len(data.validation), "sha256": hashes["validation"]},
+                **taught,
             },
         }
     )

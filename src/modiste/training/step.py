@@ -11,6 +11,7 @@ from modiste.training.average import Average
 from modiste.training.optimizer import Optimizer
 from modiste.training.prepared import Prepared
 from modiste.training.randomness import number
+from modiste.training.teachers import Teachers
 
 
 class NotANumber(TrainingError):
@@ -28,6 +29,7 @@ class Step:
         precision: what the network computes in; weights, loss and update stay fp32.
         seed: with epoch and step it decides the dropout.
         average: follows the network, where there is one.
+        teachers: say what each image is instead of its label, where there are some.
     """
 
     network: Prepared
@@ -36,6 +38,7 @@ class Step:
     precision: torch.dtype
     seed: int
     average: Average | None = None
+    teachers: Teachers | None = None
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
         """Update the network; return the loss of each image, float32 [b], and whether its label was right, bool [b].
@@ -48,7 +51,10 @@ class Step:
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.network(images)
-        losses = targets.losses(logits.float(), labels, self.smoothing)
+            if self.teachers:
+                losses = self.teachers.losses(logits.float(), self.teachers.answer(images, epoch, step))
+            else:
+                losses = targets.losses(logits.float(), labels, self.smoothing)
         loss = losses.mean()
         loss.backward()
         self._check(loss)

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 from modiste.errors import InputError, SettingError
 from modiste.recipes.recipe import Network
 from modiste.runs import files
+from modiste.runs.folder import Run
 from modiste.training import networks
+from modiste.training.prepared import Prepared
 
 Weights = dict[str, Tensor]
 
@@ -116,6 +118,19 @@ def read_weights(path: Path) -> Weights:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} holds no readable weights ({error}). Give another .safetensors file.") from None
+
+
+def trained(run: Run, options: Network, labels: int) -> Prepared:
+    """A run's network with its weights, or with these options another one of the same layers.
+
+    Raises:
+        InputError: the weights cannot be read, or are not of this network.
+    """
+    tensors = read_weights(run.weights)
+    body = networks.build(options, labels, run.recipe().data)
+    network = Prepared(body, tensors["mean"], tensors["std"], options.mirrored, options.softened)
+    network.load_state_dict(tensors)
+    return network.eval()
 
 
 def load_matching(body: nn.Module, tensors: Weights) -> set[str]:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from modiste.evaluation.claims import paired
@@ -120,6 +121,7 @@ TRICKS: dict[str, Callable[[Entry], Any]] = {
     "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
     "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
     "mixing": lambda entry: entry.settings.get("augmentation.mixing") or "-",
+    "teachers": lambda entry: Path(entry.settings.get("distillation.teachers") or "-").name,
     "average": lambda entry: entry.settings.get("optimizer.average") or "-",
     "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
 }

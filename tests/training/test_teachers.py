@@ -1,0 +1,142 @@
+"""Distillation: a network learns what teachers hold for its images, and none that could give held-out images away."""
+
+import gzip
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers.command import OWN, TINY, inside
+from helpers.idx import labels_file, write_idx_folder
+from modiste.data import sources
+from modiste.errors import InputError
+from modiste.inference import model as inference
+from modiste.recipes import settings
+from modiste.recipes.named import sprint
+from modiste.recipes.recipe import Recipe
+from modiste.training import teachers
+from modiste.training.teachers import Teachers
+
+HELD_OUT = "--set=data.validation=0.2"
+
+
+@pytest.fixture(scope="module")
+def taught(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two teachers in `runs/teachers`, of other seeds and nothing held out; read only."""
+    folder = tmp_path_factory.mktemp("taught")
+    for seed in (0, 1):
+        given = ["sprint", f"--data={idx}", "--epochs=8", f"--seed={seed}", f"--name=teachers/seed-{seed}"]
+        inside(folder, "train", *given, *TINY, *OWN)
+    (folder / "runs" / "teachers" / "seed-0.log").write_text("what a bench leaves beside its runs")
+    return folder
+
+
+def learner(taught: Path, data: Path) -> Recipe:
+    """A recipe that learns from both."""
+    given = {"data.source": str(data), "distillation.teachers": str(taught / "runs" / "teachers")}
+    return settings.with_settings(sprint(), given)
+
+
+def test_each_step_asks_one_of_them(taught: Path, idx: Path) -> None:
+    """It answers as its model file does; in the same step the same one, and over many steps all."""
+    recipe = learner(taught, idx)
+    data = sources.open_training(recipe.data, recipe.seed)
+    images = data.train.images[:20]
+    models = [inference.load(taught / f"runs/teachers/seed-{seed}/model.onnx") for seed in (0, 1)]
+    said = [torch.from_numpy(model.probabilities(images)) for model in models]
+    assert (said[0] - said[1]).abs().max() > 0.01
+    made = teachers.teachers(recipe, data, torch.device("cpu"))
+    asked = []
+    for step in range(12):
+        answers = [made.answer(torch.from_numpy(images), 3, step).softmax(1) for _ in range(2)]
+        assert torch.equal(*answers)
+        asked.append([torch.allclose(answers[0], each, atol=1e-4) for each in said].index(True))
+    assert set(asked) == {0, 1}
+
+
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_the_loss_is_how_far_softened_probabilities_are_apart(temperature: float) -> None:
+    """Kullback and Leibler's divergence by the square of the temperature; nothing for a learner that says the same."""
+    mine, theirs = torch.randn(2, 50, 10, generator=torch.Generator().manual_seed(0)) * 5
+    made = Teachers((), temperature, 0)
+    wanted, said = (theirs / temperature).softmax(1), (mine / temperature).softmax(1)
+    divergence = (wanted * (wanted / said).log()).sum(1)
+    assert torch.allclose(made.losses(mine, theirs), temperature**2 * divergence, rtol=1e-4)
+    assert made.losses(theirs, theirs).abs().max() < 1e-4
+
+
+def test_a_learner_believes_its_teachers_not_the_labels(taught: Path, idx: Path, tmp_path: Path) -> None:
+    """With every label wrong it learns the right ones; its environment tells who taught it, and what that cost."""
+    wrong = tmp_path / "wrong"
+    shutil.copytree(idx, wrong)
+    (wrong / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels_file((np.arange(200) + 1) % 10)))
+    given = [f"--data={wrong}", "--epochs=12", "--name=learner", *TINY, *OWN, "--set=augmentation.mixing=0.5"]
+    inside(tmp_path, "train", "sprint", *given, f"--set=distillation.teachers={taught / 'runs' / 'teachers'}")
+    assert json.loads(inside(tmp_path, "evaluate", "runs/learner", "--json").stdout)["accuracy"] > 0.5
+    record = json.loads((tmp_path / "runs" / "learner" / "environment.json").read_text())
+    told = record["data"]["teachers"]
+    assert [(each["run"], each["seed"]) for each in told] == [("seed-0", 0), ("seed-1", 1)]
+    assert all(each["recipe"] == "sprint" and each["seconds"] > 0 and each["parameters"] > 0 for each in told)
+
+
+def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
+    """What they answer is what it learns from, so they are a part of its data."""
+    shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
+    given = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, "--set=distillation.teachers=teachers"]
+    inside(tmp_path, "train", "sprint", *given)
+    (tmp_path / "runs" / "a" / "README.md").unlink()  # as if it had been killed before the end
+    shutil.rmtree(tmp_path / "teachers" / "seed-1")
+    assert "has changed since it began" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
+
+
+def test_where_images_are_held_out_only_those_teach_that_held_out_the_same(
+    taught: Path, idx: Path, tmp_path: Path
+) -> None:
+    """One that saw them all is left out, or refused if there is no other."""
+    shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
+    given = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
+    learning = [*given, "--set=distillation.teachers=teachers"]
+    assert "all know images that are held out" in inside(tmp_path, *learning, "--name=a", code=2).stderr
+    assert not (tmp_path / "runs").exists()
+    inside(tmp_path, *given, "--name=fold-0")
+    (tmp_path / "runs" / "fold-0").rename(tmp_path / "teachers" / "fold-0")
+    inside(tmp_path, *learning, "--name=b")
+    record = json.loads((tmp_path / "runs" / "b" / "environment.json").read_text())
+    assert [each["run"] for each in record["data"]["teachers"]] == ["fold-0"]
+    assert "all know" in inside(tmp_path, *learning, "--name=c", "--set=data.fold=1", code=2).stderr
+
+
+def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: Path) -> None:
+    """Two labels are not ten, and 28 pixels not 32."""
+    recipe = learner(taught, write_idx_folder(tmp_path / "idx"))
+    data = sources.open_training(recipe.data, recipe.seed)
+    other = [
+        (recipe, replace(data, label_names=("bag", "coat"))),
+        (settings.with_settings(recipe, {"data.size": 32}), data),
+    ]
+    for changed, known in other:
+        with pytest.raises(InputError, match="knows other labels or takes other images: T-shirt/top"):
+            teachers.teachers(changed, known, torch.device("cpu"))
+
+
+def test_a_teacher_without_its_weights_is_refused(taught: Path, idx: Path, tmp_path: Path) -> None:
+    """A bench drops them unless it is told to keep them; the sentence says how to get them again."""
+    shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
+    (tmp_path / "teachers" / "seed-1" / "model.onnx").unlink()
+    given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, "--set=distillation.teachers=teachers"]
+    assert "seed-1 has no model.onnx" in inside(tmp_path, *given, code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
+def test_without_a_finished_run_there_is_nobody_to_learn_from(name: str, idx: Path, tmp_path: Path) -> None:
+    """The sentence says how to get teachers, and how to go without."""
+    (tmp_path / "empty" / "unfinished").mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    given = ["train", "sprint", f"--data={idx}", *TINY, f"--set=distillation.teachers={name}"]
+    said = inside(tmp_path, *given, code=2).stderr
+    assert "There are no finished runs" in said
+    assert "modiste bench marathon-teacher --folds --keep" in said
