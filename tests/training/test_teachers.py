@@ -14,10 +14,12 @@ from helpers.command import OWN, TINY, inside
 from helpers.idx import labels_file, write_idx_folder
 from modiste.data import sources
 from modiste.errors import InputError
+from modiste.evaluation import facts
 from modiste.inference import model as inference
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Recipe
+from modiste.runs.folder import Run
 from modiste.training import teachers
 from modiste.training.teachers import Teachers
 
@@ -81,6 +83,8 @@ def test_a_learner_believes_its_teachers_not_the_labels(taught: Path, idx: Path,
     told = record["data"]["teachers"]
     assert [(each["run"], each["seed"]) for each in told] == [("seed-0", 0), ("seed-1", 1)]
     assert all(each["recipe"] == "sprint" and each["seconds"] > 0 and each["parameters"] > 0 for each in told)
+    known = facts.read(Run(tmp_path / "runs" / "learner"))
+    assert known.seconds_teachers == pytest.approx(sum(each["seconds"] for each in told))
 
 
 def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:

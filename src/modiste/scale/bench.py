@@ -17,6 +17,7 @@ from threading import Event
 from typing import Any
 
 from modiste.errors import InputError, Stopped, TrainingError
+from modiste.evaluation import facts as known
 from modiste.evaluation import intervals
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
@@ -183,7 +184,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "validation_accuracy": kept.validation_accuracy,
         "validation_loss": kept.validation_loss,
         "seconds": round(sum(row.seconds for row in rows), 1),
-        "seconds_teachers": round(sum(teacher["seconds"] for teacher in facts["data"].get("teachers", [])), 1),
+        "seconds_teachers": round(known.read(run).seconds_teachers, 1),
         "epochs": len(rows),
         "epoch_kept": kept.epoch,
         "parameters": facts["parameters"],
