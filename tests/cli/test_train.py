@@ -114,6 +114,8 @@ def test_every_named_recipe_trains_a_step(name: str, idx: Path, tmp_path: Path) 
     """Each recipe, with its own network and method, gets through an epoch and its export."""
     small = ["--set=data.size=32", "--set=augmentation.size=24"]
     data = [f"--data={idx}"] if name in GRAY else [f"--data={pictures_of(tmp_path)}", *small]
+    if home := NAMED[name]().distillation.teachers:
+        inside(tmp_path, "train", "sprint", *data, "--epochs=1", *TINY, f"--name={tmp_path / home / 'fold-0'}")
     inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.limit=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == TRAINED
 

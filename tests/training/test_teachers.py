@@ -3,12 +3,14 @@
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from helpers.command import OWN, TINY, inside
 from helpers.idx import labels_file, write_idx_folder
@@ -52,6 +54,7 @@ def test_each_step_asks_one_of_them(taught: Path, idx: Path) -> None:
     said = [torch.from_numpy(model.probabilities(images)) for model in models]
     assert (said[0] - said[1]).abs().max() > 0.01
     made = teachers.teachers(recipe, data, torch.device("cpu"))
+    assert made
     asked = []
     for step in range(12):
         answers = [made.answer(torch.from_numpy(images), 3, step).softmax(1) for _ in range(2)]
@@ -94,7 +97,9 @@ def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, 
     inside(tmp_path, "train", "sprint", *given)
     (tmp_path / "runs" / "a" / "README.md").unlink()  # as if it had been killed before the end
     shutil.rmtree(tmp_path / "teachers" / "seed-1")
-    assert "has changed since it began" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
+    assert (
+        "began with other teachers (seed-0, seed-1)" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
+    )
 
 
 def test_where_images_are_held_out_only_those_teach_that_held_out_the_same(
@@ -104,14 +109,14 @@ def test_where_images_are_held_out_only_those_teach_that_held_out_the_same(
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     given = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
     learning = [*given, "--set=distillation.teachers=teachers"]
-    assert "all know images that are held out" in inside(tmp_path, *learning, "--name=a", code=2).stderr
+    assert "No run in" in inside(tmp_path, *learning, "--name=a", code=2).stderr
     assert not (tmp_path / "runs").exists()
     inside(tmp_path, *given, "--name=fold-0")
     (tmp_path / "runs" / "fold-0").rename(tmp_path / "teachers" / "fold-0")
     inside(tmp_path, *learning, "--name=b")
     record = json.loads((tmp_path / "runs" / "b" / "environment.json").read_text())
     assert [each["run"] for each in record["data"]["teachers"]] == ["fold-0"]
-    assert "all know" in inside(tmp_path, *learning, "--name=c", "--set=data.fold=1", code=2).stderr
+    assert "No run in" in inside(tmp_path, *learning, "--name=c", "--set=data.fold=1", code=2).stderr
 
 
 def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: Path) -> None:
@@ -123,16 +128,51 @@ def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: 
         (settings.with_settings(recipe, {"data.size": 32}), data),
     ]
     for changed, known in other:
-        with pytest.raises(InputError, match="knows other labels or takes other images: T-shirt/top"):
+        with pytest.raises(InputError, match="seed-0 cannot be used: it knows T-shirt/top"):
             teachers.teachers(changed, known, torch.device("cpu"))
 
 
-def test_a_teacher_without_its_weights_is_refused(taught: Path, idx: Path, tmp_path: Path) -> None:
-    """A bench drops them unless it is told to keep them; the sentence says how to get them again."""
+def _drop(run: Path) -> None:
+    (run / "model.safetensors").unlink()
+
+
+def _truncate(run: Path) -> None:
+    (run / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes()[:-50])
+
+
+def _take_other_weights(run: Path) -> None:
+    save_file({"mean": torch.zeros(1), "std": torch.ones(1)}, run / "model.safetensors")
+
+
+def _forget_its_cost(run: Path) -> None:
+    (run / "metrics.csv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (_drop, "seed-1 has no weights. Remove it, then train it again, a bench with --keep"),
+        (_truncate, "seed-1 cannot be used: "),
+        (_take_other_weights, "has not the weights of the network in"),
+        (_forget_its_cost, "seed-1/metrics.csv"),
+    ],
+)
+def test_a_damaged_teacher_is_refused_before_anything_is_written(
+    harm: Callable[[Path], None], told: str, taught: Path, idx: Path, tmp_path: Path
+) -> None:
+    """One sentence names it; no run folder is left."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
-    (tmp_path / "teachers" / "seed-1" / "model.onnx").unlink()
+    harm(tmp_path / "teachers" / "seed-1")
     given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, "--set=distillation.teachers=teachers"]
-    assert "seed-1 has no model.onnx" in inside(tmp_path, *given, code=2).stderr
+    assert told in inside(tmp_path, *given, code=2).stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_teacher_has_to_take_images_of_the_size_that_training_sees(taught: Path, idx: Path, tmp_path: Path) -> None:
+    """A learner may see other sizes than its teacher was made for."""
+    given = ["train", "sprint", f"--data={idx}", *TINY, "--set=augmentation.size=24", "--set=augmentation.zoom=0.5"]
+    given += [f"--set=distillation.teachers={taught / 'runs' / 'teachers'}"]
+    assert "seed-0 cannot be used" in inside(tmp_path, *given, code=2).stderr
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])

@@ -152,6 +152,6 @@ def _listed(name: str, about: str) -> dict[str, Any]:
     found = results.published().get(name)
     if not found:
         return {"recipe": name, "about": about, "n": 0}
-    seconds = fmean(run["seconds"] + run.get("seconds_teachers", 0) for run in found["runs"])
+    seconds = fmean(map(results.seconds, found["runs"]))
     kept = {key: found[key] for key in ("n", "mean", "hardware")}
     return {"recipe": name, "about": about, "seconds": seconds} | kept

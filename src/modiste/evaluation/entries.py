@@ -37,7 +37,7 @@ class Outcome:
         loss: cross-entropy likewise.
         epochs: trained, not kept.
         parameters: numbers that training changes.
-        seconds: wall clock of all epochs.
+        seconds: wall clock of all epochs, those of its teachers among them.
     """
 
     seed: int
@@ -170,7 +170,7 @@ def of_run(path: Path) -> Entry:
     recipe, history, known = run.recipe(), tuple(metrics.read(run.metrics)), facts.read(run)
     split, found = _judged(run)
     accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
-    seconds = sum(row.seconds for row in history)
+    seconds = sum(row.seconds for row in history) + known.seconds_teachers
     outcome = Outcome(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
     shared = settings.to_settings(recipe)
     return Entry(run.name, shared, split, images, (outcome,), known.hardware, run, history, found)
@@ -246,7 +246,7 @@ def _outcome(record: dict[str, Any], split: str) -> Outcome:
     accuracy, loss = float(record[f"{split}_accuracy"]), float(record[f"{split}_loss"])
     if not 0 <= accuracy <= 1 or not math.isfinite(loss):
         raise ValueError(record)
-    numbers = int(record["epochs"]), int(record["parameters"]), float(record["seconds"])
+    numbers = int(record["epochs"]), int(record["parameters"]), results.seconds(record)
     return Outcome(int(record["seed"]), accuracy, loss, *numbers)
 
 

@@ -17,14 +17,19 @@ class Facts:
         parameters: numbers that it changed.
         images: how many it had, by split: train and validation.
         sha256: fingerprints of these, likewise; older runs have none.
-        seconds_teachers: that the trainings of its teachers took, all together; 0 when it has none.
+        teachers: seconds that the training of each took, by the name of its run.
     """
 
     hardware: str = ""
     parameters: int = 0
     images: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
-    seconds_teachers: float = 0.0
+    teachers: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds_teachers(self) -> float:
+        """What its teachers took to train, all together."""
+        return sum(self.teachers.values())
 
 
 def read(run: Run) -> Facts:
@@ -43,5 +48,5 @@ def read(run: Run) -> Facts:
             int(content.get("parameters", 0)),
             {name: int(split["n"]) for name, split in splits.items()},
             {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
-            sum(float(teacher["seconds"]) for teacher in content.get("data", {}).get("teachers", [])),
+            {str(each["run"]): float(each["seconds"]) for each in content.get("data", {}).get("teachers", [])},
         )

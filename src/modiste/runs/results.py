@@ -38,6 +38,11 @@ def read(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def seconds(record: dict[str, Any]) -> float:
+    """What the training of a record took, with those of its teachers."""
+    return float(record["seconds"]) + sum(map(float, record.get("teachers", {}).values()))
+
+
 def published() -> dict[str, dict[str, Any]]:
     """All results that this version of the package publishes, by name: a wheel carries them, a checkout has them."""
     package = Path(modiste.__file__).parent

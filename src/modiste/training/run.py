@@ -119,12 +119,12 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     precision = compute.precision(recipe.compute, device)
     optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
     average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
-    taught = teachers.teachers(recipe, data, device) if recipe.distillation.teachers else None
+    others = teachers.teachers(recipe, data, device)
     return Training(
         recipe,
         data,
         Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed, recipe.schedule.drop),
-        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed, average, taught),
+        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed, average, others),
         Schedule(recipe),
         Judge(*_tensors(data.validation, device)),
         State(
@@ -217,7 +217,7 @@ def _environment(training: Training) -> dict[str, Any]:
     recipe, data = training.recipe, training.data
     hashes = sources.fingerprint(recipe.data, data)
     computed = compute.describe(training.batches.images.device, training.step.precision)
-    taught = {"teachers": teachers.described(recipe, data)} if recipe.distillation.teachers else {}
+    asked = training.step.teachers
     return (
         environment.describe()
         | computed
@@ -228,7 +228,7 @@ def _environment(training: Training) -> dict[str, Any]:
                 "sha256": hashes["data"],
                 "train": {"n": len(data.train), "sha256": hashes["train"]},
                 "validation": {"n": len(data.validation), "sha256": hashes["validation"]},
-                **taught,
+                **({"teachers": list(asked.known)} if asked else {}),
             },
         }
     )
@@ -238,7 +238,15 @@ def _require_same_data(training: Training, run: Run) -> None:
     """Refuse to go on with other images than those the run began with."""
     if not run.environment.exists():  # stopped before anything was trained
         files.write_json(run.environment, _environment(training))
-    elif files.read_json(run.environment).get("data") != _environment(training)["data"]:
+        return
+    before, now = files.read_json(run.environment).get("data", {}), _environment(training)["data"]
+    if before.get("teachers") != now.get("teachers"):
+        names = ", ".join(teacher["run"] for teacher in before.get("teachers", []))
+        raise InputError(
+            f"{run.path} began with other teachers ({names}) than are in {training.recipe.distillation.teachers} now. "
+            "Restore these, or train under a new --name."
+        )
+    if before != now:
         raise InputError(f"The data of {run.path} has changed since it began. Restore it, or train under a new --name.")
 
 

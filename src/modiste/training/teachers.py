@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from modiste.data.split import TrainingData
-from modiste.errors import InputError
+from modiste.errors import InputError, ModisteError
 from modiste.evaluation import facts
 from modiste.inference import model as inference
 from modiste.recipes.recipe import Recipe
-from modiste.runs import folder, metrics
+from modiste.runs import metrics
 from modiste.runs.folder import Run
 from modiste.training import targets, weights
 from modiste.training.prepared import Prepared
@@ -33,11 +33,13 @@ class Teachers:
         networks: uint8 images -> logits, in evaluation mode.
         temperature: what the logits of teacher and learner are divided by.
         seed: with epoch and step it decides who is asked.
+        known: what a run's environment.json says of each: its run and recipe, its weights' SHA-256, what it cost.
     """
 
     networks: tuple[Prepared, ...]
     temperature: float
     seed: int
+    known: tuple[dict[str, Any], ...] = ()
 
     @torch.no_grad()
     def answer(self, images: Tensor, epoch: int, step: int) -> Tensor:
@@ -54,32 +56,31 @@ class Teachers:
         return self.temperature**2 * targets.losses(logits / self.temperature, softened)
 
 
-def teachers(recipe: Recipe, data: TrainingData, device: torch.device) -> Teachers:
-    """Make the teachers of a recipe that has some.
+def teachers(recipe: Recipe, data: TrainingData, device: torch.device) -> Teachers | None:
+    """Make the teachers of a recipe; None where it has none.
 
     Raises:
-        InputError: there are none, or one has no weights, takes other images or knows other labels.
+        InputError: there are none where it says, or one cannot be used: it has no weights, other labels, other images.
     """
-    options = recipe.distillation
-    networks = tuple(_network(run, recipe, data).to(device) for run in runs(recipe, data))
-    return Teachers(networks, options.temperature, recipe.seed)
+    if not recipe.distillation.teachers:
+        return None
+    found = _finished(recipe, data)
+    networks = tuple(_network(run, recipe, data).to(device) for run in found)
+    return Teachers(networks, recipe.distillation.temperature, recipe.seed, tuple(map(_known, found)))
 
 
-def runs(recipe: Recipe, data: TrainingData) -> list[Run]:
-    """Who is asked: the finished runs of the recipe's folder, in the order of their names.
+def _finished(recipe: Recipe, data: TrainingData) -> list[Run]:
+    """The finished runs of the recipe's folder, in the order of their names.
 
     Where images are held out, only those that held out the same: others know them, and could give them away.
-
-    Raises:
-        InputError: there are none.
     """
-    home = Path(recipe.distillation.teachers)
+    home = Path(recipe.distillation.teachers).resolve()
     finished = [Run(path) for path in sorted(home.iterdir()) if Run(path).card.is_file()] if home.is_dir() else []
     if not finished:
         raise InputError(
-            f"There are no finished runs in {home} to learn from. Train some there, as with `modiste bench "
-            "marathon-teacher --folds --keep`, name a folder of runs with --set distillation.teachers=FOLDER, or "
-            "learn from the labels alone with --set distillation.teachers="
+            f"There are no finished runs in {home} to learn from (distillation.teachers). Train some there, as with "
+            "`modiste bench marathon-teacher --folds --keep`, or train with another folder of runs, or with none: "
+            "--set distillation.teachers="
         )
     if not len(data.validation):
         return finished
@@ -87,34 +88,38 @@ def runs(recipe: Recipe, data: TrainingData) -> list[Run]:
     fitting = [run for run in finished if facts.read(run).sha256.get("validation") == fold]
     if not fitting:
         raise InputError(
-            f"The runs in {home} all know images that are held out here. Train one with the same data, fold and seed "
-            "there, or hold nothing out with --set data.validation=0."
+            f"No run in {home} is known to have held out the images that are held out here, so each could give them "
+            "away. Train one there with the same data, fold and seed."
         )
     return fitting
 
 
-def described(recipe: Recipe, data: TrainingData) -> list[dict[str, Any]]:
-    """What a run's environment.json says of each teacher: its file, and what it cost."""
-    return [
-        {
-            "run": run.name,
-            "recipe": run.recipe().name,
-            "seed": run.recipe().seed,
-            "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
-            "parameters": facts.read(run).parameters,
-            "seconds": round(sum(row.seconds for row in metrics.read(run.metrics)), 1),
-        }
-        for run in runs(recipe, data)
-    ]
-
-
 def _network(run: Run, recipe: Recipe, data: TrainingData) -> Prepared:
-    folder.require_model(run)
-    known, wanted = inference.load(run.model), recipe.data
-    if (known.labels, known.size, known.channels) != (data.label_names, wanted.size, wanted.channels):
+    if not (run.model.is_file() and run.weights.is_file()):
         raise InputError(
-            f"{run.path} knows other labels or takes other images: {', '.join(known.labels)}, {known.size} pixels. "
-            "Choose another folder with --set distillation.teachers=FOLDER."
+            f"The teacher {run.path} has no weights. Remove it, then train it again, a bench with --keep; or choose "
+            "another folder with --set distillation.teachers=FOLDER."
         )
-    options = run.recipe().network
-    return weights.trained(run, options, len(data.label_names)).to(memory_format=torch.channels_last).eval()
+    try:
+        model, mine, wanted = inference.load(run.model), run.recipe(), recipe.data
+        if (model.labels, model.size, model.channels) != (data.label_names, wanted.size, wanted.channels):
+            raise InputError(
+                f"it knows {', '.join(model.labels)} in images of {model.size} pixels and {model.channels} channels, "
+                f"not {', '.join(data.label_names)} in {wanted.size} and {wanted.channels}."
+            )
+        network = weights.trained(run, mine.network, len(data.label_names), recipe.augmentation.size)
+    except ModisteError as error:
+        raise InputError(f"The teacher {run.path} cannot be used: {error}") from None
+    return network.to(memory_format=torch.channels_last)
+
+
+def _known(run: Run) -> dict[str, Any]:
+    recipe, known = run.recipe(), facts.read(run)
+    return {
+        "run": run.name,
+        "recipe": recipe.name,
+        "seed": recipe.seed,
+        "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
+        "parameters": known.parameters,
+        "seconds": round(sum(row.seconds for row in metrics.read(run.metrics)) + known.seconds_teachers, 1),
+    }

@@ -1,4 +1,4 @@
-"""First weights: those that a file brings, and fresh ones for the rest.
+"""Weights: first ones, which a file brings and fresh ones fill up, and those of a finished run.
 
 Loading comes first and is remembered, so that initialisation can never overwrite what was loaded.
 """
@@ -120,16 +120,26 @@ def read_weights(path: Path) -> Weights:
         raise InputError(f"{path} holds no readable weights ({error}). Give another .safetensors file.") from None
 
 
-def trained(run: Run, options: Network, labels: int) -> Prepared:
-    """A run's network with its weights, or with these options another one of the same layers.
+def trained(run: Run, options: Network, labels: int, seen: int = 0) -> Prepared:
+    """A run's network with its weights, or with these options another one of the same layers, in evaluation mode.
+
+    Args:
+        run: finished, with its weights.
+        options: the recipe's network section.
+        labels: how many.
+        seen: pixels a side of its images, where they have another size than the run's own.
 
     Raises:
         InputError: the weights cannot be read, or are not of this network.
+        SettingError: there is no such network, or it takes no images of that size.
     """
     tensors = read_weights(run.weights)
-    body = networks.build(options, labels, run.recipe().data)
-    network = Prepared(body, tensors["mean"], tensors["std"], options.mirrored, options.softened)
-    network.load_state_dict(tensors)
+    body = networks.build(options, labels, run.recipe().data, seen)
+    try:
+        network = Prepared(body, tensors["mean"], tensors["std"], options.mirrored, options.softened)
+        network.load_state_dict(tensors)
+    except (KeyError, RuntimeError):
+        raise InputError(f"{run.weights} has not the weights of the network in {run.recipe_file}.") from None
     return network.eval()
 
 

@@ -84,6 +84,12 @@ def _stopping(entry: Entry, say: Texts) -> Html:
     return say(f"training.{key}", patience=patience, monitor=say.word(str(entry.settings.get("stopping.monitor", ""))))
 
 
+def _loss(entry: Entry) -> str:
+    if entry.settings.get("distillation.teachers"):
+        return "taught"
+    return "smoothed" if entry.settings.get("optimizer.smoothing") else "plain"
+
+
 def _setting(key: str) -> Callable[[Entry, Texts], Any]:
     return lambda entry, say: entry.settings.get(key, "-")
 
@@ -91,9 +97,7 @@ def _setting(key: str) -> Callable[[Entry, Texts], Any]:
 ROWS: dict[str, Callable[[Entry, Texts], Any]] = {
     "network": _setting("network.name"),
     "weights": lambda entry, say: entry.settings.get("network.weights") or say("training.scratch"),
-    "loss": lambda entry, say: say(
-        "training.smoothed" if entry.settings.get("optimizer.smoothing") else "training.plain"
-    ),
+    "loss": lambda entry, say: say(f"training.{_loss(entry)}"),
     "optimizer": _optimizer,
     "lr": _setting("optimizer.lr"),
     "batch": _setting("optimizer.batch"),
@@ -121,7 +125,7 @@ TRICKS: dict[str, Callable[[Entry], Any]] = {
     "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
     "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
     "mixing": lambda entry: entry.settings.get("augmentation.mixing") or "-",
-    "teachers": lambda entry: Path(entry.settings.get("distillation.teachers") or "-").name,
+    "teachers": lambda entry: Path(entry.settings.get("distillation.teachers", "")).name or "-",
     "average": lambda entry: entry.settings.get("optimizer.average") or "-",
     "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
 }
