@@ -103,7 +103,7 @@ def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
 
 
 def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
-    """Who is asked depends on the step alone."""
+    """Teachers have no state of their own."""
     for seed in (0, 1):
         inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
     held = {"data.validation": 0, "schedule.name": "constant", "stopping.patience": 0}

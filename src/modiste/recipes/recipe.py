@@ -177,7 +177,7 @@ class Optimizer:
     batch: int = 256
     """Images a step."""
     smoothing: float = 0.0
-    """Label smoothing of the cross-entropy that is minimised; scores never have it, nor have teachers' answers."""
+    """Label smoothing of the cross-entropy that is minimised; scores never have it."""
     average: float = 0.0
     """Judge and keep an average of the weights, of which this share stays at each step; 0 keeps the last weights."""
 
@@ -208,13 +208,17 @@ class Distillation:
     """From whom else a network learns (Hinton et al. 2015)."""
 
     teachers: str = ""
-    """Folder of finished runs, as seen from the folder you train in: each step asks one of them what its images are,
-    instead of their labels. Empty is the labels alone."""
+    """Folder of finished runs, as seen from the folder you train in: every step asks all of them what its images are,
+    beside their labels. Empty is the labels alone."""
     temperature: float = 2.0
     """What the logits of teacher and learner are divided by before they are compared: the larger, the more the
     improbable labels count."""
 
+    share: float = 0.9
+    """What the teachers count of the loss; the labels are the rest."""
+
     def __post_init__(self) -> None:
+        require(0 < self.share <= 1, "distillation.share", self.share, "above 0, at most 1")
         require(0.1 <= self.temperature <= 100, "distillation.temperature", self.temperature, "from 0.1 to 100")
 
 

@@ -119,7 +119,7 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
     precision = compute.precision(recipe.compute, device)
     optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
     average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
-    others = teachers.teachers(recipe, data, device)
+    others = teachers.teachers(recipe, data, device, precision)
     return Training(
         recipe,
         data,

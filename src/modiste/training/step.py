@@ -25,11 +25,11 @@ class Step:
     Args:
         network: uint8 images -> logits.
         optimizer: holds the network's parameters.
-        smoothing: of the labels, 0 to below 1; teachers' answers have none.
+        smoothing: of the labels, 0 to below 1.
         precision: what the network computes in; weights, loss and update stay fp32.
         seed: with epoch and step it decides the dropout.
         average: follows the network, where there is one.
-        teachers: say what each image is instead of its label, where there are some.
+        teachers: say what each image is beside its label, where there are some.
     """
 
     network: Prepared
@@ -51,8 +51,9 @@ class Step:
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.network(images)
-            wanted = self.teachers.answer(images, epoch, step) if self.teachers else labels
-        losses = self._losses(logits.float(), wanted)
+        losses = targets.losses(logits.float(), labels, self.smoothing)
+        if self.teachers:
+            losses = self.teachers.losses(losses, logits.float(), images)
         loss = losses.mean()
         loss.backward()
         self._check(loss)
@@ -60,11 +61,6 @@ class Step:
         if self.average:
             self.average.follow(self.network)
         return losses.detach(), targets.right(logits, labels)
-
-    def _losses(self, logits: Tensor, wanted: Tensor) -> Tensor:
-        if self.teachers:
-            return self.teachers.losses(logits, wanted)
-        return targets.losses(logits, wanted, self.smoothing)
 
     def _check(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]

@@ -1,8 +1,9 @@
-"""Teachers: trained runs that say what each training image is, instead of its label.
+"""Teachers: trained runs that say what each training image is, beside its label.
 
 Distillation (Hinton et al. 2015): how probable a teacher holds each label says more of an image than its label alone,
-and of a wrong label it says that it is wrong. A teacher sees the very image that the learner sees, as it was changed
-and mixed (Beyer et al. 2022). Each step asks one of them: over many steps that is all of them, at the price of one.
+and of a wrong label it says that it is wrong. Teachers see the very image that the learner sees, as it was changed and
+mixed (Beyer et al. 2022). Every step asks all of them: to ask one in turn is cheaper, but where they disagree an image
+would have a high loss for ever, and be trained on for ever where the easy ones are left out.
 """
 
 import hashlib
@@ -17,46 +18,47 @@ from modiste.data.split import TrainingData
 from modiste.errors import InputError, ModisteError
 from modiste.evaluation import facts
 from modiste.inference import model as inference
-from modiste.recipes.recipe import Recipe
+from modiste.recipes.recipe import Distillation, Recipe
 from modiste.runs import metrics
 from modiste.runs.folder import Run
 from modiste.training import targets, weights
 from modiste.training.prepared import Prepared
-from modiste.training.randomness import number
 
 
 @dataclass(frozen=True, slots=True)
 class Teachers:
-    """Who is asked, and how soft the answers are.
+    """Who is asked, and what the answers count.
 
     Args:
         networks: uint8 images -> logits, in evaluation mode.
-        temperature: what the logits of teacher and learner are divided by.
-        seed: with epoch and step it decides who is asked.
+        options: temperature and share.
+        precision: what they compute in.
         known: what a run's environment.json says of each: its run and recipe, its weights' SHA-256, what it cost.
     """
 
     networks: tuple[Prepared, ...]
-    temperature: float
-    seed: int
+    options: Distillation
+    precision: torch.dtype
     known: tuple[dict[str, Any], ...] = ()
 
     @torch.no_grad()
-    def answer(self, images: Tensor, epoch: int, step: int) -> Tensor:
-        """Return the logits [b, labels] that one of them has for the images of a step."""
-        asked = number(self.seed, "teacher", epoch, step) % len(self.networks)
-        return self.networks[asked](images)  # type: ignore[no-any-return]
+    def answer(self, images: Tensor) -> Tensor:
+        """Return the mean of their softened probabilities, float32 [b, labels]."""
+        with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
+            logits = torch.stack([network(images) for network in self.networks])
+        return torch.softmax(logits.float() / self.options.temperature, 2).mean(0)
 
-    def losses(self, logits: Tensor, answer: Tensor) -> Tensor:
-        """How far a learner's logits are from an answer, [b]: the divergence of the softened probabilities.
+    def losses(self, by_labels: Tensor, logits: Tensor, images: Tensor) -> Tensor:
+        """Blend the losses by the labels, [b], with the divergence of the learner's softened probabilities from theirs.
 
-        It is multiplied by the square of the temperature, so that gradients are as large at any.
+        The divergence is multiplied by the square of the temperature, so that gradients are as large at any.
         """
-        softened = torch.softmax(answer.float() / self.temperature, 1)
-        return self.temperature**2 * targets.losses(logits / self.temperature, softened)
+        temperature = self.options.temperature
+        by_teachers = temperature**2 * targets.losses(logits / temperature, self.answer(images))
+        return torch.lerp(by_labels, by_teachers, self.options.share)
 
 
-def teachers(recipe: Recipe, data: TrainingData, device: torch.device) -> Teachers | None:
+def teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision: torch.dtype) -> Teachers | None:
     """Make the teachers of a recipe; None where it has none.
 
     Raises:
@@ -66,7 +68,7 @@ def teachers(recipe: Recipe, data: TrainingData, device: torch.device) -> Teache
         return None
     found = _finished(recipe, data)
     networks = tuple(_network(run, recipe, data).to(device) for run in found)
-    return Teachers(networks, recipe.distillation.temperature, recipe.seed, tuple(map(_known, found)))
+    return Teachers(networks, recipe.distillation, precision, tuple(map(_known, found)))
 
 
 def _finished(recipe: Recipe, data: TrainingData) -> list[Run]:
