@@ -83,7 +83,7 @@ def sprint_95() -> Recipe:
 def marathon() -> Recipe:
     """For accuracy, whatever the time: a million parameters, taught by five of `marathon-teacher`."""
     network = marathon_teacher().network
-    return _taught(_marathon("marathon", "A million", network, mixing=0.5, erasing=0.5, epochs=300))
+    return _taught(_marathon("marathon", "A million", network, mixing=0.5, erasing=0.5, epochs=200))
 
 
 def marathon_300k() -> Recipe:
