@@ -62,6 +62,12 @@ def pictures_of(folder: Path, *labels: str) -> Path:
     return folder / "photos"
 
 
+def give_teacher(folder: Path, name: str, *data: str) -> None:
+    """Where that recipe has teachers, train one that holds a fold out, in the place that the recipe names."""
+    if home := NAMED[name]().distillation.teachers:
+        inside(folder, "train", "marathon-teacher", *data, "--epochs=1", *TINY, f"--name={folder / home / 'fold-0'}")
+
+
 def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -> None:
     """Train, evaluate and predict leave exactly the files of the design, and the network has learned its task."""
     run = tmp_path / "runs" / "tiny"
@@ -114,8 +120,7 @@ def test_every_named_recipe_trains_a_step(name: str, idx: Path, tmp_path: Path) 
     """Each recipe, with its own network and method, gets through an epoch and its export."""
     small = ["--set=data.size=32", "--set=augmentation.size=24"]
     data = [f"--data={idx}"] if name in GRAY else [f"--data={pictures_of(tmp_path)}", *small]
-    if home := NAMED[name]().distillation.teachers:
-        inside(tmp_path, "train", "sprint", *data, "--epochs=1", *TINY, f"--name={tmp_path / home / 'fold-0'}")
+    give_teacher(tmp_path, name, *data)
     inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.limit=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == TRAINED
 
@@ -150,6 +155,7 @@ def test_training_never_sees_the_test_split(name: str, more: tuple[str, ...], tm
     tests = list(folder.glob("t10k*"))
     for file in tests:
         file.write_bytes(b"an error, if it were read")
+    give_teacher(tmp_path, name, "--data=idx")
     inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=4", *TINY, *more)
     assert any(file.name in inside(tmp_path, "evaluate", "runs/a", code=2).stderr for file in tests)
 
