@@ -15,6 +15,7 @@ from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.scores import score
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import named
+from modiste.runs import files, results
 
 
 def test_a_run_that_is_not_judged_has_no_accuracy(tmp_path: Path) -> None:
@@ -203,3 +204,15 @@ def test_published_results_of_known_size_are_those_of_the_table_and_more() -> No
     assert found["Shake-shake-26 2x96d, Cutout on a GTX 1080 Ti"].minutes == 1602
     assert "WRN40-4 8.9M parameters" not in found
     assert all(point.parameters or point.minutes for point in found.values())
+
+
+def test_what_a_training_took_counts_its_teachers(tmp_path: Path) -> None:
+    """In a results file and in a run alike; a record without teachers is its own time."""
+    assert results.seconds({"seconds": 10}) == 10
+    assert results.seconds({"seconds": 10, "teachers": {"fold-0": 20.5, "fold-1": 2}}) == 32.5
+    run = write_run(tmp_path / "run")
+    alone = entries.of_run(run.path).seconds
+    facts = files.read_json(run.environment)
+    facts["data"]["teachers"] = [{"run": "fold-0", "seconds": 20.5}]
+    files.write_json(run.environment, facts)
+    assert entries.of_run(run.path).seconds == alone + 20.5
