@@ -213,7 +213,6 @@ class Distillation:
     temperature: float = 2.0
     """What the logits of teacher and learner are divided by before they are compared: the larger, the more the
     improbable labels count."""
-
     share: float = 0.9
     """What the teachers count of the loss; the labels are the rest."""
 

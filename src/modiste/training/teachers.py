@@ -2,8 +2,8 @@
 
 Distillation (Hinton et al. 2015): how probable a teacher holds each label says more of an image than its label alone,
 and of a wrong label it says that it is wrong. Teachers see the very image that the learner sees, as it was changed and
-mixed (Beyer et al. 2022). Every step asks all of them: to ask one in turn is cheaper, but where they disagree an image
-would have a high loss for ever, and be trained on for ever where the easy ones are left out.
+mixed (Beyer et al. 2022). Every step asks all of them: to ask one in turn is cheaper, but was no better than labels,
+probably because an image on which they disagree has a high loss for ever, and so is never one of the easy ones.
 """
 
 import hashlib
