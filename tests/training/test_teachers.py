@@ -197,4 +197,4 @@ def test_without_a_finished_run_there_is_nobody_to_learn_from(name: str, idx: Pa
     given = ["train", "sprint", f"--data={idx}", *TINY, f"--set=distillation.teachers={name}"]
     said = inside(tmp_path, *given, code=2).stderr
     assert "There are no finished runs" in said
-    assert "modiste bench marathon-teacher --folds --keep" in said
+    assert "modiste train marathon-teacher --name teachers/fold-0" in said

@@ -81,21 +81,21 @@ def sprint_95() -> Recipe:
 
 
 def marathon() -> Recipe:
-    """For accuracy, whatever the time: a million parameters, taught by five of `marathon-teacher`."""
+    """For accuracy, whatever the time: a million parameters, taught by two of `marathon-teacher`."""
     network = marathon_teacher().network
-    return _taught(_marathon("marathon", "A million", network, mixing=0.5, erasing=0.5, epochs=200))
+    return _taught(_marathon("marathon", "A million", network, mixing=0.5, erasing=0.5, epochs=120))
 
 
 def marathon_300k() -> Recipe:
     """`marathon` within 300,000 parameters: channels that grow less from size to size, fewer images erased."""
     network = replace(marathon().network, growth=1.25)
-    return _taught(_marathon("marathon-300k", "At most 300,000", network, mixing=0.5, erasing=0.25, epochs=200))
+    return _taught(_marathon("marathon-300k", "At most 300,000", network, mixing=0.5, erasing=0.25, epochs=120))
 
 
 def marathon_100k() -> Recipe:
     """`marathon` within 100,000 parameters: as many channels at every size, no image erased."""
     network = replace(marathon().network, width=24, growth=1.0)
-    return _taught(_marathon("marathon-100k", "At most 100,000", network, mixing=0.5, erasing=0.0, epochs=200))
+    return _taught(_marathon("marathon-100k", "At most 100,000", network, mixing=0.5, erasing=0.0, epochs=120))
 
 
 def marathon_25k() -> Recipe:
@@ -130,9 +130,9 @@ def _marathon(name: str, size: str, network: Network, *, mixing: float, erasing:
 
 
 def _taught(alone: Recipe) -> Recipe:
-    """The same, with others to learn from: where `modiste bench marathon-teacher --folds --keep` leaves them."""
+    """The same, taught: `modiste train marathon-teacher --fold 0 --name teachers/fold-0`, and with 1, come before."""
     about = alone.about.replace("parameters,", "parameters, taught by others,")
-    return replace(alone, about=about, distillation=Distillation("runs/bench/marathon-teacher-folds"))
+    return replace(alone, about=about, distillation=Distillation("runs/teachers"))
 
 
 def photo() -> Recipe:

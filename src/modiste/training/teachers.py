@@ -81,8 +81,8 @@ def _finished(recipe: Recipe, data: TrainingData) -> list[Run]:
     if not finished:
         raise InputError(
             f"There are no finished runs in {home} to learn from (distillation.teachers). Train some there, as with "
-            "`modiste bench marathon-teacher --folds --keep`, or train with another folder of runs, or with none: "
-            "--set distillation.teachers="
+            "`modiste train marathon-teacher --name teachers/fold-0`, or train with another folder of runs, or with "
+            "none: --set distillation.teachers="
         )
     if not len(data.validation):
         return finished
