@@ -15,9 +15,12 @@ from PIL import Image
 from helpers.command import environment
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
+from modiste.evaluation.evaluate import evaluate
+from modiste.inference import model as inference_model
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Recipe
+from modiste.runs import results
 from modiste.runs.folder import Run
 
 PARTS = ("train", "validation")
@@ -357,3 +360,32 @@ def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, script: Any, m
         assert copied.size == (300, 400)
     assert found["pictures_a_second"] == 7 / found["seconds"]
     assert waiting.process(Path(sys.executable), photos / "0.png") > 0
+
+
+def test_a_model_is_bundled_of_two_trainings(
+    idx: Path, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file says what the results file says of it, and carries the temperature; other pairs are refused."""
+    bundled, out = script("bundled"), tmp_path / "results.json"
+    whole = trained(tiny(idx), tmp_path / "whole")
+    held_out = trained(tiny(idx, **{"data.validation": 0.2}), tmp_path / "held-out")
+    monkeypatch.setattr(sys, "argv", ["bundled.py", str(whole.path), str(held_out.path), f"--out={out}"])
+    bundled.main()
+    content, made = results.read(out), whole.path / "bundled.onnx"
+    assert content["form"] in capsys.readouterr().out
+    assert content["held_out"]["n"] == 40
+    assert list(content["held_out"]["accuracies"]) == [form.name for form in bundled.FORMS]
+    told = evaluate(made)
+    assert {key: getattr(told, key) for key in ("n", "accuracy", "loss")}.items() <= content["test"].items()
+    assert inference_model.load(made).certainty.temperature == content["held_out"]["temperature"]
+    for pair in ((whole, whole), (held_out, whole), (held_out, held_out)):
+        with pytest.raises(SystemExit, match="is not the recipe of"):
+            bundled.require_pair(*pair)
+
+
+def test_the_quickest_form_that_is_as_good_as_any_is_bundled(script: Any) -> None:
+    """A tenth of a point is what a quicker one may lose."""
+    quickest = script("bundled").quickest
+    assert quickest([0.9552, 0.9550, 0.9560, 0.9563]) == 2
+    assert quickest([0.9556, 0.9550, 0.9560, 0.9563]) == 0
+    assert quickest([0.90, 0.91, 0.92, 0.93]) == 3

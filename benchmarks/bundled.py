@@ -1,0 +1,156 @@
+"""Makes the bundled model for product pictures of two runs of a recipe, and says how good it is.
+
+    modiste train marathon --set data.validation=0.2 --name held-out
+    python benchmarks/bundled.py runs/bench/marathon/seed-0 runs/held-out
+
+WHOLE learned from all training images, HELD_OUT from all but a fold. By that fold the form is chosen and the
+temperature fitted, with HELD_OUT; then WHOLE in that form is judged on test. Writes results/fashion-mnist.json, and the
+model as bundled.onnx beside that of WHOLE.
+"""
+
+import argparse
+import shlex
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from modiste.data import sources
+from modiste.data.split import Images
+from modiste.evaluation import calibration, facts
+from modiste.evaluation.evaluate import evaluate, require_unchanged
+from modiste.inference import model as inference
+from modiste.inference.certainty import Certainty
+from modiste.runs import files, metrics, results
+from modiste.runs.folder import Run, open_run
+from modiste.training import export, int8, portable, weights
+
+COST = 0.001
+"""Accuracy that a quicker form may lose on the images held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a network becomes a model file.
+
+    Args:
+        name: for people.
+        mirrored: it answers by the mean over each image and its mirror image.
+        int8: in 8-bit integers.
+    """
+
+    name: str
+    mirrored: bool
+    int8: bool
+
+
+FORMS = (
+    Form("8 bits, one view", mirrored=False, int8=True),
+    Form("floats, one view", mirrored=False, int8=False),
+    Form("8 bits, both views", mirrored=True, int8=True),
+    Form("floats, both views", mirrored=True, int8=False),
+)
+"""The quickest first."""
+
+TOLD = ("n", "accuracy", "interval_images", "loss", "ece", "ece_calibrated")
+"""Of the scores on test."""
+
+
+def require_pair(whole: Run, held_out: Run) -> None:
+    """Exit unless the runs are one training but for the fold that one held out; else what it says is of another."""
+    one, other = whole.recipe(), held_out.recipe()
+    if not one.data.validation < other.data.validation or replace(other, data=one.data) != one:
+        raise SystemExit(f"{held_out.path} is not the recipe of {whole.path} with a fold held out.")
+    if not facts.read(held_out).teachers.items() <= facts.read(whole).teachers.items():
+        raise SystemExit(f"{held_out.path} learned from others than {whole.path} did.")
+
+
+def exported(run: Run, mirrored: bool, certainty: Certainty, path: Path) -> Path:
+    """Write the network of a run as a model file, in floats; return the path."""
+    recipe = run.recipe()
+    recipe = replace(recipe, network=replace(recipe.network, mirrored=mirrored))
+    names = sources.label_names(recipe.data)
+    network = weights.trained(run, recipe.network, len(names))
+    export.export(network, recipe, names, {}, certainty, path)
+    return path
+
+
+def formed(model: Path, form: Form, sample: Images) -> bytes:
+    """The content of an exported model in that form; of 8 bits, the ranges are those of the sample."""
+    if not form.int8:
+        return model.read_bytes()
+    return int8.with_facts(int8.quantize(model, sample), {"precision": "int8"})
+
+
+def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
+    """The quickest form that is as good as any on the images that a run held out, and what was found on them."""
+    recipe = run.recipe()
+    data = sources.open_training(recipe.data, recipe.seed)
+    judged, sample = data.validation, data.train.images[: portable.CALIBRATION]
+    require_unchanged(run, judged)
+    with tempfile.TemporaryDirectory() as home:
+        models = {views: exported(run, views, Certainty(), Path(home) / f"{views}.onnx") for views in (False, True)}
+        contents = [formed(models[form.mirrored], form, sample) for form in FORMS]
+    said = [inference.load(content).probabilities(judged.images) for content in contents]
+    accuracies = [float(judged.right(each.argmax(1)).mean()) for each in said]
+    place = quickest(accuracies)
+    return FORMS[place], {
+        "n": len(judged),
+        "accuracies": {form.name: accuracy for form, accuracy in zip(FORMS, accuracies, strict=True)},
+        "temperature": calibration.temperature(said[place], judged),
+    }
+
+
+def made(run: Run, form: Form, temperature: float) -> Path:
+    """Write the model to bundle; return its path."""
+    path = exported(run, form.mirrored, Certainty(temperature), run.path / "bundled.onnx")
+    recipe = run.recipe()
+    sample = sources.open_training(recipe.data, recipe.seed).train.images[: portable.CALIBRATION]
+    path.write_bytes(formed(path, form, sample))
+    return path
+
+
+def quickest(accuracies: list[float]) -> int:
+    """The first place, in the order of `FORMS`, that is as good as any."""
+    return next(place for place, accuracy in enumerate(accuracies) if accuracy >= max(accuracies) - COST)
+
+
+def record(run: Run) -> dict[str, Any]:
+    """What a results file says of a training."""
+    rows, known = metrics.read(run.metrics), files.read_json(run.environment)
+    return {
+        "seed": run.recipe().seed,
+        "seconds": round(sum(row.seconds for row in rows), 1),
+        "teachers": dict(facts.read(run).teachers),
+        "epochs": len(rows),
+        **{key: known[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
+    }
+
+
+def main() -> None:
+    """Choose, make, judge and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("whole", type=Path)
+    parser.add_argument("held_out", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("results/fashion-mnist.json"))
+    given = parser.parse_args()
+    whole, held_out = open_run(given.whole), open_run(given.held_out)
+    require_pair(whole, held_out)
+    form, found = chosen(held_out)
+    model = made(whole, form, found["temperature"])
+    test = evaluate(model)
+    results.write(
+        given.out,
+        recipe=whole.recipe().name,
+        command=shlex.join(["python", "benchmarks/bundled.py", *sys.argv[1:]]),
+        runs=[record(whole)],
+        form=form.name,
+        held_out=found | {"run": record(held_out)},
+        test={key: getattr(test, key) for key in TOLD},
+    )
+    print(f"{model}: {form.name}, right on {test.accuracy:.2%} of {test.n:,} test images\n{given.out}")
+
+
+if __name__ == "__main__":
+    main()
