@@ -1,6 +1,6 @@
 """How fast the models and all that uses them are, and whether all that uses them says the same.
 
-    python benchmarks/inference.py PHOTOS runs/fashion-mnist runs/photo
+    python benchmarks/inference.py PHOTOS runs/held-out runs/photo
 
 PHOTOS is a folder of photos, which the bundled models look at. Each run, with its weights and data, goes through every
 runtime. Needs two cores with nothing else running, wrk, chromium and `pip install openvino`. Writes
@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from agreement import agreement
-from runtimes import compared
+from runtimes import compared, latency, throughput
 from waiting import base_install, folder, load, megabytes, milliseconds, process
 
 from modiste.data import sources
 from modiste.images import files
+from modiste.inference import model as inference
+from modiste.recipes.recipe import Data
 from modiste.runs import environment, results
 from modiste.runs.folder import Run, open_run
 
@@ -49,8 +51,19 @@ def use(photos: Path, home: Path) -> dict[str, Any]:
         "base_install_megabytes": megabytes(python),
         "process_seconds": process(python, picture),
         "photo_milliseconds": milliseconds(picture),
+        "fashion_mnist": product_pictures(),
         "folder": folder(python, photos, home),
         "load": load(sample, home),
+    }
+
+
+def product_pictures() -> dict[str, float]:
+    """How fast the bundled model for product pictures is."""
+    images = sources.open_training(Data(), seed=0).train.images
+    one, two = (inference.load("fashion-mnist", threads).probabilities for threads in (1, 2))
+    return {
+        "milliseconds_one_image_one_thread": 1000 * latency(one, images[:1]),
+        "images_a_second_two_threads": throughput(two, images),
     }
 
 

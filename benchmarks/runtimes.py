@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from modiste.data.split import Split
 from modiste.inference import model as inference
 from modiste.runs.folder import Run
-from modiste.training import int8, networks, portable
-from modiste.training.prepared import Prepared
+from modiste.training import int8, portable, weights
 
 Images = NDArray[np.uint8]
 Predict = Callable[[Images], NDArray[np.float32]]
@@ -51,12 +49,8 @@ def openvino_cpu(path: Path) -> Callable[[int], Predict]:
 
 def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]:
     """PyTorch with the run's weights, as it is or compiled."""
-    recipe = run.recipe()
-    weights = load_file(run.weights)
-    body = networks.build(recipe.network, labels, recipe.data)
-    network = Prepared(body, weights["mean"], weights["std"], recipe.network.mirrored, recipe.network.softened)
-    network.load_state_dict(weights)
-    ready: Callable[[torch.Tensor], torch.Tensor] = network.eval().to(memory_format=torch.channels_last)
+    network = weights.trained(run, run.recipe().network, labels)
+    ready: Callable[[torch.Tensor], torch.Tensor] = network.to(memory_format=torch.channels_last)
     if compiled:
         ready = torch.compile(ready, dynamic=False)  # sizes as symbols: minutes of algebra for each network
 

@@ -1,7 +1,7 @@
-"""Makes a run's model a bundled one, with what results/ says of it.
+"""Makes a model file a bundled one, with what results/ says of it.
 
-    python tools/bundle.py fashion-mnist runs/fashion-mnist-0      # judged by results/fashion-mnist.json, its first run
-    python tools/bundle.py photo runs/photos/run-all               # judged by results/photos.json, on all folds
+    python tools/bundle.py fashion-mnist runs/bench/marathon/seed-0/bundled.onnx    # as benchmarks/bundled.py left it
+    python tools/bundle.py photo runs/photos/run-all/model.onnx                     # judged on all folds of photos.json
 
 Writes src/modiste/assets/models/NAME.onnx and pins its SHA-256 in src/modiste/inference/pinned.py.
 """
@@ -30,8 +30,8 @@ LARGE, NEAR = 1024, 0.02
 def known(name: str) -> dict[str, str]:
     """What the file shall say of itself: how good it is, and for photos how sure it may be."""
     if name == "fashion-mnist":
-        run = results.read(ROOT / "results" / "fashion-mnist.json")["runs"][0]
-        return {"scores": json.dumps({"test": {"n": run["test_images"], "accuracy": run["test_accuracy"]}})}
+        test = results.read(ROOT / "results" / "fashion-mnist.json")["test"]
+        return {"scores": json.dumps({"test": {"n": test["n"], "accuracy": test["accuracy"]}})}
     found = results.read(ROOT / "results" / "photos.json")
     return {
         "scores": json.dumps({"folds": {"n": found["images"], "accuracy": found["as_shipped"]["answers_right"]}}),
@@ -74,9 +74,9 @@ def main() -> None:
     """Write the file and its sum."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", choices=pinned.NAMES)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("model", type=Path)
     given = parser.parse_args()
-    trained = (given.run / "model.onnx").read_bytes()
+    trained = given.model.read_bytes()
     content = bundled(given.name, trained)
     gap = furthest(trained, content)
     if gap > NEAR:
