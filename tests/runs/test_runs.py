@@ -1,6 +1,7 @@
 """The run folder, its files, and the results."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -100,6 +101,14 @@ def test_a_folder_without_a_recipe_is_no_run(tmp_path: Path) -> None:
     """The error names what is missing."""
     with pytest.raises(InputError, match=r"no recipe\.json"):
         folder.open_run(tmp_path)
+
+
+def test_processors_of_one_name_are_told_apart() -> None:
+    """Virtual machines call many of them the same; where the system numbers them, the record has the number."""
+    cpuinfo = Path("/proc/cpuinfo")
+    family = re.search(r"^cpu family\s*: (\d+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
+    assert ("family" in environment.hardware()) == bool(family)
+    assert not family or f"(family {family[1]}, model " in environment.hardware()
 
 
 def test_results_say_where_they_come_from(tmp_path: Path) -> None:

@@ -70,10 +70,13 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _processor() -> str:
+    """Its name; with its family and model where the system tells them, as virtual machines shorten the name."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        lines = []
+    known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = known.get("model name") or platform.processor() or platform.machine()
+    if not {"cpu family", "model"} <= known.keys():
+        return name
+    return f"{name} (family {known['cpu family']}, model {known['model']})"
