@@ -20,7 +20,7 @@ from modiste.inference import model as inference_model
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Recipe
-from modiste.runs import results
+from modiste.runs import files, results
 from modiste.runs.folder import Run
 
 PARTS = ("train", "validation")
@@ -374,18 +374,27 @@ def test_a_model_is_bundled_of_two_trainings(
     content, made = results.read(out), whole.path / "bundled.onnx"
     assert content["form"] in capsys.readouterr().out
     assert content["held_out"]["n"] == 40
-    assert list(content["held_out"]["accuracies"]) == [form.name for form in bundled.FORMS]
+    assert [each["form"] for each in content["held_out"]["forms"]] == [form.name for form in bundled.FORMS]
     told = evaluate(made)
     assert {key: getattr(told, key) for key in ("n", "accuracy", "loss")}.items() <= content["test"].items()
     assert inference_model.load(made).certainty.temperature == content["held_out"]["temperature"]
     for pair in ((whole, whole), (held_out, whole), (held_out, held_out)):
         with pytest.raises(SystemExit, match="is not the recipe of"):
             bundled.require_pair(*pair)
+    facts = files.read_json(held_out.environment)
+    facts["data"]["teachers"] = [{"run": "a", "sha256": "1", "seconds": 1}]
+    files.write_json(held_out.environment, facts)
+    with pytest.raises(SystemExit, match="learned from others"):
+        bundled.require_pair(whole, held_out)
 
 
 def test_the_quickest_form_that_is_as_good_as_any_is_bundled(script: Any) -> None:
     """A tenth of a point is what a quicker one may lose."""
-    quickest = script("bundled").quickest
-    assert quickest([0.9552, 0.9550, 0.9560, 0.9563]) == 2
-    assert quickest([0.9556, 0.9550, 0.9560, 0.9563]) == 0
-    assert quickest([0.90, 0.91, 0.92, 0.93]) == 3
+
+    def chosen(*found: tuple[float, float]) -> int:
+        told = [{"accuracy": right, "milliseconds_one_image_one_thread": taken} for right, taken in found]
+        return int(script("bundled").best(told))
+
+    assert chosen((0.9552, 0.1), (0.9550, 0.2), (0.9560, 0.3), (0.9563, 0.4)) == 2
+    assert chosen((0.9556, 0.2), (0.9560, 0.1), (0.9563, 0.4)) == 1
+    assert chosen((0.90, 0.1), (0.93, 0.4)) == 1

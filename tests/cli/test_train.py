@@ -63,9 +63,10 @@ def pictures_of(folder: Path, *labels: str) -> Path:
 
 
 def give_teacher(folder: Path, name: str, *data: str) -> None:
-    """Where that recipe has teachers, train one that holds a fold out, in the place that the recipe names."""
-    if home := NAMED[name]().distillation.teachers:
-        inside(folder, "train", "marathon-teacher", *data, "--epochs=1", *TINY, f"--name={folder / home / 'fold-0'}")
+    """Where that recipe has teachers, train them as it says, each without another fold."""
+    for fold, path in enumerate(NAMED[name]().distillation.teachers):
+        given = ["--epochs=1", *TINY, f"--fold={fold}", f"--name={folder / path}"]
+        inside(folder, "train", "marathon-teacher", *data, *given)
 
 
 def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -> None:

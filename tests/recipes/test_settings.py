@@ -83,6 +83,13 @@ def test_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
         ("augmentation.flip", 1, "true or false"),
         ("augmentation.erasing_scale", [0.5], "2 numbers"),
         ("augmentation.erasing_scale", [0.5, 0.1], "smaller first"),
+        ("distillation.teachers", 3, "text"),
+        ("distillation.teachers", ["runs/a", 3], "text"),
+        ("distillation.share", 0, "above 0, at most 1"),
+        ("distillation.temperature", 0, "0.1 to 100"),
+        ("augmentation.mixing", 2, "0 to 1"),
+        ("network.growth", 0, "1"),
+        ("network.blocks", 0, "1"),
         ("stopping.monitor", "test/loss", "one of validation/loss, validation/accuracy"),
         ("data.channels", True, "one of 1, 3"),
         ("data.channels", 2, "one of 1, 3"),
@@ -99,6 +106,16 @@ def test_a_value_that_does_not_fit_is_told_its_rule(key: str, value: object, rul
     start = resolve("classic-cnn")
     with pytest.raises(SettingError, match=rule):
         settings.with_settings(start, {key: value})
+
+
+@pytest.mark.parametrize(
+    ("text", "teachers"),
+    [("", ()), ("[]", ()), ("runs/a", ("runs/a",)), ('["runs/a"]', ("runs/a",)), ('["a", "b"]', ("a", "b"))],
+)
+def test_of_what_there_may_be_several_one_needs_no_brackets(text: str, teachers: tuple[str, ...]) -> None:
+    """As it is typed behind --set; nothing is none."""
+    key, value = settings.parse_setting(f"distillation.teachers={text}")
+    assert settings.with_settings(Recipe(), {key: value}).distillation.teachers == teachers
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", '"x"'])

@@ -107,7 +107,9 @@ def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
     held = {"data.validation": 0, "schedule.name": "constant", "stopping.patience": 0}
-    made = settings.with_settings(recipe(idx), {**held, "distillation.teachers": str(tmp_path / "runs" / "t")})
+    made = settings.with_settings(
+        recipe(idx), {**held, "distillation.teachers": [f"{tmp_path}/runs/t/{seed}" for seed in (0, 1)]}
+    )
     unbroken = run_through(made, tmp_path / "a")
     run_through(made, tmp_path / "b", stop_after=5)
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))

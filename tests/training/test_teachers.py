@@ -37,19 +37,28 @@ def taught(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in (0, 1):
         given = ["sprint", f"--data={idx}", "--epochs=8", f"--seed={seed}", f"--name=teachers/seed-{seed}"]
         inside(folder, "train", *given, *TINY, *OWN)
-    (folder / "runs" / "teachers" / "seed-0.log").write_text("what a bench leaves beside its runs")
     return folder
 
 
-def learner(taught: Path, data: Path) -> Recipe:
+def student(taught: Path, data: Path) -> Recipe:
     """A recipe that learns from both."""
-    given = {"data.source": str(data), "distillation.teachers": str(taught / "runs" / "teachers")}
+    given = {"data.source": str(data), "distillation.teachers": both(taught)}
     return settings.with_settings(sprint(), given)
+
+
+def both(home: Path) -> list[str]:
+    """Where its two teachers are."""
+    return [str(home / "runs" / "teachers" / f"seed-{seed}") for seed in (0, 1)]
+
+
+def by(*teachers: str) -> str:
+    """The option that names them."""
+    return f"--set=distillation.teachers={json.dumps(teachers)}"
 
 
 def test_the_answer_is_the_mean_of_the_softened_probabilities(taught: Path, idx: Path) -> None:
     """At temperature 1 what the model files say, in the mean; in bf16 the same but for its rounding."""
-    recipe = settings.with_settings(learner(taught, idx), {"distillation.temperature": 1})
+    recipe = settings.with_settings(student(taught, idx), {"distillation.temperature": 1})
     data = sources.open_training(recipe.data, recipe.seed)
     images = data.train.images[:20]
     models = [inference.load(taught / f"runs/teachers/seed-{seed}/model.onnx") for seed in (0, 1)]
@@ -88,32 +97,34 @@ def test_the_loss_is_how_far_softened_probabilities_are_apart(temperature: float
     assert torch.allclose(made.losses(by_labels, theirs, images), 0.25 * by_labels, atol=1e-4)
 
 
-def test_a_learner_believes_its_teachers_not_the_labels(taught: Path, idx: Path, tmp_path: Path) -> None:
+def test_a_student_believes_its_teachers_not_the_labels(taught: Path, idx: Path, tmp_path: Path) -> None:
     """With every label wrong it learns the right ones; its environment tells who taught it, and what that cost."""
     wrong = tmp_path / "wrong"
     shutil.copytree(idx, wrong)
     (wrong / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels_file((np.arange(200) + 1) % 10)))
-    given = [f"--data={wrong}", "--epochs=12", "--name=learner", *TINY, *OWN, "--set=augmentation.mixing=0.5"]
-    inside(tmp_path, "train", "sprint", *given, f"--set=distillation.teachers={taught / 'runs' / 'teachers'}")
-    assert json.loads(inside(tmp_path, "evaluate", "runs/learner", "--json").stdout)["accuracy"] > 0.5
-    record = json.loads((tmp_path / "runs" / "learner" / "environment.json").read_text())
+    given = [f"--data={wrong}", "--epochs=12", "--name=student", *TINY, *OWN, "--set=augmentation.mixing=0.5"]
+    inside(tmp_path, "train", "sprint", *given, by(*both(taught)))
+    assert json.loads(inside(tmp_path, "evaluate", "runs/student", "--json").stdout)["accuracy"] > 0.5
+    record = json.loads((tmp_path / "runs" / "student" / "environment.json").read_text())
     told = record["data"]["teachers"]
     assert [(each["run"], each["seed"]) for each in told] == [("seed-0", 0), ("seed-1", 1)]
-    assert all(each["recipe"] == "sprint" and each["seconds"] > 0 and each["parameters"] > 0 for each in told)
-    known = facts.read(Run(tmp_path / "runs" / "learner"))
+    assert all(
+        each["recipe"] == "sprint" and len(each["commit"]) >= 40 and each["seconds"] > 0 and each["parameters"] > 0
+        for each in told
+    )
+    known = facts.read(Run(tmp_path / "runs" / "student"))
     assert known.seconds_teachers == pytest.approx(sum(each["seconds"] for each in told))
 
 
 def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
     """What they answer is what it learns from, so they are a part of its data."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
-    given = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, "--set=distillation.teachers=teachers"]
+    given = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, by("teachers/seed-0")]
     inside(tmp_path, "train", "sprint", *given)
     (tmp_path / "runs" / "a" / "README.md").unlink()  # as if it had been killed before the end
-    shutil.rmtree(tmp_path / "teachers" / "seed-1")
-    assert (
-        "began with other teachers (seed-0, seed-1)" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
-    )
+    shutil.rmtree(tmp_path / "teachers" / "seed-0")
+    (tmp_path / "teachers" / "seed-1").rename(tmp_path / "teachers" / "seed-0")
+    assert "(teachers/seed-0) are not those" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
 
 
 def test_where_images_are_held_out_only_those_teach_that_held_out_the_same(
@@ -122,20 +133,21 @@ def test_where_images_are_held_out_only_those_teach_that_held_out_the_same(
     """One that saw them all is left out, or refused if there is no other."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     given = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
-    learning = [*given, "--set=distillation.teachers=teachers"]
-    assert "No run in" in inside(tmp_path, *learning, "--name=a", code=2).stderr
+    seen = by("teachers/seed-0", "teachers/seed-1")
+    assert "None of the teachers" in inside(tmp_path, *given, seen, "--name=a", code=2).stderr
     assert not (tmp_path / "runs").exists()
     inside(tmp_path, *given, "--name=fold-0")
     (tmp_path / "runs" / "fold-0").rename(tmp_path / "teachers" / "fold-0")
+    learning = [*given, by("teachers/seed-0", "teachers/fold-0")]
     inside(tmp_path, *learning, "--name=b")
     record = json.loads((tmp_path / "runs" / "b" / "environment.json").read_text())
     assert [each["run"] for each in record["data"]["teachers"]] == ["fold-0"]
-    assert "No run in" in inside(tmp_path, *learning, "--name=c", "--set=data.fold=1", code=2).stderr
+    assert "None of the teachers" in inside(tmp_path, *learning, "--name=c", "--set=data.fold=1", code=2).stderr
 
 
 def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: Path) -> None:
     """Two labels are not ten, and 28 pixels not 32."""
-    recipe = learner(taught, write_idx_folder(tmp_path / "idx"))
+    recipe = student(taught, write_idx_folder(tmp_path / "idx"))
     data = sources.open_training(recipe.data, recipe.seed)
     other = [
         (recipe, replace(data, label_names=("bag", "coat"))),
@@ -177,24 +189,24 @@ def test_a_damaged_teacher_is_refused_before_anything_is_written(
     """One sentence names it; no run folder is left."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     harm(tmp_path / "teachers" / "seed-1")
-    given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, "--set=distillation.teachers=teachers"]
+    given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, by("teachers/seed-0", "teachers/seed-1")]
     assert told in inside(tmp_path, *given, code=2).stderr
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_teacher_has_to_take_images_of_the_size_that_training_sees(taught: Path, idx: Path, tmp_path: Path) -> None:
-    """A learner may see other sizes than its teacher was made for."""
+    """A student may see other sizes than its teacher was made for."""
     given = ["train", "sprint", f"--data={idx}", *TINY, "--set=augmentation.size=24", "--set=augmentation.zoom=0.5"]
-    given += [f"--set=distillation.teachers={taught / 'runs' / 'teachers'}"]
+    given += [by(*both(taught))]
     assert "seed-0 cannot be used" in inside(tmp_path, *given, code=2).stderr
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
 def test_without_a_finished_run_there_is_nobody_to_learn_from(name: str, idx: Path, tmp_path: Path) -> None:
     """The sentence says how to get teachers, and how to go without."""
-    (tmp_path / "empty" / "unfinished").mkdir(parents=True)
+    (tmp_path / "empty").mkdir(parents=True)
     (tmp_path / "file").write_text("")
     given = ["train", "sprint", f"--data={idx}", *TINY, f"--set=distillation.teachers={name}"]
     said = inside(tmp_path, *given, code=2).stderr
-    assert "There are no finished runs" in said
-    assert "modiste train marathon-teacher --name teachers/fold-0" in said
+    assert f"There is no finished run {tmp_path / name}" in said
+    assert "modiste train marathon-teacher --fold 0 --name teachers/fold-0" in said

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from modiste.evaluation import damaged
 from modiste.runs import files
@@ -17,19 +18,21 @@ class Facts:
         parameters: numbers that it changed.
         images: how many it had, by split: train and validation.
         sha256: fingerprints of these, likewise; older runs have none.
-        teachers: seconds that the training of each took, by the name of its run.
+        commit: of the code that trained it.
+        teachers: a record of each: its run, recipe, weights' SHA-256, the seconds that its training took.
     """
 
     hardware: str = ""
     parameters: int = 0
     images: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
-    teachers: Mapping[str, float] = field(default_factory=dict)
+    commit: str = ""
+    teachers: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def seconds_teachers(self) -> float:
         """What its teachers took to train, all together."""
-        return sum(self.teachers.values())
+        return sum(float(each["seconds"]) for each in self.teachers)
 
 
 def read(run: Run) -> Facts:
@@ -48,5 +51,6 @@ def read(run: Run) -> Facts:
             int(content.get("parameters", 0)),
             {name: int(split["n"]) for name, split in splits.items()},
             {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
-            {str(each["run"]): float(each["seconds"]) for each in content.get("data", {}).get("teachers", [])},
+            str(content.get("commit", "")),
+            tuple({**each, "seconds": float(each["seconds"])} for each in content.get("data", {}).get("teachers", [])),
         )

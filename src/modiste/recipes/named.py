@@ -81,19 +81,19 @@ def sprint_95() -> Recipe:
 
 
 def marathon() -> Recipe:
-    """For accuracy, whatever the time: a million parameters, taught by two of `marathon-teacher`."""
+    """For accuracy, whatever the time: a million parameters, taught by two `marathon-teacher`, which come first."""
     network = marathon_teacher().network
     return _taught(_marathon("marathon", "A million", network, mixing=0.5, erasing=0.5, epochs=120))
 
 
 def marathon_300k() -> Recipe:
-    """`marathon` within 300,000 parameters: channels that grow less from size to size, fewer images erased."""
+    """`marathon` within 300,000 parameters, with the same teachers: channels grow less, fewer images are erased."""
     network = replace(marathon().network, growth=1.25)
     return _taught(_marathon("marathon-300k", "At most 300,000", network, mixing=0.5, erasing=0.25, epochs=120))
 
 
 def marathon_100k() -> Recipe:
-    """`marathon` within 100,000 parameters: as many channels at every size, no image erased."""
+    """`marathon` within 100,000 parameters, with the same teachers: as many channels at every size, nothing erased."""
     network = replace(marathon().network, width=24, growth=1.0)
     return _taught(_marathon("marathon-100k", "At most 100,000", network, mixing=0.5, erasing=0.0, epochs=120))
 
@@ -106,7 +106,7 @@ def marathon_25k() -> Recipe:
 
 
 def marathon_teacher() -> Recipe:
-    """What the larger marathons learn from: `sprint-94` with two blocks a stage, one fold held out."""
+    """What the larger marathons learn from, trained with --fold 0 and 1: `sprint-94` with two blocks a stage."""
     # three times the arithmetic in the same epochs is no better; mixing and erasing are better together than either
     network = replace(sprint_94().network, width=32, blocks=2)
     whole = _marathon("marathon-teacher", "A million", network, mixing=0.5, erasing=0.5, epochs=100)
@@ -130,9 +130,9 @@ def _marathon(name: str, size: str, network: Network, *, mixing: float, erasing:
 
 
 def _taught(alone: Recipe) -> Recipe:
-    """The same, taught: `modiste train marathon-teacher --fold 0 --name teachers/fold-0`, and with 1, come before."""
+    """The same, taught by what `modiste train marathon-teacher --fold 0 --name teachers/fold-0`, and with 1, leave."""
     about = alone.about.replace("parameters,", "parameters, taught by others,")
-    return replace(alone, about=about, distillation=Distillation("runs/teachers"))
+    return replace(alone, about=about, distillation=Distillation(("runs/teachers/fold-0", "runs/teachers/fold-1")))
 
 
 def photo() -> Recipe:

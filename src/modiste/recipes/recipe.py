@@ -207,11 +207,11 @@ class Optimizer:
 class Distillation:
     """From whom else a network learns (Hinton et al. 2015)."""
 
-    teachers: str = ""
-    """Folder of finished runs, as seen from the folder you train in: every step asks all of them what its images are,
-    beside their labels. Empty is the labels alone."""
+    teachers: tuple[str, ...] = ()
+    """Finished runs, as seen from the folder you train in: every step asks all of them what its images are, beside
+    their labels. [] is the labels alone."""
     temperature: float = 2.0
-    """What the logits of teacher and learner are divided by before they are compared: the larger, the more the
+    """What the logits of teacher and student are divided by before they are compared: the larger, the more the
     improbable labels count."""
     share: float = 0.9
     """What the teachers count of the loss; the labels are the rest."""
@@ -276,7 +276,7 @@ class Compute:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole training, apart from the pictures themselves; it decides every bit of a one-thread training on a CPU."""
+    """A whole training, but for its pictures and teachers; it decides every bit of a one-thread training on a CPU."""
 
     name: str = "custom"
     """Which named recipe this started from."""

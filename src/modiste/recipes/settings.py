@@ -164,6 +164,9 @@ def _checked(key: str, value: Any, annotation: Any) -> Any:
         if not any(value == choice and type(value) is type(choice) for choice in choices):
             raise SettingError(f"{key} is {value!r}, but it must be one of {', '.join(map(str, choices))}.")
         return value
+    if origin is tuple and choices[-1] is Ellipsis:  # as many as one likes; one alone needs no brackets
+        items = value if isinstance(value, list | tuple) else [value] if value != "" else []
+        return tuple(_checked(key, item, choices[0]) for item in items)
     if origin is tuple:
         if not isinstance(value, list | tuple) or len(value) != len(choices):
             raise SettingError(f"{key} is {value!r}, but it must be {len(choices)} numbers, as in [0.1, 0.5].")

@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def seconds(record: dict[str, Any]) -> float:
     """What the training of a record took, with those of its teachers."""
-    return float(record["seconds"]) + sum(map(float, record.get("teachers", {}).values()))
+    return float(record["seconds"]) + sum(float(teacher["seconds"]) for teacher in record.get("teachers", []))
 
 
 def published() -> dict[str, dict[str, Any]]:

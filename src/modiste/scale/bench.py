@@ -184,7 +184,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "validation_accuracy": kept.validation_accuracy,
         "validation_loss": kept.validation_loss,
         "seconds": round(sum(row.seconds for row in rows), 1),
-        "teachers": dict(known.read(run).teachers),
+        "teachers": list(known.read(run).teachers),
         "epochs": len(rows),
         "epoch_kept": kept.epoch,
         "parameters": facts["parameters"],

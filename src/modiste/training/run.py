@@ -241,10 +241,10 @@ def _require_same_data(training: Training, run: Run) -> None:
         return
     before, now = files.read_json(run.environment).get("data", {}), _environment(training)["data"]
     if before.get("teachers") != now.get("teachers"):
-        names = ", ".join(teacher["run"] for teacher in before.get("teachers", []))
+        names = ", ".join(training.recipe.distillation.teachers)
         raise InputError(
-            f"{run.path} began with other teachers ({names}) than are in {training.recipe.distillation.teachers} now. "
-            "Restore these, or train under a new --name."
+            f"The teachers of {run.path} ({names}) are not those that it began with. Restore them, or train under a "
+            "new --name."
         )
     if before != now:
         raise InputError(f"The data of {run.path} has changed since it began. Restore it, or train under a new --name.")

@@ -1,7 +1,7 @@
 """Teachers: trained runs that say what each training image is, beside its label.
 
 Distillation (Hinton et al. 2015): how probable a teacher holds each label says more of an image than its label alone,
-and of a wrong label it says that it is wrong. Teachers see the very image that the learner sees, as it was changed and
+and of a wrong label it says that it is wrong. Teachers see the very image that the student sees, as it was changed and
 mixed (Beyer et al. 2022). Every step asks all of them: to ask one in turn is cheaper, but was no better than labels,
 probably because an image on which they disagree has a high loss for ever, and so is never one of the easy ones.
 """
@@ -33,7 +33,7 @@ class Teachers:
         networks: uint8 images -> logits, in evaluation mode.
         options: temperature and share.
         precision: what they compute in.
-        known: what a run's environment.json says of each: its run and recipe, its weights' SHA-256, what it cost.
+        known: what a run's environment.json says of each: its run, recipe, commit, its weights' SHA-256, what it cost.
     """
 
     networks: tuple[Prepared, ...]
@@ -49,9 +49,10 @@ class Teachers:
         return torch.softmax(logits.float() / self.options.temperature, 2).mean(0)
 
     def losses(self, by_labels: Tensor, logits: Tensor, images: Tensor) -> Tensor:
-        """Blend the losses by the labels, [b], with the divergence of the learner's softened probabilities from theirs.
+        """Blend the losses by the labels, [b], with how far the student is from its teachers.
 
-        The divergence is multiplied by the square of the temperature, so that gradients are as large at any.
+        That is the Kullback-Leibler divergence of its softened probabilities from theirs, multiplied by the square of
+        the temperature, so that gradients are as large at any.
         """
         temperature = self.options.temperature
         by_teachers = temperature**2 * targets.losses(logits / temperature, self.answer(images))
@@ -62,36 +63,36 @@ def teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision
     """Make the teachers of a recipe; None where it has none.
 
     Raises:
-        InputError: there are none where it says, or one cannot be used: it has no weights, other labels, other images.
+        InputError: one of them cannot be used: it is no finished run, has no weights, other labels, other images.
     """
     if not recipe.distillation.teachers:
         return None
-    found = _finished(recipe, data)
-    networks = tuple(_network(run, recipe, data).to(device) for run in found)
-    return Teachers(networks, recipe.distillation, precision, tuple(map(_known, found)))
+    runs = _fitting([_finished(path) for path in recipe.distillation.teachers], data)
+    networks = tuple(_network(run, recipe, data).to(device) for run in runs)
+    return Teachers(networks, recipe.distillation, precision, tuple(map(_known, runs)))
 
 
-def _finished(recipe: Recipe, data: TrainingData) -> list[Run]:
-    """The finished runs of the recipe's folder, in the order of their names.
-
-    Where images are held out, only those that held out the same: others know them, and could give them away.
-    """
-    home = Path(recipe.distillation.teachers).resolve()
-    finished = [Run(path) for path in sorted(home.iterdir()) if Run(path).card.is_file()] if home.is_dir() else []
-    if not finished:
+def _finished(path: str) -> Run:
+    run = Run(Path(path).resolve())
+    if not run.card.is_file():
         raise InputError(
-            f"There are no finished runs in {home} to learn from (distillation.teachers). Train some there, as with "
-            "`modiste train marathon-teacher --name teachers/fold-0`, or train with another folder of runs, or with "
-            "none: --set distillation.teachers="
+            f"There is no finished run {run.path} to learn from (distillation.teachers). Train it first; the marathons "
+            "have `modiste train marathon-teacher --fold 0 --name teachers/fold-0`, and the same with fold 1. Or name "
+            "other runs, or none: --set distillation.teachers="
         )
+    return run
+
+
+def _fitting(runs: list[Run], data: TrainingData) -> list[Run]:
+    """Where images are held out, only those that held out the same: others know them, and could give them away."""
     if not len(data.validation):
-        return finished
+        return runs
     fold = data.validation.sha256()
-    fitting = [run for run in finished if facts.read(run).sha256.get("validation") == fold]
+    fitting = [run for run in runs if facts.read(run).sha256.get("validation") == fold]
     if not fitting:
         raise InputError(
-            f"No run in {home} is known to have held out the images that are held out here, so each could give them "
-            "away. Train one there with the same data, fold and seed."
+            f"None of the teachers ({', '.join(str(run.path) for run in runs)}) is known to have held out the images "
+            "that are held out here, so each could give them away. Train one with the same data, fold and seed."
         )
     return fitting
 
@@ -99,8 +100,8 @@ def _finished(recipe: Recipe, data: TrainingData) -> list[Run]:
 def _network(run: Run, recipe: Recipe, data: TrainingData) -> Prepared:
     if not (run.model.is_file() and run.weights.is_file()):
         raise InputError(
-            f"The teacher {run.path} has no weights. Remove it, then train it again, a bench with --keep; or choose "
-            "another folder with --set distillation.teachers=FOLDER."
+            f"The teacher {run.path} has no weights. Remove it, then train it again, a bench with --keep; or name "
+            "another run: --set distillation.teachers=RUN."
         )
     try:
         model, mine, wanted = inference.load(run.model), run.recipe(), recipe.data
@@ -121,6 +122,7 @@ def _known(run: Run) -> dict[str, Any]:
         "run": run.name,
         "recipe": recipe.name,
         "seed": recipe.seed,
+        "commit": known.commit,
         "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
         "parameters": known.parameters,
         "seconds": round(sum(row.seconds for row in metrics.read(run.metrics)) + known.seconds_teachers, 1),

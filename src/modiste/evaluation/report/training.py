@@ -2,7 +2,6 @@
 
 import tomllib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from modiste.evaluation.claims import paired
@@ -125,7 +124,7 @@ TRICKS: dict[str, Callable[[Entry], Any]] = {
     "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
     "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
     "mixing": lambda entry: entry.settings.get("augmentation.mixing") or "-",
-    "teachers": lambda entry: Path(entry.settings.get("distillation.teachers", "")).name or "-",
+    "teachers": lambda entry: len(entry.settings.get("distillation.teachers", ())) or "-",
     "average": lambda entry: entry.settings.get("optimizer.average") or "-",
     "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
 }
