@@ -47,6 +47,7 @@ def train(
       modiste train classic-cnn --name my-cnn
       modiste train sprint --seed 1 --set network.width=32
       modiste train --resume runs/my-cnn
+      modiste train marathon-teacher --fold 1 --name teachers/fold-1
     """
     from modiste.errors import SettingError
 
@@ -137,9 +138,10 @@ def _list(recipe: str | None, as_json: bool) -> None:
     for entry in listed:
         click.echo(f"{entry['recipe']:18} {entry['about']}")
         if entry["n"]:
+            taught = " with its teachers" if entry["taught"] else ""
             click.echo(
                 f"{'':18} test accuracy {entry['mean']:.2%} (mean of {entry['n']} seeds), "
-                f"{entry['seconds'] / 60:.1f} minutes on {entry['hardware']}"
+                f"{entry['seconds'] / 60:.1f} minutes{taught} on {entry['hardware']}"
             )
 
 
@@ -154,4 +156,5 @@ def _listed(name: str, about: str) -> dict[str, Any]:
         return {"recipe": name, "about": about, "n": 0}
     seconds = fmean(map(results.seconds, found["runs"]))
     kept = {key: found[key] for key in ("n", "mean", "hardware")}
-    return {"recipe": name, "about": about, "seconds": seconds} | kept
+    taught = any(run.get("teachers") for run in found["runs"])
+    return {"recipe": name, "about": about, "seconds": seconds, "taught": taught} | kept

@@ -67,7 +67,7 @@ def published() -> list[TableRow]:
 
 
 def anchors() -> dict[str, Point]:
-    """Published results whose size or time of training is known, of the table and beyond it, by what they are.
+    """Published results, by what they are, whose parameters or minutes are given as a number, in the table and beyond.
 
     Those on the first version of the data are left out, as its test split shares images with train.
     """
@@ -85,11 +85,10 @@ def anchors() -> dict[str, Point]:
 
 
 def quantity(text: str) -> float | None:
-    """`8.9M`, `113K`, `<100K`, `1602` -> the number; None where nothing is written."""
-    digits = text.lstrip("<")
-    if not digits:
+    """`8.9M`, `113K`, `1602` -> the number; None where nothing is written."""
+    if not text:
         return None
-    return float(digits.rstrip("KM")) * {"K": 1e3, "M": 1e6}.get(digits[-1], 1)
+    return float(text.rstrip("KM")) * {"K": 1e3, "M": 1e6}.get(text[-1], 1)
 
 
 def with_ours(entries: Sequence[Entry]) -> list[TableRow]:

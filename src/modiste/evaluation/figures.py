@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # a training draws curves without waiting seconds for what sc
 
 Quantity = Literal["loss", "accuracy"]
 
-
 FEW = 15
 """Up to so many epochs each is a dot as well."""
 
