@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runtimes import latency, onnxruntime
+from runtimes import latency, onnxruntime, throughput
 
 from modiste.data import sources
 from modiste.data.split import Images
@@ -109,6 +109,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
             "form": form.name,
             "accuracy": float(judged.right(probabilities.argmax(1)).mean()),
             "milliseconds_one_image_one_thread": 1000 * latency(onnxruntime(content)(1), judged.images[:1]),
+            "images_a_second_two_threads": throughput(onnxruntime(content)(2), judged.images),
         }
         for form, content, probabilities in zip(FORMS, contents, said, strict=True)
     ]
