@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from agreement import agreement
-from runtimes import compared, latency, throughput
+from runtimes import compared
 from waiting import base_install, folder, load, megabytes, milliseconds, process
 
 from modiste.data import sources
 from modiste.images import files
-from modiste.inference import model as inference
-from modiste.recipes.recipe import Data
 from modiste.runs import environment, results
 from modiste.runs.folder import Run, open_run
 
@@ -51,19 +49,8 @@ def use(photos: Path, home: Path) -> dict[str, Any]:
         "base_install_megabytes": megabytes(python),
         "process_seconds": process(python, picture),
         "photo_milliseconds": milliseconds(picture),
-        "fashion_mnist": product_pictures(),
         "folder": folder(python, photos, home),
         "load": load(sample, home),
-    }
-
-
-def product_pictures() -> dict[str, float]:
-    """How fast the bundled model for product pictures is."""
-    images = sources.open_training(Data(), seed=0).train.images
-    one, two = (inference.load("fashion-mnist", threads).probabilities for threads in (1, 2))
-    return {
-        "milliseconds_one_image_one_thread": 1000 * latency(one, images[:1]),
-        "images_a_second_two_threads": throughput(two, images),
     }
 
 

@@ -14,12 +14,12 @@ from modiste.cli.main import modiste as group
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.zh-CN.md"]
-LINE = re.compile(r"^    (?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
+LINE = re.compile(r"^ {4,}(?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 
 def pages() -> list[Path]:
     """The READMEs and the other pages that show commands."""
-    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/photos.md"]]
+    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/photos.md", "docs/speed.md"]]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

@@ -68,6 +68,18 @@ def test_weights_in_16_bits_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch)
     assert bundle.furthest(content, tiny_model(FASHION_MNIST)) > 1e-3
 
 
+def test_the_chart_has_every_judged_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each where its results file puts it, in minutes that have its teachers in them."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    found = import_module("frontier").ours()
+    judged = {path.stem for path in PUBLISHED if path.stem in NAMED}
+    assert judged <= found.keys() <= NAMED.keys()
+    for name in judged - {"sprint"}:  # which ran the race too, and later
+        content = results.read(ROOT / "results" / f"{name}.json")
+        minutes = sum(map(results.seconds, content["runs"])) / content["n"] / 60
+        assert found[name] == (pytest.approx(content["mean"]), content["runs"][0]["parameters"], pytest.approx(minutes))
+
+
 def test_the_bundled_models_know_photos_and_what_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """57 photos by people whose photos it has not seen, and what is no picture of anything."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
