@@ -367,6 +367,8 @@ def test_a_model_is_bundled_of_two_trainings(
 ) -> None:
     """The file says what the results file says of it, and carries the temperature; other pairs are refused."""
     bundled, out = script("bundled"), tmp_path / "results.json"
+    monkeypatch.setattr(script("runtimes"), "TIMES", 3)
+    monkeypatch.setattr(script("runtimes"), "SECONDS", 0.1)
     whole = trained(tiny(idx), tmp_path / "whole")
     held_out = trained(tiny(idx, **{"data.validation": 0.2}), tmp_path / "held-out")
     monkeypatch.setattr(sys, "argv", ["bundled.py", str(whole.path), str(held_out.path), f"--out={out}"])
