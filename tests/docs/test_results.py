@@ -35,6 +35,17 @@ def test_the_bundled_model_scores_what_is_published() -> None:
     assert loaded.certainty.temperature == published["held_out"]["temperature"]
 
 
+def test_the_card_of_the_bundled_model_says_what_its_results_say() -> None:
+    """Recipe, form, size and epochs, which people wrote into it."""
+    published = results.read(ROOT / "results" / "fashion-mnist.json")
+    (run,) = published["runs"]
+    card = (ROOT / "src" / "modiste" / "assets" / "models" / "fashion-mnist.md").read_text(encoding="utf-8")
+    assert f"the recipe `{published['recipe']}` with seed {run['seed']}:" in card
+    assert f"| parameters | {run['parameters']:,} |" in card
+    assert f"| epoch kept | {run['epochs']} |" in card
+    assert ("8-bit integers" in card) == published["form"].startswith("8 bits")
+
+
 def test_the_bundled_model_for_photos_is_as_sure_as_is_published() -> None:
     """Scores, temperature and threshold are those of all folds; the file has nothing of the machine it was made on."""
     published, loaded = results.read(ROOT / "results" / "photos.json"), model.load("photo")
