@@ -1,10 +1,13 @@
 """The networks as tables: layers, sizes of what comes out, parameters."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
+from modiste.evaluation.entries import Entry
 from modiste.evaluation.report.html import Html, join, table, tag
 from modiste.evaluation.report.texts import Texts
 from modiste.evaluation.study import Study
+from modiste.recipes.recipe import Network
 
 Layer = tuple[str, str, int]
 """What it is, what comes out, how many parameters."""
@@ -18,9 +21,9 @@ def section(study: Study, say: Texts) -> Html:
         say("networks.resnet18"),
         _resnet(say),
     ]
-    small = [entry.settings for entry in study.given if entry.network == "residual"]
-    for width, stem in sorted({(each.get("network.width", 16), each.get("network.stem", 0)) for each in small}):
-        parts += [say("networks.residual"), _layers(residual(width, stem), say)]
+    small = {_options(entry) for entry in study.given if entry.network == "residual"}
+    for options in sorted(small, key=lambda each: (each.width, each.stem, each.blocks, each.growth)):
+        parts += [say("networks.residual"), _layers(residual(options), say)]
     own = sorted({entry.network for entry in study.given} - {"cnn", "resnet18", "residual", ""})
     if own:
         parts.append(say("networks.own", names=", ".join(own)))
@@ -44,19 +47,27 @@ def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
     ]
 
 
-def residual(width: int, stem: int = 0, labels: int = 10, size: int = 28) -> list[Layer]:
-    """The small residual network of `sprint`, layer by layer."""
-    stages = [(stem or 1, width, size // 2), (width, 2 * width, size // 4), (2 * width, 4 * width, size // 8)]
+def _options(entry: Entry) -> Network:
+    """What decides the layers of a residual network; settings that a run is too old for have their defaults."""
+    told = {key: entry.settings.get(f"network.{key}") for key in ("width", "stem", "blocks", "growth")}
+    return Network(name="residual", **{key: value for key, value in told.items() if value is not None})
+
+
+def residual(options: Network, labels: int = 10, size: int = 28) -> list[Layer]:
+    """The small residual network of `sprint` and its kin, layer by layer."""
+    stem, blocks = options.stem, options.blocks
+    widths = [stem or 1, *(round(options.width * options.growth**stage) for stage in range(3))]
+    stages = zip(pairwise(widths), (size // 2, size // 4, size // 8), strict=True)
     first = ("Conv 3 × 3, BN, ReLU", _out(stem, size), 9 * stem + 2 * stem)
     return [
-        *([first, _block(stem, size)] if stem else []),
+        *([first, _same(stem, size, blocks)] if stem else []),
         *(
             layer
-            for inputs, outputs, side in stages
-            for layer in (_halved(inputs, outputs, side), _block(outputs, side))
+            for (inputs, outputs), side in stages
+            for layer in (_halved(inputs, outputs, side), _same(outputs, side, blocks))
         ),
-        ("mean and max, global", str(8 * width), 0),
-        ("Linear", str(labels), (8 * width + 1) * labels),
+        ("mean and max, global", str(2 * widths[-1]), 0),
+        ("Linear", str(labels), (2 * widths[-1] + 1) * labels),
     ]
 
 
@@ -79,8 +90,10 @@ def _halved(inputs: int, outputs: int, side: int) -> Layer:
     return ("Conv 4 × 4, stride 2, BN, ReLU", _out(outputs, side), 16 * inputs * outputs + 2 * outputs)
 
 
-def _block(channels: int, side: int) -> Layer:
-    return ("x + 2 × (Conv 3 × 3, BN, ReLU)", _out(channels, side), 2 * (9 * channels**2 + 2 * channels))
+def _same(channels: int, side: int, blocks: int) -> Layer:
+    block = "x + 2 × (Conv 3 × 3, BN, ReLU)"
+    what = f"[{block}] × {blocks}" if blocks > 1 else block
+    return (what, _out(channels, side), blocks * 2 * (9 * channels**2 + 2 * channels))
 
 
 def _blocks(inputs: int, width: int) -> Iterator[int]:
