@@ -15,6 +15,7 @@ from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.report import networks, page, texts
 from modiste.evaluation.study import Study
 from modiste.recipes import named
+from modiste.runs import files
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -86,6 +87,19 @@ def test_one_run_of_sprint_alone_gives_a_whole_page(tmp_path: Path) -> None:
     for sentence in ("CNN has not been trained here", "ResNet-18 has not been trained here", "Not judged yet"):
         assert sentence in text
     assert text.count("not measured here") == len(claims.answers(Study((), {}))) - 1
+
+
+def test_a_taught_run_is_told_as_one(tmp_path: Path) -> None:
+    """By whom it learned, what they took, and the layers of its own network."""
+    run = write_run(tmp_path / "run", named.marathon())
+    facts = files.read_json(run.environment)
+    facts["data"]["teachers"] = [{"run": "fold-0", "seconds": 1000}]
+    files.write_json(run.environment, facts)
+    (tmp_path / "results").mkdir()
+    page.write([run.path], tmp_path / "r.html", "en", tmp_path / "results")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    for told in ("Kullback-Leibler divergence", "1,006 with those of its teachers", "960,506"):
+        assert told in text
 
 
 def test_results_files_alone_give_a_whole_page(tmp_path: Path) -> None:

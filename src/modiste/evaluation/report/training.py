@@ -89,6 +89,11 @@ def _loss(entry: Entry) -> str:
     return "smoothed" if entry.settings.get("optimizer.smoothing") else "plain"
 
 
+def _seconds(entry: Entry, say: Texts) -> str:
+    taught = entry.settings.get("distillation.teachers")
+    return str(say("training.with_teachers", seconds=f"{entry.seconds:,.0f}")) if taught else f"{entry.seconds:,.0f}"
+
+
 def _setting(key: str) -> Callable[[Entry, Texts], Any]:
     return lambda entry, say: entry.settings.get(key, "-")
 
@@ -106,7 +111,7 @@ ROWS: dict[str, Callable[[Entry, Texts], Any]] = {
     "most": _setting("schedule.epochs"),
     "epochs": lambda entry, say: f"{entry.epochs:.3g}",
     "kept": lambda entry, say: entry.kept or "-",
-    "seconds": lambda entry, say: f"{entry.seconds:,.0f}",
+    "seconds": _seconds,
     "hardware": lambda entry, say: entry.hardware or "-",
     "seed": lambda entry, say: ", ".join(str(outcome.seed) for outcome in entry.outcomes),
 }
