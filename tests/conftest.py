@@ -1,6 +1,7 @@
 """A tiny data set that the tests of training share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from helpers.idx import write_idx_folder
 
 # before torch is imported, here or in a process of a test: on a busy machine, threads that wait for one another spin
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# a background job of a shell ignores Ctrl-C, and the processes that a test starts and stops would with it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
