@@ -133,10 +133,11 @@ def test_a_published_run_is_the_one_in_its_results_file(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [path.stem for path in PUBLISHED if path.stem in NAMED])
 def test_published_results_are_of_the_recipe_of_that_name(name: str) -> None:
-    """Every setting that the file tells is the recipe's still; those that came later have their defaults there."""
+    """Every setting that the file tells is the recipe's still, but its name; what came later has its default there."""
     told = results.read(ROOT / "results" / f"{name}.json")["settings"]
     recipe = NAMED[name]()
-    assert settings.with_settings(recipe, settings.to_settings(Recipe()) | told | {"seed": recipe.seed}) == recipe
+    beside = {"name": name, "about": recipe.about, "seed": recipe.seed}
+    assert settings.with_settings(recipe, settings.to_settings(Recipe()) | told | beside) == recipe
 
 
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)

@@ -86,6 +86,12 @@ def marathon() -> Recipe:
     return _taught(_marathon("marathon", "A million", network, mixing=0.5, erasing=0.5, epochs=120))
 
 
+def marathon_alone() -> Recipe:
+    """`marathon` without teachers, by labels alone, for longer: nothing has to come before it."""
+    network = marathon_teacher().network
+    return _marathon("marathon-alone", "A million", network, mixing=0.5, erasing=0.5, epochs=400)
+
+
 def marathon_300k() -> Recipe:
     """`marathon` within 300,000 parameters, with the same teachers: channels grow less, fewer images are erased."""
     network = replace(marathon().network, growth=1.25)
@@ -169,6 +175,7 @@ NAMED: dict[str, Callable[[], Recipe]] = {
     "sprint-94": sprint_94,
     "sprint-95": sprint_95,
     "marathon": marathon,
+    "marathon-alone": marathon_alone,
     "marathon-300k": marathon_300k,
     "marathon-100k": marathon_100k,
     "marathon-25k": marathon_25k,
