@@ -79,6 +79,17 @@ def test_the_frontier_names_ours_and_what_nothing_published_beats() -> None:
         assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in ax.texts)
 
 
+def test_names_in_the_frontier_are_apart() -> None:
+    """Of points that nearly touch, and of one at the edge: no name lies on another, or outside."""
+    ours = {f"{place} of four": Point(0.95 + place / 1e4, 1e6 + place, 100.0) for place in range(4)}
+    figure = figures.frontier(ours, {"the smallest": Point(0.9, 1e3, 1.0)})
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        extents = [text.get_window_extent() for text in ax.texts]
+        assert all(extent.count_overlaps(extents) == 1 for extent in extents)  # with itself
+        assert all(ax.bbox.x0 < extent.x0 and extent.x1 < ax.bbox.x1 for extent in extents)
+
+
 def test_confusion_shows_shares_or_counts() -> None:
     """The same matrix in per cent of a row, or as counts."""
     assert {">100</text>", ">50</text>"} <= texts(figures.confusion(scores()))

@@ -1,6 +1,7 @@
 """The figures: curves, confusion matrix, mistakes, accuracies side by side."""
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from modiste.evaluation import canvas, written
@@ -164,13 +166,13 @@ def frontier(ours: Mapping[str, "Point"], published: Mapping[str, "Point"]) -> F
 
     Args:
         ours: by name; each is named.
-        published: likewise; those are named, on their left, that no other published one beats in both.
+        published: likewise; those are named that no other published one beats in both.
     """
-    figure, panels = canvas.axes(rows=2, height=6.4, width=1.5 * canvas.WIDTH, gap=0.05)
+    figure, panels = canvas.axes(rows=2, height=7.4, width=1.5 * canvas.WIDTH, gap=0.05)
     for ax, what, unit in zip(panels, ("parameters", "minutes"), ("parameters", "minutes of training"), strict=True):
         theirs, mine = _places(published, what), _places(ours, what)
         best = {name for name, place in theirs.items() if not any(_beats(other, place) for other in theirs.values())}
-        _draw_places(ax, theirs, best, left=True, label="published", marker="D", color=canvas.PALETTE[-1])
+        _draw_places(ax, theirs, best, label="published", marker="D", color=canvas.PALETTE[-1])
         _draw_places(ax, mine, set(mine), label="ours", marker="o", color=canvas.BLUE)
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(lambda value, _: written.count(value))
@@ -178,6 +180,9 @@ def frontier(ours: Mapping[str, "Point"], published: Mapping[str, "Point"]) -> F
         ax.set(xlabel=unit, ylabel="test accuracy")
         ax.margins(x=0.25)  # room for names
     panels[0].legend(loc="lower right", fontsize=8)
+    figure.draw_without_rendering()  # until then nothing has its place
+    for ax in panels:
+        _move_names_apart(ax)
     return figure
 
 
@@ -190,17 +195,28 @@ def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one != other and one[0] <= other[0] and one[1] >= other[1]
 
 
-def _draw_places(
-    ax: Axes, places: Mapping[str, tuple[float, float]], named: Collection[str], left: bool = False, **style: Any
-) -> None:
-    """Draw points, those that are not named faintly, with names on the right or on the left of them."""
+def _draw_places(ax: Axes, places: Mapping[str, tuple[float, float]], named: Collection[str], **style: Any) -> None:
+    """Draw points, those that are not named faintly, with names beside them."""
     xs, ys = np.reshape(list(places.values()), (-1, 2)).T
     points = ax.scatter(xs, ys, 25, linewidth=0, **style)
     points.set_alpha([1 if name in named else 0.4 for name in places])
-    beside: dict[str, Any] = {"xytext": (-6, -3), "ha": "right"} if left else {"xytext": (6, -3)}
     for name, place in places.items():
         if name in named:
-            ax.annotate(name, place, textcoords="offset points", fontsize=7.5, color=style["color"], **beside)
+            text = ax.annotate(name, place, (6, -3), textcoords="offset points", fontsize=7.5, color=style["color"])
+            text.set_in_layout(False)
+
+
+def _move_names_apart(ax: Axes) -> None:
+    """Put each name right or left of its point, or a little higher or lower, where no other point or name is."""
+    spots = [spot for points in ax.collections for spot in ax.transData.transform(points.get_offsets())]
+    taken = [Bbox([spot - 3, spot + 3]) for spot in spots]
+    for name in ax.texts:
+        for y, x in product((-3, 3, -9, 9, -15), (6, -6)):
+            name.set(position=(x, y), ha="left" if x > 0 else "right")
+            extent = name.get_window_extent()
+            if not extent.count_overlaps(taken) and ax.bbox.x0 < extent.x0 and extent.x1 < ax.bbox.x1:
+                break
+        taken.append(extent)
 
 
 def _duration(seconds: float) -> str:
