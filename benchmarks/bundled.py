@@ -1,8 +1,8 @@
 """Makes the bundled model for product pictures of two runs of a recipe, and says how good it is.
 
     modiste bench marathon --seeds 1 --keep
-    modiste train marathon --set data.validation=0.2 --name held-out
-    python benchmarks/bundled.py runs/bench/marathon/seed-0 runs/held-out
+    modiste train marathon --set data.validation=0.2 --name fashion-mnist
+    python benchmarks/bundled.py runs/bench/marathon/seed-0 runs/fashion-mnist
 
 WHOLE learned from all training images, HELD_OUT from all but a fold. By that fold the form is chosen and the
 temperature fitted, with HELD_OUT; then WHOLE in that form is judged on test. Writes results/fashion-mnist.json, and the
@@ -139,7 +139,7 @@ def record(run: Run) -> dict[str, Any]:
     rows, known = metrics.read(run.metrics), files.read_json(run.environment)
     return {
         "seed": run.recipe().seed,
-        "seconds": round(sum(row.seconds for row in rows), 1),
+        "seconds": round(metrics.seconds(rows), 1),
         "teachers": list(facts.read(run).teachers),
         "epochs": len(rows),
         **{key: known[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},

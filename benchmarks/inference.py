@@ -1,6 +1,6 @@
 """How fast the models and all that uses them are, and whether all that uses them says the same.
 
-    python benchmarks/inference.py PHOTOS runs/held-out runs/photo
+    python benchmarks/inference.py PHOTOS runs/fashion-mnist runs/photo
 
 PHOTOS is a folder of photos, which the bundled models look at. Each run, with its weights and data, goes through every
 runtime. Needs two cores with nothing else running, wrk, chromium and `pip install openvino`. Writes

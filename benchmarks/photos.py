@@ -58,7 +58,7 @@ def record(number: int, run: Run, judged: Seen) -> dict[str, Any]:
         "validation_accuracy": float(judged.truth.right(judged.probabilities.argmax(1)).mean()),
         "validation_loss": float(-np.log(right.clip(FLOOR)).mean()),
         "validation_images": len(judged.photos),
-        "seconds": round(sum(row.seconds for row in rows), 1),
+        "seconds": round(metrics.seconds(rows), 1),
         "epochs": len(rows),
         **{key: facts[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
     }

@@ -43,6 +43,16 @@ def trained(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def teachers(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with small ones of those that the taught recipes learn from, each without its fold; read only."""
+    folder = tmp_path_factory.mktemp("teachers")
+    for fold in (0, 1):
+        given = [f"--data={idx}", "--epochs=1", *TINY, f"--fold={fold}", f"--name=teachers/fold-{fold}"]
+        inside(folder, "train", "marathon-teacher", *given)
+    return folder
+
+
 def files(folder: Path) -> set[str]:
     """The files of a run, by their path in it."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
@@ -62,11 +72,10 @@ def pictures_of(folder: Path, *labels: str) -> Path:
     return folder / "photos"
 
 
-def give_teacher(folder: Path, name: str, *data: str) -> None:
-    """Where that recipe has teachers, train them as it says, each without another fold."""
-    for fold, path in enumerate(NAMED[name]().distillation.teachers):
-        given = ["--epochs=1", *TINY, f"--fold={fold}", f"--name={folder / path}"]
-        inside(folder, "train", "marathon-teacher", *data, *given)
+def give_teachers(folder: Path, name: str, teachers: Path) -> None:
+    """Put what that recipe learns from, if anything, where it looks for it."""
+    for path in NAMED[name]().distillation.teachers:
+        shutil.copytree(teachers / path, folder / path)
 
 
 def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -> None:
@@ -117,11 +126,11 @@ def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_named_recipe_trains_a_step(name: str, idx: Path, tmp_path: Path) -> None:
+def test_every_named_recipe_trains_a_step(name: str, idx: Path, teachers: Path, tmp_path: Path) -> None:
     """Each recipe, with its own network and method, gets through an epoch and its export."""
     small = ["--set=data.size=32", "--set=augmentation.size=24"]
     data = [f"--data={idx}"] if name in GRAY else [f"--data={pictures_of(tmp_path)}", *small]
-    give_teacher(tmp_path, name, *data)
+    give_teachers(tmp_path, name, teachers)
     inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.limit=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == TRAINED
 
@@ -150,13 +159,14 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
 
 @pytest.mark.parametrize("more", [(), STOPPING], ids=["as it is", "stopping, averaging"])
 @pytest.mark.parametrize("name", GRAY)
-def test_training_never_sees_the_test_split(name: str, more: tuple[str, ...], tmp_path: Path) -> None:
+def test_training_never_sees_the_test_split(
+    name: str, more: tuple[str, ...], idx: Path, teachers: Path, tmp_path: Path
+) -> None:
     """Recipes, stopping and averaging work beside test files that cannot be read; only `evaluate` opens them."""
-    folder = write_idx_folder(tmp_path / "idx", train=100)
-    tests = list(folder.glob("t10k*"))
+    tests = list(shutil.copytree(idx, tmp_path / "idx").glob("t10k*"))
     for file in tests:
         file.write_bytes(b"an error, if it were read")
-    give_teacher(tmp_path, name, "--data=idx")
+    give_teachers(tmp_path, name, teachers)
     inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=4", *TINY, *more)
     assert any(file.name in inside(tmp_path, "evaluate", "runs/a", code=2).stderr for file in tests)
 

@@ -190,7 +190,9 @@ def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
         entries.of_run(run.path)
 
 
-@pytest.mark.parametrize(("text", "number"), [("8.9M", 8.9e6), ("100K", 1e5), ("1602", 1602), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("8.9M", 8.9e6), ("100K", 1e5), ("1602", 1602), ("<100K", None), ("", None)]
+)
 def test_sizes_are_read_as_people_write_them(text: str, number: float | None) -> None:
     """Millions, thousands, as it is; what is not known is None."""
     assert benchmark.quantity(text) == pytest.approx(number)

@@ -58,7 +58,7 @@ def test_sizes_are_as_described(name: str, count: int) -> None:
     ("recipe", "most"),
     [
         ("marathon", 1_000_000),
-        ("marathon-alone", 1_000_000),
+        ("marathon-taught", 1_000_000),
         ("marathon-300k", 300_000),
         ("marathon-100k", 100_000),
         ("marathon-25k", 25_000),

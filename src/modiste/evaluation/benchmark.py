@@ -6,6 +6,7 @@ v2: today's) where it is known, and a note.
 """
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -85,10 +86,9 @@ def anchors() -> dict[str, Point]:
 
 
 def quantity(text: str) -> float | None:
-    """`8.9M`, `113K`, `1602` -> the number; None where nothing is written."""
-    if not text:
-        return None
-    return float(text.rstrip("KM")) * {"K": 1e3, "M": 1e6}.get(text[-1], 1)
+    """`8.9M`, `113K`, `1602` -> the number; None where there is none, as in `<100K`."""
+    known = re.fullmatch(r"([\d.]+)([KM]?)", text)
+    return float(known[1]) * {"": 1, "K": 1e3, "M": 1e6}[known[2]] if known else None
 
 
 def with_ours(entries: Sequence[Entry]) -> list[TableRow]:

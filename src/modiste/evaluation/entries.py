@@ -170,7 +170,7 @@ def of_run(path: Path) -> Entry:
     recipe, history, known = run.recipe(), tuple(metrics.read(run.metrics)), facts.read(run)
     split, found = _judged(run)
     accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
-    seconds = sum(row.seconds for row in history) + known.seconds_teachers
+    seconds = metrics.seconds(history) + known.seconds_teachers
     outcome = Outcome(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
     shared = settings.to_settings(recipe)
     return Entry(run.name, shared, split, images, (outcome,), known.hardware, run, history, found)

@@ -209,7 +209,7 @@ class Distillation:
 
     teachers: tuple[str, ...] = ()
     """Finished runs, as seen from the folder you train in: every step asks all of them what its images are, beside
-    their labels. [] is the labels alone."""
+    their labels; where images are held out, those of them that held out the same. [] is the labels alone."""
     temperature: float = 2.0
     """What the logits of teacher and student are divided by before they are compared: the larger, the more the
     improbable labels count."""

@@ -86,7 +86,7 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
 def with_absolute_paths(recipe: Recipe) -> Recipe:
     """Return the recipe with the files it names found from any folder.
 
-    Not so its teachers: they go into what is published, which tells no paths of one machine.
+    Not so its teachers, which named recipes have too: their results would tell a path of one machine.
     """
     paths = {"data.source": recipe.data.source, "network.weights": recipe.network.weights}
     found = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}

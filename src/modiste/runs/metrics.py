@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -51,6 +52,11 @@ def write(path: Path, rows: list[Row]) -> None:
     for row in rows:
         writer.writerow("" if value is None else value for value in asdict(row).values())
     files.write_text(path, text.getvalue())
+
+
+def seconds(rows: Iterable[Row]) -> float:
+    """What a training took, by its epochs."""
+    return sum(row.seconds for row in rows)
 
 
 def read(path: Path) -> list[Row]:

@@ -17,7 +17,6 @@ from threading import Event
 from typing import Any
 
 from modiste.errors import InputError, Stopped, TrainingError
-from modiste.evaluation import facts as known
 from modiste.evaluation import intervals
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
@@ -183,8 +182,8 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         f"{split}_images": scores["n"],
         "validation_accuracy": kept.validation_accuracy,
         "validation_loss": kept.validation_loss,
-        "seconds": round(sum(row.seconds for row in rows), 1),
-        "teachers": list(known.read(run).teachers),
+        "seconds": round(metrics.seconds(rows), 1),
+        "teachers": facts["data"].get("teachers", []),
         "epochs": len(rows),
         "epoch_kept": kept.epoch,
         "parameters": facts["parameters"],

@@ -74,11 +74,11 @@ def teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision
 
 def _finished(path: str) -> Run:
     run = Run(Path(path).resolve())
-    if not run.card.is_file():
+    if not (run.recipe_file.is_file() and run.card.is_file()):
         raise InputError(
-            f"There is no finished run {run.path} to learn from (distillation.teachers). Train it first; the marathons "
-            "have `modiste train marathon-teacher --fold 0 --name teachers/fold-0`, and the same with fold 1. Or name "
-            "other runs, or none: --set distillation.teachers="
+            f"There is no finished run {run.path} to learn from (distillation.teachers, as seen from the folder you "
+            "train in). Train it first; the marathons have `modiste train marathon-teacher --fold 0 --name "
+            "teachers/fold-0`, and the same with fold 1. Or name other runs, or none: --set distillation.teachers="
         )
     return run
 
@@ -125,5 +125,5 @@ def _known(run: Run) -> dict[str, Any]:
         "commit": known.commit,
         "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
         "parameters": known.parameters,
-        "seconds": round(sum(row.seconds for row in metrics.read(run.metrics)) + known.seconds_teachers, 1),
+        "seconds": round(metrics.seconds(metrics.read(run.metrics)) + known.seconds_teachers, 1),
     }

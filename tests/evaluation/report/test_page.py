@@ -10,9 +10,9 @@ import pytest
 from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
 from modiste.errors import SettingError
-from modiste.evaluation import claims
+from modiste.evaluation import claims, entries
 from modiste.evaluation.evaluate import evaluate
-from modiste.evaluation.report import networks, page, texts
+from modiste.evaluation.report import networks, page, texts, training
 from modiste.evaluation.study import Study
 from modiste.recipes import named
 from modiste.runs import files
@@ -91,7 +91,7 @@ def test_one_run_of_sprint_alone_gives_a_whole_page(tmp_path: Path) -> None:
 
 def test_a_taught_run_is_told_as_one(tmp_path: Path) -> None:
     """By whom it learned, what they took, and the layers of its own network."""
-    run = write_run(tmp_path / "run", named.marathon())
+    run = write_run(tmp_path / "run", named.marathon_taught())
     facts = files.read_json(run.environment)
     facts["data"]["teachers"] = [{"run": "fold-0", "seconds": 1000}]
     files.write_json(run.environment, facts)
@@ -100,6 +100,7 @@ def test_a_taught_run_is_told_as_one(tmp_path: Path) -> None:
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     for told in ("Kullback-Leibler divergence", "1,006 with those of its teachers", "960,506"):
         assert told in text
+    assert training.TRICKS["teachers"](entries.of_run(run.path)) == 1  # of the two in its recipe
 
 
 def test_results_files_alone_give_a_whole_page(tmp_path: Path) -> None:

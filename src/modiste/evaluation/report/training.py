@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
+from modiste.evaluation import facts
 from modiste.evaluation.claims import paired
 from modiste.evaluation.entries import Entry, differences
 from modiste.evaluation.report.html import Html, join, table, tag
@@ -94,6 +95,12 @@ def _seconds(entry: Entry, say: Texts) -> str:
     return str(say("training.with_teachers", seconds=f"{entry.seconds:,.0f}")) if taught else f"{entry.seconds:,.0f}"
 
 
+def _teachers(entry: Entry) -> int:
+    """How many there were: of a run those that it asked, which may be fewer than its recipe names."""
+    asked = facts.read(entry.run).teachers if entry.run else entry.settings.get("distillation.teachers", ())
+    return len(asked)
+
+
 def _setting(key: str) -> Callable[[Entry, Texts], Any]:
     return lambda entry, say: entry.settings.get(key, "-")
 
@@ -129,7 +136,7 @@ TRICKS: dict[str, Callable[[Entry], Any]] = {
     "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
     "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
     "mixing": lambda entry: entry.settings.get("augmentation.mixing") or "-",
-    "teachers": lambda entry: len(entry.settings.get("distillation.teachers", ())) or "-",
+    "teachers": lambda entry: _teachers(entry) or "-",
     "average": lambda entry: entry.settings.get("optimizer.average") or "-",
     "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
 }
