@@ -178,7 +178,7 @@ def frontier(ours: Mapping[str, "Point"], published: Mapping[str, "Point"]) -> F
         ax.xaxis.set_major_formatter(lambda value, _: written.count(value))
         ax.yaxis.set_major_formatter(_percent)
         ax.set(xlabel=unit, ylabel="test accuracy")
-        ax.margins(x=0.25)  # room for names
+        ax.margins(x=0.12)  # room for names
     panels[0].legend(loc="lower right", fontsize=8)
     figure.draw_without_rendering()  # until then nothing has its place
     for ax in panels:
