@@ -36,7 +36,7 @@ def judged(name: str, recipe: Recipe, confusion: list[list[int]]) -> Entry:
     labels, said = np.array(pairs).T
     found = score(np.eye(10)[said], labels, FASHION_MNIST, "test")
     outcome = entries.Outcome(recipe.seed, found.accuracy, found.loss, 3, 7840, 6.0)
-    return Entry(name, settings.to_settings(recipe), "test", found.n, (outcome,), scores=found)
+    return Entry(name, recipe, "test", found.n, (outcome,), scores=found)
 
 
 def shirts(taken_for: int, bags: int = 20) -> list[list[int]]:
@@ -87,9 +87,8 @@ def test_results_go_before_a_single_run_with_imagenet_weights(tmp_path: Path) ->
     assert [entry.name for entry in both.everything()] == ["resnet", "resnet (results)"]
     told = {answer.claim: answer.values for answer in claims.answers(both)}
     assert (told["resnet18_accuracy"]["accuracy"], told["resnet18_accuracy"]["n"]) == ("93.00%", "3")
-    other = replace(
-        poor, settings=poor.settings | {"optimizer.lr": 0.02}, outcomes=(replace(poor.outcomes[0], seed=1),)
-    )
+    slower = settings.with_settings(recipe, {"optimizer.lr": 0.002})
+    other = replace(poor, recipe=slower, outcomes=(replace(poor.outcomes[0], seed=1),))
     told = {answer.claim: answer.values for answer in claims.answers(Study((poor, other), {}))}
     assert told["resnet18_accuracy"]["n"] == "1"
 

@@ -14,7 +14,7 @@ from modiste.evaluation import benchmark, entries
 from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.scores import score
 from modiste.labels import FASHION_MNIST
-from modiste.recipes import named
+from modiste.recipes import named, settings
 from modiste.runs import files, results
 
 
@@ -70,6 +70,17 @@ def test_methods_differ_in_what_matters(tmp_path: Path) -> None:
     }
 
 
+def test_a_results_file_of_before_a_setting_had_its_default(tmp_path: Path) -> None:
+    """Methods that differ in what was not yet there then are two."""
+    path = write_results(tmp_path / "old.json")
+    content = json.loads(path.read_text())
+    del content["settings"]["augmentation.mixing"]
+    path.write_text(json.dumps(content))
+    mixed = settings.with_settings(named.classic_cnn(), {"augmentation.mixing": 0.5})
+    old, new = entries.of_results(path), entries.of_results(write_results(tmp_path / "new.json", recipe=mixed))
+    assert entries.differences(old, new) == {"augmentation.mixing": (0.0, 0.5)}
+
+
 def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
     """Two seeds make an entry of two; runs that nobody judged make none."""
     runs = [write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (1, 0)]
@@ -80,7 +91,7 @@ def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
     assert pooled is not None
     assert [outcome.seed for outcome in pooled.outcomes] == [0, 1]
     opened = [entries.of_run(run.path) for run in runs]
-    other = replace(opened[1], settings=opened[1].settings | {"optimizer.lr": 0.02})
+    other = replace(opened[1], recipe=settings.with_settings(opened[1].recipe, {"optimizer.lr": 0.002}))
     pooled = entries.pooled("p", [opened[0], other])
     assert pooled is not None
     assert [outcome.seed for outcome in pooled.outcomes] == [1]

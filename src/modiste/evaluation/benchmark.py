@@ -99,14 +99,14 @@ def with_ours(entries: Sequence[Entry]) -> list[TableRow]:
 
 def augmentation(entry: Entry) -> str:
     """What is done to the training images, in the table's words."""
-    known = entry.settings
+    on = entry.recipe.augmentation
     tricks = {
-        "random horizontal flips": known.get("augmentation.flip"),
-        "random crops": known.get("augmentation.crop"),
-        "random erasing": known.get("augmentation.erasing"),
-        "mixup": known.get("augmentation.mixing"),
+        "random horizontal flips": on.flip,
+        "random crops": on.crop,
+        "random erasing": on.erasing,
+        "mixup": on.mixing,
     }
-    return ", ".join(name for name, on in tricks.items() if on) or "None"
+    return ", ".join(name for name, used in tricks.items() if used) or "None"
 
 
 def _row(entry: Entry, accuracy: float) -> TableRow:

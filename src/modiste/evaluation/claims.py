@@ -109,7 +109,7 @@ def _resnet(study: Study) -> list[Answer]:
     The results file of most trainings goes before single runs, of which the first one's method counts.
     """
     found = [entry for entry in study.everything() if entry.network == "resnet18" and entry.on_fashion_mnist]
-    started = [entry for entry in found if entry.settings.get("network.weights") == "imagenet"]
+    started = [entry for entry in found if entry.recipe.network.weights == "imagenet"]
     if started:
         filed = max((entry for entry in started if not entry.run), key=lambda entry: entry.n, default=None)
         return _figures("resnet18", filed or entries.pooled("resnet18", started), "")

@@ -54,7 +54,7 @@ class Entry:
 
     Args:
         name: of the run or the results file.
-        settings: dotted keys that its trainings share.
+        recipe: that its trainings share, but for seed and fold; what a results file is too old for has its default.
         split: that they were judged on; empty when nobody has judged them.
         images: in that split.
         outcomes: one a training, at least one.
@@ -65,7 +65,7 @@ class Entry:
     """
 
     name: str
-    settings: Settings
+    recipe: Recipe
     split: str
     images: int
     outcomes: tuple[Outcome, ...]
@@ -123,17 +123,17 @@ class Entry:
     @property
     def kept(self) -> int:
         """The epoch whose weights count, from 1; 0 without a history."""
-        return metrics.best_epoch(list(self.history), self.run.recipe().stopping) if self.run else 0
+        return metrics.best_epoch(list(self.history), self.recipe.stopping) if self.history else 0
 
     @property
     def network(self) -> str:
         """Name of its network."""
-        return str(self.settings.get("network.name", ""))
+        return self.recipe.network.name
 
     @property
     def on_fashion_mnist(self) -> bool:
         """Whether it was judged on the official test split."""
-        return self.split == "test" and self.settings.get("data.source", "") == ""
+        return self.split == "test" and not self.recipe.data.source
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON has them."""
@@ -172,8 +172,7 @@ def of_run(path: Path) -> Entry:
     accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
     seconds = metrics.seconds(history) + known.seconds_teachers
     outcome = Outcome(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
-    shared = settings.to_settings(recipe)
-    return Entry(run.name, shared, split, images, (outcome,), known.hardware, run, history, found)
+    return Entry(run.name, recipe, split, images, (outcome,), known.hardware, run, history, found)
 
 
 def of_results(path: Path) -> Entry:
@@ -189,24 +188,23 @@ def from_results(name: str, content: dict[str, Any], origin: str) -> Entry:
         images = int(content["runs"][0].get(f"{split}_images", TEST_IMAGES))
         if split not in SPLITS or images < 1:
             raise ValueError(split)
-        shared = dict(content.get("settings", {}))
+        shared = dict(content["settings"])
     try:
-        settings.with_settings(Recipe(), shared)
+        recipe = settings.with_settings(Recipe(), shared)
     except SettingError as error:
         raise InputError(f"{origin} has settings that no recipe has: {error}") from None
-    return Entry(name, shared, split, images, outcomes, str(content["hardware"]))
+    return Entry(name, recipe, split, images, outcomes, str(content["hardware"]))
 
 
 def method(entry: Entry) -> Settings:
     """The settings that make the method: all but what may differ between its trainings."""
-    return {key: value for key, value in entry.settings.items() if key not in INCIDENTAL}
+    return {key: value for key, value in settings.to_settings(entry.recipe).items() if key not in INCIDENTAL}
 
 
 def differences(one: Entry, other: Entry) -> dict[str, tuple[Any, Any]]:
-    """The settings in which two methods differ, with both values; a list from JSON equals the tuple it was."""
+    """The settings in which two methods differ, with both values."""
     here, there = method(one), method(other)
-    keys = [key for key in here if key in there]
-    return {key: (here[key], there[key]) for key in keys if _plain(here[key]) != _plain(there[key])}
+    return {key: (here[key], there[key]) for key in here if here[key] != there[key]}
 
 
 def pooled(name: str, entries: Iterable[Entry]) -> Entry | None:
@@ -217,7 +215,7 @@ def pooled(name: str, entries: Iterable[Entry]) -> Entry | None:
     first = judged[0]
     by_seed = {entry.outcomes[0].seed: entry for entry in judged if not differences(first, entry)}
     outcomes = tuple(entry.outcomes[0] for _, entry in sorted(by_seed.items()))
-    return Entry(name, first.settings, first.split, first.images, outcomes, first.hardware)
+    return Entry(name, first.recipe, first.split, first.images, outcomes, first.hardware)
 
 
 def _judged(run: Run) -> tuple[str, Scores | None]:
@@ -248,7 +246,3 @@ def _outcome(record: dict[str, Any], split: str) -> Outcome:
         raise ValueError(record)
     numbers = int(record["epochs"]), int(record["parameters"]), results.seconds(record)
     return Outcome(int(record["seed"]), accuracy, loss, *numbers)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

@@ -8,7 +8,7 @@ from modiste.errors import InputError
 from modiste.evaluation import entries
 from modiste.evaluation.entries import Entry
 from modiste.labels import FASHION_MNIST
-from modiste.recipes import named, settings
+from modiste.recipes import named
 from modiste.recipes.recipe import Recipe
 from modiste.runs import results
 
@@ -51,7 +51,7 @@ class Study:
         recipe = RECIPES.get(name)
         if recipe is None:
             return None
-        wanted = Entry(name, settings.to_settings(recipe), "", 0, ())
+        wanted = Entry(name, recipe, "", 0, ())
         return entries.pooled(
             name, [e for e in self.given if e.on_fashion_mnist and not entries.differences(e, wanted)]
         )

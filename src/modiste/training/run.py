@@ -185,10 +185,10 @@ def _finish(training: Training, run: Run) -> None:
     state, data, recipe = training.state, training.data, training.recipe
     metrics.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
     state.network.load_state_dict(state.kept)
-    network = state.network.cpu().to(memory_format=torch.contiguous_format)
-    options = recipe.network
+    network, options = state.network, recipe.network
     network.mirrored, network.softened = options.mirrored, options.softened  # only now: training sees one sharp view
-    scores = _scores(training)
+    scores = _scores(training)  # before the network leaves the device that the images are on
+    network = network.cpu().to(memory_format=torch.contiguous_format)
     weights.write_weights(network, run.weights)
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
     probabilities = torch.softmax(predict(network, torch.from_numpy(sample)), 1).numpy()

@@ -41,8 +41,7 @@ def _split(study: Study, say: Texts) -> Html:
         known = facts.read(entry.run).images if entry.run else {}
         counts = [known.get(part) for part in ("train", "validation")]
         counts.append(entry.images if entry.split == "test" else None)
-        fold = entry.settings.get("data.fold", 0)
-        rows.append([entry.name, *("-" if count is None else f"{count:,}" for count in counts), fold])
+        rows.append([entry.name, *("-" if count is None else f"{count:,}" for count in counts), entry.recipe.data.fold])
     if not rows:
         return tag("p", say("data.no_runs"), class_="missing")
     return table([say(f"data.{key}") for key in ("run", "train", "validation", "test", "fold")], rows, kind="figures")

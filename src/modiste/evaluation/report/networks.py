@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from modiste.evaluation.entries import Entry
 from modiste.evaluation.report.html import Html, join, table, tag
 from modiste.evaluation.report.texts import Texts
 from modiste.evaluation.study import Study
@@ -21,10 +20,10 @@ def section(study: Study, say: Texts) -> Html:
         say("networks.resnet18"),
         _resnet(say),
     ]
-    small = {_options(entry) for entry in study.given if entry.network == "residual"}
-    for options in sorted(small, key=lambda each: (each.width, each.stem, each.blocks, each.growth)):
-        parts += [say("networks.residual"), _layers(residual(options), say)]
-    own = sorted({entry.network for entry in study.given} - {"cnn", "resnet18", "residual", ""})
+    small = {_size(entry.recipe.network): entry.recipe.network for entry in study.given if entry.network == "residual"}
+    for _, network in sorted(small.items()):
+        parts += [say("networks.residual"), _layers(residual(network), say)]
+    own = sorted({entry.network for entry in study.given} - {"cnn", "resnet18", "residual"})
     if own:
         parts.append(say("networks.own", names=", ".join(own)))
     return join(parts)
@@ -47,10 +46,9 @@ def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
     ]
 
 
-def _options(entry: Entry) -> Network:
-    """What decides the layers of a residual network; settings that a run is too old for have their defaults."""
-    told = {key: entry.settings.get(f"network.{key}") for key in ("width", "stem", "blocks", "growth")}
-    return Network(name="residual", **{key: value for key, value in told.items() if value is not None})
+def _size(network: Network) -> tuple[float, ...]:
+    """What decides the layers of a residual network."""
+    return network.width, network.stem, network.blocks, network.growth
 
 
 def residual(options: Network, labels: int = 10, size: int = 28) -> list[Layer]:

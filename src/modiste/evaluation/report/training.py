@@ -1,7 +1,7 @@
 """How it was trained: the settings of each method, and the formulas behind them."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from modiste.evaluation import facts
@@ -41,81 +41,72 @@ def tricks(study: Study, say: Texts) -> Html:
 def _worth(study: Study, say: Texts) -> Html:
     """Differences in test accuracy and loss between methods of one network that differ in a trick."""
     base = study.measured("classic-cnn") or next((e for e in study.given if e.on_fashion_mnist), None)
-    rows = []
-    for entry in study.everything() if base else []:
-        changed = differences(base, entry) if base and entry.on_fashion_mnist else {}
-        if (
-            base
-            and changed
-            and all(key.startswith(("augmentation.", "network.init", "network.drop")) for key in changed)
-        ):
-            what = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changed.items())
-            gap, loss = (entry.accuracy or 0) - (base.accuracy or 0), (entry.loss or 0) - (base.loss or 0)
-            rows.append([what, f"{100 * gap:+.2f}", f"{loss:+.4f}", f"{entry.n} / {base.n}", len(paired(entry, base))])
-    if not rows:
+    rows = list(_gaps(base, study)) if base else []
+    if not base or not rows:
         return tag("p", say("tricks.none"), class_="missing")
     head = [say(f"tricks.{key}") for key in ("change", "points", "loss", "n", "pairs")]
-    return join([say("tricks.base", name=base.name if base else ""), table(head, rows, kind="figures")])
+    return join([say("tricks.base", name=base.name), table(head, rows, kind="figures")])
+
+
+def _gaps(base: Entry, study: Study) -> Iterator[list[Any]]:
+    """A row for each method that differs from the base in nothing but tricks."""
+    for entry in study.everything():
+        changed = differences(base, entry) if entry.on_fashion_mnist else {}
+        if changed and all(key.startswith(("augmentation.", "network.init", "network.drop")) for key in changed):
+            what = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changed.items())
+            gap, loss = (entry.accuracy or 0) - (base.accuracy or 0), (entry.loss or 0) - (base.loss or 0)
+            yield [what, f"{100 * gap:+.2f}", f"{loss:+.4f}", f"{entry.n} / {base.n}", len(paired(entry, base))]
 
 
 def _optimizer(entry: Entry, say: Texts) -> str:
-    known = entry.settings
-    momentum = known.get("optimizer.momentum", 0)
-    name = {"sgd": "SGD", "muon": "Muon"}.get(str(known.get("optimizer.name")), "-")
-    kind = say("training.nesterov") if known.get("optimizer.nesterov") else say("training.momentum")
-    return f"{name}, {kind} {momentum}" if momentum else name
+    options = entry.recipe.optimizer
+    name = {"sgd": "SGD", "muon": "Muon"}[options.name]
+    kind = say("training.nesterov") if options.nesterov else say("training.momentum")
+    return f"{name}, {kind} {options.momentum}" if options.momentum else name
 
 
-def _schedule(entry: Entry, say: Texts) -> Html | str:
-    known = entry.settings
-    name = known.get("schedule.name")
-    if name == "plateau":
-        return say(
-            "training.plateau", factor=known.get("schedule.factor", "-"), patience=known.get("schedule.patience", "-")
-        )
-    if name == "triangle":
-        return say("training.triangle", warmup=f"{known.get('schedule.warmup', 0):.0%}")
+def _schedule(entry: Entry, say: Texts) -> Html:
+    options = entry.recipe.schedule
+    if options.name == "plateau":
+        return say("training.plateau", factor=options.factor, patience=options.patience)
+    if options.name == "triangle":
+        return say("training.triangle", warmup=f"{options.warmup:.0%}")
     return say("training.constant")
 
 
 def _stopping(entry: Entry, say: Texts) -> Html:
-    patience = entry.settings.get("stopping.patience", 0)
-    key = "early" if patience else "no_stopping"
-    return say(f"training.{key}", patience=patience, monitor=say.word(str(entry.settings.get("stopping.monitor", ""))))
+    options = entry.recipe.stopping
+    key = "early" if options.patience else "no_stopping"
+    return say(f"training.{key}", patience=options.patience, monitor=say.word(options.monitor))
 
 
 def _loss(entry: Entry) -> str:
-    if entry.settings.get("distillation.teachers"):
+    if entry.recipe.distillation.teachers:
         return "taught"
-    return "smoothed" if entry.settings.get("optimizer.smoothing") else "plain"
+    return "smoothed" if entry.recipe.optimizer.smoothing else "plain"
 
 
 def _seconds(entry: Entry, say: Texts) -> str:
-    taught = entry.settings.get("distillation.teachers")
-    return str(say("training.with_teachers", seconds=f"{entry.seconds:,.0f}")) if taught else f"{entry.seconds:,.0f}"
+    seconds, taught = f"{entry.seconds:,.0f}", entry.recipe.distillation.teachers
+    return str(say("training.with_teachers", seconds=seconds)) if taught else seconds
 
 
 def _teachers(entry: Entry) -> int:
     """How many there were: of a run those that it asked, which may be fewer than its recipe names."""
-    asked = facts.read(entry.run).teachers if entry.run else entry.settings.get("distillation.teachers", ())
-    return len(asked)
-
-
-def _setting(key: str) -> Callable[[Entry, Texts], Any]:
-    return lambda entry, say: entry.settings.get(key, "-")
+    return len(facts.read(entry.run).teachers if entry.run else entry.recipe.distillation.teachers)
 
 
 ROWS: dict[str, Callable[[Entry, Texts], Any]] = {
-    "network": _setting("network.name"),
-    "weights": lambda entry, say: entry.settings.get("network.weights") or say("training.scratch"),
+    "network": lambda entry, say: entry.network,
+    "weights": lambda entry, say: entry.recipe.network.weights or say("training.scratch"),
     "loss": lambda entry, say: say(f"training.{_loss(entry)}"),
     "optimizer": _optimizer,
-    "lr": _setting("optimizer.lr"),
-    "batch": _setting("optimizer.batch"),
-    "decay": _setting("optimizer.weight_decay"),
+    "lr": lambda entry, say: entry.recipe.optimizer.lr,
+    "batch": lambda entry, say: entry.recipe.optimizer.batch,
+    "decay": lambda entry, say: entry.recipe.optimizer.weight_decay,
     "schedule": _schedule,
     "stopping": _stopping,
-    "most": _setting("schedule.epochs"),
+    "most": lambda entry, say: entry.recipe.schedule.epochs,
     "epochs": lambda entry, say: f"{entry.epochs:.3g}",
     "kept": lambda entry, say: entry.kept or "-",
     "seconds": _seconds,
@@ -124,19 +115,15 @@ ROWS: dict[str, Callable[[Entry, Texts], Any]] = {
 }
 
 
-def _on(key: str) -> Callable[[Entry], str]:
-    return lambda entry: "✓" if entry.settings.get(key) else "-"
-
-
 TRICKS: dict[str, Callable[[Entry], Any]] = {
     "bn": lambda entry: "✓" if entry.network in ("cnn", "resnet18", "residual") else "?",
-    "xavier": lambda entry: "✓" if entry.settings.get("network.initialisation") == "xavier" else "-",
-    "dropout": lambda entry: (entry.settings.get("network.dropout") or "-") if entry.network == "cnn" else "-",
-    "flip": _on("augmentation.flip"),
-    "crop": lambda entry: entry.settings.get("augmentation.crop") or "-",
-    "erasing": lambda entry: entry.settings.get("augmentation.erasing") or "-",
-    "mixing": lambda entry: entry.settings.get("augmentation.mixing") or "-",
+    "xavier": lambda entry: "✓" if entry.recipe.network.initialisation == "xavier" else "-",
+    "dropout": lambda entry: (entry.recipe.network.dropout or "-") if entry.network == "cnn" else "-",
+    "flip": lambda entry: "✓" if entry.recipe.augmentation.flip else "-",
+    "crop": lambda entry: entry.recipe.augmentation.crop or "-",
+    "erasing": lambda entry: entry.recipe.augmentation.erasing or "-",
+    "mixing": lambda entry: entry.recipe.augmentation.mixing or "-",
     "teachers": lambda entry: _teachers(entry) or "-",
-    "average": lambda entry: entry.settings.get("optimizer.average") or "-",
-    "drop": lambda entry: entry.settings.get("schedule.drop") or "-",
+    "average": lambda entry: entry.recipe.optimizer.average or "-",
+    "drop": lambda entry: entry.recipe.schedule.drop or "-",
 }
