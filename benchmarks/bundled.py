@@ -10,22 +10,21 @@ model as bundled.onnx beside that of WHOLE. Forms are timed, so nothing else sho
 """
 
 import argparse
-import shlex
-import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import timing
 from runtimes import latency, onnxruntime, throughput
 
 from modiste.data import sources
 from modiste.data.split import Images
-from modiste.evaluation import calibration, facts
+from modiste.evaluation import calibration
 from modiste.evaluation.evaluate import evaluate, require_unchanged
 from modiste.inference import model as inference
 from modiste.inference.certainty import Certainty
-from modiste.runs import files, metrics, results
+from modiste.runs import facts, results
 from modiste.runs.folder import Run, open_run
 from modiste.training import export, int8, portable, weights
 
@@ -134,18 +133,6 @@ def best(found: list[dict[str, Any]]) -> int:
     return min(good, key=lambda place: found[place]["milliseconds_one_image_one_thread"])
 
 
-def record(run: Run) -> dict[str, Any]:
-    """What a results file says of a training."""
-    rows, known = metrics.read(run.metrics), files.read_json(run.environment)
-    return {
-        "seed": run.recipe().seed,
-        "seconds": round(metrics.seconds(rows), 1),
-        "teachers": list(facts.read(run).teachers),
-        "epochs": len(rows),
-        **{key: known[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
-    }
-
-
 def main() -> None:
     """Choose, make, judge and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -161,10 +148,10 @@ def main() -> None:
     results.write(
         given.out,
         recipe=whole.recipe().name,
-        command=shlex.join(["python", "benchmarks/bundled.py", *sys.argv[1:]]),
-        runs=[record(whole)],
+        command=timing.command(),
+        runs=[results.record(whole)],
         form=form.name,
-        held_out=found | {"run": record(held_out)},
+        held_out=found | {"run": results.record(held_out)},
         test={key: getattr(test, key) for key in TOLD},
     )
     print(f"{model}: {form.name}, right on {test.accuracy:.2%} of {test.n:,} test images\n{given.out}")

@@ -8,12 +8,11 @@ results/inference.json.
 """
 
 import argparse
-import shlex
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import timing
 from agreement import agreement
 from runtimes import compared
 from waiting import base_install, folder, load, megabytes, milliseconds, process
@@ -67,7 +66,7 @@ def main() -> None:
     records = [record | environment.describe() for run in runs for record in models(run)]
     print("All that is timed is measured; what the command, the API and the page say is compared now.", flush=True)
     used["agreement"] = agreement(files.pictures_below(given.photos)[:PICTURES])
-    command = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
+    command = timing.command()
     results.write(given.out, recipe="inference", command=command, runs=records, **used)
     print(given.out)
 

@@ -10,14 +10,11 @@ import os
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line has it; read when torch is imported
 
 import argparse
-import shlex
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
+import timing
 import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
@@ -42,13 +39,7 @@ PARTS = {
 
 def seconds(work: Callable[[], object]) -> float:
     """Median time of a call, after one that warms up."""
-    work()
-    taken = []
-    for _ in range(TIMES):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return median(taken)
+    return timing.seconds(work, TIMES, 1)
 
 
 @torch.inference_mode()
@@ -115,7 +106,7 @@ def main() -> None:
         "parts": spent,
         **compute.describe(made.batches.images.device, made.step.precision),
     }
-    command = shlex.join(["python", "benchmarks/machine.py", *sys.argv[1:]])
+    command = timing.command()
     results.write(given.out, recipe="machine", command=command, runs=[record | environment.describe()])
     print(given.out)
 

@@ -11,8 +11,6 @@ Writes results/photos.json.
 
 import argparse
 import json
-import shlex
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +18,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+import timing
 from changes import CHANGES, same_after
 from judged import Seen, accuracy, figures, labelled, others, pooled, seen
 from masking import hot_matters
@@ -32,7 +31,7 @@ from modiste.evaluation.scores import FLOOR
 from modiste.images import files as pictures
 from modiste.images.prepare import photo_of, to_image
 from modiste.inference import model as inference
-from modiste.runs import environment, files, metrics, results
+from modiste.runs import environment, results
 from modiste.runs.folder import Run
 
 SEARCHED = 4
@@ -50,17 +49,12 @@ SETS = ("data.catalogue=100",)
 
 def record(number: int, run: Run, judged: Seen) -> dict[str, Any]:
     """What a results file says of one fold."""
-    recipe, rows, facts = run.recipe(), metrics.read(run.metrics), files.read_json(run.environment)
-    right = (judged.probabilities * judged.allowed).sum(1)
     return {
-        "seed": recipe.seed,
+        **results.record(run),
         "fold": number,
         "validation_accuracy": float(judged.truth.right(judged.probabilities.argmax(1)).mean()),
-        "validation_loss": float(-np.log(right.clip(FLOOR)).mean()),
+        "validation_loss": float(-np.log(judged.truth.likelihood(judged.probabilities).clip(FLOOR)).mean()),
         "validation_images": len(judged.photos),
-        "seconds": round(metrics.seconds(rows), 1),
-        "epochs": len(rows),
-        **{key: facts[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
     }
 
 
@@ -178,7 +172,7 @@ def main() -> None:
         "measured_with": environment.hardware(),
     }
     records = [record(number, run, each) for number, (run, each) in enumerate(zip(runs, judged, strict=True))]
-    command = shlex.join(["python", "benchmarks/photos.py", *sys.argv[1:]])
+    command = timing.command()
     results.write(given.out, recipe="photos", command=command, runs=records, split="validation", **found)
     print(given.out)
 

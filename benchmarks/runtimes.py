@@ -6,19 +6,18 @@ PyTorch has the run's own weights. OpenVINO is no part of modiste: `pip install 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
+import timing
 import torch
 from numpy.typing import NDArray
 
-from modiste.data.split import Split
+from modiste.data.split import Images, Split
 from modiste.inference import model as inference
 from modiste.runs.folder import Run
 from modiste.training import int8, portable, weights
 
-Images = NDArray[np.uint8]
 Predict = Callable[[Images], NDArray[np.float32]]
 """uint8 images -> probabilities, float32 [n, labels]."""
 
@@ -109,14 +108,7 @@ def compared(run: Run, judged: Split, training: Images) -> list[dict[str, Any]]:
 
 def latency(predict: Predict, image: Images) -> float:
     """Median seconds of a call with one image, after a few that warm up."""
-    for _ in range(10):
-        predict(image)
-    taken = []
-    for _ in range(TIMES):
-        started = time.perf_counter()
-        predict(image)
-        taken.append(time.perf_counter() - started)
-    return median(taken)
+    return timing.seconds(lambda: predict(image), TIMES, 10)
 
 
 def throughput(predict: Predict, images: Images) -> float:

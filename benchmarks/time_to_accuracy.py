@@ -8,11 +8,10 @@ results/time_to_accuracy.json and docs/time_to_accuracy.png.
 
 import argparse
 import gzip
-import shlex
-import sys
 from pathlib import Path
 
 import sitting
+import timing
 
 from modiste.data import fashion_mnist
 from modiste.evaluation import canvas, figures
@@ -64,7 +63,7 @@ def main() -> None:
     counts = {name: int(count) for name, _, count in (text.rpartition("=") for text in given.recipe)}
     found = race(counts | {LOOP: given.loop}, given.epochs, given.home)
     rows = [sitting.summary(name, records) for name, records in found.items()]
-    command = shlex.join(["python", "benchmarks/time_to_accuracy.py", *sys.argv[1:]])
+    command = timing.command()
     runs = [record for records in found.values() for record in records]
     results.write(given.out, recipe="time_to_accuracy", command=command, runs=runs, contestants=rows)
     points = {

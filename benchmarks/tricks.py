@@ -7,12 +7,11 @@ out is not the one by which `sprint` was chosen. Writes results/tricks.json.
 """
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 from statistics import fmean
 
 import sitting
+import timing
 
 from modiste.evaluation import intervals
 from modiste.recipes.named import sprint
@@ -94,7 +93,7 @@ def main() -> None:
     plain = found[AS_IT_IS]
     found[ONE_VIEW] = one_view(plain)
     rows = [compared(name, records, plain) for name, records in found.items()]
-    command = shlex.join(["python", "benchmarks/tricks.py", *sys.argv[1:]])
+    command = timing.command()
     results.write(given.out, recipe="tricks", command=command, runs=runs, split="validation", tricks=rows)
     print(given.out)
 

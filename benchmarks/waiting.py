@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+import timing
 from PIL import Image, ImageOps
 
 from modiste.images import files
@@ -29,6 +29,8 @@ SIDE = 400
 """Longer edge of them."""
 
 CONNECTIONS = 64
+SECONDS = 20
+"""Of load, after a few that warm up."""
 
 POST = """\
 wrk.method = "POST"
@@ -62,63 +64,48 @@ def megabytes(python: Path) -> float:
     return int(told.splitlines()[-1].split()[0]) / 1e6
 
 
-def process(python: Path, picture: Path, *options: str) -> float:
+def process(python: Path, picture: Path) -> float:
     """Median seconds of `modiste predict PICTURE` from its start to its end, after a few that warm up."""
-    command = [str(python), "-m", "modiste", "predict", *options, str(picture)]
-    taken = []
-    for _ in range(3 + TIMES):
-        started = time.perf_counter()
-        subprocess.run(command, capture_output=True, check=True)
-        taken.append(time.perf_counter() - started)
-    return median(taken[3:])
+    command = [str(python), "-m", "modiste", "predict", str(picture)]
+    return timing.seconds(lambda: subprocess.run(command, capture_output=True, check=True), TIMES, 3)
 
 
 def milliseconds(picture: Path) -> float:
     """Median milliseconds from the pixels of a photo to its label, on one thread, with the bundled model."""
     model, pixels = inference.load("photo", threads=1), photo_of(picture)
-    taken = []
-    for _ in range(10 + 10 * TIMES):
-        started = time.perf_counter()
-        model.predict([pixels])
-        taken.append(time.perf_counter() - started)
-    return 1000 * median(taken[10:])
+    return 1000 * timing.seconds(lambda: model.predict([pixels]), 10 * TIMES, 10)
 
 
-def folder(python: Path, photos: Path, home: Path, *options: str) -> dict[str, Any]:
+def folder(python: Path, photos: Path, home: Path) -> dict[str, Any]:
     """Photos a second that `predict DIR --out` gets through, process and all.
 
     Args:
         python: of the install that is measured.
         photos: a folder of photos; copies of them with 400 pixels a side are what is predicted.
         home: where the copies go.
-        options: more of the command.
     """
     pictures = _copies(photos, home / "pictures")
     out = home / "labels.csv"
     out.unlink(missing_ok=True)
     started = time.perf_counter()
-    subprocess.run(
-        [python, "-m", "modiste", "predict", *options, "--out", out, pictures], capture_output=True, check=True
-    )
+    subprocess.run([python, "-m", "modiste", "predict", "--out", out, pictures], capture_output=True, check=True)
     seconds = time.perf_counter() - started
     return {"pictures": COPIES, "pixels": SIDE, "seconds": seconds, "pictures_a_second": COPIES / seconds}
 
 
-def load(picture: Path, home: Path, *options: str, seconds: int = 20) -> dict[str, Any]:
+def load(picture: Path, home: Path) -> dict[str, Any]:
     """Answers a second of the service on core 0, asked by 64 connections from core 1, and how long they take.
 
     Args:
         picture: what every request sends.
         home: a folder for the script of the load.
-        options: of `modiste serve`.
-        seconds: how long, after a few that warm up.
     """
     script = home / "post.lua"
     script.write_text(POST.format(path=picture.resolve()), encoding="utf-8")
-    with serving(*options) as url:
+    with serving() as url:
         _asked(url, script, 3)
-        told = _asked(url, script, seconds)
-    return {"connections": CONNECTIONS, "seconds": seconds, **read_wrk(told)}
+        told = _asked(url, script, SECONDS)
+    return {"connections": CONNECTIONS, "seconds": SECONDS, **read_wrk(told)}
 
 
 def read_wrk(told: str) -> dict[str, Any]:
@@ -145,9 +132,9 @@ def _asked(url: str, script: Path, seconds: int) -> str:
 
 
 @contextmanager
-def serving(*options: str) -> Iterator[str]:
-    """Run `modiste serve` on core 0 with these options; gives the address of its page."""
-    command = ["taskset", "-c", "0", sys.executable, "-m", "modiste", "serve", "--port=0", *options]
+def serving() -> Iterator[str]:
+    """Run `modiste serve` on core 0; gives the address of its page."""
+    command = ["taskset", "-c", "0", sys.executable, "-m", "modiste", "serve", "--port=0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             yield running.stdout.readline().split()[0] if running.stdout else ""

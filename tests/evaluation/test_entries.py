@@ -10,7 +10,7 @@ import pytest
 from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
 from modiste.errors import InputError
-from modiste.evaluation import benchmark, entries
+from modiste.evaluation import benchmark, entries, intervals
 from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.scores import score
 from modiste.labels import FASHION_MNIST
@@ -43,6 +43,14 @@ def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     assert entry.interval_seeds is not None
     assert entry.interval_seeds[0] < 0.92
     assert entry.interval_images == pytest.approx((0.9248, 0.9348), abs=1e-4)
+
+
+def test_folds_are_judged_on_all_their_images_together(tmp_path: Path) -> None:
+    """Three folds of 10,000 images are 30,000 different ones; seeds are judged on the same."""
+    folds = entries.of_results(write_results(tmp_path / "folds.json", (0.9, 0.91, 0.89), split="validation"))
+    seeds = entries.of_results(write_results(tmp_path / "seeds.json", (0.9, 0.91, 0.89)))
+    assert (folds.images, seeds.images) == (30_000, 10_000)
+    assert folds.interval_images == intervals.wilson(27_000, 30_000)
 
 
 def test_equal_names_take_as_much_of_their_paths_as_they_need(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from modiste.data import sources
 from modiste.errors import InputError, SettingError
 from modiste.evaluation.evaluate import evaluate
 from modiste.evaluation.scores import from_dict
+from modiste.inference.model import load
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import settings
 from modiste.runs import files
@@ -179,3 +180,5 @@ def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> N
     assert scores.n == 9
     assert scores.accuracy == pytest.approx(6 / 9)
     assert scores.confusion == ((3, 3), (0, 3))
+    bright = load(tmp_path / "m.onnx").probabilities(np.full((1, 28, 28), 255, np.uint8))[0]
+    assert scores.loss == pytest.approx(-np.log(float(bright[0])) / 3)  # for odd ones: for the others all is allowed

@@ -39,8 +39,3 @@ def test_more_seeds_do_not_narrow_the_interval_of_images() -> None:
     """The images are the same ones, however many seeds were judged on them."""
     one, three = intervals.summary([0.9], 1000), intervals.summary([0.9, 0.91, 0.89], 1000)
     assert one["interval_images"] == three["interval_images"]
-
-
-def test_folds_are_judged_on_all_their_images_together() -> None:
-    """Three folds of 1,000 images are 3,000 different ones: with their sum the interval is that of 3,000."""
-    assert intervals.summary([0.9, 0.91, 0.89], 3000)["interval_images"] == intervals.wilson(2700, 3000)

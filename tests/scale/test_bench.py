@@ -10,6 +10,7 @@ import pytest
 from helpers.command import TINY, inside, start
 from helpers.idx import write_idx_folder
 from modiste.errors import InputError
+from modiste.evaluation import intervals
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.scale import bench
 
@@ -54,6 +55,8 @@ def test_folds_leave_the_test_split_sealed(small: list[str], tmp_path: Path) -> 
     told = json.loads(inside(tmp_path, "bench", *small, "--folds", "--set=data.validation=0.5", "--json").stdout)
     assert [run["fold"] for run in told["runs"]] == [0, 1]
     assert told["split"] == "validation"
+    images = sum(run["validation_images"] for run in told["runs"])  # each fold has its own
+    assert told["interval_images"] == list(intervals.wilson(round(told["mean"] * images), images))
     for run in (tmp_path / "runs" / "bench" / "small").glob("*/scores.json"):
         assert json.loads(run.read_text())["test_openings"] == 0
 

@@ -17,11 +17,11 @@ from helpers.command import OWN, TINY, inside
 from helpers.idx import labels_file, write_idx_folder
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.evaluation import facts
 from modiste.inference import model as inference
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Distillation, Recipe
+from modiste.runs import facts
 from modiste.runs.folder import Run
 from modiste.training import teachers
 from modiste.training.prepared import Prepared

@@ -70,8 +70,7 @@ def show(source: str, size: int | None, channels: int | None, per_label: int, ou
     from modiste.runs import files
 
     rows = sources.first_of_each_label(_data(source, size, channels), per_label)
-    with files.whole(out) as partial:
-        partial.write_bytes(contact_sheet(rows))
+    files.write_bytes(out, contact_sheet(rows))
     images = sum(len(images) for _, images in rows)
     if as_json:
         click.echo(json.dumps({"file": str(out), "labels": len(rows), "images": images}))

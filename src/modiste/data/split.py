@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,11 @@ class Split:
     def right(self, said: Labels) -> NDArray[np.bool_]:
         """Whether each image may be called what was said of it."""
         return said == self.labels if self.allowed is None else self.allowed[np.arange(len(said)), said]
+
+    def likelihood(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """How probable each image's label was held, [n], by [n, labels]; of several allowed ones, all together."""
+        exact = probabilities.astype(np.float64)
+        return exact[np.arange(len(self)), self.labels] if self.allowed is None else (exact * self.allowed).sum(1)
 
     def sha256(self) -> str:
         """Fingerprint of the images and labels in their order."""

@@ -45,12 +45,9 @@ def temperature(probabilities: Floats, held_out: Split) -> float:
     """The one of least cross-entropy, within a quarter and four."""
     from scipy.optimize import minimize_scalar  # here, as a training that holds nothing out does not wait for it
 
-    labels = np.eye(probabilities.shape[1], dtype=bool)[held_out.labels]
-    right = labels if held_out.allowed is None else held_out.allowed
-
     def loss(logarithm: float) -> float:
         calibrated = Certainty(float(np.exp(logarithm))).calibrated(probabilities)
-        return float(-np.log(np.maximum((calibrated * right).sum(1), FLOOR)).mean())
+        return float(-np.log(held_out.likelihood(calibrated).clip(FLOOR)).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return round(float(np.exp(found.x)), 4)

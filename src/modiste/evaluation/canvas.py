@@ -106,8 +106,7 @@ def png(figure: Figure, path: Path) -> None:
     content = io.BytesIO()
     with _without_glyphs():
         figure.savefig(content, format="png", dpi=200)
-    with files.whole(path) as partial:
-        partial.write_bytes(content.getvalue())
+    files.write_bytes(path, content.getvalue())
 
 
 @styled

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from modiste.errors import TrainingError
 from modiste.evaluation import canvas, figures
 from modiste.evaluation.entries import Entry
+from modiste.runs import files
 
 
 def draw(entries: Sequence[Entry], out: Path) -> list[Path]:
@@ -22,10 +22,7 @@ def draw(entries: Sequence[Entry], out: Path) -> list[Path]:
     Raises:
         TrainingError: the folder cannot be written to.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"{out} cannot be made ({error.strerror}). Choose another --out.") from None
+    files.make_folder(out)
     histories = {entry.name: entry.history for entry in entries if entry.history}
     kept = {entry.name: entry.kept for entry in entries if entry.history}
     drawn = {}

@@ -8,20 +8,17 @@ from statistics import fmean
 from typing import Any
 
 from modiste.errors import InputError, SettingError
-from modiste.evaluation import damaged, facts, intervals, scores
+from modiste.evaluation import intervals, scores
 from modiste.evaluation.intervals import Interval
 from modiste.evaluation.scores import Scores
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
-from modiste.runs import folder, metrics, results
+from modiste.runs import damaged, facts, folder, metrics, results
 from modiste.runs.folder import Run
 from modiste.runs.metrics import Row
 
 SPLITS = ("test", "validation")
 """That trainings are judged on; the first that has scores counts."""
-
-TEST_IMAGES = 10_000
-"""Of Fashion-MNIST, for results files that do not say how many images they were judged on."""
 
 INCIDENTAL = ("seed", "name", "about", "data.fold", "compute.precision", "compute.device", "compute.threads")
 """Settings in which two trainings of the same method may differ."""
@@ -56,7 +53,7 @@ class Entry:
         name: of the run or the results file.
         recipe: that its trainings share, but for seed and fold; what a results file is too old for has its default.
         split: that they were judged on; empty when nobody has judged them.
-        images: in that split.
+        images: that they were judged on; of folds all together.
         outcomes: one a training, at least one.
         hardware: that they ran on.
         run: the run folder, where it is one.
@@ -185,7 +182,7 @@ def from_results(name: str, content: dict[str, Any], origin: str) -> Entry:
     split = str(content.get("split", "test"))
     with damaged.told(f"{origin} holds no trainings judged on {split}. Give one that `modiste bench` wrote."):
         outcomes = tuple(_outcome(record, split) for record in content["runs"])
-        images = int(content["runs"][0].get(f"{split}_images", TEST_IMAGES))
+        images = results.images(content["runs"], split)
         if split not in SPLITS or images < 1:
             raise ValueError(split)
         shared = dict(content["settings"])

@@ -11,20 +11,19 @@ from numpy.typing import NDArray
 from modiste.data import sources
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
-from modiste.evaluation import canvas, facts, figures
+from modiste.evaluation import canvas, figures
 from modiste.evaluation import probabilities as other_tools
 from modiste.evaluation.scores import FLOOR, OPENINGS, Scores, calibration_error, read_all, score
 from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
-from modiste.runs import files, folder
+from modiste.runs import facts, files, folder
 from modiste.runs.folder import Run
 
 SPLITS = ("test", "validation")
 SHOWN = 16
 """Mistakes on the contact sheet."""
 
-Images = NDArray[np.uint8]
 Probabilities = NDArray[np.floating[Any]]
 
 
@@ -80,12 +79,11 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     resolved = replace(numbered, labels=_resolved(numbered, found))
     scores = replace(
         score(found, resolved.labels, known, split),
+        loss=float(-np.log(numbered.likelihood(found).clip(FLOOR)).mean()),
         accuracy_mirrored=_mirrored(subject, numbered, known, found),
     )
     if subject.certainty:
         scores = _with_calibration(scores, subject.certainty, numbered, found)
-    if numbered.allowed is not None:
-        scores = replace(scores, loss=float(-np.log((found * numbered.allowed).sum(1).clip(FLOOR)).mean()))
     if subject.run and source == mine:
         _write(subject.run, scores, found, resolved)
     return scores

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from modiste.errors import InputError
-from modiste.evaluation import damaged, intervals
+from modiste.evaluation import intervals
 from modiste.evaluation.intervals import Interval
-from modiste.runs import files
+from modiste.runs import damaged, files
 
 OPENINGS = "test_openings"
 """The key in scores.json of how often the test split was opened for the run."""

@@ -86,10 +86,15 @@ def make_folder(path: Path) -> None:
         raise _refused(path, error) from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole; raises as `whole`."""
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file as a whole; raises as `whole`."""
-    with whole(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, content: Any) -> None:

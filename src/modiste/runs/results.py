@@ -1,11 +1,13 @@
 """results/NAME.json: the only place that published numbers come from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import modiste
 from modiste.errors import InputError
-from modiste.runs import environment, files
+from modiste.runs import environment, facts, files, metrics
+from modiste.runs.folder import Run
 
 REQUIRED = ("recipe", "command", "commit", "hardware", "versions", "n", "runs")
 
@@ -36,6 +38,24 @@ def read(path: Path) -> dict[str, Any]:
     if lacking:
         raise InputError(f"{path} is no results file: it lacks {', '.join(lacking)}.")
     return dict(content)
+
+
+def record(run: Run) -> dict[str, Any]:
+    """What a results file says of a training, but for its scores."""
+    rows, known = metrics.read(run.metrics), files.read_json(run.environment)
+    return {
+        "seed": run.recipe().seed,
+        "seconds": round(metrics.seconds(rows), 1),
+        "teachers": list(facts.read(run).teachers),
+        "epochs": len(rows),
+        **{key: known[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
+    }
+
+
+def images(records: Sequence[dict[str, Any]], split: str) -> int:
+    """How many images the trainings were judged on: all seeds on the same test split, each fold on others."""
+    counts = [int(each[f"{split}_images"]) for each in records]
+    return counts[0] if split == "test" else sum(counts)
 
 
 def seconds(record: dict[str, Any]) -> float:

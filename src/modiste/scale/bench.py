@@ -95,9 +95,6 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
     """Write the results file: the records with mean, sd and both intervals of the accuracy."""
     accuracies = [record[f"{bench.split}_accuracy"] for record in records]
     mirrored = [record[f"{bench.split}_accuracy_mirrored"] for record in records]
-    images = [record[f"{bench.split}_images"] for record in records]
-    # seeds are judged on the same images, folds on different ones
-    n = images[0] if bench.split == "test" else sum(images)
     results.write(
         path,
         recipe=name,
@@ -105,7 +102,7 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
         runs=records,
         settings=_common(bench.recipes),
         split=bench.split,
-        **intervals.summary(accuracies, n),
+        **intervals.summary(accuracies, results.images(records, bench.split)),
         mean_mirrored=None if None in mirrored else fmean(mirrored),
         mean_loss=fmean(record[f"{bench.split}_loss"] for record in records),
     )
@@ -170,11 +167,10 @@ def _log(run: Run) -> Path:
 def _record(run: Run, split: str) -> dict[str, Any]:
     """Gather what a results file says of one run."""
     recipe, rows = run.recipe(), metrics.read(run.metrics)
-    facts = files.read_json(run.environment)
     scores = files.read_json(run.scores)[split]
     kept = rows[metrics.best_epoch(rows, recipe.stopping) - 1]
     return {
-        "seed": recipe.seed,
+        **results.record(run),
         "fold": recipe.data.fold,
         f"{split}_accuracy": scores["accuracy"],
         f"{split}_accuracy_mirrored": scores.get("accuracy_mirrored"),
@@ -182,16 +178,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         f"{split}_images": scores["n"],
         "validation_accuracy": kept.validation_accuracy,
         "validation_loss": kept.validation_loss,
-        "seconds": round(metrics.seconds(rows), 1),
-        "teachers": facts["data"].get("teachers", []),
-        "epochs": len(rows),
         "epoch_kept": kept.epoch,
-        "parameters": facts["parameters"],
-        "precision": facts["precision"],
-        "threads": facts["threads"],
-        "device": facts["device"],
-        "hardware": facts["hardware"],
-        "commit": facts["commit"],
     }
 
 

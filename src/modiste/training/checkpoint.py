@@ -30,9 +30,7 @@ def save(state: State, folder: Path) -> None:
     }
     tensors = weights.copied(_tensors(state))
     facts["sha256"] = _sha256(tensors)
-    content = serialize(tensors, metadata={"state": json.dumps(facts)})
-    with files.whole(folder / FILE) as partial:
-        partial.write_bytes(content)
+    files.write_bytes(folder / FILE, serialize(tensors, metadata={"state": json.dumps(facts)}))
 
 
 def load(state: State, folder: Path) -> None:

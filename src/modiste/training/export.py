@@ -64,8 +64,7 @@ def export(
         **certainty.facts(label_names),
     }
     onnx.helper.set_model_props(model, facts)
-    with files.whole(path) as partial:
-        partial.write_bytes(model.SerializeToString())
+    files.write_bytes(path, model.SerializeToString())
 
 
 def require_exportable(network: Prepared, recipe: Recipe) -> None:

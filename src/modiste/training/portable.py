@@ -78,8 +78,7 @@ def export(path: Path, out: Path | None, int8: bool) -> Portable:
     if not target.parent.is_dir():
         raise InputError(f"The folder {target.parent} does not exist. Make it first, or name another with --out.")
     content, judged = _int8(run) if int8 else (run.model.read_bytes(), None)
-    with files.whole(target) as partial:
-        partial.write_bytes(content)
+    files.write_bytes(target, content)
     return Portable(target, len(content) / 1e6, judged)
 
 

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from modiste.data.split import TrainingData
 from modiste.errors import InputError, ModisteError
-from modiste.evaluation import facts
 from modiste.inference import model as inference
 from modiste.recipes.recipe import Distillation, Recipe
-from modiste.runs import metrics
+from modiste.runs import facts, metrics
 from modiste.runs.folder import Run
 from modiste.training import targets, weights
 from modiste.training.prepared import Prepared

@@ -193,6 +193,4 @@ def copied(tensors: Weights) -> Weights:
 
 def write_weights(network: nn.Module, path: Path) -> None:
     """Write a network's tensors as safetensors; raises TrainingError when the disk refuses."""
-    content = serialize(copied(network.state_dict()))
-    with files.whole(path) as partial:
-        partial.write_bytes(content)
+    files.write_bytes(path, serialize(copied(network.state_dict())))

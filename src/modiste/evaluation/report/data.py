@@ -4,12 +4,12 @@ import numpy as np
 
 from modiste.data import sources
 from modiste.errors import ModisteError
-from modiste.evaluation import facts
 from modiste.evaluation.report.html import Html, join, picture, table, tag
 from modiste.evaluation.report.texts import Texts
 from modiste.evaluation.study import Study
 from modiste.images.sheet import png
 from modiste.recipes.recipe import Data
+from modiste.runs import facts
 
 EACH = 10
 """Images of each label on the sample sheet."""

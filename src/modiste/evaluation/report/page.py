@@ -5,7 +5,6 @@ from pathlib import Path
 from string import Template
 
 import modiste
-from modiste.errors import TrainingError
 from modiste.evaluation import study as studies
 from modiste.evaluation.report import closing, data, networks, results, texts, training
 from modiste.evaluation.report.html import Html, join, tag
@@ -41,10 +40,7 @@ def write(runs: Sequence[Path], out: Path, lang: str = "en", folder: Path | None
     """
     say = texts.read(lang)
     text = page(studies.open_study(runs, folder), say)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"{out.parent} cannot be made ({error.strerror}). Choose another --out.") from None
+    files.make_folder(out.parent)
     files.write_text(out, text)
 
 

@@ -4,12 +4,12 @@ import tomllib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from modiste.evaluation import facts
 from modiste.evaluation.claims import paired
 from modiste.evaluation.entries import Entry, differences
 from modiste.evaluation.report.html import Html, join, table, tag
 from modiste.evaluation.report.texts import Texts, beside
 from modiste.evaluation.study import Study
+from modiste.runs import facts
 
 
 def section(study: Study, say: Texts) -> Html:

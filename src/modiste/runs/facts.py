@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from modiste.evaluation import damaged
-from modiste.runs import files
+from modiste.runs import damaged, files
 from modiste.runs.folder import Run
 
 
