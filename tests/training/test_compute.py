@@ -5,7 +5,6 @@ import time
 import pytest
 import torch
 
-from modiste.recipes.recipe import Compute
 from modiste.training import compute
 
 CPU = torch.device("cpu")
@@ -27,7 +26,7 @@ def test_bf16_is_taken_where_the_processor_has_it_and_it_is_faster(
     compute.bf16_is_faster.cache_clear()
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
     monkeypatch.setattr(compute, "_convolution_seconds", lambda dtype: 2.0 if dtype == slower else 1.0)
-    assert compute.precision(Compute(), CPU) == expected
+    assert compute.precision("auto", CPU) == expected
     compute.bf16_is_faster.cache_clear()
 
 
@@ -42,4 +41,4 @@ def test_the_measurement_itself_takes_little_time() -> None:
 def test_a_recipe_may_say_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where nothing makes it fast."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    assert compute.precision(Compute(precision="bf16"), CPU) == torch.bfloat16
+    assert compute.precision("bf16", CPU) == torch.bfloat16

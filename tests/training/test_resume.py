@@ -1,6 +1,8 @@
 """A training that is stopped anywhere goes on to the same bits."""
 
+import multiprocessing
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,13 +21,17 @@ from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
 from modiste.recipes.recipe import Recipe
-from modiste.runs import metrics
+from modiste.runs import files, folder, metrics
 from modiste.runs.metrics import Row
-from modiste.training import checkpoint
+from modiste.training import checkpoint, compute
+from modiste.training import run as training_run
 from modiste.training.loop import State, train
 from modiste.training.run import prepare
 
 Forget = Callable[[State], object]
+
+EXACT = ("--set=compute.threads=1", "--set=compute.precision=fp32")
+"""Of trainings that are compared bit by bit: to measure which precision is faster might tell two of them two things."""
 
 
 class Quiet:
@@ -115,6 +121,45 @@ def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
 
 
+def test_a_training_goes_on_in_the_precision_it_began_in(
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is faster is measured once: a machine that is busy may say another the next time (fault 27)."""
+    made = settings.with_settings(recipe(idx), {"compute.precision": "auto", "schedule.epochs": 1})
+    faster = iter((True, False))
+    monkeypatch.setattr(compute, "_has_bf16", lambda where: True)
+    monkeypatch.setattr(compute, "bf16_is_faster", lambda where: next(faster))
+    whole, begun = training_run.start(made, tmp_path / "whole", Quiet()), folder.create(tmp_path / "begun", made)
+    shutil.copy(whole.environment, begun.environment)  # killed before its first epoch was over
+    training_run.resume(begun.path, Quiet())
+    assert _weights_and_rows(begun.path) == _weights_and_rows(whole.path)
+
+
+def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path) -> None:
+    """The newest or the one before: it loads, is ahead of the last one found, and nothing else is left (fault 26)."""
+    training, found = prepare(recipe(idx)), prepare(recipe(idx)).state
+    checkpoint.save(training.state, tmp_path)
+
+    def save_forever() -> None:
+        while True:
+            training.state.step += 1
+            checkpoint.save(training.state, tmp_path)
+
+    for _ in range(50):
+        before = found.step
+        saver = multiprocessing.get_context("fork").Process(target=save_forever)
+        saver.start()
+        time.sleep(random.uniform(0.005, 0.05))
+        saver.kill()
+        saver.join()
+        checkpoint.load(found, tmp_path)
+        assert found.step >= before
+        training.state.step = found.step
+        files.remove_partials(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
+    assert found.step > 1
+
+
 def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     """One flipped bit anywhere in the tensors is an error, not another training (fault 26)."""
     run_through(recipe(idx), tmp_path, stop_after=3)
@@ -180,7 +225,7 @@ def _weights_and_rows(run: Path) -> tuple[bytes, list[Row]]:
 @pytest.mark.slow
 def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
     """Killed inside a save and at two random moments, `classic-cnn` ends with the same weights and log (26, 27)."""
-    given = ["train", "classic-cnn", "--set=data.limit=2000", "--set=compute.threads=1", "--epochs=3", *TRICKS]
+    given = ["train", "classic-cnn", "--set=data.limit=2000", *EXACT, "--epochs=3", *TRICKS]
     began = time.monotonic()
     modiste(tmp_path, *given, "--name=unbroken")
     whole = time.monotonic() - began
@@ -206,7 +251,16 @@ def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: int, code: int) -> None:
     """Ctrl-C and SIGTERM save, say how to go on and exit as shells expect; the end is the unbroken one's (fault 31)."""
-    given = ["train", "classic-cnn", f"--data={idx}", *TINY, *TRICKS, "--epochs=60", "--set=stopping.patience=0"]
+    given = [
+        "train",
+        "classic-cnn",
+        f"--data={idx}",
+        *TINY,
+        *EXACT,
+        *TRICKS,
+        "--epochs=60",
+        "--set=stopping.patience=0",
+    ]
     process = start(tmp_path, *given, "--name=a")
     rows = tmp_path / "runs" / "a" / "metrics.csv"
     _wait(lambda: rows.exists() and len(metrics.read(rows)) > 2)

@@ -18,6 +18,7 @@ class Facts:
         images: how many it had, by split: train and validation.
         sha256: fingerprints of these, likewise; older runs have none.
         commit: of the code that trained it.
+        precision: that it computed in: bf16 or fp32.
         teachers: a record of each: its run, recipe, weights' SHA-256, the seconds that its training took.
     """
 
@@ -26,6 +27,7 @@ class Facts:
     images: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
+    precision: str = ""
     teachers: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -51,5 +53,6 @@ def read(run: Run) -> Facts:
             {name: int(split["n"]) for name, split in splits.items()},
             {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
             str(content.get("commit", "")),
+            str(content.get("precision", "")),
             tuple({**each, "seconds": float(each["seconds"])} for each in content.get("data", {}).get("teachers", [])),
         )

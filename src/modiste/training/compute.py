@@ -33,11 +33,11 @@ def device(options: Compute) -> torch.device:
     return torch.device(options.device)
 
 
-def precision(options: Compute, where: torch.device) -> torch.dtype:
-    """Return what networks compute in: bf16 where it is faster, unless the recipe says."""
-    if options.precision == "auto":
+def precision(asked: str, where: torch.device) -> torch.dtype:
+    """Return what networks compute in, asked for auto, fp32 or bf16; auto is bf16 where that is faster."""
+    if asked == "auto":
         return torch.bfloat16 if _has_bf16(where) and bf16_is_faster(where) else torch.float32
-    return torch.bfloat16 if options.precision == "bf16" else torch.float32
+    return torch.bfloat16 if asked == "bf16" else torch.float32
 
 
 @cache

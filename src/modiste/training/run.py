@@ -18,7 +18,7 @@ from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError, Stopped, TrainingError
 from modiste.evaluation import calibration, figures
 from modiste.recipes.recipe import Recipe
-from modiste.runs import environment, files, folder, metrics
+from modiste.runs import environment, facts, files, folder, metrics
 from modiste.runs.folder import Run
 from modiste.training import card, checkpoint, compute, export, networks, targets, teachers, weights
 from modiste.training import events as tensorboard
@@ -90,7 +90,7 @@ def resume(path: Path, watch: Watch) -> Run:
                 f"{path} is finished. Judge it with `modiste evaluate {path}`, or train under a new --name."
             )
         saved = (run.last / checkpoint.FILE).exists()
-        training = prepare(run.recipe(), fresh=not saved)
+        training = prepare(run.recipe(), fresh=not saved, precision=facts.read(run).precision)
         _require_same_data(training, run)
         if saved:
             checkpoint.load(training.state, run.last)
@@ -98,12 +98,13 @@ def resume(path: Path, watch: Watch) -> Run:
     return run
 
 
-def prepare(recipe: Recipe, fresh: bool = True) -> Training:
+def prepare(recipe: Recipe, fresh: bool = True, precision: str = "") -> Training:
     """Make the values of a training from its recipe.
 
     Args:
         recipe: what to train.
         fresh: start from the recipe's `network.weights`; a training that goes on has its own.
+        precision: that a training began in; to measure again which is faster might say another. Left out: the recipe's.
 
     Raises:
         ModisteError: for all that is wrong with the recipe or its data.
@@ -116,15 +117,15 @@ def prepare(recipe: Recipe, fresh: bool = True) -> Training:
         labels = targets.distributions(labels, len(data.label_names))
     scale = preparation(recipe.network, images.cpu())
     network = _network(recipe, len(data.label_names), scale, fresh).to(device)
-    precision = compute.precision(recipe.compute, device)
-    optimizer = optimizers.optimizer(recipe.optimizer, network, precision)
+    computed_in = compute.precision(precision or recipe.compute.precision, device)
+    optimizer = optimizers.optimizer(recipe.optimizer, network, computed_in)
     average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
-    others = teachers.teachers(recipe, data, device, precision)
+    others = teachers.teachers(recipe, data, device, computed_in)
     return Training(
         recipe,
         data,
         Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed, recipe.schedule.drop),
-        Step(network, optimizer, recipe.optimizer.smoothing, precision, recipe.seed, average, others),
+        Step(network, optimizer, recipe.optimizer.smoothing, computed_in, recipe.seed, average, others),
         Schedule(recipe),
         Judge(*_tensors(data.validation, device)),
         State(
@@ -205,12 +206,12 @@ def _scores(training: Training) -> dict[str, Any]:
     """What is known of the kept weights without the test split."""
     history, network = training.state.history, training.state.network
     row = history[metrics.best_epoch(history, training.recipe.stopping) - 1]
-    facts = {"epoch": row.epoch, "train": {"loss": row.train_loss, "accuracy": row.train_accuracy}}
+    known = {"epoch": row.epoch, "train": {"loss": row.train_loss, "accuracy": row.train_accuracy}}
     if held_out := len(training.data.validation):
-        known = row.validation_loss, row.validation_accuracy
-        loss, accuracy = training.judge(network) if network.mirrored or network.softened else known
-        facts["validation"] = {"n": held_out, "loss": loss, "accuracy": accuracy}
-    return facts
+        judged = row.validation_loss, row.validation_accuracy
+        loss, accuracy = training.judge(network) if network.mirrored or network.softened else judged
+        known["validation"] = {"n": held_out, "loss": loss, "accuracy": accuracy}
+    return known
 
 
 def _environment(training: Training) -> dict[str, Any]:
