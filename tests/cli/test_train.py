@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -16,10 +17,13 @@ from PIL import Image
 
 from helpers.command import OWN, TINY, environment, inside, modiste, start
 from helpers.idx import write_idx_folder
+from helpers.runs import rows
+from modiste.errors import TrainingError
 from modiste.evaluation import calibration
 from modiste.inference import model as inference
 from modiste.recipes.named import NAMED
 from modiste.runs import metrics
+from modiste.training import events
 
 TRAINED = {
     "README.md",
@@ -157,6 +161,13 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
     assert shown.stdout.strip() == "[1, 2] 6"
 
 
+def test_events_that_the_disk_does_not_take_are_told(tmp_path: Path) -> None:
+    """The message names their folder (fault 28)."""
+    (tmp_path / "events").write_bytes(b"")
+    with pytest.raises(TrainingError, match="events cannot be written"):
+        events.append(tmp_path / "events", rows([0.5])[0])
+
+
 @pytest.mark.parametrize("more", [(), STOPPING], ids=["as it is", "stopping, averaging"])
 @pytest.mark.parametrize("name", GRAY)
 def test_training_never_sees_the_test_split(
@@ -191,6 +202,14 @@ def test_the_settings_of_a_recipe_can_be_read_by_a_program(tmp_path: Path) -> No
     """`RECIPE --list --json` is one object of dotted keys."""
     told = json.loads(inside(tmp_path, "train", "classic-cnn", "--list", "--json").stdout)
     assert (told["optimizer.lr"], told["data.size"]) == (0.01, 28)
+
+
+def test_a_listed_recipe_has_the_settings_that_were_given(tmp_path: Path) -> None:
+    """Without a recipe there is nothing to set."""
+    given = ("--list", "--epochs=3", "--set=network.width=7")
+    told = json.loads(inside(tmp_path, "train", "sprint", "--json", *given).stdout)
+    assert (told["schedule.epochs"], told["network.width"]) == (3, 7)
+    assert "Name it" in inside(tmp_path, "train", *given, code=2).stderr
 
 
 REFUSED: dict[str, tuple[list[str], str]] = {
@@ -260,6 +279,20 @@ def test_a_run_that_exists_is_not_overwritten(trained: Path, idx: Path) -> None:
     assert (trained / "runs" / "tiny" / "model.onnx").read_bytes() == before
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text_are_names(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are not UTF-8 in the path of data and run are kept, and told as they can be (fault 24)."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    data, run = (os.fsdecode(name) for name in (b"data-\xe9", b"run-\xff"))
+    (tmp_path / data).symlink_to(idx)
+    inside(tmp_path, "train", "sprint", f"--data={data}", f"--name={run}", *TINY, "--epochs=1")
+    inside(tmp_path, "evaluate", f"runs/{run}")
+    inside(tmp_path, "compare", f"runs/{run}", "--out=figures")
+    assert (tmp_path / "figures" / "confusion-run.png").is_file()
+    told = modiste(tmp_path, "export", f"runs/{run}")
+    assert told.stdout.startswith(r"run-\udcff.onnx: ")
+
+
 def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     """The second is refused while the first is at work (fault 31)."""
     given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=500", *TINY, "--set=stopping.patience=0"]
@@ -273,11 +306,11 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     assert first.returncode == 143
 
 
-def test_a_loss_that_is_not_a_number_stops_before_the_update(idx: Path, tmp_path: Path) -> None:
-    """NaN ends with 3, names the step, saves its images and keeps the last good epoch (fault 29)."""
+def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> None:
+    """NaN names the step and saves its images; before the first epoch is over there is none to keep (fault 29)."""
     given = [f"--data={idx}", "--name=a", "--epochs=5", *TINY, "--set=optimizer.lr=1e30"]
     done = inside(tmp_path, "train", "classic-cnn", *given, code=3)
-    assert "not a number" in done.stderr.splitlines()[-1]
+    assert "not a number. Lower optimizer.lr" in done.stderr.splitlines()[-1]
     broken = json.loads((tmp_path / "runs" / "a" / "broken-step.json").read_text())
     assert len(broken["images"]) == 20
     assert not (tmp_path / "runs" / "a" / "model.onnx").exists()

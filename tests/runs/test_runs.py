@@ -89,6 +89,17 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
     assert folder.open_run(run.path).recipe() == sprint()
 
 
+def test_what_a_kill_left_before_there_was_a_recipe_is_no_run(tmp_path: Path) -> None:
+    """Where the folder was made and nothing else, or the recipe half written, the same command begins (fault 26)."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "recipe.json.partial").write_text("{")
+    assert folder.create(tmp_path / "a", sprint()).recipe() == sprint()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="exists already"):
+        folder.create(tmp_path / "b", sprint())
+
+
 @pytest.mark.skipif(os.name != "posix", reason="files as folders")
 def test_a_place_that_cannot_hold_a_run_is_named(tmp_path: Path) -> None:
     """A folder below a file cannot be made; the error says which."""

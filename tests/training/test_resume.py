@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
 from helpers.pictures import noise, saved
@@ -26,7 +26,8 @@ from modiste.runs.metrics import Row
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
 from modiste.training.loop import State, train
-from modiste.training.run import prepare
+from modiste.training.run import Training, prepare
+from modiste.training.step import NotANumber
 
 Forget = Callable[[State], object]
 
@@ -54,12 +55,18 @@ def recipe(idx: Path) -> Recipe:
 def run_through(made: Recipe, folder: Path, stop_after: int | None = None, forget: Forget | None = None) -> State:
     """Train; when asked, stop after so many steps, and let a fresh state go on from the checkpoint."""
     training = prepare(made, fresh=forget is None)
-    state, steps = training.state, iter(range(1, 10_000))
     if forget:
-        checkpoint.load(state, folder)
-        forget(state)
+        checkpoint.load(training.state, folder)
+        forget(training.state)
+    trained(training, folder, stop_after)
+    return training.state
+
+
+def trained(training: Training, folder: Path, stop_after: int | None = None) -> None:
+    """Train what is prepared, saving into a folder."""
+    steps = iter(range(1, 10_000))
     train(
-        state,
+        training.state,
         training.batches,
         training.step,
         training.schedule,
@@ -68,7 +75,6 @@ def run_through(made: Recipe, folder: Path, stop_after: int | None = None, forge
         Quiet(),
         lambda: next(steps) == stop_after,
     )
-    return state
 
 
 def same(one: State, other: State) -> bool:
@@ -158,6 +164,29 @@ def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path)
         files.remove_partials(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
     assert found.step > 1
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_what_is_not_a_number_is_found_before_the_update(idx: Path, tmp_path: Path, what: str) -> None:
+    """Injected into the second epoch it changes no weight, and the last save is that of the first (fault 29)."""
+    made, steps = recipe(idx), iter(range(1, 100))
+    before = run_through(made, tmp_path / "a", stop_after=10)
+
+    def broken(value: Tensor) -> Tensor:
+        return value * torch.nan if next(steps) == 11 else value
+
+    training, left = prepare(made), prepare(made).state
+    network = training.state.network
+    if what == "loss":
+        network.register_forward_hook(lambda module, _, logits: broken(logits) if module.training else logits)
+    else:
+        next(network.parameters()).register_hook(broken)
+    with pytest.raises(NotANumber, match=f"the {what} is not a number"):
+        trained(training, tmp_path / "b")
+    pairs = zip(network.parameters(), before.network.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    checkpoint.load(left, tmp_path / "b")
+    assert (len(left.history), left.step) == (1, 0)
 
 
 def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:

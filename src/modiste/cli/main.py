@@ -4,6 +4,7 @@ Only the command that runs is imported, so `--help` is quick and `predict` never
 """
 
 import importlib
+import io
 import os
 import sys
 
@@ -83,6 +84,8 @@ def main() -> None:
     # anything else runs on the machine; threads that sleep at once are a quarter slower on an idle one, as waking them
     # takes longer than most waits. So they spin for about 0.1 ms, then sleep.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may have bytes that no text has
     try:
         sys.exit(modiste(prog_name="modiste", standalone_mode=False))
     except ModisteError as error:

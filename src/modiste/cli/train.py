@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from modiste.recipes.recipe import Recipe
 
 
 @click.command()
@@ -60,7 +63,7 @@ def train(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     if listing:
-        _list(recipe, as_json)
+        _list(recipe, given, sets, as_json)
     elif resume is not None:
         if recipe or given or sets or name or tensorboard:
             raise SettingError("--resume takes its recipe from the run; leave out every other setting.")
@@ -74,10 +77,9 @@ def train(
 def _start(
     recipe: str, name: str | None, given: Mapping[str, object], sets: tuple[str, ...], tensorboard: bool, as_json: bool
 ) -> None:
-    from modiste.recipes import named, settings
+    from modiste.recipes import settings
 
-    changes = {**given, **dict(map(settings.parse_setting, sets))}
-    made = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
+    made = settings.with_absolute_paths(_made(recipe, given, sets))
     path = Path("runs") / (name or f"{made.name}-{made.seed}")
 
     from modiste.cli.progress import TrainingProgress
@@ -86,6 +88,13 @@ def _start(
     with TrainingProgress() as watch:
         done = training.start(made, path, watch, tensorboard)
     _tell(done.path, as_json)
+
+
+def _made(recipe: str, given: Mapping[str, object], sets: tuple[str, ...]) -> "Recipe":
+    """The recipe of that name, with what was given otherwise."""
+    from modiste.recipes import named, settings
+
+    return settings.with_settings(named.resolve(recipe), {**given, **dict(map(settings.parse_setting, sets))})
 
 
 def _resume(path: Path, as_json: bool) -> None:
@@ -118,19 +127,22 @@ def _tell(path: Path, as_json: bool) -> None:
         click.echo(f"Judge it with: modiste evaluate {path}")
 
 
-def _list(recipe: str | None, as_json: bool) -> None:
+def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...], as_json: bool) -> None:
     import json
 
+    from modiste.errors import SettingError
     from modiste.recipes import named, settings
 
     if recipe:
-        made = named.resolve(recipe)
+        made = _made(recipe, given, sets)
         if as_json:
             click.echo(json.dumps(settings.to_settings(made), indent=2))
         else:
             for key, value, line in settings.describe(made):
                 click.echo(f"{key}={value}\n    {line}")
         return
+    if given or sets:
+        raise SettingError("Settings are those of a recipe. Name it: modiste train sprint --list --epochs 3.")
     listed = [_listed(name, (make.__doc__ or "").partition("\n")[0]) for name, make in named.NAMED.items()]
     if as_json:
         click.echo(json.dumps(listed, indent=2))

@@ -11,6 +11,7 @@ from modiste.errors import InputError, SettingError
 from modiste.evaluation import intervals, scores
 from modiste.evaluation.intervals import Interval
 from modiste.evaluation.scores import Scores
+from modiste.inference.prediction import printable
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
 from modiste.runs import damaged, facts, folder, metrics, results
@@ -152,7 +153,7 @@ def open_all(paths: Sequence[Path]) -> list[Entry]:
     runs = [entry.run.path.resolve() for entry in entries if entry.run]
     results = [_place(path) for entry, path in zip(entries, paths, strict=True) if not entry.run]
     return [
-        replace(entry, name=_ending(_place(path), runs + results if entry.run else results))
+        replace(entry, name=printable(_ending(_place(path), runs + results if entry.run else results)))
         for entry, path in zip(entries, paths, strict=True)
     ]
 

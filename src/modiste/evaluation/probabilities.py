@@ -12,6 +12,9 @@ from modiste.errors import InputError
 
 SUFFIXES = (".npz", ".csv")
 KEY = "probabilities"
+LARGEST = 1 << 30
+"""Bytes of all arrays of an .npz, unpacked."""
+
 TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: float16 and four decimals pass, logits do not."""
 
@@ -32,7 +35,9 @@ def read(path: Path, label_names: tuple[str, ...], labels: NDArray[np.int64]) ->
     """
     try:
         found = _npz(path, labels) if path.suffix == ".npz" else _csv(path, label_names)
-    except (OSError, ValueError, EOFError, csv.Error, zipfile.BadZipFile) as error:
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 - damaged files make zipfile and numpy raise whatever they come upon
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{path} holds no probabilities that can be read ({reason}). Write it as .npz or .csv."
@@ -45,6 +50,9 @@ def _npz(path: Path, labels: NDArray[np.int64]) -> NDArray[np.float64]:
     content = path.read_bytes()  # from memory, as numpy leaves a damaged file open
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise ValueError("no .npz archive")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(array.file_size for array in archive.infolist()) > LARGEST:
+            raise ValueError("its arrays have more than a gigabyte")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         if "labels" in arrays and not np.array_equal(arrays["labels"], labels):
             raise InputError(

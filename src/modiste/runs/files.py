@@ -37,7 +37,7 @@ def whole(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         _remove(partial)
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
     except BaseException:
         _remove(partial)
         raise
@@ -59,7 +59,7 @@ def appended(path: Path) -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -83,7 +83,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refused(path, error) from error
+        raise refused(path, error) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -93,8 +93,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as a whole; raises as `whole`."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write a text file as a whole, in UTF-8; raises as `whole`. Other bytes, of a path, are written as in JSON."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -122,7 +122,8 @@ def remove_partials(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _refused(path: Path, error: OSError) -> TrainingError:
+def refused(path: Path, error: OSError) -> TrainingError:
+    """What to raise when the disk does not take what is written to that path."""
     reason = error.strerror or error
     return TrainingError(f"{path} cannot be written ({reason}). Make room or choose another folder, then go on.")
 

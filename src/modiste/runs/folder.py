@@ -92,12 +92,18 @@ class Run:
 
 
 def require_new(path: Path) -> None:
-    """Raise an InputError when there is something at that path already."""
-    if os.path.lexists(path):
+    """Raise an InputError when there is something at that path already; an empty folder is nothing."""
+    if os.path.lexists(path) and not _is_empty(path):
         raise InputError(
             f"{path} exists already and is not overwritten. Choose another --name, go on with --resume {path}, "
             "or remove it."
         )
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether it is a folder that holds nothing but what a kill before the recipe was written has left."""
+    started = Run(path).recipe_file
+    return path.is_dir() and all(file.name == started.name + files.PARTIAL for file in path.iterdir())
 
 
 def create(path: Path, recipe: Recipe) -> Run:

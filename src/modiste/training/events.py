@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from modiste.runs import files
 from modiste.runs.metrics import COLUMNS, Row
 
 
@@ -14,11 +15,18 @@ def require() -> None:
 
 
 def append(folder: Path, row: Row) -> None:
-    """Add an epoch's figures to the events in that folder, by the names of the columns of metrics.csv."""
-    with _writer()(str(folder)) as writer:
-        for column, value in zip(COLUMNS, asdict(row).values(), strict=True):
-            if column != "epoch" and value is not None:
-                writer.add_scalar(column, value, row.epoch)
+    """Add an epoch's figures to the events in that folder, by the names of the columns of metrics.csv.
+
+    Raises:
+        TrainingError: the disk refuses them.
+    """
+    try:
+        with _writer()(str(folder)) as writer:
+            for column, value in zip(COLUMNS, asdict(row).values(), strict=True):
+                if column != "epoch" and value is not None:
+                    writer.add_scalar(column, value, row.epoch)
+    except OSError as error:
+        raise files.refused(folder, error) from error
 
 
 def _writer() -> Any:

@@ -172,9 +172,10 @@ def _go(training: Training, run: Run, watch: Watch) -> None:
             chosen = state.order[step * batches.batch : (step + 1) * batches.batch]
             content = {"epoch": epoch + 1, "step": step + 1, "images": chosen.tolist()}
             files.write_json(run.path / "broken-step.json", content)
+            kept = "The last good epoch is kept. " if epoch else ""
             raise NotANumber(
-                f"In epoch {epoch + 1}, step {step + 1}, {error}. The last good epoch is kept. Lower optimizer.lr, or "
-                f"look at the images in {run.path / 'broken-step.json'}."
+                f"In epoch {epoch + 1}, step {step + 1}, {error}. {kept}Lower optimizer.lr, or look at the images in "
+                f"{run.path / 'broken-step.json'}."
             ) from None
     if stop():
         raise Stopped(stop.number, f"Stopped. Go on with: modiste train --resume {run.path}")
