@@ -27,6 +27,12 @@ def test_json_is_the_record(tmp_path: Path) -> None:
     assert json.loads(told.output) == json.loads(run.scores.read_text())["validation"]
 
 
+def test_the_bundled_model_is_known_by_its_name(idx: Path) -> None:
+    """It is judged as any model file."""
+    told = CliRunner().invoke(evaluate, ["fashion-mnist", "--data", str(idx), "--json"], catch_exceptions=False)
+    assert json.loads(told.output)["n"] == 40
+
+
 def test_errors_are_ours(tmp_path: Path) -> None:
     """A target that is not there raises the error that the command line prints as one line."""
     with pytest.raises(InputError, match="does not exist"):

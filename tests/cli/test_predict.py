@@ -125,7 +125,18 @@ def test_a_file_of_predictions_is_gone_on_with(name: str, model: str, pictures: 
     out = tmp_path / name
     run(pictures, "--model", model, "--out", out)
     complete = out.read_bytes()
-    for cut in (len(complete) - 5, complete.index(b"\n") + 4, 3, 0):
+    first = complete.index(b"\n")
+    cuts = (
+        len(complete) - 5,
+        first + 4,
+        first,
+        first - 5,
+        complete.index(b"label"),
+        complete.index(b"file") + 12,
+        3,
+        0,
+    )
+    for cut in cuts:
         out.write_bytes(complete[:cut])
         assert run(pictures, "--model", model, "--out", out).stdout.startswith(f"{out}: 2 pictures")
         assert out.read_bytes() == complete
@@ -192,7 +203,13 @@ def test_two_commands_do_not_write_one_file(model: str, pictures: Path, tmp_path
         ("out.jsonl", "not JSON\n", "no file of predictions"),
         ("out.csv", "one line of notes", "no file of predictions"),
         ("out.jsonl", "one line of notes", "no file of predictions"),
+        ("out.jsonl", '{"file": "mine", "payload": 1}', "no file of predictions"),
+        ("out.jsonl", '{"file": "mine", "label": 1}', "no file of predictions"),
+        ("out.jsonl", '{"file": "mine", "pay', "no file of predictions"),
+        ("out.jsonl", f'{{"file": "{"x" * 2**20}"}}\n', "no file of predictions"),
+        ("out.csv", "file,label\nmine,", "no file of predictions"),
     ],
+    ids=lambda value: value[:40],
 )
 def test_a_file_of_something_else_is_left_alone(
     name: str, content: str, words: str, model: str, pictures: Path, tmp_path: Path
@@ -272,6 +289,22 @@ def test_nothing_below_a_folder_is_left_out_without_a_word(model: str, pictures:
         f"modiste: {pictures / 'deeper'} cannot be read (Permission denied). Check its permissions.\n"
         f"modiste: {pictures / 'gone.jpg'} does not exist. Give the path of a picture.\n"
     )
+
+
+def test_links_and_long_names_stop_none_of_the_others(model: str, pictures: Path) -> None:
+    """A link to itself, one to the folder above, one to another folder, and a name that no file can have."""
+    aside = pictures.rename(pictures.with_name("aside"))
+    pictures.mkdir()
+    (pictures / "all").symlink_to(aside)
+    (pictures / "up").symlink_to(pictures)
+    (pictures / "self.jpg").symlink_to("self.jpg")
+    done = run(pictures, "x" * 300, "--model", model)
+    assert done.exit_code == 1
+    assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == ["bright 90.5 %", "dark 91.3 %"]
+    assert [("self.jpg" in line, "too long" in line) for line in done.stderr.splitlines()[-2:]] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_a_folder_without_pictures_stops_none_of_the_others(model: str, pictures: Path, tmp_path: Path) -> None:

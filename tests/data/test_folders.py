@@ -141,6 +141,19 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
         sources.open_training(of(tmp_path), seed=0)
 
 
+def test_nothing_in_a_class_folder_is_left_out_without_a_word(tmp_path: Path) -> None:
+    """Pictures further below, and a link that leads nowhere, are named."""
+    fill(tmp_path / "boots", 3)
+    lost = fill(tmp_path / "hats", 3) / "gone.jpg"
+    lost.symlink_to("nowhere.jpg")
+    with pytest.raises(InputError, match=r"hats/gone.jpg does not exist"):
+        sources.open_training(of(tmp_path), seed=0)
+    lost.unlink()
+    fill(tmp_path / "hats" / "more", 1)
+    with pytest.raises(InputError, match=r"hats/more holds pictures"):
+        sources.open_training(of(tmp_path), seed=0)
+
+
 def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
     """An AVIF photo in a class folder is not passed over in silence."""
     fill(tmp_path / "boots", 3)

@@ -36,11 +36,13 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (GRAY[:27], LAST),
         (np.concatenate([GRAY, GRAY]), LAST),
         (GRAY + np.array([1, 0, 0], np.uint8), LAST),
+        (np.maximum(GRAY, 200), LAST),
+        (GRAY * 0, LAST),
     ],
-    ids=["28-gray", "27-gray", "56-gray", "28-colour"],
+    ids=["28-gray", "27-gray", "56-gray", "28-colour", "on white", "black"],
 )
 def test_a_picture_gets_the_model_that_fits(photo: NDArray[np.uint8], name: str) -> None:
-    """Gray of 28 x 28 gets the first, all else the last; the record says which."""
+    """Gray of 28 x 28 on black gets the first, all else the last; the record says which (fault 09)."""
     bundled = Bundled(1)
     assert bundled.pick(photo).name == name
     assert [told.model for told in bundled.predict([photo])] == [name]

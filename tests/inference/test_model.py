@@ -1,10 +1,12 @@
 """Model files, whole and broken, with the real runtime."""
 
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,6 +17,7 @@ from helpers.models import tiny_model
 from helpers.pictures import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
+from modiste.images.prepare import Picture
 from modiste.inference.model import FORMAT
 
 DARK, BRIGHT = np.full((28, 28), 10, np.uint8), np.full((28, 28), 240, np.uint8)
@@ -66,6 +69,25 @@ def test_a_broken_picture_stops_no_other(model_file: Path) -> None:
     assert broken.probability is None
     assert broken.top == ()
     assert "truncated" in str(broken.error)
+
+
+def test_what_pillow_opened_is_read_as_its_file(model_file: Path) -> None:
+    """In any mode, turned as its camera was; a broken one, and a list that is no picture, stop no other."""
+    content = saved(Image.fromarray(np.full((28, 28), 255, np.uint8)).quantize(2))
+    cut, model = saved(Image.fromarray(noise()))[:100], inference.load(model_file)
+    ragged: Any = [[1, 2], [3]]
+    found = model.predict([Image.open(io.BytesIO(content)), Image.open(io.BytesIO(cut)), ragged, BRIGHT])
+    assert [each.label for each in found] == ["bright", None, None, "bright"]
+    assert found[0] == model.predict([content])[0]
+
+
+@pytest.mark.parametrize(
+    "one",
+    [BRIGHT, np.repeat(BRIGHT[:, :, None], 3, 2), Image.fromarray(BRIGHT), bytearray(saved(Image.fromarray(BRIGHT)))],
+)
+def test_one_picture_alone_is_one(model_file: Path, one: Picture) -> None:
+    """Not as many as it has rows or bytes."""
+    assert [each.label for each in inference.load(model_file).predict(one)] == ["bright"]
 
 
 def test_nothing_to_predict(model_file: Path) -> None:

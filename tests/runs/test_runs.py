@@ -26,6 +26,14 @@ def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
 
 
+@pytest.mark.parametrize("place", [".", "", "/"])
+def test_a_folder_is_no_file(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said of every folder, whatever it is called by."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is a folder"):
+        files.write_text(Path(place), "x")
+
+
 def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     """Files with the mark of an unfinished write go, in folders below as well (fault 26)."""
     (tmp_path / "last").mkdir()
@@ -71,7 +79,12 @@ def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == header
 
 
-@pytest.mark.parametrize("text", ["epoch,loss\n1,2\n", "\x00\n", "epoch,train/loss\n"])
+HEAD = ",".join(metrics.COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["epoch,loss\n1,2\n", "\x00\n", "epoch,train/loss\n", HEAD + "1,1,1,,,1,\n", HEAD + "1,1,nan,,,1,1\n"]
+)
 def test_what_is_no_metrics_file_is_refused(text: str, tmp_path: Path) -> None:
     """A file of other columns is an error with its path."""
     (tmp_path / "metrics.csv").write_text(text + "x,y\n")

@@ -189,6 +189,17 @@ def test_what_is_not_a_number_is_found_before_the_update(idx: Path, tmp_path: Pa
     assert (len(left.history), left.step) == (1, 0)
 
 
+def test_a_run_without_its_checkpoint_is_not_begun_again(idx: Path, tmp_path: Path) -> None:
+    """What it came to would be lost."""
+    inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)
+    run = tmp_path / "runs" / "a"
+    (run / "README.md").unlink()
+    (run / "last" / "checkpoint.safetensors").unlink()
+    before = (run / "metrics.csv").read_text()
+    assert "no checkpoint" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    assert (run / "metrics.csv").read_text() == before
+
+
 def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     """One flipped bit anywhere in the tensors is an error, not another training (fault 26)."""
     run_through(recipe(idx), tmp_path, stop_after=3)

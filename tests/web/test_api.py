@@ -70,6 +70,7 @@ def test_a_model_that_fails_is_told_as_that(tmp_path: Path) -> None:
         (form()[0], form()[1], 400, "no file"),
         (form(*[("a", BOOT)] * 40)[0], form()[1], 400, "32 files"),
         (form(("a", b""))[0], form()[1], 415, "empty"),
+        (form(("a", BOOT), ("b", BOOT))[0][:-50], form()[1], 400, "last boundary"),
     ],
     ids=str,
 )
@@ -134,10 +135,21 @@ def test_the_name_of_a_file_is_never_used(service: Service, name: str) -> None:
     assert (status, told[0]["file"]) == (200, "") if isinstance(told, list) else status == 400
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x.png", "file:///etc/passwd", "/etc/passwd"])
-def test_nothing_is_fetched_for_a_client(service: Service, url: str) -> None:
-    """A URL or a path is no picture, in the body, a field or the query (fault 16)."""
-    assert service.ask("POST", f"/predict?url={url}&file={url}", url.encode())[0] == 415
+def test_nothing_is_fetched_for_a_client(tmp_path: Path) -> None:
+    """For a URL or a path, in the body, a form or the query, no file and no connection is opened (fault 16)."""
+    opened = tmp_path / "opened"
+    hook = (
+        f"import sys; told = open({str(opened)!r}, 'w', buffering=1); "
+        "sys.addaudithook(lambda what, given: what in ('open', 'socket.connect') and told.write(f'{what} {given}\\n'))"
+    )
+    with serving(changed=hook) as service:
+        service.ask("POST", "/predict", BOOT)  # what is opened once is opened now
+        before = opened.read_text()
+        for url in (f"http://127.0.0.1:{service.address[1]}/samples/bag.png", "file:///etc/passwd", "/etc/passwd"):
+            assert service.ask("POST", f"/predict?url={url}&file={url}", url.encode())[0] == 415
+            assert service.ask("POST", "/predict", *form((url, url.encode())))[0] == 415
+        assert service.ask("POST", "/predict", BOOT)[0] == 200
+        assert opened.read_text() == before
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(service: Service) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from starlette.types import Message
 from helpers.command import environment, inside
 from helpers.pictures import saved
 from helpers.service import BOOT, form, serving
+from modiste.web import desk as desk_module
 from modiste.web import intake
 from modiste.web.desk import Desk
 from modiste.web.refused import Refused
@@ -103,6 +105,23 @@ def test_a_silent_connection_is_closed() -> None:
         assert service.send(whole + b"G").count(b"HTTP/1.1") == 1  # a second one is begun, and never ended
 
 
+def test_who_does_not_read_is_let_go() -> None:
+    """Answers that nobody takes hold neither their place nor the end of the service (fault 12)."""
+    asks = b"GET /samples/coat.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300
+    with serving(changed="from modiste.web import server; server.SILENCE = 0.5") as service:
+        with socket.create_connection(service.address) as deaf:
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.settimeout(1)
+            with suppress(OSError):
+                deaf.sendall(asks)
+            deadline = time.monotonic() + 10
+            while b"modiste_requests_in_flight 1.0" not in service.ask("GET", "/metrics")[1]:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(5) == 0
+
+
 def test_a_crowd_is_told_to_come_back() -> None:
     """More requests at a time than the service holds: 503 with Retry-After, and none is lost (fault 18)."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
@@ -176,6 +195,18 @@ def test_a_desk_counts_who_is_inside() -> None:
     desk.closing = True
     with pytest.raises(Refused, match="stopping"):
         asyncio.run(desk.work([fail]))
+
+
+def test_who_waits_for_too_long_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However large the pictures before are, what is let in has an answer in bounded time (fault 18)."""
+    monkeypatch.setattr(desk_module, "PATIENCE", 0.05)
+    desk = Desk(threads=1)
+
+    async def both() -> None:
+        await asyncio.gather(desk.work([lambda: time.sleep(0.2)]), desk.work([str]))
+
+    with pytest.raises(Refused, match="wait already"):
+        asyncio.run(both())
 
 
 def test_what_takes_longer_takes_more_room() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
-    """Judge a run folder, an .onnx model, or a file of probabilities that any tool wrote (.npz or .csv).
+    """Judge a run folder, an .onnx model, the bundled fashion-mnist, or probabilities of any tool (.npz or .csv).
 
     A run gets scores.json, probabilities.npz, confusion.png and mistakes.png; each opening of the test split is counted
     there. Validation is the fold that the run held out.
@@ -29,12 +29,15 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
       modiste evaluate runs/my-cnn
       modiste evaluate runs/my-cnn --split validation --json
       modiste evaluate their-probabilities.csv
+      modiste evaluate fashion-mnist
     """
     import json
 
     from modiste.evaluation.evaluate import evaluate as judge
+    from modiste.inference import pinned
 
-    scores = judge(target, split, data)
+    is_bundled = str(target) in pinned.NAMES and not target.exists()
+    scores = judge(Path(str(pinned.file(str(target)))) if is_bundled else target, split, data)
     click.echo(json.dumps(scores.as_dict(), ensure_ascii=False) if as_json else _told(target, scores))
 
 

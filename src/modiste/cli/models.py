@@ -4,11 +4,13 @@ from pathlib import Path
 
 
 def file_of(model: str | None) -> str | Path | None:
-    """The model file or the name that --model means; raises InputError when it is a folder and no run."""
+    """The model file or the name that --model means; raises InputError when it is a folder and no run with a model."""
     from modiste.inference import pinned
 
     if not model or model in pinned.NAMES or not Path(model).is_dir():
         return model
-    from modiste.runs.folder import open_run
+    from modiste.runs.folder import open_run, require_model
 
-    return open_run(Path(model)).model
+    run = open_run(Path(model))
+    require_model(run)
+    return run.model

@@ -58,7 +58,11 @@ def _names(file: str, is_alone: bool) -> list[str]:
     A folder without pictures is an error of its own beside others, which are predicted all the same.
     """
     folder = Path(file)
-    if not folder.is_dir():
+    try:
+        is_folder = folder.is_dir()
+    except OSError:  # no file can have such a name, which is told with the others
+        is_folder = False
+    if not is_folder:
         return [file]
     found, other = pictures_below(folder), unreadable_below(folder)
     if not found and not is_alone:

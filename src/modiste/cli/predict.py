@@ -1,5 +1,6 @@
 """`modiste predict`: what is on pictures."""
 
+import os
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,8 +39,8 @@ def predict(
 ) -> None:
     """Say what is on pictures (JPEG, PNG, WebP).
 
-    Without --model, each picture gets the bundled model that fits: fashion-mnist for gray ones of 28 x 28 pixels, photo
-    for all others. A folder stands for all pictures below it, a file of Fashion-MNIST's format (it ends in
+    Without --model, each picture gets the bundled model that fits: fashion-mnist for gray ones of 28 x 28 pixels on
+    black, photo for all others. A folder stands for all pictures below it, a file of Fashion-MNIST's format (it ends in
     -images-idx3-ubyte or that and .gz) for all images in it, - for one picture on standard input. With --out a stopped
     command goes on where it was: pictures that came later are added, those that could not be used are tried again. The
     exit code is 0 when all went well, 1 when some pictures could not be used, 2 when none could.
@@ -72,8 +73,7 @@ def predict(
     _require_drawable(drawings, given.names)
     threads = 0 if len(given.names) == 1 else 1  # many: a thread a picture instead
     loaded = inference.load(file_of(model), threads)
-    for option, path in drawings.items():
-        _draw(path, (_heatmap if option == "--heatmap" else _stages)(given.picture(given.names[0]), loaded))
+    _draw(drawings, given, loaded)
     if out:
         with LabelsFile(out, loaded.names) as labels:
             before = labels.rows
@@ -99,16 +99,16 @@ def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
             )
         if len(names) != 1 or names == [STDIN]:
             raise SettingError(f"{option} draws one picture. Give the path of one.")
-    paths = [path.resolve() for path in (*drawings.values(), *map(Path, names))]
-    if drawings and len(set(paths)) < len(paths):
+    paths = [os.path.realpath(path) for path in (*drawings.values(), *(names if drawings else ()))]
+    if len(set(paths)) < len(paths):
         raise SettingError("A drawing goes into a file of its own. Give it another name.")
 
 
-def _draw(path: Path, content: bytes) -> None:
-    from modiste.runs.files import whole
+def _draw(drawings: dict[str, Path], given: "Given", model: "Predictor") -> None:
+    from modiste.runs.files import write_bytes
 
-    with whole(path) as partial:
-        partial.write_bytes(content)
+    for option, path in drawings.items():
+        write_bytes(path, (_heatmap if option == "--heatmap" else _stages)(given.picture(given.names[0]), model))
 
 
 def _heatmap(picture: "Picture", model: "Predictor") -> bytes:

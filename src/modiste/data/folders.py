@@ -178,11 +178,13 @@ def _allowed(numbers: list[list[int]], labels: int) -> Allowed | None:
 
 def _pictures(folder: Path) -> list[Path]:
     """The pictures of a class folder, sorted; at least one."""
-    found = [path for path in _listed(folder) if path.is_file()]
+    found = _listed(folder)
     for path in found:
         if files.is_unreadable(path):
             raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
-    pictures = [path for path in found if files.is_picture(path)]
+        if path.is_dir() and files.pictures_below(path):
+            raise InputError(f"{path} holds pictures, but class folders have no folders of their own. Move them up.")
+    pictures = [path for path in found if files.is_picture(path) and not path.is_dir()]
     if not pictures:
         raise InputError(f"{folder} holds no picture. Put JPEG, PNG or WebP pictures in, or remove the folder.")
     return pictures

@@ -1,6 +1,7 @@
 """Scores: probabilities and labels in, one frozen record out, the same for every method."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,18 @@ def from_dict(content: Any, origin: str) -> Scores:
             accuracy_mirrored=_given(content.get("accuracy_mirrored")),
             ece_calibrated=_given(content.get("ece_calibrated")),
         )
-        if found.n < 1 or not 0 <= found.accuracy <= 1 or _shape(found.confusion) != {len(found.labels)}:
+        if not _belong_together(found):
             raise ValueError("figures that do not belong together")
     return found
+
+
+def _belong_together(found: Scores) -> bool:
+    """Whether the confusion matrix is one, the accuracy is its own, and the loss is a number."""
+    counts = [count for row in found.confusion for count in row]
+    if _shape(found.confusion) != {len(found.labels)} or min(counts) < 0 or not 0 < sum(counts) == found.n:
+        return False
+    right = sum(row[label] for label, row in enumerate(found.confusion))
+    return math.isclose(found.accuracy, right / found.n, abs_tol=1e-6) and math.isfinite(found.loss + found.ece)
 
 
 def score(

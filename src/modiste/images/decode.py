@@ -1,8 +1,8 @@
 """Bytes or a path in, a checked photo out. The only place where pictures are decoded.
 
 Only JPEG, PNG and WebP decoders are ever called here, and that of HEIC in a process of its own; sizes are checked
-before; a truncated file is an error, never half a photo. Every failure is an `InputError` of one sentence that holds no
-metadata of the picture.
+before; a file that ends before its photo does is an error. Every failure is an `InputError` of one sentence that holds
+no metadata of the picture.
 """
 
 import io
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from modiste.errors import InputError
 from modiste.images import containers, heic
@@ -80,6 +80,15 @@ def decode(data: bytes, name: str = "The picture") -> Photo:
     except Exception:  # noqa: BLE001  decoders raise anything for damaged files
         raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
     return np.asarray(picture)
+
+
+def of_pillow(picture: Image.Image, name: str = "The picture") -> Photo:
+    """The photo of what Pillow has opened: the right way up, as `decode`; raises InputError likewise."""
+    check_size(picture.width, picture.height, name)
+    try:
+        return np.asarray(on_white(ImageOps.exif_transpose(picture)))
+    except Exception:  # noqa: BLE001  it is decoded now at the latest
+        raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
 
 
 def _heic(data: bytes, name: str) -> Photo:

@@ -1,11 +1,12 @@
 """Picture files by their names: what counts as a picture when a folder is walked."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from modiste.images import heic
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp"})
 
 HEIC = frozenset({".heic", ".heif"})
 """Read where the extra is installed."""
@@ -31,11 +32,21 @@ def pictures_below(folder: Path) -> list[Path]:
     So are folders that cannot be opened: what is in them is not to be left out without a word.
     """
     closed: list[OSError] = []
-    walked = os.walk(folder, onerror=closed.append)
-    found = [Path(home, name) for home, _, names in walked for name in names if is_picture(Path(name))]
+    found = filter(is_picture, _files_below(folder, closed.append))
     return sorted([*found, *(Path(error.filename) for error in closed)])
 
 
 def unreadable_below(folder: Path) -> list[Path]:
     """Pictures in a folder and the folders below it that are in a format that is not read, sorted by path."""
-    return sorted(filter(is_unreadable, folder.rglob("*")))
+    return sorted(filter(is_unreadable, _files_below(folder)))
+
+
+def _files_below(folder: Path, closed: Callable[[OSError], object] | None = None) -> Iterator[Path]:
+    """All files below a folder, through links to folders as well, each folder once."""
+    seen: set[str] = set()
+    for home, folders, names in os.walk(folder, onerror=closed, followlinks=True):
+        if (place := os.path.realpath(home)) in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        yield from (Path(home, name) for name in names)

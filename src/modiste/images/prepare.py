@@ -15,8 +15,10 @@ from modiste.errors import InputError
 from modiste.images import decode
 from modiste.images.decode import Photo
 
-Picture = bytes | str | Path | NDArray[np.uint8]
-"""A picture file as bytes, its path, or pixels: uint8 [h, w] gray or [h, w, 3] RGB."""
+Picture = bytes | str | Path | Image.Image | NDArray[np.uint8]
+"""A picture file as bytes, its path, what Pillow opened, or pixels: uint8 [h, w] gray or [h, w, 3] RGB."""
+
+FILE = bytes | bytearray | memoryview
 
 Stage = Image.Image | NDArray[np.uint8]
 """Pixels on their way: gray or RGB."""
@@ -61,17 +63,29 @@ def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, St
 
 def photo_of(picture: Picture) -> Photo:
     """Decode a picture: uint8 [h, w, 3]; raises InputError when it cannot be used, as `to_image`."""
-    if isinstance(picture, bytes | bytearray | memoryview):
+    if isinstance(picture, FILE):
         return decode.decode(bytes(picture))
+    if isinstance(picture, Image.Image):
+        return decode.of_pillow(picture)
     if isinstance(picture, str | Path):
         return decode.read(Path(picture))
-    pixels = np.asarray(picture)
+    try:
+        pixels = np.asarray(picture)
+    except ValueError:
+        raise InputError("The picture is a list of rows that are not equally long. Give an array.") from None
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise InputError(
             f"The picture is an array {list(pixels.shape)} of {pixels.dtype}. Give uint8, [h, w] gray or [h, w, 3] RGB."
         )
     decode.check_size(pixels.shape[1], pixels.shape[0], "The picture")
     return np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels
+
+
+def is_picture(given: object) -> bool:
+    """Whether this is one picture, and not several."""
+    if isinstance(given, np.ndarray):
+        return given.ndim == 2 or (given.ndim == 3 and given.shape[2] == 3)
+    return isinstance(given, FILE | str | Path | Image.Image)
 
 
 def is_gray(photo: Photo) -> bool:

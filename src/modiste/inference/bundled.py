@@ -10,7 +10,7 @@ from modiste.inference.predictor import Predictor
 
 
 class Bundled(Predictor):
-    """Predicts with the model that fits a picture: the first for gray of 28 x 28 pixels, the last for all else.
+    """Predicts with the model that fits a picture: the first for those of Fashion-MNIST's kind, the last for all else.
 
     A model is loaded when it is first needed.
 
@@ -39,11 +39,16 @@ class Bundled(Predictor):
 
     def pick(self, photo: Photo) -> Model:
         """The model for a photo, uint8 [h, w, 3]."""
-        is_catalogue = photo.shape[:2] == (28, 28) and is_gray(photo)
-        return self._load(pinned.NAMES[0 if is_catalogue else -1])
+        return self._load(pinned.NAMES[0 if _is_catalogue(photo) else -1])
 
     def _load(self, name: str) -> Model:
         with self._lock:  # pictures are predicted on several threads
             if name not in self._loaded:
                 self._loaded[name] = model.load(name, self.threads)
             return self._loaded[name]
+
+
+def _is_catalogue(photo: Photo) -> bool:
+    """Whether a photo is as Fashion-MNIST has them: 28 x 28 pixels, gray, something bright on black."""
+    on_black = photo[[0, 0, -1, -1], [0, -1, 0, -1]].min() < 128
+    return photo.shape[:2] == (28, 28) and is_gray(photo) and bool(on_black and photo.any())

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ from modiste.errors import InputError, SettingError
 from modiste.inference.prediction import STDIN, Prediction, printable
 from modiste.runs import files
 
-BEGINNINGS = {".csv": b"file,lab", ".jsonl": b'{"file":'}
-"""By these eight bytes a file that was killed in its first line is known."""
-
 COLUMNS = ("file", "label", "probability", "top", "model", "error")
+
+OPENED, NEXT = b'{"file": "', b', "label": '
+"""What a line of ours in JSON begins with, and what comes behind the name of the file."""
+
+NAMED = re.compile(re.escape(OPENED) + rb'(?:[^"\\]|\\.)*(?:\\|"(.*))?', re.DOTALL)
+"""Such a line, whole or cut off behind its first bytes, and what it has behind the name."""
 
 
 class LabelsFile:
@@ -112,7 +116,7 @@ class LabelsFile:
         """What the file holds already, line by line; cuts off what follows its last whole line."""
         whole = 0
         for line in files.lines(self.path):
-            if not line.endswith(b"\n") and (whole or BEGINNINGS[self.path.suffix].startswith(line[:8])):
+            if not line.endswith(b"\n") and self._is_cut_off(line, not whole):
                 os.truncate(self.path, whole)
                 return
             is_head = not whole and self.path.suffix == ".csv"
@@ -125,6 +129,20 @@ class LabelsFile:
                 raise InputError(f"{self.path} is no file of predictions. Choose another --out.")
             if not is_head:
                 yield line, record
+
+    def _is_cut_off(self, line: bytes, is_first: bool) -> bool:
+        """Whether a line without its end is what a killed process left, and nothing of anybody else's."""
+        if len(line) == files.LONGEST:
+            return False
+        if not is_first:
+            return True
+        if self.path.suffix == ".csv":
+            return _csv(COLUMNS).encode().startswith(line)
+        try:
+            return set(COLUMNS) <= set(json.loads(line))
+        except (ValueError, TypeError):
+            named = NAMED.fullmatch(line)
+            return NEXT.startswith((named[1] or b"")[: len(NEXT)]) if named else OPENED.startswith(line)
 
     def _parsed(self, line: str) -> dict[str, Any]:
         if self.path.suffix == ".jsonl":

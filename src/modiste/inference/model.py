@@ -190,7 +190,7 @@ def _read(model: str | Path | bytes) -> tuple[bytes, str, str]:
         return content, str(model), f"The bundled model {model}"
     path = Path(model)
     name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
-    advice = f"Give a run, an .onnx file that modiste wrote, or one of {', '.join(pinned.NAMES)}."
+    advice = f"Give the model.onnx of a run, another that modiste wrote, or one of {', '.join(pinned.NAMES)}."
     return _content(path, advice), name, str(path)
 
 
@@ -225,7 +225,7 @@ def _session(content: bytes, where: str, threads: int) -> onnxruntime.InferenceS
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001  as in Model._outputs
+    except Exception:  # noqa: BLE001  as in Model._run
         raise InputError(f"{where} is no ONNX model that can be run. Copy it again, or export it anew.") from None
 
 

@@ -43,6 +43,6 @@ class Prediction:
 
 
 def printable(text: str) -> str:
-    """The text as one line that can be written: a mark for each line break, and for each byte that is no UTF-8."""
+    """The text as one line that can be shown: a mark for each control character, and for each byte that is no UTF-8."""
     known = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return re.sub(r"[\r\n]", "\ufffd", known)
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "\ufffd", known)

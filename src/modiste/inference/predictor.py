@@ -8,14 +8,14 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
 from modiste.images.decode import Photo
-from modiste.images.prepare import Picture, photo_of, to_image
+from modiste.images.prepare import Picture, is_picture, photo_of, to_image
 from modiste.inference.prediction import Prediction, printable
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ class Predictor(ABC):
         model = self.pick(photo)
         return model, to_image(photo, model.size, model.channels)
 
-    def predict(self, pictures: Iterable[Picture], top: int = 3) -> list[Prediction]:
+    def predict(self, pictures: Picture | Iterable[Picture], top: int = 3) -> list[Prediction]:
         """Predict pictures; one that cannot be used gives a record with an error and stops none of the others.
 
         Args:
-            pictures: files as bytes, paths, or pixels; a single path or file is taken as one picture.
+            pictures: files as bytes, paths, what Pillow opened, or pixels; one alone is taken as it is.
             top: how many labels to tell.
 
         Raises:
@@ -70,7 +70,7 @@ class Predictor(ABC):
         """
         return list(self.stream(pictures, top))
 
-    def stream(self, pictures: Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
+    def stream(self, pictures: Picture | Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
         """Predict pictures one after the other, in their order, in bounded memory; arguments and errors as `predict`.
 
         Args:
@@ -80,7 +80,8 @@ class Predictor(ABC):
         """
         if top < 1:
             raise SettingError(f"top is {top}, but at least 1 label must be told.")
-        waiting = iter([pictures] if isinstance(pictures, str | bytes | Path) else pictures)
+        several: Any = [pictures] if is_picture(pictures) else pictures
+        waiting: Iterator[Picture] = iter(several)
         running: deque[Future[list[Prediction]]] = deque()
         given_up = Event()
         with ThreadPoolExecutor(threads) as pool:

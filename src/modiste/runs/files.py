@@ -23,11 +23,13 @@ def whole(path: Path) -> Iterator[Path]:
     (`.partial`), so the next attempt overwrites it and `remove_partials` finds it.
 
     Raises:
-        InputError: the folder of the path does not exist.
+        InputError: the folder of the path does not exist, or the path is a folder.
         TrainingError: the disk is full, read-only or not ours; the message names the path.
     """
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
+    if not path.name or path.is_dir():
+        raise InputError(f"{path} is a folder. Name a file in it.")
     partial = path.with_name(path.name + PARTIAL)
     try:
         yield partial

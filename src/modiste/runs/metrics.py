@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -85,5 +86,21 @@ def best_epoch(history: list[Row], stopping: Stopping) -> int:
 
 
 def _row(line: list[str]) -> Row:
-    epoch, *numbers = line
-    return Row(int(epoch), *(float(number) if number else None for number in numbers))  # type: ignore[arg-type]
+    epoch, loss, accuracy, validation_loss, validation_accuracy, rate, seconds = line
+    return Row(
+        int(epoch),
+        _number(loss),
+        _number(accuracy),
+        _number(validation_loss) if validation_loss else None,
+        _number(validation_accuracy) if validation_accuracy else None,
+        _number(rate),
+        _number(seconds),
+    )
+
+
+def _number(text: str) -> float:
+    """Read a number; raises ValueError for what is infinite or none."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number")
+    return number

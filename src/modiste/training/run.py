@@ -90,6 +90,10 @@ def resume(path: Path, watch: Watch) -> Run:
                 f"{path} is finished. Judge it with `modiste evaluate {path}`, or train under a new --name."
             )
         saved = (run.last / checkpoint.FILE).exists()
+        if run.metrics.exists() and not saved:
+            raise InputError(
+                f"{path} has no checkpoint to go on from. Train anew: modiste train {run.recipe_file} --name NEW"
+            )
         training = prepare(run.recipe(), fresh=not saved, precision=facts.read(run).precision)
         _require_same_data(training, run)
         if saved:

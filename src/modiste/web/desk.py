@@ -5,6 +5,7 @@ picture waits for another one.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -17,6 +18,9 @@ Answer = TypeVar("Answer")
 
 PER_THREAD = 128
 """Pictures let in for each thread: a quarter of a second of work when they are tiny, seconds when they are photos."""
+
+PATIENCE = 60.0
+"""Seconds after which a picture that still waits is given up: those before it are as large as they may be."""
 
 
 @dataclass
@@ -69,7 +73,14 @@ class Desk:
             with suppress(RuntimeError):  # the loop is closed: nobody counts any more
                 loop.call_soon_threadsafe(self._leave, cost)
 
-        future = self.pool.submit(job)
+        let_in = time.monotonic()
+
+        def begin() -> Answer:
+            if time.monotonic() - let_in > PATIENCE:
+                raise Refused(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
+            return job()
+
+        future = self.pool.submit(begin)
         future.add_done_callback(leave)
         return future
 

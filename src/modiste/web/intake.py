@@ -104,6 +104,8 @@ async def _form(request: Request, parts: AsyncGenerator[bytes, None]) -> list[by
         form = await parser.parse()
     except (MultiPartException, ValueError):
         raise Refused(400, f"The form cannot be read. Send up to {MAX_FILES} files as {FORM}.") from None
+    if not parser.is_whole:
+        raise Refused(400, "The form ends before its last boundary. Send it again.")
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         raise Refused(400, "The form has no file. Add a picture to it.")
@@ -116,3 +118,7 @@ class _InMemory(MultiPartParser):
     """Keeps every part in memory, whose size is bounded as a whole."""
 
     spool_max_size = MAX_FORM + 1
+    is_whole = False
+
+    def on_end(self) -> None:
+        self.is_whole = True

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from modiste.errors import SettingError
+from modiste.errors import STOP_SIGNALS, SettingError
 from modiste.inference.predictor import Predictor
 from modiste.web.app import create
 from modiste.web.desk import Desk
@@ -22,7 +22,7 @@ GRACE = 20
 """Seconds that accepted requests have to finish in."""
 
 SILENCE = 20.0
-"""Seconds that a connection has for the head of a request, and for what it still sends after the answer."""
+"""Seconds that a connection has for the head of a request, for what it still sends after the answer, and to read."""
 
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
@@ -75,10 +75,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _is_unfinished(connection: Any) -> bool:
-    """Whether nothing is asked of us yet, or all is answered and still something comes."""
+def _is_silent(connection: Any) -> bool:
+    """Whether nothing is asked of us yet, all is answered and still something comes, or nobody reads the answer."""
     cycle = getattr(connection, "cycle", None)
-    return cycle is None or (cycle.response_complete and connection.timeout_keep_alive_task is None)
+    unread = cycle is not None and connection.flow.write_paused
+    return cycle is None or unread or (cycle.response_complete and connection.timeout_keep_alive_task is None)
 
 
 class _Server(uvicorn.Server):
@@ -90,18 +91,21 @@ class _Server(uvicorn.Server):
         self.silent: dict[Any, float] = {}
 
     async def on_tick(self, counter: int) -> bool:
-        """Close connections that begin a request and do not end it, after a while: uvicorn waits for them for ever."""
+        """Close connections that begin a request and do not end it, or do not read, after a while.
+
+        uvicorn waits for them for ever.
+        """
         now = time.monotonic()
-        waiting = filter(_is_unfinished, self.server_state.connections)
+        waiting = filter(_is_silent, self.server_state.connections)
         self.silent = {each: self.silent.get(each, now) for each in waiting}
         for connection, since in self.silent.items():
             if now - since > SILENCE:
-                connection.transport.close()
+                connection.transport.abort()  # to close it would wait until all is read
         return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
         try:
             yield
         finally:
