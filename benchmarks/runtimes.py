@@ -72,7 +72,7 @@ def contestants(run: Run, training: Images) -> dict[str, Callable[[int], Predict
     return {
         "ONNX Runtime, fp32": onnxruntime(run.model),
         "ONNX Runtime, int8 (QDQ, U8S8, 7-bit weights)": onnxruntime(int8.quantize(run.model, sample)),
-        "ONNX Runtime, int8 (QDQ, S8S8)": onnxruntime(int8.quantize(run.model, sample, int8.SYMMETRIC)),
+        "ONNX Runtime, int8 (QDQ, S8S8)": onnxruntime(int8.quantize(run.model, sample, symmetric=True)),
         "PyTorch, eager": torch_cpu(run, labels, compiled=False),
         "PyTorch, compiled": torch_cpu(run, labels, compiled=True),
         "OpenVINO, fp32": openvino_cpu(run.model),

@@ -36,6 +36,8 @@ PYTHON
 assets=$("$bin/python" -c 'from importlib.resources import files; print(files("modiste") / "assets")')
 [ -f "$assets/fashion-mnist/LICENSE" ] || fail "the notice of the data is not in the wheel"
 "$bin/modiste" data verify > verify.txt || fail "'modiste data verify' failed"
+"$bin/modiste" train --list > recipes.txt || fail "'modiste train --list' failed"
+grep -q 'test accuracy' recipes.txt || fail "the published results are not in the wheel"
 samples=("$assets/samples/bag.png" "$assets/samples/shirt.jpg")
 "$bin/modiste" predict --json "${samples[@]}" > predictions.json || fail "'modiste predict' failed"
 "$bin/python" - <<'PYTHON' || fail "'modiste predict' is wrong on its samples: $(cat predictions.json)"

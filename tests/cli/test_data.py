@@ -1,14 +1,13 @@
 """`modiste data verify` and `modiste data show`."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from helpers.command import modiste
 from helpers.idx import write_idx_folder
 from helpers.pictures import noise, saved
 from modiste.cli.data import data
@@ -74,8 +73,6 @@ def test_a_size_is_checked_as_in_a_recipe() -> None:
 
 def test_a_missing_folder_as_a_process(tmp_path: Path) -> None:
     """The real command ends with 2 and one line."""
-    command = [sys.executable, "-m", "modiste", "data", "verify", "--data", str(tmp_path / "nowhere")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
+    done = modiste(tmp_path, "data", "verify", "--data=nowhere", code=2)
     assert done.stderr.count("\n") == 1
     assert "does not exist" in done.stderr

@@ -61,12 +61,16 @@ def test_a_slip_of_the_pen_is_exit_2(arguments: list[str], tmp_path: Path) -> No
     assert line.endswith(" --help.")
 
 
-def test_a_missing_extra_names_what_to_install(tmp_path: Path) -> None:
-    """Without torch, `train` says which extra brings it."""
-    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')")
-    command = [sys.executable, "-m", "modiste", "train", "sprint"]
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [("torch", ["train", "sprint"], "train"), ("fastapi", ["serve", "--port=0"], "web")],
+)
+def test_a_missing_extra_names_what_to_install(tmp_path: Path, module: str, arguments: list[str], extra: str) -> None:
+    """Without torch, or FastAPI, a command says which extra brings it."""
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}', name='{module}')")
+    command = [sys.executable, "-m", "modiste", *arguments]
     variables = environment(PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
     done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "pip install 'modiste[train]'" in done.stderr
+    assert f"pip install 'modiste[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from helpers.command import environment
+from helpers.command import environment, modiste
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
 from helpers.pictures import saved
@@ -23,7 +23,7 @@ from helpers.service import SAMPLES
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
 from modiste.inference import pinned
-from modiste.inference.labels_file import LabelsFile
+from modiste.inference.predictions_file import PredictionsFile
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_a_stop_keeps_what_is_told(model: str, pictures: Path, tmp_path: Path) -
 def test_two_commands_do_not_write_one_file(model: str, pictures: Path, tmp_path: Path) -> None:
     """The second one is told so, and the first one's rows stay single."""
     out = tmp_path / "out.csv"
-    with LabelsFile(out, ["run"]):
+    with PredictionsFile(out, ["run"]):
         refused = run(pictures, "--model", model, "--out", out)
     assert "is being written by another command" in str(refused.exception)
     assert len(out.read_text().splitlines()) == 1
@@ -374,14 +374,4 @@ def test_prediction_leaves_nothing_in_the_home_of_its_user(model: str, pictures:
 
 def test_a_partial_failure_keeps_its_exit_code(model: str, pictures: Path) -> None:
     """The exit code 1 gets through the command line's own handling of errors."""
-    command = [
-        sys.executable,
-        "-m",
-        "modiste",
-        "predict",
-        str(pictures / "bright.png"),
-        "nowhere.png",
-        "--model",
-        model,
-    ]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    modiste(pictures, "predict", "bright.png", "nowhere.png", "--model", model, code=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image
 
 from helpers.memory import MEGABYTE, peak_growth
 from helpers.pictures import clothes, saved
@@ -292,9 +292,3 @@ def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.png", tmp_path, Path("a\0b.png")):
         with pytest.raises(InputError, match=r"does not exist|is no file|cannot be read"):
             decode.read(path)
-
-
-def test_the_three_decoders_are_pillows_own() -> None:
-    """The names that are passed on are those under which Pillow registers its decoders."""
-    plugins = (JpegImagePlugin.JpegImageFile, PngImagePlugin.PngImageFile, WebPImagePlugin.WebPImageFile)
-    assert {plugin.format for plugin in plugins} == {"JPEG", "PNG", "WEBP"}

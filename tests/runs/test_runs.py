@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import modiste
 from modiste.errors import InputError, TrainingError
 from modiste.recipes.named import sprint
 from modiste.runs import environment, files, folder, metrics, results
@@ -133,6 +134,29 @@ def test_processors_of_one_name_are_told_apart() -> None:
     family = re.search(r"^cpu family\s*: (\d+)$", cpuinfo.read_text() if cpuinfo.exists() else "", re.MULTILINE)
     assert ("family" in environment.hardware()) == bool(family)
     assert not family or f"(family {family[1]}, model " in environment.hardware()
+
+
+def test_a_commit_says_whether_the_code_is_that_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing outside a checkout or below a stranger's; the hash; the hash and that files differ from it."""
+    package = tmp_path / "src" / "modiste" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text("")
+    monkeypatch.setattr(modiste, "__file__", str(package))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert environment.commit() == ""
+
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "somebody else's")
+    assert environment.commit() == ""
+    git("add", ".")
+    git("commit", "-q", "-m", "ours")
+    clean = environment.commit()
+    assert re.fullmatch("[0-9a-f]{40}", clean)
+    package.write_text("changed = True\n")
+    assert environment.commit() == f"{clean}-dirty"
 
 
 def test_results_say_where_they_come_from(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(
     assert str(tmp_path) in str(error.value)
 
 
-def test_imagenet_weights_load_through_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imagenet_weights_load_from_torchvisions_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file in torchvision's cache with the right sum is loaded, every layer but the head; any other is refused."""
     from torchvision.models import resnet18
 
@@ -154,7 +154,7 @@ def test_imagenet_weights_load_through_torchvision(tmp_path: Path, monkeypatch: 
     with pytest.raises(InputError, match="SHA-256 is another"):
         build("resnet18", weights="imagenet")
     sha256 = hashlib.sha256((cache / "resnet18-f37072fd.pth").read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, "IMAGENET_SHA256", sha256)
+    monkeypatch.setitem(weights.SHA256, "resnet18", sha256)
     body = build("resnet18", weights="imagenet")
     assert torch.equal(body.layer4[1].conv2.weight, original["layer4.1.conv2.weight"])
     assert body.fc.out_features == 10
@@ -286,7 +286,7 @@ def test_blocks_are_skipped_in_training_alone() -> None:
 
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file of that name is not opened: it is a pickle."""
-    monkeypatch.setitem(weights.LITE_SHA256, "efficientnet_lite0", "0" * 64)
+    monkeypatch.setitem(weights.SHA256, "efficientnet_lite0", "0" * 64)
     options = Network(name="efficientnet_lite0", weights="imagenet")
     with pytest.raises(InputError, match="not the file that is known"):
         weights.first_weights(build("efficientnet_lite0"), options)

@@ -3,8 +3,6 @@
 import asyncio
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +13,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.types import Message
 
-from helpers.command import environment, inside
+from helpers.command import inside
 from helpers.pictures import saved
 from helpers.service import BOOT, form, serving
 from modiste.web import desk as desk_module
@@ -223,14 +221,3 @@ def test_what_takes_longer_takes_more_room() -> None:
 
     assert asyncio.run(one_after_the_other()) == [""]
     assert desk.inside == 0
-
-
-def test_the_help_names_the_extra_when_it_is_missing(tmp_path: Path) -> None:
-    """Without FastAPI the command says what to install."""
-    (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError('gone', name='fastapi')")
-    variables = environment()
-    variables["PYTHONPATH"] = f"{tmp_path}:{variables['PYTHONPATH']}"
-    command = [sys.executable, "-m", "modiste", "serve", "--port=0"]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "modiste[web]" in done.stderr

@@ -12,8 +12,8 @@ from modiste.inference.prediction import STDIN, printable
 if TYPE_CHECKING:
     from modiste.cli.pictures import Given
     from modiste.images.prepare import Picture
-    from modiste.inference.labels_file import LabelsFile
     from modiste.inference.prediction import Prediction
+    from modiste.inference.predictions_file import PredictionsFile
     from modiste.inference.predictor import Predictor
 
 AT_A_TIME, SECONDS = 100, 1.0
@@ -60,7 +60,7 @@ def predict(
     from modiste.cli import pictures
     from modiste.cli.models import file_of
     from modiste.errors import SettingError
-    from modiste.inference.labels_file import LabelsFile
+    from modiste.inference.predictions_file import PredictionsFile
 
     if out and as_json:
         raise SettingError(
@@ -75,11 +75,11 @@ def predict(
     loaded = inference.load(file_of(model), threads)
     _draw(drawings, given, loaded)
     if out:
-        with LabelsFile(out, loaded.names) as labels:
-            before = labels.rows
-            missing = replace(given, names=list(labels.missing(given.names)))
-            _write(labels, _told(missing, loaded, top), len(missing.names))
-        failed, rows = labels.failed, labels.rows
+        with PredictionsFile(out, loaded.names) as told:
+            before = told.rows
+            missing = replace(given, names=list(told.missing(given.names)))
+            _write(told, _told(missing, loaded, top), len(missing.names))
+        failed, rows = told.failed, told.rows
         click.echo(_summary(out, rows, before, failed))
     else:
         rows = len(given.names)
@@ -144,7 +144,7 @@ def _told(given: "Given", model: "Predictor", top: int) -> Generator["Prediction
         yield replace(prediction, file=printable(name))
 
 
-def _write(labels: "LabelsFile", told: Generator["Prediction"], count: int) -> None:
+def _write(labels: "PredictionsFile", told: Generator["Prediction"], count: int) -> None:
     """Add the predictions to the file some at a time, with a bar on a terminal.
 
     Raises:

@@ -132,6 +132,7 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
 
     from modiste.errors import SettingError
     from modiste.recipes import named, settings
+    from modiste.runs import results
 
     if recipe:
         made = _made(recipe, given, sets)
@@ -143,7 +144,10 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
         return
     if given or sets:
         raise SettingError("Settings are those of a recipe. Name it: modiste train sprint --list --epochs 3.")
-    listed = [_listed(name, (make.__doc__ or "").partition("\n")[0]) for name, make in named.NAMED.items()]
+    measured = results.published()
+    listed = [
+        _listed(name, (make.__doc__ or "").partition("\n")[0], measured.get(name)) for name, make in named.NAMED.items()
+    ]
     if as_json:
         click.echo(json.dumps(listed, indent=2))
         return
@@ -157,13 +161,12 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
             )
 
 
-def _listed(name: str, about: str) -> dict[str, Any]:
+def _listed(name: str, about: str, found: dict[str, Any] | None) -> dict[str, Any]:
     """What a recipe is, and what it costs and reaches where that is published."""
     from statistics import fmean
 
     from modiste.runs import results
 
-    found = results.published().get(name)
     if not found:
         return {"recipe": name, "about": about, "n": 0}
     seconds = fmean(map(results.seconds, found["runs"]))

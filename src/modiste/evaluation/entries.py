@@ -10,16 +10,13 @@ from typing import Any
 from modiste.errors import InputError, SettingError
 from modiste.evaluation import intervals, scores
 from modiste.evaluation.intervals import Interval
-from modiste.evaluation.scores import Scores
+from modiste.evaluation.scores import SPLITS, Scores
 from modiste.inference.prediction import printable
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
 from modiste.runs import damaged, facts, folder, metrics, results
 from modiste.runs.folder import Run
 from modiste.runs.metrics import Row
-
-SPLITS = ("test", "validation")
-"""That trainings are judged on; the first that has scores counts."""
 
 INCIDENTAL = ("seed", "name", "about", "data.fold", "compute.precision", "compute.device", "compute.threads")
 """Settings in which two trainings of the same method may differ."""

@@ -13,14 +13,13 @@ from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.evaluation import canvas, figures
 from modiste.evaluation import probabilities as other_tools
-from modiste.evaluation.scores import FLOOR, OPENINGS, Scores, calibration_error, read_all, score
+from modiste.evaluation.scores import FLOOR, OPENINGS, SPLITS, Scores, calibration_error, read_all, score
 from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
 from modiste.runs import facts, files, folder
 from modiste.runs.folder import Run
 
-SPLITS = ("test", "validation")
 SHOWN = 16
 """Mistakes on the contact sheet."""
 

@@ -18,6 +18,9 @@ from modiste.runs import damaged, files
 OPENINGS = "test_openings"
 """The key in scores.json of how often the test split was opened for the run."""
 
+SPLITS = ("test", "validation")
+"""That trainings are judged on; where both have scores, the first counts."""
+
 FLOOR = float(np.finfo(np.float32).tiny)
 """Probabilities below the smallest normal float32 count as it, so that one zero costs 87.3 nats and not infinity."""
 

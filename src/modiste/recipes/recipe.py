@@ -68,8 +68,8 @@ class Network:
     name: str = "cnn"
     """cnn, resnet18, residual, efficientnet_lite0, efficientnet_lite1, or package.module:factory for your own."""
     weights: str = ""
-    """Start from these: empty is from scratch, imagenet is what the network learned there (resnet18,
-    efficientnet_lite0, efficientnet_lite1), else a .safetensors file."""
+    """Start from these: empty is from scratch, imagenet is what the network learned there (resnet18, whose 45 MB are
+    downloaded once; efficientnet_lite0, efficientnet_lite1), else a .safetensors file."""
     initialisation: Literal["xavier", "default"] = "xavier"
     """xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch-norm weights; default is
     PyTorch's, and a network of one's own always keeps what its factory gave it."""

@@ -14,21 +14,17 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
 
 BATCH = 32
-SYMMETRIC = "s8s8"
-SCHEMES = ("u8s8", SYMMETRIC)
-"""Types of activations and weights. u8s8 keeps to 7 bits in the weights, as the runtime advises for processors without
-8-bit dot products: nothing overflows in them. s8s8 has all 8 bits, and is for those that have them."""
 
 
-def quantize(model: Path, images: NDArray[np.uint8], scheme: str = "u8s8") -> bytes:
+def quantize(model: Path, images: NDArray[np.uint8], symmetric: bool = False) -> bytes:
     """Return the content of the model in 8-bit integers, its metadata with it.
 
     Args:
         model: an .onnx file that modiste wrote.
         images: uint8, as the model takes them; the ranges of the activations are those that these have.
-        scheme: one of `SCHEMES`.
+        symmetric: activations are signed and weights have all 8 bits, for processors with 8-bit dot products; without,
+            weights keep to 7 bits, as the runtime advises, so that nothing overflows in others.
     """
-    symmetric = scheme == SYMMETRIC
     with tempfile.TemporaryDirectory() as folder:
         prepared, made = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(model, prepared, skip_symbolic_shape=True)  # which cannot follow a free batch size

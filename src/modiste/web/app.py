@@ -1,6 +1,5 @@
 """The service: the page, the API, health and figures, around one predictor and one desk."""
 
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 import modiste
 from modiste.inference.model import Model
@@ -115,7 +115,7 @@ def _predict(app: FastAPI, predictor: Predictor, desk: Desk, figures: Figures) -
             if record["label"] is not None:
                 figures.predictions.labels(record["model"], record["label"]).inc()
         status = refusals[0].status if len(refusals) == len(answers) else 200
-        return _json(records if is_form else records[0], status)
+        return JSONResponse(records if is_form else records[0], status)
 
 
 def _health(app: FastAPI, desk: Desk, figures: Figures) -> None:
@@ -195,12 +195,9 @@ def _page(app: FastAPI, path: str, file: Traversable) -> None:
 def _wrong(app: FastAPI) -> None:
     """Every failure is told in the one form; nothing of the machine or of the client's own bytes is in it."""
 
+    @app.exception_handler(Refused)
     async def tell(request: Request, error: Refused) -> Response:
         return refused.response(error, request.state.request_id)
-
-    @app.exception_handler(Refused)
-    async def no_prediction(request: Request, error: Refused) -> Response:
-        return await tell(request, error)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
@@ -216,7 +213,3 @@ def _wrong(app: FastAPI) -> None:
         # the server logs the error itself; the id leads to it
         log.error("request %s failed", request.state.request_id)
         return await tell(request, Refused(500, "The service failed. Tell its owner the id of this request."))
-
-
-def _json(content: Any, status: int) -> Response:
-    return Response(json.dumps(content), status, media_type="application/json")

@@ -1,9 +1,8 @@
 """The one form of every answer that is no prediction: a status and a sentence."""
 
-import json
 from collections.abc import Mapping
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 
 from modiste.errors import InputError, UnsupportedPicture
 
@@ -22,10 +21,9 @@ class Refused(Exception):
         self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
-def response(refusal: Refused, request_id: str) -> Response:
+def response(refusal: Refused, request_id: str) -> JSONResponse:
     """Tell a client; the id is what the owner of the service can find the request by."""
-    content = json.dumps({"error": refusal.message, "request_id": request_id})
-    return Response(content, refusal.status, refusal.headers, "application/json")
+    return JSONResponse({"error": refusal.message, "request_id": request_id}, refusal.status, refusal.headers)
 
 
 def by(error: InputError) -> Refused:

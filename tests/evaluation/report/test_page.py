@@ -12,7 +12,7 @@ from helpers.runs import write_results, write_run
 from modiste.errors import SettingError
 from modiste.evaluation import claims, entries
 from modiste.evaluation.evaluate import evaluate
-from modiste.evaluation.report import networks, page, texts, training
+from modiste.evaluation.report import page, texts, training
 from modiste.evaluation.study import Study
 from modiste.recipes import named
 from modiste.runs import files
@@ -164,9 +164,3 @@ def test_another_language_is_refused() -> None:
     """The languages there are are named."""
     with pytest.raises(SettingError, match="one of en, zh"):
         texts.read("fr")
-
-
-def test_the_layer_tables_add_up() -> None:
-    """The parameters in the tables are those of the networks that are trained."""
-    assert sum(count for *_, count in networks.cnn()) == 16_841_802
-    assert sum(count for *_, count in networks.resnet18()) == 11_181_642

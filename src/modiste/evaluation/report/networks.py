@@ -29,20 +29,17 @@ def section(study: Study, say: Texts) -> Html:
     return join(parts)
 
 
-def cnn(labels: int = 10, channels: int = 1, size: int = 28) -> list[Layer]:
+def cnn() -> list[Layer]:
     """The course report's CNN, layer by layer."""
-    half, padded = size // 2, size // 2 + 2
-    side = padded // 2
-    flat = 64 * side * side
     return [
-        ("Conv 5 × 5, padding 2", _out(32, size), 32 * (25 * channels + 1)),
-        ("ReLU, BN", _out(32, size), 64),
-        ("max-pool 2 × 2", _out(32, half), 0),
-        ("Conv 3 × 3, padding 2", _out(64, padded), 64 * (9 * 32 + 1)),
-        ("ReLU, BN", _out(64, padded), 128),
-        ("max-pool 2 × 2", _out(64, side), 0),
-        ("Linear, ReLU, dropout", "4096", (flat + 1) * 4096),
-        ("Linear", str(labels), 4097 * labels),
+        ("Conv 5 × 5, padding 2", _out(32, 28), 32 * (25 + 1)),
+        ("ReLU, BN", _out(32, 28), 64),
+        ("max-pool 2 × 2", _out(32, 14), 0),
+        ("Conv 3 × 3, padding 2", _out(64, 16), 64 * (9 * 32 + 1)),
+        ("ReLU, BN", _out(64, 16), 128),
+        ("max-pool 2 × 2", _out(64, 8), 0),
+        ("Linear, ReLU, dropout", "4096", (64 * 8 * 8 + 1) * 4096),
+        ("Linear", "10", 4097 * 10),
     ]
 
 
@@ -51,25 +48,25 @@ def _size(network: Network) -> tuple[float, ...]:
     return network.width, network.stem, network.blocks, network.growth
 
 
-def residual(options: Network, labels: int = 10, size: int = 28) -> list[Layer]:
+def residual(options: Network) -> list[Layer]:
     """The small residual network of `sprint` and its kin, layer by layer."""
     stem, blocks = options.stem, options.blocks
     widths = [stem or 1, *(round(options.width * options.growth**stage) for stage in range(3))]
-    stages = zip(pairwise(widths), (size // 2, size // 4, size // 8), strict=True)
-    first = ("Conv 3 × 3, BN, ReLU", _out(stem, size), 9 * stem + 2 * stem)
+    stages = zip(pairwise(widths), (14, 7, 3), strict=True)
+    first = ("Conv 3 × 3, BN, ReLU", _out(stem, 28), 9 * stem + 2 * stem)
     return [
-        *([first, _same(stem, size, blocks)] if stem else []),
+        *([first, _same(stem, 28, blocks)] if stem else []),
         *(
             layer
             for (inputs, outputs), side in stages
             for layer in (_halved(inputs, outputs, side), _same(outputs, side, blocks))
         ),
         ("mean and max, global", str(2 * widths[-1]), 0),
-        ("Linear", str(labels), (2 * widths[-1] + 1) * labels),
+        ("Linear", "10", (2 * widths[-1] + 1) * 10),
     ]
 
 
-def resnet18(labels: int = 10) -> list[tuple[str, str, str, str, int]]:
+def resnet18() -> list[tuple[str, str, str, str, int]]:
     """Name, output at 224 pixels (He et al. 2016, table 1), output at 28, what it is, parameters."""
     stages = zip((64, 128, 256, 512), (56, 28, 14, 7), (7, 4, 2, 1), strict=True)
     rows = [
@@ -81,7 +78,7 @@ def resnet18(labels: int = 10) -> list[tuple[str, str, str, str, int]]:
         what = f"[3 × 3, {width}; 3 × 3, {width}] × 2"
         rows.append((f"conv{place}_x", f"{large} × {large}", f"{small} × {small}", what, sum(_blocks(inputs, width))))
         inputs = width
-    return [*rows, ("average pool, fc", "1 × 1", "1 × 1", f"{labels}-d, softmax", 513 * labels)]
+    return [*rows, ("average pool, fc", "1 × 1", "1 × 1", "10-d, softmax", 513 * 10)]
 
 
 def _halved(inputs: int, outputs: int, side: int) -> Layer:

@@ -23,7 +23,7 @@ NAMED = re.compile(re.escape(OPENED) + rb'(?:[^"\\]|\\.)*(?:\\|"(.*))?', re.DOTA
 """Such a line, whole or cut off behind its first bytes, and what it has behind the name."""
 
 
-class LabelsFile:
+class PredictionsFile:
     """The file of `predict --out`: what it holds is not predicted again, but for what could not be used.
 
     A context. A line that a killed process left unfinished is dropped when the file is opened, and so are those of
