@@ -320,8 +320,7 @@ def test_command_api_and_page_are_asked_the_same(tmp_path: Path, script: Any) ->
         pytest.skip("needs Debian's package chromium")
     samples = sorted(SAMPLES.glob("*.png"))
     unsure = tmp_path / "unsure.onnx"
-    facts = {"format": "modiste-1", "labels": '["dark", "bright"]', "size": "28", "channels": "1", "recipe": "{}"}
-    unsure.write_bytes(tiny_model(facts=facts | {"threshold": "0.99"}))
+    unsure.write_bytes(tiny_model(facts={"threshold": "0.99"}))
     for options in ((), ("--model", str(unsure))):
         found = agreement.agreement(samples, *options)
         assert (found["pictures"], found["same"], found["different"]) == (len(samples), 1.0, [])

@@ -17,6 +17,7 @@ from PIL import Image
 
 from helpers.command import OWN, TINY, environment, inside, modiste, start
 from helpers.idx import write_idx_folder
+from helpers.pictures import fill
 from helpers.runs import rows
 from modiste.errors import TrainingError
 from modiste.evaluation import calibration
@@ -67,12 +68,11 @@ GRAY = [name for name, recipe in NAMED.items() if recipe().data.channels == 1]
 """The recipes of Fashion-MNIST; the others want photos."""
 
 
-def pictures_of(folder: Path, *labels: str) -> Path:
+def pictures_of(folder: Path) -> Path:
     """A folder with ten pictures for each of two labels, and nothing to test on."""
-    for number, label in enumerate(labels or ("bag", "coat")):
-        (folder / "photos" / label).mkdir(parents=True)
-        for shade in range(10):
-            Image.new("RGB", (40, 50), (200 * number, 20 * shade, 90)).save(folder / "photos" / label / f"{shade}.jpg")
+    for place, label in enumerate(("bag", "coat")):
+        red = 200 * place
+        fill(folder / "photos" / label, 10, lambda n, red=red: Image.new("RGB", (40, 50), (red, 20 * n, 90)), ".jpg")
     return folder / "photos"
 
 
@@ -119,9 +119,7 @@ def test_a_model_carries_what_the_images_held_out_say_of_its_sureness(
 def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
     """Pictures in a folder a label become a model with these labels."""
     for label, value in (("dark", 30), ("bright", 220)):
-        (tmp_path / "mine" / label).mkdir(parents=True)
-        for number in range(15):
-            Image.new("L", (28, 28), value + number).save(tmp_path / "mine" / label / f"{number}.png")
+        fill(tmp_path / "mine" / label, 15, lambda number, value=value: Image.new("L", (28, 28), value + number))
     inside(tmp_path, "train", "classic-cnn", "--data=mine", "--name=mine", "--epochs=2", *TINY)
     told = json.loads(inside(tmp_path, "evaluate", "runs/mine", "--split=validation", "--json").stdout)
     assert told["n"] == 6
@@ -261,9 +259,7 @@ def test_class_folders_that_cannot_be_learned_are_refused(
 ) -> None:
     """One class, a class without an image and a broken image are each named before training, and no run is left."""
     for label in ("dark", "bright"):
-        (tmp_path / "mine" / label).mkdir(parents=True)
-        for number in range(5):
-            Image.new("L", (28, 28), number * 9).save(tmp_path / "mine" / label / f"{number}.png")
+        fill(tmp_path / "mine" / label, 5)
     spoil(tmp_path / "mine")
     done = inside(tmp_path, "train", "classic-cnn", "--data=mine", *TINY, code=2)
     assert message in done.stderr

@@ -9,20 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.pictures import noise, saved
+from helpers.pictures import fill, noise
 from modiste.data import folders, sources
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import Data
-
-
-def fill(folder: Path, count: int, seed: int = 0) -> Path:
-    """Make a class folder with so many different pictures."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for index in range(count):
-        picture = Image.fromarray(noise(16, seed + index))
-        (folder / f"{index}.png").write_bytes(saved(picture))
-    return folder
 
 
 def of(root: Path, **settings: object) -> Data:
@@ -32,8 +23,8 @@ def of(root: Path, **settings: object) -> Data:
 
 def test_folders_are_labels(tmp_path: Path) -> None:
     """Each folder is a label; pictures come in turn from each, and are the pixels of their files."""
-    fill(tmp_path / "trousers", 3, seed=10)
-    fill(tmp_path / "boots", 2, seed=20)
+    fill(tmp_path / "trousers", 3, lambda number: Image.fromarray(noise(16, 10 + number)))
+    fill(tmp_path / "boots", 2)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "boots" / "notes.txt").write_text("not a picture")
     training = sources.open_training(of(tmp_path), seed=0)

@@ -1,6 +1,5 @@
 """What a bundled model determines is measured again."""
 
-import json
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
@@ -63,8 +62,7 @@ def test_a_model_is_bundled_with_what_results_say_of_it(monkeypatch: pytest.Monk
     """Whatever it said of itself before; the place of its data is no longer in it."""
     monkeypatch.syspath_prepend(ROOT / "tools")
     recipe = settings.to_json(settings.with_settings(NAMED["sprint"](), {"data.source": "/home/me/idx"}))
-    facts = {"format": "modiste-1", "labels": json.dumps(FASHION_MNIST), "size": "28", "channels": "1"}
-    content = tiny_model(FASHION_MNIST, facts=facts | {"recipe": recipe, "scores": "{}"})
+    content = tiny_model(FASHION_MNIST, facts={"recipe": recipe, "scores": "{}"})
     made = model.load(import_module("bundle").bundled("fashion-mnist", content))
     assert made.scores == model.load("fashion-mnist").scores
     assert "/home" not in made.recipe_json

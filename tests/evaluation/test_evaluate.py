@@ -9,6 +9,7 @@ from PIL import Image
 
 from helpers.idx import images_file, write_idx_folder
 from helpers.models import tiny_model
+from helpers.pictures import fill
 from helpers.runs import write_run
 from modiste.data import sources
 from modiste.errors import InputError, SettingError
@@ -48,8 +49,7 @@ def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> 
     for label in range(10):
         weights[label, :14, label] = 0.01
         images[label::10, label, slice(14, 28) if label % 2 else slice(14)] = 255
-    facts = {"format": "modiste-1", "labels": json.dumps(FASHION_MNIST), "size": "28", "channels": "1"}
-    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts=facts))
+    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10)))
     (tmp_path / "data" / "t10k-images-idx3-ubyte.gz").write_bytes(images_file(images))
     scores = evaluate(run.path)
     assert scores.accuracy < 0.7
@@ -129,15 +129,8 @@ def test_a_strangers_probabilities_get_the_same_scores(run: Run, tmp_path: Path,
 
 def test_labels_are_matched_by_name(run: Run, tmp_path: Path) -> None:
     """Class folders of some of the model's labels can be judged; a label it lacks is an error that names it."""
-    from PIL import Image
-
-    from helpers.pictures import noise, saved
-
-    for name in ("Bag", "Coat"):
-        (tmp_path / "some" / "test" / name).mkdir(parents=True)
-        (tmp_path / "some" / "train" / name).mkdir(parents=True)
-        for part in ("test", "train"):
-            (tmp_path / "some" / part / name / "0.png").write_bytes(saved(Image.fromarray(noise())))
+    for place in ("test/Bag", "test/Coat", "train/Bag", "train/Coat"):
+        fill(tmp_path / "some" / place, 1)
     scores = evaluate(run.path, data=str(tmp_path / "some"))
     assert [label.label for label in scores.labels if label.support] == ["Coat", "Bag"]
     for part in ("test", "train"):
@@ -170,9 +163,7 @@ def test_scores_are_plain_json(run: Run) -> None:
 def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> None:
     """Where the answer is among them it is the truth; where it is not, the first of them is."""
     for name, shade in (("black", 0), ("white", 255), ("odd", 255)):
-        (tmp_path / "data" / "test" / name).mkdir(parents=True)
-        for number in range(3):
-            Image.new("L", (28, 28), shade).save(tmp_path / "data" / "test" / name / f"{number}.png")
+        fill(tmp_path / "data" / "test" / name, 3, lambda _, shade=shade: Image.new("L", (28, 28), shade))
     meanings = {"black": ["dark", "bright"], "white": ["bright", "dark"], "odd": "dark"}
     (tmp_path / "data" / "labels.json").write_text(json.dumps(meanings))
     (tmp_path / "m.onnx").write_bytes(tiny_model())

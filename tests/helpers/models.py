@@ -47,7 +47,7 @@ def tiny_model(
         node.name = node.op_type  # the quantizer calls them by name
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     usual = {"format": "modiste-1", "labels": json.dumps(labels), "size": str(size), "channels": str(channels)}
-    helper.set_model_props(model, usual | {"recipe": "{}"} if facts is None else facts)
+    helper.set_model_props(model, usual | {"recipe": "{}"} | (facts or {}))
     return bytes(model.SerializeToString())
 
 

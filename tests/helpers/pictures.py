@@ -1,6 +1,8 @@
 """Pictures for tests: drawn here, saved in any way a test needs."""
 
 import io
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,3 +27,12 @@ def saved(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 def noise(side: int = 28, seed: int = 0) -> np.ndarray:
     """A gray image of noise: uint8 [side, side]."""
     return np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
+
+
+def fill(folder: Path, count: int, draw: Callable[[int], Image.Image] | None = None, suffix: str = ".png") -> Path:
+    """Make a class folder with so many pictures, different noise unless they are drawn otherwise; returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        picture = draw(number) if draw else Image.fromarray(noise(16, number))
+        picture.save(folder / f"{number}{suffix}")
+    return folder

@@ -1,6 +1,5 @@
 """Tiny finished runs for tests, as `modiste train` leaves them, with an ONNX model of two thousand numbers."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -31,13 +30,7 @@ def bright_row_model(recipe: Recipe, blind: int = 0) -> bytes:
     weights[:, :, :blind] = 0.001  # pixels are centred and mostly dark, so these always lose
     for label in range(blind, 10):
         weights[label, :, label] = 0.01
-    facts = {
-        "format": "modiste-1",
-        "labels": json.dumps(FASHION_MNIST),
-        "size": "28",
-        "channels": "1",
-        "recipe": settings.to_json(recipe),
-    }
+    facts = {"recipe": settings.to_json(recipe)}
     return tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts=facts)
 
 

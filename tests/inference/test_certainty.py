@@ -9,7 +9,6 @@ from modiste.errors import InputError
 from modiste.inference import certainty
 from modiste.inference.certainty import Certainty
 
-FACTS = {"format": "modiste-1", "labels": '["dark", "bright"]', "size": "28", "channels": "1", "recipe": "{}"}
 GRAY = np.full((28, 28), 140, np.uint8)
 
 
@@ -31,13 +30,12 @@ def test_labels_that_were_not_told_apart_count_together() -> None:
 
 def test_who_is_not_sure_enough_gives_no_label() -> None:
     """Below the threshold it is "none of these", with what was nearest; the record keeps its form."""
-    sure = FACTS | {"temperature": "0.5", "threshold": "0.9"}
-    model = inference.load(tiny_model(facts=sure))
+    model = inference.load(tiny_model(facts={"temperature": "0.5", "threshold": "0.9"}))
     (told,) = model.predict([GRAY])
     assert told.label == "none of these"
     assert told.probability == pytest.approx(1 - told.top[0][1])
     assert [label for label, _ in told.top] == ["bright", "dark"]
-    (plain,) = inference.load(tiny_model(facts=FACTS)).predict([GRAY])
+    (plain,) = inference.load(tiny_model()).predict([GRAY])
     assert plain.label == "bright"
     assert told.top[0][1] > plain.top[0][1]  # a temperature below 1 makes it bolder
 
@@ -45,7 +43,7 @@ def test_who_is_not_sure_enough_gives_no_label() -> None:
 def test_who_has_none_as_a_label_tells_its_probability() -> None:
     """Also when it is said for want of sureness in another."""
     labels = '["none of these", "shirt"]'
-    model = inference.load(tiny_model(("a", "b"), facts=FACTS | {"labels": labels, "threshold": "0.99"}))
+    model = inference.load(tiny_model(("a", "b"), facts={"labels": labels, "threshold": "0.99"}))
     (told,) = model.predict([GRAY])
     assert told.label == "none of these"
     assert [label for label, _ in told.top] == ["shirt", "none of these"]
@@ -55,7 +53,7 @@ def test_who_has_none_as_a_label_tells_its_probability() -> None:
 def test_who_says_none_says_how_probable_that_is() -> None:
     """A label of its own needs no threshold."""
     labels = '["shirt", "none of these"]'
-    model = inference.load(tiny_model(("a", "b"), facts=FACTS | {"labels": labels, "threshold": "0.9"}))
+    model = inference.load(tiny_model(("a", "b"), facts={"labels": labels, "threshold": "0.9"}))
     (told,) = model.predict([GRAY])
     assert (told.label, told.probability) == told.top[0]
     assert told.label == "none of these"
@@ -87,4 +85,4 @@ def test_facts_are_read_as_they_were_written() -> None:
 def test_facts_that_cannot_be(wrong: dict[str, str]) -> None:
     """A file that says such a thing is refused."""
     with pytest.raises(InputError, match="says wrongly how sure it is"):
-        inference.load(tiny_model(facts=FACTS | wrong))
+        inference.load(tiny_model(facts=wrong))

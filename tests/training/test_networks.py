@@ -1,6 +1,7 @@
 """Networks, their preparation and their first weights."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from helpers.memory import MEGABYTE, peak_growth
 from modiste.errors import InputError, SettingError
 from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import Data, Network
@@ -36,6 +38,12 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
     body = networks.build(options, labels, Data())
     weights.first_weights(body, options)
     return body
+
+
+def announced(tensors: dict[str, object]) -> bytes:
+    """A safetensors file with that header, and one number."""
+    header = json.dumps(tensors).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(4)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +136,27 @@ def test_loaded_layers_survive_initialisation(tmp_path: Path) -> None:
             assert torch.equal(value, given[name]), name
     bound = (6 / (512 + 10)) ** 0.5
     assert 0.9 * bound < body.fc.weight.abs().max() <= bound
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (10**8).to_bytes(8, "little") + b"{",
+        announced({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
+        announced({name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in "ab"}),
+        b"PK\x03\x04 a pickle in a zip",
+    ],
+    ids=["header of 100 MB", "beyond the end", "overlap", "pickle"],
+)
+def test_a_hostile_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever it announces, nothing of that size is made (fault 25)."""
+    (tmp_path / "w.safetensors").write_bytes(content)
+
+    def read() -> None:
+        with pytest.raises(InputError, match=r"w\.safetensors"):
+            weights.read_weights(tmp_path / "w.safetensors")
+
+    assert peak_growth(read) < 10 * MEGABYTE
 
 
 def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
-from helpers.pictures import noise, saved
+from helpers.pictures import fill, noise
 from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
@@ -103,10 +103,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
 def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
     """Frozen stages are in the checkpoint, and nothing is loaded a second time."""
     for name in ("coats", "hats"):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(10):
-            picture = saved(Image.fromarray(noise(32, number)))
-            (tmp_path / "photos" / name / f"{number}.png").write_bytes(picture)
+        fill(tmp_path / "photos" / name, 10, lambda number: Image.fromarray(noise(32, number)))
     small = {"data.source": str(tmp_path / "photos"), "data.size": 32, "augmentation.size": 24, "compute.threads": 1}
     made = settings.with_settings(photo(), {**small, "optimizer.batch": 4, "schedule.epochs": 2})
     unbroken = run_through(made, tmp_path / "a")
