@@ -31,6 +31,8 @@ def test_the_bundled_model_is_known_by_its_name(idx: Path) -> None:
     """It is judged as any model file."""
     told = CliRunner().invoke(evaluate, ["fashion-mnist", "--data", str(idx), "--json"], catch_exceptions=False)
     assert json.loads(told.output)["n"] == 40
+    with pytest.raises(InputError, match="does not come with it"):
+        CliRunner().invoke(evaluate, ["photo"], catch_exceptions=False)
 
 
 def test_errors_are_ours(tmp_path: Path) -> None:

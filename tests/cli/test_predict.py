@@ -208,6 +208,7 @@ def test_two_commands_do_not_write_one_file(model: str, pictures: Path, tmp_path
         ("out.jsonl", '{"file": "mine", "pay', "no file of predictions"),
         ("out.jsonl", f'{{"file": "{"x" * 2**20}"}}\n', "no file of predictions"),
         ("out.csv", "file,label\nmine,", "no file of predictions"),
+        ("out.jsonl", "[" * 100_000, "no file of predictions"),
     ],
     ids=lambda value: value[:40],
 )

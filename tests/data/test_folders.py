@@ -143,6 +143,10 @@ def test_nothing_in_a_class_folder_is_left_out_without_a_word(tmp_path: Path) ->
     fill(tmp_path / "hats" / "more", 1)
     with pytest.raises(InputError, match=r"hats/more holds pictures"):
         sources.open_training(of(tmp_path), seed=0)
+    (tmp_path / "hats").rename(tmp_path / "rest")
+    fill(tmp_path / "coats", 3)
+    (tmp_path / "labels.json").write_text('{"rest": null}')  # what is left out may hold what it likes
+    assert sources.open_training(of(tmp_path), seed=0).label_names == ("boots", "coats")
 
 
 def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from modiste.errors import InputError
 from modiste.evaluation import probabilities
-from modiste.evaluation.probabilities import LARGEST
 
 NAMES = ("bag", "coat")
 LABELS = np.array([0, 1])
@@ -60,14 +59,15 @@ def test_probabilities_of_another_split_are_refused(tmp_path: Path) -> None:
         probabilities.read(tmp_path / "a.npz", NAMES, LABELS)
 
 
-def test_a_damaged_or_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_damaged_or_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback for a file that is no .npz, holds objects or is not there."""
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no zip")
     np.savez(tmp_path / "objects.npz", probabilities=np.array([{}]))
     np.savez_compressed(tmp_path / "good.npz", probabilities=np.random.default_rng(0).random((50, 10)))
     good = (tmp_path / "good.npz").read_bytes()
     (tmp_path / "changed.npz").write_bytes(good[:200] + bytes(100) + good[300:])
-    np.savez_compressed(tmp_path / "bomb.npz", probabilities=np.zeros((10, LARGEST // 10 + 1), np.int8))
+    monkeypatch.setattr(probabilities, "LARGEST", 10_000)
+    np.savez_compressed(tmp_path / "bomb.npz", probabilities=np.zeros(10_001, np.int8))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13, 10)})
     with zipfile.ZipFile(tmp_path / "vast.npz", "w") as archive:

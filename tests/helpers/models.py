@@ -1,6 +1,7 @@
 """Tiny ONNX models for tests, in the form that `modiste train` writes."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ def tiny_model(
     size: int = 28,
     channels: int = 1,
     weights: np.ndarray | None = None,
-    facts: dict[str, str] | None = None,
+    facts: Mapping[str, str | None] | None = None,
     outside: dict[str, str] | None = None,
 ) -> bytes:
     """A linear model: the mean brightness decides, more of it for later labels.
@@ -22,7 +23,7 @@ def tiny_model(
         size: pixels a side.
         channels: 1 or 3.
         weights: float32 [size * size * channels, outputs], in place of those of brightness.
-        facts: metadata in place of the usual.
+        facts: metadata in place of the usual; None leaves one out.
         outside: external data of the weights, in place of the weights.
     """
     values = size * size * channels
@@ -47,7 +48,8 @@ def tiny_model(
         node.name = node.op_type  # the quantizer calls them by name
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     usual = {"format": "modiste-1", "labels": json.dumps(labels), "size": str(size), "channels": str(channels)}
-    helper.set_model_props(model, usual | {"recipe": "{}"} | (facts or {}))
+    told = usual | {"recipe": "{}"} | (facts or {})
+    helper.set_model_props(model, {key: value for key, value in told.items() if value is not None})
     return bytes(model.SerializeToString())
 
 

@@ -78,6 +78,8 @@ def test_what_pillow_opened_is_read_as_its_file(model_file: Path) -> None:
     found = model.predict([Image.open(io.BytesIO(content)), Image.open(io.BytesIO(cut)), ragged, BRIGHT])
     assert [each.label for each in found] == ["bright", None, None, "bright"]
     assert found[0] == model.predict([content])[0]
+    counts = Image.fromarray(np.full((28, 28), 240, np.int32))  # a mode of 32 bits, most of which nobody uses
+    assert model.predict(counts)[0].label == "bright"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,9 @@ def test_broken_files_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[s
 def test_a_strangers_model_is_refused() -> None:
     """An ONNX model without modiste's metadata, with half of it, or with another input is refused."""
     with pytest.raises(InputError, match="no model that modiste wrote"):
-        inference.load(tiny_model(facts={"format": ""}))
+        inference.load(tiny_model(facts={"format": None}))
+    with pytest.raises(InputError, match="lacks its labels"):
+        inference.load(tiny_model(facts={"labels": None}))
     with pytest.raises(InputError, match="lacks its labels"):
         inference.load(tiny_model(facts={"labels": "["}))
     with pytest.raises(InputError, match=r"\['n', 28, 28, 3\]"):

@@ -5,7 +5,6 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from starlette.types import Message
 
 from helpers.command import inside
 from helpers.pictures import saved
-from helpers.service import BOOT, form, serving
+from helpers.service import BOOT, SAMPLES, Service, form, serving
 from modiste.web import desk as desk_module
 from modiste.web import intake
 from modiste.web.desk import Desk
@@ -103,21 +102,49 @@ def test_a_silent_connection_is_closed() -> None:
         assert service.send(whole + b"G").count(b"HTTP/1.1") == 1  # a second one is begun, and never ended
 
 
+MANY = b"GET /samples/coat.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 299
+LAST = b"GET /samples/coat.jpg HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def connected(service: Service) -> socket.socket:
+    """A connection whose end takes little at a time, with three hundred samples asked for."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**15)
+    connection.connect(service.address)
+    connection.sendall(MANY + LAST)
+    return connection
+
+
+def wait_for(service: Service, requests: int) -> None:
+    """Wait until so many requests are in flight, that for the figures among them."""
+    deadline = time.monotonic() + 20
+    while f"modiste_requests_in_flight {requests}.0" not in service.ask("GET", "/metrics")[1].decode():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_who_does_not_read_is_let_go() -> None:
-    """Answers that nobody takes hold neither their place nor the end of the service (fault 12)."""
-    asks = b"GET /samples/coat.jpg HTTP/1.1\r\nHost: localhost\r\n\r\n" * 300
-    with serving(changed="from modiste.web import server; server.SILENCE = 0.5") as service:
-        with socket.create_connection(service.address) as deaf:
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            deaf.settimeout(1)
-            with suppress(OSError):
-                deaf.sendall(asks)
-            deadline = time.monotonic() + 10
-            while b"modiste_requests_in_flight 1.0" not in service.ask("GET", "/metrics")[1]:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(5) == 0
+    """Answers that nobody takes keep no place, and do not hold up the end of the service (faults 12 and 20)."""
+    changed = "from modiste.web import server; server.SILENCE = 2; server.GRACE = 1"
+    with serving(changed=changed) as service, connected(service):
+        wait_for(service, 2)
+        wait_for(service, 1)
+        with connected(service):
+            wait_for(service, 2)
+            service.process.send_signal(signal.SIGTERM)
+            assert service.process.wait(15) == 0
+
+
+def test_who_reads_slowly_gets_it_all() -> None:
+    """However long it takes, as long as something is read."""
+    with serving(changed="from modiste.web import server; server.SILENCE = 1") as service:
+        with connected(service) as connection:
+            began, got = time.monotonic(), 0
+            while part := connection.recv(2**15):
+                got += len(part)
+                time.sleep(0.03)
+        assert time.monotonic() - began > 2
+        assert got > 300 * len((SAMPLES / "coat.jpg").read_bytes())
 
 
 def test_a_crowd_is_told_to_come_back() -> None:
@@ -199,6 +226,7 @@ def test_who_waits_for_too_long_is_told_to_come_back(monkeypatch: pytest.MonkeyP
     """However large the pictures before are, what is let in has an answer in bounded time (fault 18)."""
     monkeypatch.setattr(desk_module, "PATIENCE", 0.05)
     desk = Desk(threads=1)
+    asyncio.run(desk.work([lambda: time.sleep(0.2), lambda: None]))  # for its own pictures it waits as long as it takes
 
     async def both() -> None:
         await asyncio.gather(desk.work([lambda: time.sleep(0.2)]), desk.work([str]))

@@ -34,10 +34,8 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     import json
 
     from modiste.evaluation.evaluate import evaluate as judge
-    from modiste.inference import pinned
 
-    is_bundled = str(target) in pinned.NAMES and not target.exists()
-    scores = judge(Path(str(pinned.file(str(target)))) if is_bundled else target, split, data)
+    scores = judge(target, split, data)
     click.echo(json.dumps(scores.as_dict(), ensure_ascii=False) if as_json else _told(target, scores))
 
 

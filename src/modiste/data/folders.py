@@ -80,7 +80,7 @@ class ClassFolders:
                     "Rename it, or add such a folder to train."
                 )
             numbers = sorted(map(names.index, meaning))
-            pictures += [(rank, numbers, path) for rank, path in enumerate(_pictures(folder)) if numbers]
+            pictures += [(rank, numbers, path) for rank, path in enumerate(_pictures(folder) if numbers else ())]
         pictures.sort()
         labels = np.array([numbers[0] for _, numbers, _ in pictures], np.int64)
         load = partial(self._load, [path for _, _, path in pictures])
@@ -180,9 +180,9 @@ def _pictures(folder: Path) -> list[Path]:
     """The pictures of a class folder, sorted; at least one."""
     found = _listed(folder)
     for path in found:
-        if files.is_unreadable(path):
+        if files.is_unreadable(path) and not path.is_dir():
             raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
-        if path.is_dir() and files.pictures_below(path):
+        if path.is_dir() and any(map(Path.is_file, files.pictures_below(path))):
             raise InputError(f"{path} holds pictures, but class folders have no folders of their own. Move them up.")
     pictures = [path for path in found if files.is_picture(path) and not path.is_dir()]
     if not pictures:

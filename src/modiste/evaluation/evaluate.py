@@ -14,6 +14,7 @@ from modiste.errors import InputError, SettingError
 from modiste.evaluation import canvas, figures
 from modiste.evaluation import probabilities as other_tools
 from modiste.evaluation.scores import FLOOR, OPENINGS, SPLITS, Scores, calibration_error, read_all, score
+from modiste.inference import pinned
 from modiste.inference.certainty import Certainty
 from modiste.recipes import settings
 from modiste.recipes.recipe import Data, Recipe
@@ -54,8 +55,8 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     data that is not the run's own are returned and not written: the files of a run speak of its own data.
 
     Args:
-        target: a run folder, an .onnx file that modiste wrote, or probabilities (.npz, .csv) that any tool wrote, in
-            the order of the split's images.
+        target: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities (.npz,
+            .csv) that any tool wrote, in the order of the split's images.
         split: test or validation; validation is the fold that the recipe held out.
         data: folder of other data than the recipe's.
 
@@ -124,7 +125,8 @@ def run_of(target: Path) -> Run | None:
 
 
 def _subject(target: Path, data: str | None) -> Subject:
-    run = run_of(target)
+    is_bundled = str(target) in pinned.NAMES and not target.exists()
+    run = None if is_bundled else run_of(target)
     if run is None and target.suffix in other_tools.SUFFIXES:
         read = other_tools.read
         return Subject(None, Recipe(), None, lambda split, names: read(target, names, split.labels))
@@ -132,13 +134,15 @@ def _subject(target: Path, data: str | None) -> Subject:
         folder.require_model(run)
     from modiste.inference.model import load  # here, as a file of probabilities needs no runtime
 
-    model = load(run.model if run else target)
+    model = load(run.model if run else str(target))
     if run:
         recipe = run.recipe()
     elif model.recipe_json or data is not None:
         recipe = settings.from_json(model.recipe_json or "{}", str(target))
     else:
         raise InputError(f"{target} does not say what it was trained on. Name the data with --data.")
+    if is_bundled and recipe.data.source and data is None:
+        raise InputError(f"The data that {target} was trained on does not come with it. Name other data with --data.")
     recipe = settings.with_settings(recipe, {"data.size": model.size, "data.channels": model.channels})
     return Subject(
         run,

@@ -117,8 +117,8 @@ def _decoded(container: Container) -> Image.Image:
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """Any mode to RGB on white, 16 bits scaled to 8."""
-    if picture.mode.startswith("I"):
+    """Any mode to RGB on white, 16 bits scaled to 8; integers without a range are 16 bits where 8 are too few."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and np.asarray(picture).max() > 255):
         picture = _eight_bits(picture)
     if not picture.has_transparency_data:
         return picture.convert("RGB")

@@ -42,11 +42,12 @@ def unreadable_below(folder: Path) -> list[Path]:
 
 
 def _files_below(folder: Path, closed: Callable[[OSError], object] | None = None) -> Iterator[Path]:
-    """All files below a folder, through links to folders as well, each folder once."""
+    """All files below a folder, and below all that links in it lead to, each folder once: rather by its own name."""
     seen: set[str] = set()
     for home, folders, names in os.walk(folder, onerror=closed, followlinks=True):
         if (place := os.path.realpath(home)) in seen:
             folders.clear()
             continue
         seen.add(place)
+        folders.sort(key=lambda name: (Path(home, name).is_symlink(), name))
         yield from (Path(home, name) for name in names)

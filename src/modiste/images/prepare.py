@@ -33,7 +33,7 @@ def to_image(picture: Picture, size: int, channels: int) -> NDArray[np.uint8]:
     A gray picture of just that size passes through unchanged, byte for byte.
 
     Args:
-        picture: a file as bytes, a path, or pixels.
+        picture: a file as bytes, a path, what Pillow opened, or pixels.
         size: pixels a side.
         channels: 1 gray, 3 RGB.
 

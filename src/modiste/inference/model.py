@@ -19,7 +19,7 @@ from modiste.errors import InputError
 from modiste.images.decode import Photo
 from modiste.inference import certainty, occlusion, pinned, safety
 from modiste.inference.certainty import Certainty
-from modiste.inference.prediction import Prediction
+from modiste.inference.prediction import Prediction, printable
 from modiste.inference.predictor import Predictor
 from modiste.labels import NONE_OF_THESE
 
@@ -160,6 +160,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         InputError: the file is missing, too large, damaged, points outside itself, or is not of modiste's making.
     """
     content, name, where = _read(model)
+    name = printable(name)
     _require_closed(content, where)
     session = _session(content, where, threads)
     facts = _facts(session)

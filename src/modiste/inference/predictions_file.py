@@ -123,7 +123,7 @@ class PredictionsFile:
             whole += len(line)
             try:
                 record = self._parsed(line.decode("utf-8"))
-            except (ValueError, KeyError, TypeError, csv.Error):
+            except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
                 record = {}
             if not record or (is_head and tuple(record.values()) != COLUMNS):
                 raise InputError(f"{self.path} is no file of predictions. Choose another --out.")
@@ -140,7 +140,7 @@ class PredictionsFile:
             return _csv(COLUMNS).encode().startswith(line)
         try:
             return set(COLUMNS) <= set(json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             named = NAMED.fullmatch(line)
             return NEXT.startswith((named[1] or b"")[: len(NEXT)]) if named else OPENED.startswith(line)
 

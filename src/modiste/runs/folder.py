@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from modiste.errors import InputError, TrainingError
+from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
@@ -111,16 +111,12 @@ def create(path: Path, recipe: Recipe) -> Run:
 
     Raises:
         InputError: there is something at that path already.
-        TrainingError: the folder cannot be made.
+        TrainingError: the folder cannot be made or written to.
     """
     require_new(path)
     files.make_folder(path)
     run = Run(path)
-    try:
-        files.write_text(run.recipe_file, settings.to_json(recipe))
-    except TrainingError:
-        path.rmdir()
-        raise
+    files.write_text(run.recipe_file, settings.to_json(recipe))
     return run
 
 

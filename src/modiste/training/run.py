@@ -52,7 +52,7 @@ def start(recipe: Recipe, path: Path, watch: Watch, events: bool = False) -> Run
 
     Args:
         recipe: what to train.
-        path: where the run goes; must not exist.
+        path: where the run goes; there must be nothing but an empty folder.
         watch: is told how far it is.
         events: write TensorBoard events as well.
 

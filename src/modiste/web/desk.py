@@ -5,6 +5,7 @@ picture waits for another one.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,9 @@ PER_THREAD = 128
 """Pictures let in for each thread: a quarter of a second of work when they are tiny, seconds when they are photos."""
 
 PATIENCE = 60.0
-"""Seconds after which a picture that still waits is given up: those before it are as large as they may be."""
+"""Seconds after which a picture that still waits for those of others is given up: theirs may be large."""
+
+CROWDED = Refused(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
 
 
 @dataclass
@@ -57,9 +60,11 @@ class Desk:
         if self.closing:
             raise Refused(503, "The service is stopping. Ask another one.")
         if self.inside + cost * len(jobs) > self.room and (self.inside or cost == 1):
-            raise Refused(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
+            raise CROWDED
+        patience = PATIENCE if self.inside else math.inf
         self.inside += cost * len(jobs)
         loop = asyncio.get_running_loop()
+        jobs = [_before(time.monotonic() + patience, job) for job in jobs]
         return await asyncio.gather(*(asyncio.wrap_future(self._begun(job, cost, loop)) for job in jobs))
 
     def close(self) -> None:
@@ -73,16 +78,20 @@ class Desk:
             with suppress(RuntimeError):  # the loop is closed: nobody counts any more
                 loop.call_soon_threadsafe(self._leave, cost)
 
-        let_in = time.monotonic()
-
-        def begin() -> Answer:
-            if time.monotonic() - let_in > PATIENCE:
-                raise Refused(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
-            return job()
-
-        future = self.pool.submit(begin)
+        future = self.pool.submit(job)
         future.add_done_callback(leave)
         return future
 
     def _leave(self, cost: int) -> None:
         self.inside -= cost
+
+
+def _before(end: float, job: Callable[[], Answer]) -> Callable[[], Answer]:
+    """The job, refused when it has not begun by then."""
+
+    def begin() -> Answer:
+        if time.monotonic() > end:
+            raise CROWDED
+        return job()
+
+    return begin

@@ -24,6 +24,9 @@ GRACE = 20
 SILENCE = 20.0
 """Seconds that a connection has for the head of a request, for what it still sends after the answer, and to read."""
 
+UNREAD = 2**18
+"""Bytes of an answer that the system takes off our hands for each connection: few, so that we see who reads."""
+
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -67,6 +70,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.create_server(address[:2], family=family, backlog=1024)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # connections inherit it
     except (OSError, OverflowError, UnicodeError) as error:
         number = getattr(error, "errno", None)
         reason = os.strerror(number) if number and number > 0 else "no such address"
@@ -88,18 +92,20 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
         super().__init__(config)
         self.desk = desk
-        self.silent: dict[Any, float] = {}
+        self.silent: dict[Any, tuple[float, int]] = {}
+        """Since when, and how much of an answer is unread."""
 
     async def on_tick(self, counter: int) -> bool:
         """Close connections that begin a request and do not end it, or do not read, after a while.
 
         uvicorn waits for them for ever.
         """
-        now = time.monotonic()
-        waiting = filter(_is_silent, self.server_state.connections)
-        self.silent = {each: self.silent.get(each, now) for each in waiting}
-        for connection, since in self.silent.items():
-            if now - since > SILENCE:
+        now, before, self.silent = time.monotonic(), self.silent, {}
+        for connection in filter(_is_silent, self.server_state.connections):
+            unread = connection.transport.get_write_buffer_size()
+            since, was_unread = before.get(connection, (now, unread))
+            self.silent[connection] = since if unread == was_unread else now, unread
+            if now - since > SILENCE and unread == was_unread:
                 connection.transport.abort()  # to close it would wait until all is read
         return await super().on_tick(counter)
 
