@@ -132,9 +132,9 @@ def _asked(url: str, script: Path, seconds: int) -> str:
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """Run `modiste serve` on core 0; gives the address of its page."""
-    command = ["taskset", "-c", "0", sys.executable, "-m", "modiste", "serve", "--port=0"]
+def serving(*options: str) -> Iterator[str]:
+    """Run `modiste serve` on core 0 with these options; gives the address of its page."""
+    command = ["taskset", "-c", "0", sys.executable, "-m", "modiste", "serve", "--port=0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
         try:
             yield running.stdout.readline().split()[0] if running.stdout else ""
