@@ -77,6 +77,8 @@ class Model(Predictor):
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the network's own probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
 
+        Of images that it is unsure of they are the mean over two views, when its `certainty` has a second look.
+
         Raises:
             InputError: the images have another shape or type, or the model gives what are no probabilities.
         """
@@ -86,9 +88,11 @@ class Model(Predictor):
                 f"The images are {images.dtype} {list(images.shape)}, but model {self.name} takes uint8 "
                 f"{['n', *shape]}. Prepare them with size {self.size} and {self.channels} channels."
             )
-        step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // int(np.prod(shape))))
-        batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
-        return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
+        found = self._seen(images)
+        unsure = found.max(1) < self.certainty.second_look
+        if unsure.any():
+            found[unsure] = (found[unsure] + self._seen(images[unsure][:, :, ::-1])) / 2
+        return found
 
     def evidence(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
         """Return how much each place of an image, uint8 as `image_shape`, speaks for a label: see `occlusion.evidence`.
@@ -126,6 +130,12 @@ class Model(Predictor):
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image: (s, s) or (s, s, 3)."""
         return (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
+
+    def _seen(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network says of one view of each image, in batches."""
+        step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // int(np.prod(self.image_shape))))
+        batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
+        return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
