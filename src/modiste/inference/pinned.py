@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from modiste.errors import InputError
 
 SHA256 = {
-    "fashion-mnist": "d53f0cf4e603706d1fd8d9107467a25227699fb9399c9e1573ac24662ce8611a",
+    "fashion-mnist": "91c3ca2205ea170462e4528c43a803c40142f198fb349369acf29c4fb2d4f18e",
     "photo": "9577cf243ec95fdf13b68125bbb0d3e6fcf08e23cf03d1d30622835b0e967742",
 }
 """The first is for pictures as Fashion-MNIST has them, the last for all others."""
