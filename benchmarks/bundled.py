@@ -43,7 +43,7 @@ class Form:
         name: for people.
         int8: in 8-bit integers.
         mirrored: it answers by the mean over each image and its mirror image.
-        second_look: it does so where it is less sure than this at first.
+        second_look: as `inference.model.Model`.
     """
 
     name: str
@@ -118,6 +118,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
     found = [
         {
             "form": form.name,
+            "second_look": form.second_look,
             "accuracy": float(judged.right(probabilities.argmax(1)).mean()),
             "milliseconds_one_image_one_thread": 1000 * latency(onnxruntime(content)(1), judged.images),
             "images_a_second_two_threads": throughput(onnxruntime(content)(2), judged.images),

@@ -378,7 +378,9 @@ def test_a_model_is_bundled_of_two_trainings(
     assert [each["form"] for each in content["held_out"]["forms"]] == [form.name for form in bundled.FORMS]
     told = evaluate(made)
     assert {key: getattr(told, key) for key in ("n", "accuracy", "loss")}.items() <= content["test"].items()
-    assert inference_model.load(made).certainty.temperature == content["held_out"]["temperature"]
+    loaded = inference_model.load(made)
+    assert loaded.certainty.temperature == content["held_out"]["temperature"]
+    assert [loaded.second_look] == [form.second_look for form in bundled.FORMS if form.name == content["form"]]
     for pair in ((whole, whole), (held_out, whole), (held_out, held_out)):
         with pytest.raises(SystemExit, match="is not the recipe of"):
             bundled.require_pair(*pair)

@@ -54,6 +54,11 @@ def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> 
     scores = evaluate(run.path)
     assert scores.accuracy < 0.7
     assert scores.accuracy_mirrored == 1
+    plain = run.model.read_bytes()
+    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts={"second_look": "0.5"}))
+    looking = evaluate(run.path)
+    assert (looking.accuracy, looking.accuracy_mirrored) == (1, None)  # it asked the mirror image where it had to
+    run.model.write_bytes(plain)
     run.recipe_file.write_text(settings.to_json(settings.with_settings(run.recipe(), {"augmentation.flip": False})))
     assert evaluate(run.path).accuracy_mirrored is None
 

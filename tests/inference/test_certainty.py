@@ -62,7 +62,7 @@ def test_who_says_none_says_how_probable_that_is() -> None:
 def test_facts_are_read_as_they_were_written() -> None:
     """In a model file, by the names of the labels."""
     labels = ("boot", "shirt", "sneaker")
-    mine = Certainty(0.7, 0.55, ((0, 2),), 0.95)
+    mine = Certainty(0.7, 0.55, ((0, 2),))
     assert certainty.of(mine.facts(labels), labels) == mine
     assert certainty.of({}, labels) == Certainty()
 
@@ -76,8 +76,6 @@ def test_facts_are_read_as_they_were_written() -> None:
         {"temperature": "nan"},
         {"temperature": "warm"},
         {"threshold": "1.5"},
-        {"second_look": "-0.1"},
-        {"second_look": "nan"},
         {"together": '[["dark", "boot"]]'},
         {"together": '["dark"]'},
         {"together": "{}"},

@@ -109,19 +109,23 @@ def test_batches_do_not_change_the_numbers(model_file: Path) -> None:
         assert np.abs(model.probabilities(images[index : index + 1])[0] - together[index]).max() <= 1e-5
 
 
-def test_a_second_look_at_what_it_is_unsure_of() -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_second_look_at_what_it_is_unsure_of(channels: int) -> None:
     """Below the probability the mirror image counts as well, for each image on its own; others have one view."""
-    weights = np.zeros((28, 28, 2), np.float32)
-    weights[:, :14, 1] = 1e-4  # only what is bright on the left is bright
-    plain = inference.load(tiny_model(weights=weights.reshape(-1, 2)))
-    looking = inference.load(tiny_model(weights=weights.reshape(-1, 2), facts={"second_look": "0.9"}))
-    images = np.zeros((3, 28, 28), np.uint8)
+    weights = np.zeros((28, 28, channels, 2), np.float32)
+    weights[:, :14, :, 1] = 1e-4 / channels  # only what is bright on the left is bright
+    plain, looking = (
+        inference.load(tiny_model(channels=channels, weights=weights.reshape(-1, 2), facts=facts))
+        for facts in ({}, {"second_look": "0.9"})
+    )
+    images = np.zeros((3, *plain.image_shape), np.uint8)
     images[1, :, :14], images[2] = 160, 255
     one, other = plain.probabilities(images), plain.probabilities(images[:, :, ::-1])
     assert (one.max(1) < 0.9).tolist() == [False, True, False]
-    assert (looking.probabilities(images) == np.stack([one[0], (one[1] + other[1]) / 2, one[2]])).all()
     assert np.abs(one[1] - other[1]).max() > 0.1
+    assert np.allclose(looking.probabilities(images), np.stack([one[0], (one[1] + other[1]) / 2, one[2]]), atol=1e-6)
     assert looking.probabilities(images[:0]).shape == (0, 2)
+    assert (looking.evidence(images[1], 1) == plain.evidence(images[1], 1)).all()
 
 
 def test_rgb_models_take_photos() -> None:
@@ -228,6 +232,8 @@ def test_a_strangers_model_is_refused() -> None:
         ({"labels": "[1, 2]"}, "lacks its labels"),
         ({"labels": '"ab"'}, "lacks its labels"),
         ({"labels": "[" * 100_000}, "lacks its labels"),
+        ({"second_look": "-0.1"}, "says wrongly how sure it is"),
+        ({"second_look": "nan"}, "says wrongly how sure it is"),
     ],
 )
 def test_metadata_that_the_graph_contradicts_is_refused(change: dict[str, str], fault: str) -> None:

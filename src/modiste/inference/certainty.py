@@ -2,8 +2,6 @@
 
 A network's own probabilities are too bold or too shy; a temperature, chosen on validation, mends that without touching
 the order of the labels (Guo et al. 2017, arXiv 1706.04599). Below a threshold, chosen there too, no label is given.
-Before both, what it is unsure of at first sight it may look at once more, mirrored: nearly all that the mirror image
-mends is among that, at a tenth of the cost.
 """
 
 import json
@@ -31,13 +29,11 @@ class Certainty:
         temperature: what logits are divided by; above 1 makes it less sure.
         threshold: sureness below which "none of these" is said.
         together: a model is sure of such labels together: a shoe that may be a sneaker or a boot is surely a shoe.
-        second_look: highest probability below which the mirror image is asked too, and the mean of both counts.
     """
 
     temperature: float = 1.0
     threshold: float = 0.0
     together: Together = ()
-    second_look: float = 0.0
 
     def calibrated(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Apply the temperature to probabilities [n, labels]."""
@@ -65,7 +61,6 @@ class Certainty:
             "temperature": repr(self.temperature),
             "threshold": repr(self.threshold),
             "together": json.dumps(named, ensure_ascii=False),
-            "second_look": repr(self.second_look),
         }
 
 
@@ -75,10 +70,9 @@ def of(facts: dict[str, str], labels: tuple[str, ...]) -> Certainty:
     Raises:
         ValueError: a number is out of its range, or a label is unknown.
     """
-    temperature = float(facts.get("temperature", 1))
-    threshold, second_look = float(facts.get("threshold", 0)), float(facts.get("second_look", 0))
-    if not (TEMPERATURES[0] <= temperature <= TEMPERATURES[1] and 0 <= threshold <= 1 and 0 <= second_look <= 1):
-        raise ValueError("no temperature, or no probability")
+    temperature, threshold = float(facts.get("temperature", 1)), float(facts.get("threshold", 0))
+    if not (TEMPERATURES[0] <= temperature <= TEMPERATURES[1] and 0 <= threshold <= 1):
+        raise ValueError("no temperature or threshold")
     named = json.loads(facts.get("together", "[]"))
     if not isinstance(named, list) or not all(isinstance(group, list) for group in named):
         raise ValueError("no groups of labels")
@@ -86,4 +80,4 @@ def of(facts: dict[str, str], labels: tuple[str, ...]) -> Certainty:
     grouped = [label for group in together for label in group]
     if len(grouped) > len(set(grouped)) or not all(together):
         raise ValueError("a label is in two groups, or a group is empty")
-    return Certainty(temperature, threshold, together, second_look)
+    return Certainty(temperature, threshold, together)

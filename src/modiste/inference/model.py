@@ -46,6 +46,7 @@ class Model(Predictor):
         channels: 1 gray, 3 RGB.
         facts: all of the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
         certainty: how its probabilities are to be taken when a picture is predicted.
+        second_look: an image of which no label is as probable as this is looked at once more, mirrored; 0 is never.
         session: the runtime's.
     """
 
@@ -55,6 +56,7 @@ class Model(Predictor):
     channels: int
     facts: dict[str, str]
     certainty: Certainty
+    second_look: float
     session: onnxruntime.InferenceSession
 
     @property
@@ -75,23 +77,17 @@ class Model(Predictor):
             return {}
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the network's own probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
+        """Return probabilities, float32 [n, labels], for images, uint8 [n, s, s] or [n, s, s, 3].
 
-        Of images that it is unsure of they are the mean over two views, when its `certainty` has a second look.
+        They are the network's own, before the temperature; where there is a second look, the mean over both.
 
         Raises:
             InputError: the images have another shape or type, or the model gives what are no probabilities.
         """
-        shape = self.image_shape
-        if images.dtype != np.uint8 or images.shape[1:] != shape:
-            raise InputError(
-                f"The images are {images.dtype} {list(images.shape)}, but model {self.name} takes uint8 "
-                f"{['n', *shape]}. Prepare them with size {self.size} and {self.channels} channels."
-            )
-        found = self._seen(images)
-        unsure = found.max(1) < self.certainty.second_look
+        found = self._look(images)
+        unsure = found.max(1) < self.second_look
         if unsure.any():
-            found[unsure] = (found[unsure] + self._seen(images[unsure][:, :, ::-1])) / 2
+            found[unsure] = found[unsure] / 2 + self._look(images[unsure][:, :, ::-1]) / 2
         return found
 
     def evidence(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
@@ -100,7 +96,7 @@ class Model(Predictor):
         Raises:
             InputError: as `probabilities`.
         """
-        return occlusion.evidence(self.probabilities, image, label)
+        return occlusion.evidence(self._look, image, label)  # all by one view, or else it would tell of the other one
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,9 +127,15 @@ class Model(Predictor):
         """Shape of one image: (s, s) or (s, s, 3)."""
         return (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
 
-    def _seen(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network says of one view of each image, in batches."""
-        step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // int(np.prod(self.image_shape))))
+    def _look(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network says of each image, in batches; raises as `probabilities`."""
+        shape = self.image_shape
+        if images.dtype != np.uint8 or images.shape[1:] != shape:
+            raise InputError(
+                f"The images are {images.dtype} {list(images.shape)}, but model {self.name} takes uint8 "
+                f"{['n', *shape]}. Prepare them with size {self.size} and {self.channels} channels."
+            )
+        step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // int(np.prod(shape))))
         batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
         return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
 
@@ -181,12 +183,12 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         )
     try:
         labels, size, channels = _labels(facts["labels"]), int(facts["size"]), int(facts["channels"])
-        sure = certainty.of(facts, labels)
+        sure, second_look = certainty.of(facts, labels), _second_look(facts)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{where} lacks its labels or its size, or says wrongly how sure it is. Export it anew from its run."
         ) from None
-    loaded = Model(name, labels, size, channels, facts, sure, session)
+    loaded = Model(name, labels, size, channels, facts, sure, second_look, session)
     _require_contract(loaded, where)
     return loaded
 
@@ -258,6 +260,14 @@ def _labels(text: str) -> tuple[str, ...]:
     if not isinstance(labels, list) or not labels or not all(isinstance(label, str) for label in labels):
         raise ValueError("no list of labels")
     return tuple(labels)
+
+
+def _second_look(facts: dict[str, str]) -> float:
+    """Read the probability, 0 where there is none; raises ValueError when it is none."""
+    second_look = float(facts.get("second_look", 0))
+    if not 0 <= second_look <= 1:
+        raise ValueError("no probability")
+    return second_look
 
 
 def _require_contract(model: Model, where: str) -> None:
