@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from modiste.errors import InputError
 
 SHA256 = {
-    "fashion-mnist": "91c3ca2205ea170462e4528c43a803c40142f198fb349369acf29c4fb2d4f18e",
+    "fashion-mnist": "ad30471ea7eb661a5da52e3a819afdd5535037bf7311926814ac593156f299b7",
     "photo": "9577cf243ec95fdf13b68125bbb0d3e6fcf08e23cf03d1d30622835b0e967742",
 }
 """The first is for pictures as Fashion-MNIST has them, the last for all others."""
