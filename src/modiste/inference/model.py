@@ -93,10 +93,12 @@ class Model(Predictor):
     def evidence(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
         """Return how much each place of an image, uint8 as `image_shape`, speaks for a label: see `occlusion.evidence`.
 
+        All by one look each, or else it would tell where the second one differs.
+
         Raises:
             InputError: as `probabilities`.
         """
-        return occlusion.evidence(self._look, image, label)  # all by one view, or else it would tell of the other one
+        return occlusion.evidence(self._look, image, label)
 
     @property
     def names(self) -> tuple[str, ...]:
