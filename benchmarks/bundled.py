@@ -99,9 +99,9 @@ def exported(run: Run, mirrored: bool, certainty: Certainty, path: Path) -> Path
     return path
 
 
-def body(model: Path, in_8_bits: bool, sample: Images) -> bytes:
-    """The content of an exported model, in floats or in 8 bits, whose ranges are then those of the sample."""
-    return int8.quantize(model, sample) if in_8_bits else model.read_bytes()
+def converted(model: Path, to_int8: bool, sample: Images) -> bytes:
+    """The content of an exported model, as it is or in 8 bits, whose ranges are then those of the sample."""
+    return int8.quantize(model, sample) if to_int8 else model.read_bytes()
 
 
 def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
@@ -112,22 +112,34 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
     require_unchanged(run, judged)
     with tempfile.TemporaryDirectory() as home:
         models = {views: exported(run, views, Certainty(), Path(home) / f"{views}.onnx") for views in (False, True)}
-        bodies = {(views, bits): body(path, bits, sample) for views, path in models.items() for bits in (True, False)}
-    contents = [int8.with_facts(bodies[form.mirrored, form.int8], form.facts) for form in FORMS]
-    said = [inference.load(content).probabilities(judged.images) for content in contents]
+        contents = {
+            (views, to_int8): converted(path, to_int8, sample)
+            for views, path in models.items()
+            for to_int8 in (True, False)
+        }
+    formed = [int8.with_facts(contents[form.mirrored, form.int8], form.facts) for form in FORMS]
+    loaded = list(map(inference.load, formed))
+    said = [model.probabilities(judged.images) for model in loaded]
     found = [
         {
             "form": form.name,
             "second_look": form.second_look,
+            "looked_at_twice": looked_at_twice(model, judged.images),
             "accuracy": float(judged.right(probabilities.argmax(1)).mean()),
             "milliseconds_one_image_one_thread": 1000 * latency(onnxruntime(content)(1), judged.images),
             "images_a_second_two_threads": throughput(onnxruntime(content)(2), judged.images),
         }
-        for form, content, probabilities in zip(FORMS, contents, said, strict=True)
+        for form, content, model, probabilities in zip(FORMS, formed, loaded, said, strict=True)
     ]
     place = best(found)
     temperature = calibration.temperature(said[place], judged)
     return FORMS[place], {"n": len(judged), "forms": found, "temperature": temperature}
+
+
+def looked_at_twice(model: inference.Model, images: Images) -> float:
+    """The share of the images that a model gives a second look."""
+    first = replace(model, second_look=0.0).probabilities(images)
+    return float((first.max(1) < model.second_look).mean())
 
 
 def made(run: Run, form: Form, temperature: float) -> Path:
@@ -135,7 +147,7 @@ def made(run: Run, form: Form, temperature: float) -> Path:
     path = exported(run, form.mirrored, Certainty(temperature), run.path / "bundled.onnx")
     recipe = run.recipe()
     sample = sources.open_training(recipe.data, recipe.seed).train.images[: portable.CALIBRATION]
-    path.write_bytes(int8.with_facts(body(path, form.int8, sample), form.facts))
+    path.write_bytes(int8.with_facts(converted(path, form.int8, sample), form.facts))
     return path
 
 

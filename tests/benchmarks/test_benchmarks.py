@@ -381,6 +381,8 @@ def test_a_model_is_bundled_of_two_trainings(
     loaded = inference_model.load(made)
     assert loaded.certainty.temperature == content["held_out"]["temperature"]
     assert [loaded.second_look] == [form.second_look for form in bundled.FORMS if form.name == content["form"]]
+    for form, found in zip(bundled.FORMS, content["held_out"]["forms"], strict=True):
+        assert (0 < found["looked_at_twice"] <= 1) == (form.second_look > 0)
     for pair in ((whole, whole), (held_out, whole), (held_out, held_out)):
         with pytest.raises(SystemExit, match="is not the recipe of"):
             bundled.require_pair(*pair)

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,13 +25,7 @@ FORMER = {"marathon-taught": "marathon"}
 """Recipes that had another name at the commit that their results are from."""
 
 
-def shipped(published: dict[str, Any]) -> dict[str, Any]:
-    """What was found of the form that is bundled."""
-    (found,) = (form for form in published["held_out"]["forms"] if form["form"] == published["form"])
-    return dict(found)
-
-
-def test_the_bundled_model_scores_what_is_published() -> None:
+def test_the_bundled_model_scores_what_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
     """The model in the package is that of its results file: accuracy to the image, the rest to the fourth digit."""
     published = results.read(ROOT / "results" / "fashion-mnist.json")
     scores = evaluate(ROOT / "src" / "modiste" / "assets" / "models" / "fashion-mnist.onnx")
@@ -42,10 +35,11 @@ def test_the_bundled_model_scores_what_is_published() -> None:
     loaded = model.load("fashion-mnist")
     assert loaded.scores["test"] == {"n": scores.n, "accuracy": scores.accuracy}
     assert loaded.certainty.temperature == published["held_out"]["temperature"]
-    assert loaded.second_look == shipped(published)["second_look"]
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    assert loaded.second_look == import_module("results_tables").shipped()["second_look"]
 
 
-def test_the_card_of_the_bundled_model_says_what_its_results_say() -> None:
+def test_the_card_of_the_bundled_model_says_what_its_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
     """Recipe, form, size and epochs, which people wrote into it."""
     published = results.read(ROOT / "results" / "fashion-mnist.json")
     (run,) = published["runs"]
@@ -54,7 +48,8 @@ def test_the_card_of_the_bundled_model_says_what_its_results_say() -> None:
     assert f"| parameters | {run['parameters']:,} |" in card
     assert f"| epoch kept | {run['epochs']} |" in card
     assert ("8-bit integers" in card) == published["form"].startswith("8 bits")
-    second_look = shipped(published)["second_look"]
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    second_look = import_module("results_tables").shipped()["second_look"]
     assert (f"less sure than {100 * second_look:.0f} %" in card) == (second_look > 0)
 
 

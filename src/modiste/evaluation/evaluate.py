@@ -36,7 +36,7 @@ class Subject:
         recipe: where its data is from, and the seed of its folds.
         label_names: of its columns; None when they are those of the data.
         judge: the split and the k label names -> probabilities [n, k].
-        mirrors: it was trained on mirror images too, so it can be asked about them; what asks about them itself is not.
+        mirrors: it can be asked about mirror images: it was trained on them, and takes no second look by itself.
         certainty: how a model's probabilities are to be taken; None where there are probabilities alone.
     """
 

@@ -265,7 +265,7 @@ def _labels(text: str) -> tuple[str, ...]:
 
 
 def _second_look(facts: dict[str, str]) -> float:
-    """Read the probability, 0 where there is none; raises ValueError when it is none."""
+    """Read it, 0 where the file does not say; raises ValueError when it is no probability."""
     second_look = float(facts.get("second_look", 0))
     if not 0 <= second_look <= 1:
         raise ValueError("no probability")
