@@ -1,7 +1,7 @@
 """Makes the bundled model for product pictures of two runs of a recipe, and says how good it is.
 
     modiste bench marathon --seeds 1 --keep
-    modiste train marathon --set data.validation=0.2 --name fashion-mnist
+    modiste train marathon --set data.val_fraction=0.2 --name fashion-mnist
     python benchmarks/bundled.py runs/bench/marathon/seed-0 runs/fashion-mnist
 
 WHOLE learned from all training images, HELD_OUT from all but a fold. By that fold the form is chosen and the
@@ -20,13 +20,14 @@ from runtimes import latency, onnxruntime, throughput
 
 from modiste.data import sources
 from modiste.data.split import Images
-from modiste.evaluation import calibration
-from modiste.evaluation.evaluate import evaluate, require_unchanged
+from modiste.export import export, int8, onnx_file
 from modiste.inference import model as inference
-from modiste.inference.certainty import Certainty
-from modiste.runs import facts, results
+from modiste.inference.calibration import Calibration
+from modiste.metrics import calibration
+from modiste.models import weights
+from modiste.reporting.evaluate import evaluate, require_unchanged
+from modiste.runs import results, run_info
 from modiste.runs.folder import Run, open_run
-from modiste.training import export, int8, portable, weights
 
 COST = 0.001
 """Accuracy that a quicker form may lose on the images held out."""
@@ -42,29 +43,29 @@ class Form:
     Args:
         name: for people.
         int8: in 8-bit integers.
-        mirrored: it answers by the mean over each image and its mirror image.
-        second_look: as `inference.model.Model`.
+        flip_tta: it answers by the mean over each image and its mirror image.
+        tta_threshold: as `inference.model.Model`.
     """
 
     name: str
     int8: bool
-    mirrored: bool = False
-    second_look: float = 0.0
+    flip_tta: bool = False
+    tta_threshold: float = 0.0
 
     @property
     def facts(self) -> dict[str, str]:
         """What the metadata of its file says of it."""
         numbers = {"precision": "int8"} if self.int8 else {}
-        return {"second_look": repr(self.second_look)} | numbers
+        return {"tta_threshold": repr(self.tta_threshold)} | numbers
 
 
 FORMS = (
     Form("8 bits, one view", int8=True),
-    Form("8 bits, a second look", int8=True, second_look=UNSURE),
-    Form("8 bits, both views", int8=True, mirrored=True),
+    Form("8 bits, a second look", int8=True, tta_threshold=UNSURE),
+    Form("8 bits, both views", int8=True, flip_tta=True),
     Form("floats, one view", int8=False),
-    Form("floats, a second look", int8=False, second_look=UNSURE),
-    Form("floats, both views", int8=False, mirrored=True),
+    Form("floats, a second look", int8=False, tta_threshold=UNSURE),
+    Form("floats, both views", int8=False, flip_tta=True),
 )
 
 TOLD = ("n", "accuracy", "interval_images", "loss", "ece", "ece_calibrated")
@@ -74,8 +75,8 @@ TOLD = ("n", "accuracy", "interval_images", "loss", "ece", "ece_calibrated")
 def require_pair(whole: Run, held_out: Run) -> None:
     """Exit unless the runs are one training but for the fold that one held out; else what it says is of another."""
     one, other = whole.recipe(), held_out.recipe()
-    apart = replace(other.data, validation=one.data.validation, fold=one.data.fold)
-    if one.data.validation or not other.data.validation or replace(other, data=apart) != one:
+    apart = replace(other.data, val_fraction=one.data.val_fraction, fold=one.data.fold)
+    if one.data.val_fraction or not other.data.val_fraction or replace(other, data=apart) != one:
         raise SystemExit(f"{held_out.path} is not the recipe of {whole.path} with a fold held out.")
     if not teachers(held_out) <= teachers(whole):
         raise SystemExit(f"{held_out.path} learned from others than {whole.path} did.")
@@ -86,16 +87,16 @@ def require_pair(whole: Run, held_out: Run) -> None:
 
 def teachers(run: Run) -> set[str]:
     """What the weights of a run's teachers are known by."""
-    return {str(each["sha256"]) for each in facts.read(run).teachers}
+    return {str(each["sha256"]) for each in run_info.read(run).teachers}
 
 
-def exported(run: Run, mirrored: bool, certainty: Certainty, path: Path) -> Path:
+def exported(run: Run, flip_tta: bool, calibration: Calibration, path: Path) -> Path:
     """Write the network of a run as a model file, in floats; return the path."""
     recipe = run.recipe()
-    recipe = replace(recipe, network=replace(recipe.network, mirrored=mirrored))
-    names = sources.label_names(recipe.data)
-    network = weights.trained(run, recipe.network, len(names))
-    export.export(network, recipe, names, {}, certainty, path)
+    recipe = replace(recipe, model=replace(recipe.model, flip_tta=flip_tta))
+    names = sources.class_names(recipe.data)
+    network = weights.trained(run, recipe.model, len(names))
+    onnx_file.export(network, recipe, names, {}, calibration, path)
     return path
 
 
@@ -108,45 +109,45 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
     """The quickest form that is as good as any on the images that a run held out, and what was found on them."""
     recipe = run.recipe()
     data = sources.open_training(recipe.data, recipe.seed)
-    judged, sample = data.validation, data.train.images[: portable.CALIBRATION]
+    judged, sample = data.validation, data.train.images[: export.CALIBRATION]
     require_unchanged(run, judged)
     with tempfile.TemporaryDirectory() as home:
-        models = {views: exported(run, views, Certainty(), Path(home) / f"{views}.onnx") for views in (False, True)}
+        models = {views: exported(run, views, Calibration(), Path(home) / f"{views}.onnx") for views in (False, True)}
         contents = {
             (views, to_int8): converted(path, to_int8, sample)
             for views, path in models.items()
             for to_int8 in (True, False)
         }
-    formed = [int8.with_facts(contents[form.mirrored, form.int8], form.facts) for form in FORMS]
+    formed = [int8.with_facts(contents[form.flip_tta, form.int8], form.facts) for form in FORMS]
     loaded = list(map(inference.load, formed))
     said = [model.probabilities(judged.images) for model in loaded]
     found = [
         {
             "form": form.name,
-            "second_look": form.second_look,
-            "looked_at_twice": looked_at_twice(model, judged.images),
-            "accuracy": float(judged.right(probabilities.argmax(1)).mean()),
+            "tta_threshold": form.tta_threshold,
+            "tta_fraction": tta_fraction(model, judged.images),
+            "accuracy": float(judged.is_correct(probabilities.argmax(1)).mean()),
             "milliseconds_one_image_one_thread": 1000 * latency(onnxruntime(content)(1), judged.images),
             "images_a_second_two_threads": throughput(onnxruntime(content)(2), judged.images),
         }
         for form, content, model, probabilities in zip(FORMS, formed, loaded, said, strict=True)
     ]
     place = best(found)
-    temperature = calibration.temperature(said[place], judged)
+    temperature = calibration.fit_temperature(said[place], judged)
     return FORMS[place], {"n": len(judged), "forms": found, "temperature": temperature}
 
 
-def looked_at_twice(model: inference.Model, images: Images) -> float:
+def tta_fraction(model: inference.Model, images: Images) -> float:
     """The share of the images that a model gives a second look."""
-    first = replace(model, second_look=0.0).probabilities(images)
-    return float((first.max(1) < model.second_look).mean())
+    first = replace(model, tta_threshold=0.0).probabilities(images)
+    return float((first.max(1) < model.tta_threshold).mean())
 
 
 def made(run: Run, form: Form, temperature: float) -> Path:
     """Write the model to bundle; return its path."""
-    path = exported(run, form.mirrored, Certainty(temperature), run.path / "bundled.onnx")
+    path = exported(run, form.flip_tta, Calibration(temperature), run.path / "bundled.onnx")
     recipe = run.recipe()
-    sample = sources.open_training(recipe.data, recipe.seed).train.images[: portable.CALIBRATION]
+    sample = sources.open_training(recipe.data, recipe.seed).train.images[: export.CALIBRATION]
     path.write_bytes(int8.with_facts(converted(path, form.int8, sample), form.facts))
     return path
 

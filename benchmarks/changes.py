@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from modiste.images.prepare import Picture
+from modiste.imaging.preprocess import Picture
 from modiste.inference.model import Model
 
 AT_A_TIME = 64

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.images.prepare import to_image
+from modiste.imaging.preprocess import to_image
 from modiste.inference.model import Model
 from modiste.inference.occlusion import occluded
 
@@ -16,7 +16,7 @@ SHARE = 0.2
 def hot_matters(model: Model, photos: list[Path]) -> list[bool]:
     """For each photo, whether its label loses more by masking its hottest places than by as many random ones."""
     random = np.random.default_rng(0)
-    return [_matters(model, to_image(path, model.size, model.channels), random) for path in photos]
+    return [_matters(model, to_image(path, model.image_size, model.channels), random) for path in photos]
 
 
 def _matters(model: Model, image: NDArray[np.uint8], random: np.random.Generator) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from modiste.data import part, sources
+from modiste.data import lazy_split, sources
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import photo
@@ -101,7 +101,7 @@ def held_out(folder: Path) -> list[Path]:
     return sorted(folder.glob("validation/*/*"))
 
 
-def allowed(paths: list[Path], names: tuple[str, ...]) -> NDArray[np.bool_]:
+def candidate_labels(paths: list[Path], names: tuple[str, ...]) -> NDArray[np.bool_]:
     """What each photo may be called, by its class; what is in no class may not be called anything."""
     found = np.zeros((len(paths), len(names)), bool)
     for row, path in zip(found, paths, strict=True):
@@ -134,4 +134,4 @@ def trained(folder: Path, run: Run, changes: Sequence[str]) -> Run:
 
 
 def _sha256(run: Run) -> str:
-    return part.sha256(sources.open_source(run.recipe().data), ("train", "validation"))
+    return lazy_split.sha256(sources.open_source(run.recipe().data), ("train", "validation"))

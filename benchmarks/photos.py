@@ -5,7 +5,7 @@
     python benchmarks/photos.py PHOTOS --all                    # the model to ship: all photos, nothing held out
 
 PHOTOS holds class folders below train/ and validation/, and senders.csv (file,sender_id): people give several photos of
-one piece of clothing, so all photos of a sender are held out together. A sitting that was stopped goes on where it was.
+one piece of clothing, so all photos of a sender are held out label_groups. A sitting that was stopped goes on where it was.
 Writes results/photos.json.
 """
 
@@ -23,14 +23,14 @@ from changes import CHANGES, same_after
 from judged import Seen, accuracy, figures, labelled, others, pooled, seen
 from masking import hot_matters
 from numpy.typing import NDArray
-from photo_folds import FOLDS, UNKNOWN, allowed, everything, folds, held_out, trained
+from photo_folds import FOLDS, UNKNOWN, candidate_labels, everything, folds, held_out, trained
 from PIL import Image, ImageOps
 
 from modiste.errors import InputError
-from modiste.evaluation.scores import FLOOR
-from modiste.images import files as pictures
-from modiste.images.prepare import photo_of, to_image
+from modiste.imaging import photo_files as pictures
+from modiste.imaging.preprocess import photo_of, to_image
 from modiste.inference import model as inference
+from modiste.metrics.scores import FLOOR
 from modiste.runs import environment, results
 from modiste.runs.folder import Run
 
@@ -43,7 +43,7 @@ UNHEARD_FOLDS = 2
 SOME = 8
 """Of the photos each eighth is enough for heat maps: each takes forty looks."""
 
-SETS = ("data.catalogue=100",)
+SETS = ("data.synthetic_per_class=100",)
 """Of the recipe: labels that the photos lack, and drawings that are no clothes."""
 
 
@@ -52,9 +52,9 @@ def record(number: int, run: Run, judged: Seen) -> dict[str, Any]:
     return {
         **results.record(run),
         "fold": number,
-        "validation_accuracy": float(judged.truth.right(judged.probabilities.argmax(1)).mean()),
-        "validation_loss": float(-np.log(judged.truth.likelihood(judged.probabilities).clip(FLOOR)).mean()),
-        "validation_images": len(judged.photos),
+        "val_accuracy": float(judged.truth.is_correct(judged.probabilities.argmax(1)).mean()),
+        "val_loss": float(-np.log(judged.truth.likelihood(judged.probabilities).clip(FLOOR)).mean()),
+        "images": len(judged.photos),
     }
 
 
@@ -76,7 +76,7 @@ def none_recall_of_no_clothes(runs: list[Run], judged: list[Seen], paths: list[P
     """Share of pictures without clothes that get no label, each run as its fold is judged, and as it would ship."""
     shown = [(seen(run, paths), chooser) for run, chooser in zip(runs, others(judged), strict=True)]
     careful = [~labelled(each, chooser.careful()) for each, chooser in shown]
-    usual = [~labelled(each, chooser.certainty()) for each, chooser in shown]
+    usual = [~labelled(each, chooser.calibration()) for each, chooser in shown]
     return {
         "images": len(paths),
         "none_recall": float(np.concatenate(careful).mean()),
@@ -106,7 +106,9 @@ def of_product_pictures(paths: list[Path]) -> dict[str, Any]:
     known = [path for path in paths if path.parent.name not in UNKNOWN]
     ways = {"usual": [usual(path) for path in known], "its_own": [to_image(path, 28, 1) for path in known]}
     right = {
-        way: allowed(known, model.labels)[np.arange(len(known)), model.probabilities(np.stack(images)).argmax(1)]
+        way: candidate_labels(known, model.class_names)[
+            np.arange(len(known)), model.probabilities(np.stack(images)).argmax(1)
+        ]
         for way, images in ways.items()
     }
     return {"images": len(known), **{way: float(told.mean()) for way, told in right.items()}}
@@ -147,7 +149,7 @@ def main() -> None:
     given = parser.parse_args()
     changes = [*SETS, *given.set]
     if given.all:
-        alone = [*changes, "data.validation=0"]
+        alone = [*changes, "data.val_fraction=0"]
         print(trained(everything(given.photos, given.home), Run(given.home / "run-all"), alone).path)
         return
     no_clothes = usable(pictures.pictures_below(given.no_clothes)) if given.no_clothes else []
@@ -162,9 +164,9 @@ def main() -> None:
         return
     found |= {
         "untouched_folds": accuracy(pooled(judged[SEARCHED:])),
-        "same_label_after": same_labels(runs, judged),
+        "same_class_after": same_labels(runs, judged),
         **heat_maps(runs, judged),
-        "unheard_of": none_recall_of_unheard(given.photos, given.home, changes),
+        "unseen_kinds": none_recall_of_unheard(given.photos, given.home, changes),
         "no_clothes": none_recall_of_no_clothes(runs, judged, no_clothes),
         "network_of_product_pictures": of_product_pictures(pooled(judged).photos),
         "as_they_are": as_they_are(given.photos, given.home, given.set),

@@ -20,9 +20,10 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, Subset
 from torchvision import datasets, transforms
 
+from modiste.models import networks, weights
 from modiste.recipes.named import classic_cnn
 from modiste.runs import environment
-from modiste.training import compute, networks, weights
+from modiste.training import compute
 
 MEAN, STD = (0.2860,), (0.3530,)
 
@@ -43,7 +44,7 @@ def data(root: str, validation: bool, seed: int) -> tuple[Data, Data]:
 
 def train(loader: DataLoader[Any], epochs: int) -> torch.nn.Module:
     """Return the report's CNN, trained by the report's method."""
-    model = networks.cnn(labels=10, channels=1, size=28, options=classic_cnn().network)
+    model = networks.cnn(labels=10, channels=1, size=28, options=classic_cnn().model)
     weights.xavier(model, skip=set())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [epochs * 2 // 3])

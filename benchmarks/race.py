@@ -16,16 +16,17 @@ from typing import Any
 import torch
 
 from modiste.data import sources
+from modiste.models import networks
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment
-from modiste.runs.metrics import Row
-from modiste.training import compute, networks
-from modiste.training.judge import Judge, predict
+from modiste.runs.metrics_file import EpochMetrics
+from modiste.training import compute
 from modiste.training.loop import train
 from modiste.training.run import prepare
+from modiste.training.validator import Validator, predict
 
-HELD_OUT = {"data.validation": 0.2}
+HELD_OUT = {"data.val_fraction": 0.2}
 
 
 class Silent:
@@ -34,29 +35,29 @@ class Silent:
     def step(self, epoch: int, step: int, steps: int) -> None:
         """Say nothing."""
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochMetrics) -> None:
         """Say nothing."""
 
 
 def race(recipe: Recipe) -> dict[str, Any]:
-    """Train, predict, and say how long it took and how good it is, with mirrored views and without.
+    """Train, predict, and say how long it took and how good it is, with flip_tta views and without.
 
     Judged on what the recipe holds out; on the test split, which is opened once, when it holds nothing out.
     """
-    if recipe.stopping.patience or recipe.schedule.name == "plateau":
+    if recipe.early_stopping.patience or recipe.schedule.name == "reduce_on_plateau":
         raise SystemExit("A race judges only the end. Take a recipe without a plateau and without patience.")
     started = time.perf_counter()
     made = prepare(recipe)
     prepared = time.perf_counter()
-    nothing = Judge(made.judge.images[:0], made.judge.labels[:0])  # only the end is judged
+    nothing = Validator(made.validator.images[:0], made.validator.labels[:0])  # only the end is judged
     train(made.state, made.batches, made.step, made.schedule, nothing, lambda _: None, Silent(), lambda: False)
     trained = time.perf_counter()
     openings: list[str] = []
     device = made.batches.images.device
     judged = made.data.validation or sources.open_test(recipe.data, lambda: openings.append("test"))
     images, labels = (torch.from_numpy(array).to(device) for array in (judged.images, judged.labels))
-    plain = predict(made.state.judged, images).softmax(1)
-    both = plain + predict(made.state.judged, images.flip(2)).softmax(1)
+    plain = predict(made.state.evaluated_model, images).softmax(1)
+    both = plain + predict(made.state.evaluated_model, images.flip(2)).softmax(1)
     one, two = ((views.argmax(1) == labels).double().mean().item() for views in (plain, both))
     ended = time.perf_counter()
     return {
@@ -68,7 +69,7 @@ def race(recipe: Recipe) -> dict[str, Any]:
         "seconds_predicting": ended - trained,
         "split": judged.name,
         "accuracy": one,
-        "accuracy_mirrored": two if recipe.augmentation.flip else None,  # else it knows no mirror images
+        "accuracy_flip_tta": two if recipe.augmentation.horizontal_flip else None,  # else it knows no mirror images
         "images": len(labels),
         "openings": len(openings),
         "epochs": len(made.state.history),

@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 
 from modiste.data.split import Images, Split
+from modiste.export import export, int8
 from modiste.inference import model as inference
+from modiste.models import weights
 from modiste.runs.folder import Run
-from modiste.training import int8, portable, weights
 
 Predict = Callable[[Images], NDArray[np.float32]]
 """uint8 images -> probabilities, float32 [n, labels]."""
@@ -49,7 +50,7 @@ def openvino_cpu(path: Path) -> Callable[[int], Predict]:
 
 def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]:
     """PyTorch with the run's weights, as it is or compiled."""
-    network = weights.trained(run, run.recipe().network, labels)
+    network = weights.trained(run, run.recipe().model, labels)
     ready: Callable[[torch.Tensor], torch.Tensor] = network.to(memory_format=torch.channels_last)
     if compiled:
         ready = torch.compile(ready, dynamic=False)  # sizes as symbols: minutes of algebra for each network
@@ -68,8 +69,8 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
 
 def contestants(run: Run, training: Images) -> dict[str, Callable[[int], Predict]]:
     """Every runtime by name, each ready to be made for some threads."""
-    labels = len(inference.load(run.model).labels)
-    sample = training[: portable.CALIBRATION]
+    labels = len(inference.load(run.model).class_names)
+    sample = training[: export.CALIBRATION]
     return {
         "ONNX Runtime, fp32": onnxruntime(run.model),
         "ONNX Runtime, int8 (QDQ, U8S8, 7-bit weights)": onnxruntime(int8.quantize(run.model, sample)),
@@ -97,7 +98,7 @@ def compared(run: Run, judged: Split, training: Images) -> list[dict[str, Any]]:
             {
                 "runtime": name,
                 "images": len(judged),
-                "accuracy": float(judged.right(said).mean()),
+                "accuracy": float(judged.is_correct(said).mean()),
                 "same": float((said == first).mean()),
                 "milliseconds_one_image_one_thread": 1000 * latency(made(1), judged.images),
                 "images_a_second_two_threads": throughput(made(2), judged.images),

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from modiste.evaluation import intervals
+from modiste.metrics import intervals
 from modiste.runs import environment, files
 
 Record = dict[str, Any]
@@ -41,9 +41,9 @@ def run(name: str, command: Sequence[str], home: Path) -> Record:
 
 
 def accuracy(record: Record) -> float:
-    """With mirrored views where the training took them into its time."""
-    mirrored = record.get("accuracy_mirrored")
-    return float(record["accuracy"] if mirrored is None else mirrored)
+    """With flip_tta views where the training took them into its time."""
+    flip_tta = record.get("accuracy_flip_tta")
+    return float(record["accuracy"] if flip_tta is None else flip_tta)
 
 
 def summary(name: str, records: list[Record]) -> Record:

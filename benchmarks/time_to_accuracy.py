@@ -14,7 +14,7 @@ import sitting
 import timing
 
 from modiste.data import fashion_mnist
-from modiste.evaluation import canvas, figures
+from modiste.reporting import canvas, figures
 from modiste.runs import results
 
 HERE = Path(__file__).parent

@@ -13,12 +13,12 @@ from statistics import fmean
 import sitting
 import timing
 
-from modiste.evaluation import intervals
+from modiste.metrics import intervals
 from modiste.recipes.named import sprint
 from modiste.runs import results
 
 AS_IT_IS = "sprint"
-ONE_VIEW = "without mirrored views of what is judged"
+ONE_VIEW = "without flip_tta views of what is judged"
 FOLD = "data.fold=1"
 
 TRICKS: dict[str, tuple[str, ...]] = {
@@ -31,18 +31,18 @@ TRICKS: dict[str, tuple[str, ...]] = {
         )
         for rate in (0.05, 0.1, 0.2, 0.4)
     },
-    "without leaving easy images out": ("schedule.drop=0",),
-    "without leaving easy images out, 3 epochs": ("schedule.drop=0", "schedule.epochs=3"),
-    "without label smoothing": ("optimizer.smoothing=0",),
-    "without mirrored training images, one view for both": ("augmentation.flip=false",),
-    "without a lower rate for the head": ("optimizer.lr_head=1",),
-    "without a lower rate for batch norm": ("optimizer.lr_rest=1",),
-    "without warm-up": ("schedule.warmup=0",),
-    "with shifts of one pixel": ("augmentation.crop=1",),
-    "with random erasing in a quarter of the images": ("augmentation.erasing=0.25",),
+    "without leaving easy images out": ("schedule.skip_easy_fraction=0",),
+    "without leaving easy images out, 3 epochs": ("schedule.skip_easy_fraction=0", "schedule.epochs=3"),
+    "without label smoothing": ("optimizer.label_smoothing=0",),
+    "without flip_tta training images, one view for both": ("augmentation.horizontal_flip=false",),
+    "without a lower rate for the head": ("optimizer.head_lr_mult=1",),
+    "without a lower rate for batch norm": ("optimizer.norm_bias_lr_mult=1",),
+    "without warm-up": ("schedule.warmup_fraction=0",),
+    "with shifts of one pixel": ("augmentation.random_crop_padding=1",),
+    "with random erasing in a quarter of the images": ("augmentation.random_erasing_prob=0.25",),
     "with momentum 0.95": ("optimizer.momentum=0.95",),
-    "with batches of 200": ("optimizer.batch=200",),
-    "with 24 channels": ("network.width=24",),
+    "with batches of 200": ("optimizer.batch_size=200",),
+    "with 24 channels": ("model.width=24",),
     "with one epoch more": (f"schedule.epochs={sprint().schedule.epochs + 1}",),
 }
 """Settings that differ from the recipe, by what they do."""
@@ -57,9 +57,9 @@ def trial(name: str, seeds: int, home: Path) -> list[sitting.Record]:
 
 
 def one_view(records: list[sitting.Record]) -> list[sitting.Record]:
-    """The same trainings, judged without mirrored views, and so in less time."""
+    """The same trainings, judged without flip_tta views, and so in less time."""
     return [
-        record | {"accuracy_mirrored": None, "seconds": record["seconds"] - record["seconds_predicting"] / 2}
+        record | {"accuracy_flip_tta": None, "seconds": record["seconds"] - record["seconds_predicting"] / 2}
         for record in records
     ]
 
@@ -67,9 +67,9 @@ def one_view(records: list[sitting.Record]) -> list[sitting.Record]:
 def compared(name: str, records: list[sitting.Record], plain: list[sitting.Record]) -> sitting.Record:
     """One row: what it comes to, and how it differs from the recipe, seed by seed.
 
-    A network that knows no mirrored images is compared with one view of each.
+    A network that knows no flip_tta images is compared with one view of each.
     """
-    like = plain if name == ONE_VIEW or records[0]["accuracy_mirrored"] is not None else one_view(plain)
+    like = plain if name == ONE_VIEW or records[0]["accuracy_flip_tta"] is not None else one_view(plain)
     differences = [sitting.accuracy(a) - sitting.accuracy(b) for a, b in zip(records, like, strict=True)]
     row = sitting.summary(name, records)
     return row | {

@@ -16,8 +16,8 @@ from typing import Any
 import timing
 from PIL import Image, ImageOps
 
-from modiste.images import files
-from modiste.images.prepare import photo_of
+from modiste.imaging import photo_files
+from modiste.imaging.preprocess import photo_of
 from modiste.inference import model as inference
 
 ROOT = Path(__file__).parents[1]
@@ -146,7 +146,7 @@ def _copies(photos: Path, home: Path) -> Path:
     """Two thousand JPEGs of the photos, the longer edge 400 pixels, each file its own."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    found = files.pictures_below(photos)
+    found = photo_files.pictures_below(photos)
     for number in range(min(len(found), COPIES)):
         with Image.open(found[number]) as photo:
             small = ImageOps.contain(photo.convert("RGB"), (SIDE, SIDE))

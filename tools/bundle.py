@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from modiste.images.prepare import to_image
-from modiste.inference import model, pinned
+from modiste.export import int8
+from modiste.imaging.preprocess import to_image
+from modiste.inference import bundled_files, model
 from modiste.runs import results
-from modiste.training import int8
 
 ROOT = Path(__file__).parents[1]
 PICTURES = (ROOT / "src" / "modiste" / "assets" / "samples", ROOT / "tests" / "photos")
@@ -34,8 +34,8 @@ def known(name: str) -> dict[str, str]:
         return {"scores": json.dumps({"test": {"n": test["n"], "accuracy": test["accuracy"]}})}
     found = results.read(ROOT / "results" / "photos.json")
     return {
-        "scores": json.dumps({"folds": {"n": found["images"], "accuracy": found["as_shipped"]["answers_right"]}}),
-        **{key: json.dumps(found[key]) for key in ("temperature", "threshold", "together")},
+        "scores": json.dumps({"folds": {"n": found["images"], "accuracy": found["as_shipped"]["answers_correct"]}}),
+        **{key: json.dumps(found[key]) for key in ("temperature", "threshold", "label_groups")},
     }
 
 
@@ -73,18 +73,20 @@ def furthest(one: bytes, other: bytes) -> float:
 def main() -> None:
     """Write the file and its sum."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("name", choices=pinned.NAMES)
+    parser.add_argument("name", choices=bundled_files.NAMES)
     parser.add_argument("model", type=Path)
     given = parser.parse_args()
     trained = given.model.read_bytes()
     content = bundled(given.name, trained)
     gap = furthest(trained, content)
     if gap > NEAR:
-        raise SystemExit(f"Its probabilities differ by up to {gap:.4f} in 16 bits; allowed: {NEAR}.")
+        raise SystemExit(f"Its probabilities differ by up to {gap:.4f} in 16 bits; candidate_labels: {NEAR}.")
     path = ROOT / "src" / "modiste" / "assets" / "models" / f"{given.name}.onnx"
     path.write_bytes(content)
-    pins = Path(pinned.__file__)
-    text = pins.read_text(encoding="utf-8").replace(pinned.SHA256[given.name], hashlib.sha256(content).hexdigest())
+    pins = Path(bundled_files.__file__)
+    text = pins.read_text(encoding="utf-8").replace(
+        bundled_files.SHA256[given.name], hashlib.sha256(content).hexdigest()
+    )
     pins.write_text(text, encoding="utf-8")
     print(f"{path.relative_to(ROOT)}: {len(content) / 1e6:.2f} MB")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from modiste.evaluation import benchmark, canvas, figures
-from modiste.evaluation.benchmark import Point
 from modiste.recipes.named import NAMED
+from modiste.reporting import canvas, figures, leaderboard
+from modiste.reporting.leaderboard import Point
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ def benched() -> Iterator[tuple[str, Point]]:
     for path in sorted((ROOT / "results").glob("*.json")):
         content = results.read(path)
         if path.stem in NAMED and content["split"] == "test":
-            yield path.stem, mean(content["runs"], "test_accuracy", "seconds")
+            yield path.stem, mean(content["runs"], "accuracy", "seconds")
 
 
 def raced() -> Iterator[tuple[str, Point]]:
@@ -44,4 +44,4 @@ def mean(runs: list[dict[str, Any]], accuracy: str, seconds: str) -> Point:
 
 
 if __name__ == "__main__":
-    canvas.png(figures.frontier(ours(), benchmark.anchors()), ROOT / "docs" / "frontier.png")
+    canvas.png(figures.frontier(ours(), leaderboard.anchors()), ROOT / "docs" / "frontier.png")

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from modiste.evaluation import written
+from modiste.reporting import formatting
 from modiste.runs.results import seconds
 
 ROOT = Path(__file__).parents[1]
@@ -23,7 +23,7 @@ CHINESE = {
     "recipe": "配方",
     "judged on": "评测集",
     "accuracy, mean (95 % over images)": "平均准确率（对图像的 95 % 区间）",
-    "mirrored views": "加上镜像视图",
+    "flip_tta views": "加上镜像视图",
     "loss": "损失",
     "parameters": "参数量",
     "epochs": "轮数",
@@ -53,7 +53,7 @@ Say = Callable[[str], str]
 
 def results(say: Say) -> str:
     """Every file of trainings, in the order of their names."""
-    head = ["recipe", "judged on", "accuracy, mean (95 % over images)", "mirrored views", "loss", "n"]
+    head = ["recipe", "judged on", "accuracy, mean (95 % over images)", "flip_tta views", "loss", "n"]
     found = {path.stem: read(path.stem) for path in sorted(RESULTS.glob("*.json"), key=lambda path: path.stem)}
     rows = [row(name, content, say) for name, content in found.items() if "mean_loss" in content]
     return table([*map(say, head), say("parameters"), say("epochs")], rows)
@@ -63,15 +63,15 @@ def row(name: str, content: dict[str, Any], say: Say) -> list[str]:
     """One file of trainings."""
     runs = content["runs"]
     epochs = sorted({run["epochs"] for run in runs})
-    mirrored = content.get("mean_mirrored")
+    flip_tta = content.get("mean_flip_tta")
     return [
         f"`{name}`",
         say(content["split"]),
         f"**{content['mean']:.2%}** ({span(content['interval_images'], say('to'))})",
-        "-" if mirrored is None else f"{mirrored:.2%}",
+        "-" if flip_tta is None else f"{flip_tta:.2%}",
         f"{content['mean_loss']:.4f}",
         str(content["n"]),
-        written.count(runs[0]["parameters"]),
+        formatting.count(runs[0]["parameters"]),
         f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
     ]
 
@@ -160,9 +160,9 @@ def photos(_: Say) -> str:
         ("right label, on the 80 % it is surest of", found["accuracy_of_surest_80_percent"], 0.96),
         ("calibration error (ECE)", found["ece"], -0.04),
         (f"{none}hats, shorts, skirts", found["at_95_percent_right"]["none_recall"], 0.80),
-        (f"{none}each of these three, left out of the training", found["unheard_of"]["none_recall"], 0.40),
+        (f"{none}each of these three, left out of the training", found["unseen_kinds"]["none_recall"], 0.40),
         (f"{none}pictures without clothes", found["no_clothes"]["none_recall"], 0.80),
-        *((f"the same label after: {name}", found["same_label_after"][name], least) for name, least in SAME.items()),
+        *((f"the same label after: {name}", found["same_class_after"][name], least) for name, least in SAME.items()),
         (
             f"masking the hottest fifth hurts more than masking a random fifth ({found['heat_maps_images']} photos)",
             found["heat_maps_right"],
@@ -202,7 +202,7 @@ def use(_: Say) -> str:
 
 def marathon(_: Say) -> str:
     """The longest trainings, and what is required."""
-    head = ["", "parameters", "one view", "required", "mirrored views", "n", "minutes", "with its teachers"]
+    head = ["", "parameters", "one view", "required", "flip_tta views", "n", "minutes", "with its teachers"]
     return table(head, [track(name, bound) for name, bound in MARATHONS.items()])
 
 
@@ -215,10 +215,10 @@ def track(name: str, bound: float) -> list[str]:
     _, accuracy, required = held(name, ".2%", content["mean"], bound)
     return [
         f"`{name}`",
-        written.count(runs[0]["parameters"]),
+        formatting.count(runs[0]["parameters"]),
         accuracy,
         required,
-        f"{content['mean_mirrored']:.2%}",
+        f"{content['mean_flip_tta']:.2%}",
         str(content["n"]),
         f"{minutes:.0f}",
         f"{with_teachers:.0f}",
@@ -252,7 +252,7 @@ def forms(_: Say) -> str:
         [
             f"**{each['form']}**" if each["form"] == model["form"] else each["form"],
             f"{each['accuracy']:.2%}",
-            f"{each['looked_at_twice']:.1%}",
+            f"{each['tta_fraction']:.1%}",
             f"{each['milliseconds_one_image_one_thread']:.2f}",
             f"{each['images_a_second_two_threads']:,.0f}",
         ]

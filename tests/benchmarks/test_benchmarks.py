@@ -15,11 +15,11 @@ from PIL import Image
 from helpers.command import environment
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
-from modiste.evaluation.evaluate import evaluate
 from modiste.inference import model as inference_model
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Recipe
+from modiste.reporting.evaluate import evaluate
 from modiste.runs import files, results
 from modiste.runs.folder import Run
 
@@ -37,7 +37,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def tiny(idx: Path, **more: object) -> Recipe:
     """`sprint`, small enough for a test."""
-    small = {"data.source": str(idx), "network.width": 2, "optimizer.batch": 20, "compute.threads": 1}
+    small = {"data.source": str(idx), "model.width": 2, "optimizer.batch_size": 20, "compute.threads": 1}
     return settings.with_settings(sprint(), small | more)
 
 
@@ -60,7 +60,7 @@ def test_a_race_trains_and_predicts_once(idx: Path, script: Any) -> None:
     assert record["threads"] == 1
     assert record["precision"] in ("fp32", "bf16")
     assert 0 <= record["accuracy"] <= 1
-    assert 0 <= record["accuracy_mirrored"] <= 1
+    assert 0 <= record["accuracy_flip_tta"] <= 1
 
 
 def test_a_race_is_not_for_recipes_that_judge_on_the_way(script: Any) -> None:
@@ -74,7 +74,7 @@ def test_a_race_for_choices_leaves_the_test_split_sealed(tmp_path: Path, script:
     data = write_idx_folder(tmp_path / "idx", train=100)
     for file in data.glob("t10k*"):
         file.unlink()
-    record = script("race").race(tiny(data, **{"data.validation": 0.2}))
+    record = script("race").race(tiny(data, **{"data.val_fraction": 0.2}))
     assert (record["split"], record["openings"]) == ("validation", 0)
     assert record["images"] > 0
 
@@ -117,14 +117,14 @@ def test_a_trick_is_compared_seed_by_seed(
     recipe = tmp_path / "tiny.json"
     recipe.write_text(settings.to_json(tiny(idx, **{"schedule.epochs": 1})))
     monkeypatch.setattr(tricks, "AS_IT_IS", str(recipe))
-    monkeypatch.setattr(tricks, "TRICKS", {str(recipe): (), "without smoothing": ("optimizer.smoothing=0",)})
+    monkeypatch.setattr(tricks, "TRICKS", {str(recipe): (), "without smoothing": ("optimizer.label_smoothing=0",)})
     monkeypatch.setattr(sys, "argv", ["tricks.py", "--seeds", "2"])
     monkeypatch.chdir(tmp_path)
     tricks.main()
     written = json.loads((tmp_path / "results" / "tricks.json").read_text())
     itself, without, single = written["tricks"]
     assert (itself["difference"], itself["seconds_ratio"]) == (0, 1)
-    assert (without["settings"], without["n"]) == (["optimizer.smoothing=0"], 2)
+    assert (without["settings"], without["n"]) == (["optimizer.label_smoothing=0"], 2)
     assert single["mean"] == itself["accuracy"]
     assert single["difference"] == pytest.approx(itself["accuracy"] - itself["mean"])
     assert single["seconds"] < itself["seconds"]
@@ -219,8 +219,14 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     photos, cut, judging = script("photos"), script("photo_folds"), script("judged")
     few_photos(tmp_path / "in")
     folder = next(cut.folds(tmp_path / "in", tmp_path / "home"))
-    small = {"network": "residual", "network.weights": "", "network.frozen": 0, "network.width": 2, "data.size": 28}
-    quick = {"augmentation.size": 0, "schedule.epochs": 1, "optimizer.batch": 20, "optimizer.lr": 0.01}
+    small = {
+        "model": "residual",
+        "model.weights": "",
+        "model.freeze_stages": 0,
+        "model.width": 2,
+        "data.image_size": 28,
+    }
+    quick = {"augmentation.train_size": 0, "schedule.epochs": 1, "optimizer.batch_size": 20, "optimizer.lr": 0.01}
     changes = [f"{key}={value}" for key, value in (small | quick).items()]
     run = cut.trained(folder, Run(tmp_path / "run"), changes)
     assert cut.trained(folder, run, changes) == run
@@ -236,7 +242,7 @@ def test_photos_are_judged_by_the_run_that_has_not_seen_them(tmp_path: Path, scr
     assert found["images"] == len(cut.held_out(folder))
     assert 0 <= found["accuracy"] <= 1
     told = photos.record(1, run, judged)
-    assert (told["validation_images"], told["validation_accuracy"]) == (found["images"], found["accuracy"])
+    assert (told["images"], told["val_accuracy"]) == (found["images"], found["accuracy"])
 
     Image.new("RGB", (40, 40), "gray").save(tmp_path / "wall.jpg")
     nothing = photos.none_recall_of_no_clothes([run], [judged], [tmp_path / "wall.jpg"])
@@ -262,16 +268,16 @@ def test_a_share_of_labels_is_given_where_95_percent_are_right(script: Any) -> N
     classes = ["dress", "dress", "hat", "hat", "dress"] * 40
     paths = [Path(name) / "x.jpg" for name in classes]
     rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]] * 40
-    judged = judging.Seen(paths, np.array(rows), judging.allowed(paths, names), names)
+    judged = judging.Seen(paths, np.array(rows), judging.candidate_labels(paths, names), names)
     found = judging.figures([judged])
     careful, shipped = found["at_95_percent_right"], found["as_shipped"]
-    assert (careful["labels_given"], careful["labels_given_right"], careful["none_recall"]) == (0.6, 1.0, 1.0)
-    assert shipped["answers_right"] == careful["answers_right"] == 1.0
+    assert (careful["answered"], careful["answered_correct"], careful["none_recall"]) == (0.6, 1.0, 1.0)
+    assert shipped["answers_correct"] == careful["answers_correct"] == 1.0
     assert (found["accuracy"], found["accuracy_of_classes"]) == (0.8, {"dress": 1.0, "hat": 0.5})
 
 
 def test_the_lowest_sureness_from_which_19_of_20_are_right(script: Any) -> None:
-    """Those equally sure are taken together; where no such sureness is, nothing is sure enough."""
+    """Those equally sure are taken label_groups; where no such confidence is, nothing is sure enough."""
     right_from = script("judged").right_from
     assert right_from(np.array([0.9, 0.8, 0.6, 0.7, 0.5]), np.array([True, True, False, True, False])) == 0.7
     assert right_from(np.array([0.9, 0.7, 0.7]), np.array([True, True, False])) == 0.9
@@ -284,8 +290,8 @@ def test_a_fold_has_no_part_in_its_own_threshold(script: Any) -> None:
     names = ("Dress", "none of these")
     right, wrong = [Path("dress/x.jpg")] * 200, [Path("dress/x.jpg"), Path("hat/x.jpg")] * 100
     told = np.array([[0.7, 0.3], [0.6, 0.4]] * 100)
-    good = judging.Seen(right, told, judging.allowed(right, names), names)
-    bad = judging.Seen(wrong, told, judging.allowed(wrong, names), names)
+    good = judging.Seen(right, told, judging.candidate_labels(right, names), names)
+    bad = judging.Seen(wrong, told, judging.candidate_labels(wrong, names), names)
     first, second = (each.careful() for each in judging.others([good, bad]))
     assert first == bad.careful() != good.careful() == second
     assert good.part(np.arange(200) < 3).photos == right[:3]
@@ -302,7 +308,7 @@ def test_every_runtime_says_the_same_of_a_run(idx: Path, tmp_path: Path, script:
     )
     monkeypatch.setattr(runtimes, "TIMES", 3)
     monkeypatch.setattr(runtimes, "SECONDS", 0.1)
-    run = trained(tiny(idx, **{"data.validation": 0.2}), tmp_path / "tiny")
+    run = trained(tiny(idx, **{"data.val_fraction": 0.2}), tmp_path / "tiny")
     records = inference.models(run)
     assert len(records) == 4
     for record in records:
@@ -369,7 +375,7 @@ def test_a_model_is_bundled_of_two_trainings(
     monkeypatch.setattr(script("runtimes"), "TIMES", 3)
     monkeypatch.setattr(script("runtimes"), "SECONDS", 0.1)
     whole = trained(tiny(idx), tmp_path / "whole")
-    held_out = trained(tiny(idx, **{"data.validation": 0.2}), tmp_path / "held-out")
+    held_out = trained(tiny(idx, **{"data.val_fraction": 0.2}), tmp_path / "held-out")
     monkeypatch.setattr(sys, "argv", ["bundled.py", str(whole.path), str(held_out.path), f"--out={out}"])
     bundled.main()
     content, made = results.read(out), whole.path / "bundled.onnx"
@@ -379,10 +385,10 @@ def test_a_model_is_bundled_of_two_trainings(
     told = evaluate(made)
     assert {key: getattr(told, key) for key in ("n", "accuracy", "loss")}.items() <= content["test"].items()
     loaded = inference_model.load(made)
-    assert loaded.certainty.temperature == content["held_out"]["temperature"]
-    assert [loaded.second_look] == [form.second_look for form in bundled.FORMS if form.name == content["form"]]
+    assert loaded.calibration.temperature == content["held_out"]["temperature"]
+    assert [loaded.tta_threshold] == [form.tta_threshold for form in bundled.FORMS if form.name == content["form"]]
     for form, found in zip(bundled.FORMS, content["held_out"]["forms"], strict=True):
-        assert (0 < found["looked_at_twice"] <= 1) == (form.second_look > 0)
+        assert (0 < found["tta_fraction"] <= 1) == (form.tta_threshold > 0)
     for pair in ((whole, whole), (held_out, whole), (held_out, held_out)):
         with pytest.raises(SystemExit, match="is not the recipe of"):
             bundled.require_pair(*pair)

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from helpers.runs import write_results, write_run
 from modiste.cli.compare import compare
-from modiste.evaluation.evaluate import evaluate
 from modiste.recipes import named
+from modiste.reporting.evaluate import evaluate
 
 
 def test_runs_and_results_stand_side_by_side(tmp_path: Path) -> None:

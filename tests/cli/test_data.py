@@ -13,7 +13,7 @@ from helpers.pictures import noise, saved
 from modiste.cli.data import data
 from modiste.data import fashion_mnist
 from modiste.errors import InputError, SettingError
-from modiste.images import decode
+from modiste.imaging import decode
 
 
 def test_verify_checks_the_bundled_files() -> None:
@@ -56,7 +56,7 @@ def test_show_draws_each_label(tmp_path: Path) -> None:
 
 
 def test_show_takes_photos(tmp_path: Path) -> None:
-    """Class folders are shown in colour and at the size that is asked for."""
+    """Class folders are shown in color and at the size that is asked for."""
     for label in ("boots", "hats"):
         (tmp_path / label).mkdir()
         (tmp_path / label / "1.jpg").write_bytes(saved(Image.fromarray(noise(64)).convert("RGB"), "JPEG"))

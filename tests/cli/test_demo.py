@@ -14,7 +14,7 @@ from modiste.recipes.recipe import Recipe
 def short() -> Recipe:
     """The recipe `sprint` for one epoch of 512 images."""
     recipe = named.sprint()
-    return replace(recipe, data=replace(recipe.data, limit=512), schedule=replace(recipe.schedule, epochs=1))
+    return replace(recipe, data=replace(recipe.data, max_train_images=512), schedule=replace(recipe.schedule, epochs=1))
 
 
 def test_the_demo_trains_judges_predicts_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,10 +13,10 @@ from helpers.runs import write_run
 from modiste.cli.export import export
 from modiste.data import idx_folder
 from modiste.errors import InputError
+from modiste.export import int8
 from modiste.inference import model as inference
 from modiste.recipes import named
 from modiste.runs import files
-from modiste.training import int8
 
 
 def typed(*arguments: object) -> str:
@@ -41,7 +41,7 @@ def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch:
     made = inference.load("run-int8.onnx")
     whole = inference.load(run.model)
     images = idx_folder.IdxFolder(tmp_path / "data", 28).part("train").split("train").images
-    assert (made.labels, made.recipe_json) == (whole.labels, whole.recipe_json)
+    assert (made.class_names, made.recipe_json) == (whole.class_names, whole.recipe_json)
     said = made.probabilities(images)
     assert np.abs(said - whole.probabilities(images)).max() < 0.05
     assert 0 < said.min() < 1 / 256  # what is improbable stays possible

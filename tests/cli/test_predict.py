@@ -22,7 +22,7 @@ from helpers.pictures import saved
 from helpers.service import SAMPLES
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
-from modiste.inference import pinned
+from modiste.inference import bundled_files
 from modiste.inference.predictions_file import PredictionsFile
 
 
@@ -334,8 +334,8 @@ def test_each_picture_gets_the_model_that_fits(model: str, pictures: Path, tmp_p
     shutil.copy(SAMPLES / "dress.png", pictures / "dress.png")
     shutil.copy(SAMPLES / "coat.jpg", pictures / "coat.jpg")
     told = {Path(each["file"]).name: each["model"] for each in json.loads(run(pictures, "--json").stdout)}
-    assert told["dress.png"] == pinned.NAMES[0]
-    assert told["coat.jpg"] == pinned.NAMES[-1] != pinned.NAMES[0]
+    assert told["dress.png"] == bundled_files.NAMES[0]
+    assert told["coat.jpg"] == bundled_files.NAMES[-1] != bundled_files.NAMES[0]
     named = json.loads(run(pictures, "--model=fashion-mnist", "--json").stdout)
     assert {each["model"] for each in named} == {"fashion-mnist"}
     out = tmp_path / "out.csv"

@@ -20,11 +20,11 @@ from helpers.idx import write_idx_folder
 from helpers.pictures import fill
 from helpers.runs import rows
 from modiste.errors import TrainingError
-from modiste.evaluation import calibration
 from modiste.inference import model as inference
+from modiste.metrics import calibration
 from modiste.recipes.named import NAMED
-from modiste.runs import metrics
-from modiste.training import events
+from modiste.runs import metrics_file
+from modiste.training import tensorboard
 
 TRAINED = {
     "README.md",
@@ -63,7 +63,7 @@ def files(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-STOPPING = ("--set=data.validation=0.2", "--set=stopping.patience=1", "--set=optimizer.average=0.9")
+STOPPING = ("--set=data.val_fraction=0.2", "--set=early_stopping.patience=1", "--set=optimizer.ema_decay=0.9")
 GRAY = [name for name, recipe in NAMED.items() if recipe().data.channels == 1]
 """The recipes of Fashion-MNIST; the others want photos."""
 
@@ -102,14 +102,14 @@ def test_a_model_carries_what_the_images_held_out_say_of_its_sureness(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A temperature, which `evaluate` tells the worth of, and the card; with too few images there is none."""
-    given = ["train", "sprint", f"--data={idx}", *TINY, "--set=data.validation=0.2", "--epochs=1"]
+    given = ["train", "sprint", f"--data={idx}", *TINY, "--set=data.val_fraction=0.2", "--epochs=1"]
     inside(tmp_path, *given, "--name=a")
     assert "not calibrated" in (tmp_path / "runs" / "a" / "README.md").read_text()
     monkeypatch.setattr(calibration, "FEWEST", 10)
     inside(tmp_path, *given, "--name=b")
     model = inference.load(tmp_path / "runs" / "b" / "model.onnx")
-    assert model.certainty.temperature != 1
-    assert f"temperature {model.certainty.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
+    assert model.calibration.temperature != 1
+    assert f"temperature {model.calibration.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
     told = inside(tmp_path, "evaluate", "runs/b", "--split=validation").stdout
     scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["validation"]
     assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in told
@@ -130,10 +130,10 @@ def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_recipe_trains_a_step(name: str, idx: Path, teachers: Path, tmp_path: Path) -> None:
     """Each recipe, with its own network and method, gets through an epoch and its export."""
-    small = ["--set=data.size=32", "--set=augmentation.size=24"]
+    small = ["--set=data.image_size=32", "--set=augmentation.train_size=24"]
     data = [f"--data={idx}"] if name in GRAY else [f"--data={pictures_of(tmp_path)}", *small]
     give_teachers(tmp_path, name, teachers)
-    inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.limit=64", "--name=run")
+    inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.max_train_images=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == TRAINED
 
 
@@ -151,8 +151,8 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
     inside(tmp_path, "train", "classic-cnn", *given)
     script = (
         "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as Events\n"
-        "events = Events('runs/a/events'); events.Reload()\n"
-        "print([event.step for event in events.Scalars('validation/loss')], len(events.Tags()['scalars']))"
+        "events = Events('runs/a/events'); tensorboard.Reload()\n"
+        "print([event.step for event in tensorboard.Scalars('val_loss')], len(tensorboard.Tags()['scalars']))"
     )
     command = [sys.executable, "-W", "ignore", "-c", script]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -163,7 +163,7 @@ def test_events_that_the_disk_does_not_take_are_told(tmp_path: Path) -> None:
     """The message names their folder (fault 28)."""
     (tmp_path / "events").write_bytes(b"")
     with pytest.raises(TrainingError, match="events cannot be written"):
-        events.append(tmp_path / "events", rows([0.5])[0])
+        tensorboard.append(tmp_path / "events", rows([0.5])[0])
 
 
 @pytest.mark.parametrize("more", [(), STOPPING], ids=["as it is", "stopping, averaging"])
@@ -199,14 +199,14 @@ def test_the_list_names_every_recipe(tmp_path: Path) -> None:
 def test_the_settings_of_a_recipe_can_be_read_by_a_program(tmp_path: Path) -> None:
     """`RECIPE --list --json` is one object of dotted keys."""
     told = json.loads(inside(tmp_path, "train", "classic-cnn", "--list", "--json").stdout)
-    assert (told["optimizer.lr"], told["data.size"]) == (0.01, 28)
+    assert (told["optimizer.lr"], told["data.image_size"]) == (0.01, 28)
 
 
 def test_a_listed_recipe_has_the_settings_that_were_given(tmp_path: Path) -> None:
     """Without a recipe there is nothing to set."""
-    given = ("--list", "--epochs=3", "--set=network.width=7")
+    given = ("--list", "--epochs=3", "--set=model.width=7")
     told = json.loads(inside(tmp_path, "train", "sprint", "--json", *given).stdout)
-    assert (told["schedule.epochs"], told["network.width"]) == (3, 7)
+    assert (told["schedule.epochs"], told["model.width"]) == (3, 7)
     assert "Name it" in inside(tmp_path, "train", *given, code=2).stderr
 
 
@@ -215,7 +215,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "unknown recipe": (["clasic-cnn"], "Did you mean 'classic-cnn'"),
     "unknown key": (["sprint", "--set=optimizer.rate=1"], "There is no setting"),
     "bad value": (["sprint", "--set=optimizer.lr=fast"], "must be a number"),
-    "bad network": (["sprint", "--set=network=rensnet18"], "There is no network"),
+    "bad network": (["sprint", "--set=model=rensnet18"], "There is no network"),
     "no folder": (["sprint", "--data=nowhere"], "nowhere"),
     "no device": (["sprint", "--device=cuda:99"], "There is no device"),
     "another kind of device": (["sprint", "--device=meta"], "There is no device"),
@@ -291,7 +291,15 @@ def test_names_that_are_no_text_are_names(idx: Path, tmp_path: Path, monkeypatch
 
 def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     """The second is refused while the first is at work (fault 31)."""
-    given = ["train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=500", *TINY, "--set=stopping.patience=0"]
+    given = [
+        "train",
+        "classic-cnn",
+        f"--data={idx}",
+        "--name=a",
+        "--epochs=500",
+        *TINY,
+        "--set=early_stopping.patience=0",
+    ]
     first = start(tmp_path, *given)
     while not (tmp_path / "runs" / "a" / "metrics.csv").exists():
         assert first.poll() is None
@@ -356,19 +364,19 @@ def test_a_kill_between_checkpoint_and_log_loses_no_row(
     """A run that died after its last checkpoint and before its log was written ends with the whole log (fault 26)."""
     given = ["train", "classic-cnn", f"--data={idx}", "--epochs=2", *TINY]
     with monkeypatch.context() as patch:
-        write = metrics.write
-        patch.setattr(metrics, "write", lambda path, rows: write(path, rows) if len(rows) < 2 else sys.exit(9))
+        write = metrics_file.write
+        patch.setattr(metrics_file, "write", lambda path, rows: write(path, rows) if len(rows) < 2 else sys.exit(9))
         inside(tmp_path, *given, "--name=a", code=9)
-    assert len(metrics.read(tmp_path / "runs" / "a" / "metrics.csv")) == 1
+    assert len(metrics_file.read(tmp_path / "runs" / "a" / "metrics.csv")) == 1
     inside(tmp_path, "train", "--resume=runs/a")
-    assert len(metrics.read(tmp_path / "runs" / "a" / "metrics.csv")) == 2
+    assert len(metrics_file.read(tmp_path / "runs" / "a" / "metrics.csv")) == 2
 
 
 def test_other_data_is_not_mixed_into_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose images were exchanged since it began is not resumed."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     with monkeypatch.context() as patch:
-        patch.setattr(metrics, "write", lambda path, rows: sys.exit(9))
+        patch.setattr(metrics_file, "write", lambda path, rows: sys.exit(9))
         inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
     write_idx_folder(folder, train=110)
     assert "has changed" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
@@ -376,7 +384,7 @@ def test_other_data_is_not_mixed_into_a_run(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_network_that_cannot_be_exported_is_refused_before_training(idx: Path, tmp_path: Path) -> None:
     """What could not be written at the end is an error at the start, and leaves no run."""
-    network = "--set=network=helpers.network:not_exportable"
+    network = "--set=model=helpers.network:not_exportable"
     done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", network, code=2)
     assert "cannot be written as ONNX" in done.stderr
     assert list(tmp_path.iterdir()) == []

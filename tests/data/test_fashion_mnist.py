@@ -9,10 +9,10 @@ import pytest
 
 from modiste.data import fashion_mnist, sources
 from modiste.errors import InputError, SettingError
-from modiste.images import prepare
-from modiste.recipes.recipe import Data
+from modiste.imaging import preprocess
+from modiste.recipes.recipe import DataConfig
 
-ALL = Data(validation=0)
+ALL = DataConfig(val_fraction=0)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_training_works_without_the_test_files(copied: Path) -> None:
     """Training and its fingerprint open no test file: they work when there is none."""
     for path in copied.glob("t10k*"):
         path.unlink()
-    training = sources.open_training(Data(limit=100, validation=0), seed=0)
+    training = sources.open_training(DataConfig(max_train_images=100, val_fraction=0), seed=0)
     assert len(training.train) == 100
     assert set(sources.fingerprint(ALL, training)) == {"data", "train", "validation"}
     with pytest.raises(InputError, match="test split"):
@@ -68,9 +68,9 @@ def test_training_works_without_the_test_files(copied: Path) -> None:
 def test_rgb_and_other_sizes_are_settings_errors() -> None:
     """A recipe that wants RGB is told to bring photos; one of another size, which setting to give."""
     with pytest.raises(SettingError, match=r"wants photos.*--data"):
-        sources.open_training(Data(channels=3), seed=0)
-    with pytest.raises(SettingError, match=r"data.size is 32.*Give 28"):
-        sources.open_training(Data(size=32), seed=0)
+        sources.open_training(DataConfig(channels=3), seed=0)
+    with pytest.raises(SettingError, match=r"data.image_size is 32.*Give 28"):
+        sources.open_training(DataConfig(image_size=32), seed=0)
 
 
 def test_the_samples_are_test_images() -> None:
@@ -81,5 +81,5 @@ def test_the_samples_are_test_images() -> None:
     assert len(rows) == 6
     for _, file, index, label, _ in rows:
         picture = (folder / file.strip(" `")).read_bytes()
-        assert (prepare.to_image(picture, 28, 1) == test.images[int(index)]).all()
-        assert sources.label_names(ALL)[test.labels[int(index)]] == label.strip()
+        assert (preprocess.to_image(picture, 28, 1) == test.images[int(index)]).all()
+        assert sources.class_names(ALL)[test.labels[int(index)]] == label.strip()

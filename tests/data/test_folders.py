@@ -13,12 +13,12 @@ from helpers.pictures import fill, noise
 from modiste.data import folders, sources
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
-from modiste.recipes.recipe import Data
+from modiste.recipes.recipe import DataConfig
 
 
-def of(root: Path, **settings: object) -> Data:
+def of(root: Path, **settings: object) -> DataConfig:
     """A data section for a folder."""
-    return Data(source=str(root), **{"size": 16, "validation": 0.0, **settings})  # type: ignore[arg-type]
+    return DataConfig(source=str(root), **{"size": 16, "validation": 0.0, **settings})  # type: ignore[arg-type]
 
 
 def test_folders_are_labels(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_folders_are_labels(tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "boots" / "notes.txt").write_text("not a picture")
     training = sources.open_training(of(tmp_path), seed=0)
-    assert training.label_names == ("boots", "trousers")
+    assert training.class_names == ("boots", "trousers")
     assert training.train.labels.tolist() == [0, 1, 0, 1, 1]
     assert (training.train.images[1] == noise(16, 10)).all()
 
@@ -38,7 +38,7 @@ def test_own_validation_is_used(tmp_path: Path) -> None:
     for part, count in (("train", 6), ("validation", 2), ("test", 3)):
         for label in ("a", "b"):
             fill(tmp_path / part / label, count)
-    data = of(tmp_path, validation=0.5)
+    data = of(tmp_path, val_fraction=0.5)
     training = sources.open_training(data, seed=0)
     assert (len(training.train), len(training.validation)) == (12, 4)
     assert len(sources.open_validation(data, seed=0)) == 4
@@ -49,7 +49,7 @@ def test_without_validation_a_fold_is_held_out(tmp_path: Path) -> None:
     """Plain class folders are cut into folds, and have no test split."""
     for label in ("a", "b"):
         fill(tmp_path / label, 5)
-    data = of(tmp_path, validation=0.2)
+    data = of(tmp_path, val_fraction=0.2)
     training = sources.open_training(data, seed=0)
     assert np.bincount(training.train.labels).tolist() == [4, 4]
     assert np.bincount(training.validation.labels).tolist() == [1, 1]
@@ -64,27 +64,27 @@ def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
     meanings = {"tees": "Top", "polos": "Top", "hats": None, "socks": "none of these"}
     (tmp_path / "labels.json").write_text(json.dumps(meanings))
     training = sources.open_training(of(tmp_path), seed=0)
-    assert training.label_names == ("Top", "zips", "none of these")
+    assert training.class_names == ("Top", "zips", "none of these")
     assert np.bincount(training.train.labels).tolist() == [4, 2, 2]
-    assert training.train.allowed is None
+    assert training.train.candidate_labels is None
 
 
 def test_a_folder_may_be_one_of_several_labels(tmp_path: Path) -> None:
-    """Its images are allowed each of them, the others their own alone; folds and fingerprints know it."""
+    """Its images are candidate_labels each of them, the others their own alone; folds and fingerprints know it."""
     for name in ("boots", "shoes", "hats"):
         fill(tmp_path / name, 5)
     (tmp_path / "labels.json").write_text(json.dumps({"shoes": ["sandals", "boots"]}))
-    training = sources.open_training(of(tmp_path, validation=0.2), seed=0)
-    assert training.label_names == ("boots", "hats", "sandals")
+    training = sources.open_training(of(tmp_path, val_fraction=0.2), seed=0)
+    assert training.class_names == ("boots", "hats", "sandals")
     for split in (training.train, training.validation):
-        assert split.allowed is not None
-        assert {tuple(row) for row in split.allowed.tolist()} == {
+        assert split.candidate_labels is not None
+        assert {tuple(row) for row in split.candidate_labels.tolist()} == {
             (True, False, False),
             (False, True, False),
             (True, False, True),
         }
-        assert split.allowed[np.arange(len(split)), split.labels].all()
-    assert training.train.sha256() != replace(training.train, allowed=None).sha256()
+        assert split.candidate_labels[np.arange(len(split)), split.labels].all()
+    assert training.train.sha256() != replace(training.train, candidate_labels=None).sha256()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_nothing_in_a_class_folder_is_left_out_without_a_word(tmp_path: Path) ->
     (tmp_path / "hats").rename(tmp_path / "rest")
     fill(tmp_path / "coats", 3)
     (tmp_path / "labels.json").write_text('{"rest": null}')  # what is left out may hold what it likes
-    assert sources.open_training(of(tmp_path), seed=0).label_names == ("boots", "coats")
+    assert sources.open_training(of(tmp_path), seed=0).class_names == ("boots", "coats")
 
 
 def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
     for label in ("a", "b"):
         fill(tmp_path / "test" / label, 2)
     data = of(tmp_path)
-    assert sources.label_names(data) == ("a", "b")
+    assert sources.class_names(data) == ("a", "b")
     assert len(sources.open_test(data, lambda: None)) == 4
     with pytest.raises(InputError, match="no training images"):
         sources.open_training(data, seed=0)
@@ -214,16 +214,16 @@ def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None
         fill(tmp_path / name, 5)
     meanings = {"pants": "Trouser", "shoes": ["Sandal", "Sneaker", "Ankle boot"], "hats": "none of these"}
     (tmp_path / "labels.json").write_text(json.dumps(meanings))
-    data = of(tmp_path, channels=3, size=32, validation=0.2, catalogue=3)
+    data = of(tmp_path, channels=3, image_size=32, val_fraction=0.2, synthetic_per_class=3)
     training = sources.open_training(data, seed=0)
-    names = training.label_names
+    names = training.class_names
     assert set(names) == {*FASHION_MNIST, "none of these"}
     assert names[-1] == "none of these"
     added, drawn = training.train.labels[12:39], training.train.labels[39:]
     assert [names[label] for label in sorted(set(added))] == sorted(set(FASHION_MNIST) - {"Trouser"})
     assert [names[label] for label in drawn] == ["none of these"] * 6
-    assert training.train.allowed is not None
-    assert training.train.allowed[12:].sum(1).tolist() == [1] * 33
+    assert training.train.candidate_labels is not None
+    assert training.train.candidate_labels[12:].sum(1).tolist() == [1] * 33
     assert training.train.images.shape == (12 + 33, 32, 32, 3)
     assert len(training.validation) == 3
     assert sources.open_training(data, seed=0).train.sha256() == training.train.sha256()

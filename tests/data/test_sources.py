@@ -8,7 +8,7 @@ import pytest
 from helpers.idx import images_file, labels_file, write_idx_folder
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.recipes.recipe import Data
+from modiste.recipes.recipe import DataConfig
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def source(tmp_path: Path) -> str:
 
 def test_folds_are_stratified_disjoint_and_cover_all(source: str) -> None:
     """The five validation folds of a seed hold each image once, and each label equally often."""
-    whole = sources.open_training(Data(source, validation=0), seed=3).train
+    whole = sources.open_training(DataConfig(source, val_fraction=0), seed=3).train
     seen = []
     for fold in range(5):
-        training = sources.open_training(Data(source, fold=fold), seed=3)
+        training = sources.open_training(DataConfig(source, fold=fold), seed=3)
         assert np.bincount(training.validation.labels).tolist() == [2] * 10
         assert len(training.train) == 80
         seen += [image.tobytes() for image in training.validation.images]
@@ -32,13 +32,17 @@ def test_folds_are_stratified_disjoint_and_cover_all(source: str) -> None:
 
 def test_the_seed_decides_the_folds(source: str) -> None:
     """The same seed gives the same splits, another seed others."""
-    sums = [sources.open_training(Data(source), seed).validation.sha256() for seed in (0, 0, 1)]
+    sums = [sources.open_training(DataConfig(source), seed).validation.sha256() for seed in (0, 0, 1)]
     assert sums[0] == sums[1] != sums[2]
 
 
 def test_validation_is_the_same_through_its_own_door(source: str) -> None:
     """What evaluation opens as validation is what training held out, limits and folds included."""
-    for data in (Data(source), Data(source, fold=2, validation=0.1), Data(source, limit=7)):
+    for data in (
+        DataConfig(source),
+        DataConfig(source, fold=2, val_fraction=0.1),
+        DataConfig(source, max_train_images=7),
+    ):
         held_out = sources.open_training(data, seed=5).validation
         assert sources.open_validation(data, seed=5).sha256() == held_out.sha256()
 
@@ -46,13 +50,13 @@ def test_validation_is_the_same_through_its_own_door(source: str) -> None:
 def test_nothing_held_out_is_said(source: str) -> None:
     """Without a share there is no validation to open, and the error names the way out."""
     with pytest.raises(InputError, match="--split test"):
-        sources.open_validation(Data(source, validation=0), seed=0)
+        sources.open_validation(DataConfig(source, val_fraction=0), seed=0)
 
 
 def test_limit_counts_after_the_fold(source: str) -> None:
     """A limit of n takes the first n of what the fold leaves, and at most n of what it holds out."""
-    full = sources.open_training(Data(source), seed=0)
-    few = sources.open_training(Data(source, limit=15), seed=0)
+    full = sources.open_training(DataConfig(source), seed=0)
+    few = sources.open_training(DataConfig(source, max_train_images=15), seed=0)
     assert (few.train.images == full.train.images[:15]).all()
     assert (few.validation.images == full.validation.images[:15]).all()
 
@@ -61,7 +65,7 @@ def test_each_test_opening_is_counted_before_it(source: str) -> None:
     """The test split cannot be read when its opening cannot be counted."""
     openings: list[int] = []
     for _ in range(2):
-        assert len(sources.open_test(Data(source), lambda: openings.append(1))) == 20
+        assert len(sources.open_test(DataConfig(source), lambda: openings.append(1))) == 20
     assert len(openings) == 2
 
     def refuse() -> None:
@@ -69,7 +73,7 @@ def test_each_test_opening_is_counted_before_it(source: str) -> None:
 
     Path(source, "t10k-images-idx3-ubyte.gz").write_bytes(b"never read")
     with pytest.raises(InputError, match="cannot be written"):
-        sources.open_test(Data(source), refuse)
+        sources.open_test(DataConfig(source), refuse)
 
 
 def test_plain_files_do_too(tmp_path: Path) -> None:
@@ -77,18 +81,18 @@ def test_plain_files_do_too(tmp_path: Path) -> None:
     images = np.zeros((4, 28, 28), np.uint8)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(images))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2, 9])))
-    data = Data(str(tmp_path), validation=0)
+    data = DataConfig(str(tmp_path), val_fraction=0)
     assert sources.open_training(data, seed=0).train.labels.tolist() == [0, 1, 2, 9]
     with pytest.raises(InputError, match="no test split"):
         sources.open_test(data, lambda: None)
 
 
 def test_images_and_labels_must_be_as_many(tmp_path: Path) -> None:
-    """Two files that do not belong together are refused with both counts (fault 30)."""
+    """Two files that do not belong label_groups are refused with both counts (fault 30)."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((4, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2])))
     with pytest.raises(InputError, match=r"4 images, but .* 3 labels"):
-        sources.open_training(Data(str(tmp_path), validation=0), seed=0)
+        sources.open_training(DataConfig(str(tmp_path), val_fraction=0), seed=0)
 
 
 def test_no_image_at_all_is_refused(tmp_path: Path) -> None:
@@ -96,14 +100,14 @@ def test_no_image_at_all_is_refused(tmp_path: Path) -> None:
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((0, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([])))
     with pytest.raises(InputError, match="holds no image"):
-        sources.open_training(Data(str(tmp_path)), seed=0)
+        sources.open_training(DataConfig(str(tmp_path)), seed=0)
 
 
 def test_too_few_images_for_the_folds(tmp_path: Path) -> None:
     """A label with fewer images than folds is an error that names three ways out."""
     source = write_idx_folder(tmp_path, train=30)
-    with pytest.raises(InputError, match=r"only 3 images, but 5 folds.*data.validation=0"):
-        sources.open_training(Data(str(source)), seed=0)
+    with pytest.raises(InputError, match=r"only 3 images, but 5 folds.*data.val_fraction=0"):
+        sources.open_training(DataConfig(str(source)), seed=0)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +123,13 @@ def test_what_is_no_source(tmp_path: Path, make: object, fault: str) -> None:
     path = tmp_path / "clothes"
     make(path)  # type: ignore[operator]
     with pytest.raises(InputError, match=f"clothes {fault}|clothes holds {fault}"):
-        sources.open_training(Data(str(path)), seed=0)
+        sources.open_training(DataConfig(str(path)), seed=0)
 
 
 def test_fingerprints_tell_data_apart(tmp_path: Path) -> None:
     """The fingerprint of the data changes with its files, and not with the test files."""
     source = write_idx_folder(tmp_path)
-    data = Data(str(source))
+    data = DataConfig(str(source))
     training = sources.open_training(data, seed=0)
     first = sources.fingerprint(data, training)
     assert first["train"] == training.train.sha256()
@@ -137,7 +141,7 @@ def test_fingerprints_tell_data_apart(tmp_path: Path) -> None:
 
 def test_describe_reads_all_parts(source: str) -> None:
     """A description counts the images of each label in every part, and gives no image of them away."""
-    train, test = sources.describe(Data(source))
+    train, test = sources.describe(DataConfig(source))
     assert train.keys() == test.keys() == {"split", "images", "shape", "labels", "sha256"}
     assert (train["split"], train["images"], train["labels"]["Bag"]) == ("train", 100, 10)
     assert (test["split"], test["images"], test["shape"]) == ("test", 20, [28, 28])

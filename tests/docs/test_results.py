@@ -9,13 +9,13 @@ import pytest
 
 from helpers.models import tiny_model
 from modiste import inference
-from modiste.evaluation.evaluate import evaluate
 from modiste.inference import model
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import Recipe
-from modiste.runs import files, metrics, results
+from modiste.reporting.evaluate import evaluate
+from modiste.runs import files, metrics_file, results
 from modiste.runs.folder import Run
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +34,9 @@ def test_the_bundled_model_scores_what_is_published(monkeypatch: pytest.MonkeyPa
     assert scores.ece_calibrated == pytest.approx(published["test"]["ece_calibrated"], abs=1e-4)
     loaded = model.load("fashion-mnist")
     assert loaded.scores["test"] == {"n": scores.n, "accuracy": scores.accuracy}
-    assert loaded.certainty.temperature == published["held_out"]["temperature"]
+    assert loaded.calibration.temperature == published["held_out"]["temperature"]
     monkeypatch.syspath_prepend(ROOT / "tools")
-    assert loaded.second_look == import_module("results_tables").shipped()["second_look"]
+    assert loaded.tta_threshold == import_module("results_tables").shipped()["tta_threshold"]
 
 
 def test_the_card_of_the_bundled_model_says_what_its_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,17 +49,17 @@ def test_the_card_of_the_bundled_model_says_what_its_results_say(monkeypatch: py
     assert f"| epoch kept | {run['epochs']} |" in card
     assert ("8-bit integers" in card) == published["form"].startswith("8 bits")
     monkeypatch.syspath_prepend(ROOT / "tools")
-    second_look = import_module("results_tables").shipped()["second_look"]
-    assert (f"less sure than {100 * second_look:.0f} %" in card) == (second_look > 0)
+    tta_threshold = import_module("results_tables").shipped()["tta_threshold"]
+    assert (f"less sure than {100 * tta_threshold:.0f} %" in card) == (tta_threshold > 0)
 
 
 def test_the_bundled_model_for_photos_is_as_sure_as_is_published() -> None:
     """Scores, temperature and threshold are those of all folds; the file has nothing of the machine it was made on."""
     published, loaded = results.read(ROOT / "results" / "photos.json"), model.load("photo")
-    assert loaded.scores["folds"] == {"n": published["images"], "accuracy": published["as_shipped"]["answers_right"]}
-    together = [[loaded.labels[label] for label in group] for group in loaded.certainty.together]
-    told = (loaded.certainty.temperature, loaded.certainty.threshold, together)
-    assert told == tuple(published[key] for key in ("temperature", "threshold", "together"))
+    assert loaded.scores["folds"] == {"n": published["images"], "accuracy": published["as_shipped"]["answers_correct"]}
+    label_groups = [[loaded.class_names[label] for label in group] for group in loaded.calibration.label_groups]
+    told = (loaded.calibration.temperature, loaded.calibration.threshold, label_groups)
+    assert told == tuple(published[key] for key in ("temperature", "threshold", "label_groups"))
     assert '"source": "all"' in loaded.recipe_json
 
 
@@ -100,12 +100,12 @@ def test_the_chart_has_every_judged_recipe(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_bundled_models_know_photos_and_what_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """57 photos by people whose photos it has not seen, and what is no picture of anything."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    bundled, allowed = inference.load(), import_module("photo_folds").allowed
+    bundled, candidate_labels = inference.load(), import_module("photo_folds").candidate_labels
     paths = sorted((ROOT / "tests" / "photos").glob("*/*.jpg"))
-    names = model.load("photo").labels
+    names = model.load("photo").class_names
     said = [names.index(told.label or "") for told in bundled.predict(paths)]
     assert len(paths) == 57
-    assert allowed(paths, names)[np.arange(57), said].mean() >= 0.8
+    assert candidate_labels(paths, names)[np.arange(57), said].mean() >= 0.8
     empty = np.stack([np.full((300, 200, 3), value, np.uint8) for value in (0, 128, 255)])
     noise = np.random.default_rng(0).integers(0, 256, (1, 300, 200, 3), dtype=np.uint8)
     assert {each.label for each in bundled.predict([*empty, *noise])} == {"none of these"}
@@ -115,9 +115,9 @@ def test_the_bundled_models_know_their_labels() -> None:
     """Labels and input come with the file."""
     for name, size, channels in (("fashion-mnist", 28, 1), ("photo", 224, 3)):
         loaded = model.load(name)
-        assert set(loaded.labels) - {NONE_OF_THESE} == set(FASHION_MNIST)
-        assert (NONE_OF_THESE in loaded.labels) == (channels == 3)
-        assert (loaded.size, loaded.channels) == (size, channels)
+        assert set(loaded.class_names) - {NONE_OF_THESE} == set(FASHION_MNIST)
+        assert (NONE_OF_THESE in loaded.class_names) == (channels == 3)
+        assert (loaded.image_size, loaded.channels) == (size, channels)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_a_published_run_is_the_one_in_its_results_file(path: Path) -> None:
         if each["seed"] == run.recipe().seed
     )
     scores = files.read_json(run.scores)["test"]
-    assert (told["test_accuracy"], told["test_loss"]) == (scores["accuracy"], scores["loss"])
-    assert told["epochs"] == len(metrics.read(run.metrics))
+    assert (told["accuracy"], told["loss"]) == (scores["accuracy"], scores["loss"])
+    assert told["epochs"] == len(metrics_file.read(run.metrics))
     assert told["commit"] == files.read_json(run.environment)["commit"]
 
 
@@ -143,7 +143,7 @@ def test_published_results_are_of_the_recipe_of_that_name(name: str) -> None:
     told = results.read(ROOT / "results" / f"{name}.json")["settings"]
     recipe = NAMED[name]()
     assert told["name"] == FORMER.get(name, name)
-    beside = {"name": name, "about": recipe.about, "seed": recipe.seed}
+    beside = {"name": name, "description": recipe.description, "seed": recipe.seed}
     assert settings.with_settings(recipe, settings.to_settings(Recipe()) | told | beside) == recipe
 
 

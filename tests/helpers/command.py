@@ -12,22 +12,22 @@ from modiste.cli.main import main
 TESTS = Path(__file__).parents[1]
 
 TINY = (
-    "--set=network=residual",
-    "--set=network.width=2",
-    "--set=optimizer.batch=20",
+    "--set=model=residual",
+    "--set=model.width=2",
+    "--set=optimizer.batch_size=20",
     "--set=compute.threads=1",
 )
 """Settings that make any recipe a matter of a second."""
 
-OWN = ("--set=network=helpers.network:tiny",)
+OWN = ("--set=model=helpers.network:tiny",)
 """A network of one's own, with every kind of state."""
 
 TRICKS = (
-    "--set=augmentation.crop=2",
-    "--set=augmentation.erasing=0.5",
-    "--set=augmentation.mixing=0.5",
-    "--set=schedule.drop=0.25",
-    "--set=optimizer.average=0.9",
+    "--set=augmentation.random_crop_padding=2",
+    "--set=augmentation.random_erasing_prob=0.5",
+    "--set=augmentation.mixup_prob=0.5",
+    "--set=schedule.skip_easy_fraction=0.25",
+    "--set=optimizer.ema_decay=0.9",
 )
 """The tricks that the recipes leave off."""
 

@@ -32,8 +32,8 @@ def tiny_model(
     shape: list[Any] = ["n", size, size] + ([3] if channels == 3 else [])
     nodes = [
         helper.make_node("Cast", ["image"], ["numbers"], to=TensorProto.FLOAT),
-        helper.make_node("Sub", ["numbers", "middle"], ["centred"]),
-        helper.make_node("Flatten", ["centred"], ["flat"]),
+        helper.make_node("Sub", ["numbers", "middle"], ["centered"]),
+        helper.make_node("Flatten", ["centered"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
@@ -47,7 +47,12 @@ def tiny_model(
     for node in graph.node:
         node.name = node.op_type  # the quantizer calls them by name
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    usual = {"format": "modiste-1", "labels": json.dumps(labels), "size": str(size), "channels": str(channels)}
+    usual = {
+        "format": "modiste-2",
+        "class_names": json.dumps(labels),
+        "image_size": str(size),
+        "channels": str(channels),
+    }
     told = usual | {"recipe": "{}"} | (facts or {})
     helper.set_model_props(model, {key: value for key, value in told.items() if value is not None})
     return bytes(model.SerializeToString())

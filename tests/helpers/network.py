@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from modiste.recipes.recipe import Network
+from modiste.recipes.recipe import ModelConfig
 
 
-def tiny(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+def tiny(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
     """Build a network of about 3,500 parameters that has each kind of state.
 
     Batch norm, dropout, and a convolution of several channels, whose weights have more than one layout in memory.
@@ -22,7 +22,7 @@ def tiny(labels: int, channels: int, size: int, options: Network) -> nn.Module:
     )
 
 
-def sevens(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+def sevens(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
     """Build a network that comes with weights of its own."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, labels))
     nn.init.constant_(network[1].weight, 7)
@@ -34,12 +34,12 @@ def no_arguments() -> nn.Module:
     return nn.Flatten()
 
 
-def wrong_width(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+def wrong_width(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
     """Return three logits, whatever is asked."""
     return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 3))
 
 
-def not_exportable(labels: int, channels: int, size: int, options: Network) -> nn.Module:
+def not_exportable(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
     """Branch on a value, which no graph can hold."""
 
     class Branching(nn.Linear):

@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def clothes(height: int = 60, width: int = 40) -> Image.Image:
-    """An RGB picture of something dark and coloured on white, different in all four corners of it."""
+    """An RGB picture of something dark and colored on white, different in all four corners of it."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     rows, columns = np.mgrid[0 : height - 20, 0 : width - 16]
     pixels[10:-10, 8:-8] = np.stack([rows * 2, columns * 3, (rows + columns) % 100], 2).astype(np.uint8)

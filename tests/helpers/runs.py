@@ -11,15 +11,15 @@ from helpers.models import tiny_model
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.runs import files, folder, metrics, results
+from modiste.runs import files, folder, metrics_file, results
 from modiste.runs.folder import Run
-from modiste.runs.metrics import Row
+from modiste.runs.metrics_file import EpochMetrics
 
 
-def rows(losses: Sequence[float], held_out: bool = True) -> list[Row]:
+def rows(losses: Sequence[float], held_out: bool = True) -> list[EpochMetrics]:
     """Epochs with these validation losses and falling train losses."""
     return [
-        Row(e, 0.8 / e, 1 - 0.4 / e, loss if held_out else None, 1 - loss / 4 if held_out else None, 0.01, 2.0)
+        EpochMetrics(e, 0.8 / e, 1 - 0.4 / e, loss if held_out else None, 1 - loss / 4 if held_out else None, 0.01, 2.0)
         for e, loss in enumerate(losses, start=1)
     ]
 
@@ -27,7 +27,7 @@ def rows(losses: Sequence[float], held_out: bool = True) -> list[Row]:
 def bright_row_model(recipe: Recipe, blind: int = 0) -> bytes:
     """A model that finds the bright row of `write_idx_folder`'s images; the first `blind` labels it does not know."""
     weights = np.zeros((28, 28, 10), np.float32)
-    weights[:, :, :blind] = 0.001  # pixels are centred and mostly dark, so these always lose
+    weights[:, :, :blind] = 0.001  # pixels are centered and mostly dark, so these always lose
     for label in range(blind, 10):
         weights[label, :, label] = 0.01
     facts = {"recipe": settings.to_json(recipe)}
@@ -54,7 +54,7 @@ def write_run(
     made = recipe or named.classic_cnn()
     made = replace(made, data=replace(made.data, source=str(data.resolve())))
     run = folder.create(path, made)
-    metrics.write(run.metrics, rows(losses, held_out=made.data.validation > 0))
+    metrics_file.write(run.metrics, rows(losses, held_out=made.data.val_fraction > 0))
     splits = {"source": str(data), "train": {"n": 80}, "validation": {"n": 20}}
     files.write_json(
         run.environment,
@@ -75,7 +75,7 @@ def write_results(
     """Write a results file of trainings with these accuracies, as `modiste bench` does; returns its path."""
     made = recipe or named.classic_cnn()
     records = [
-        {"seed": seed, "fold": 0, f"{split}_accuracy": accuracy, f"{split}_loss": loss, f"{split}_images": 10_000,
+        {"seed": seed, "fold": 0, "accuracy": accuracy, "loss": loss, "images": 10_000,
          "seconds": 600.0, "epochs": 20, "parameters": 16_842_506}
         for seed, accuracy in enumerate(accuracies)
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from helpers.models import tiny_model
 from modiste import inference
 from modiste.errors import InputError
-from modiste.inference import pinned
+from modiste.inference import bundled_files
 from modiste.inference.bundled import Bundled
 
 FIRST, LAST = "fashion-mnist", "second"
@@ -21,11 +21,11 @@ GRAY = np.random.default_rng(0).integers(256, size=(28, 28, 3), dtype=np.uint8)[
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second bundled model, of RGB photos."""
-    content, file = tiny_model(size=32, channels=3), pinned.file
+    content, file = tiny_model(size=32, channels=3), bundled_files.file
     (tmp_path / "second.onnx").write_bytes(content)
-    monkeypatch.setattr(pinned, "NAMES", (FIRST, LAST))
-    monkeypatch.setitem(pinned.SHA256, LAST, hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(pinned, "file", lambda name: tmp_path / "second.onnx" if name == LAST else file(name))
+    monkeypatch.setattr(bundled_files, "NAMES", (FIRST, LAST))
+    monkeypatch.setitem(bundled_files.SHA256, LAST, hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(bundled_files, "file", lambda name: tmp_path / "second.onnx" if name == LAST else file(name))
 
 
 @pytest.mark.usefixtures("two")
@@ -39,7 +39,7 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (np.maximum(GRAY, 200), LAST),
         (GRAY * 0, LAST),
     ],
-    ids=["28-gray", "27-gray", "56-gray", "28-colour", "on white", "black"],
+    ids=["28-gray", "27-gray", "56-gray", "28-color", "on white", "black"],
 )
 def test_a_picture_gets_the_model_that_fits(photo: NDArray[np.uint8], name: str) -> None:
     """Gray of 28 x 28 on black gets the first, all else the last; the record says which (fault 09)."""
@@ -66,12 +66,12 @@ def test_a_model_is_loaded_when_it_is_needed_and_once() -> None:
     assert list(bundled._loaded) == [FIRST]
 
 
-@pytest.mark.parametrize("name", pinned.NAMES)
+@pytest.mark.parametrize("name", bundled_files.NAMES)
 def test_a_bundled_model_is_the_pinned_one(name: str) -> None:
     """Its card is beside it; another content is refused, and what to do is said."""
-    content = pinned.file(name).read_bytes()
-    pinned.require(name, content)
+    content = bundled_files.file(name).read_bytes()
+    bundled_files.require(name, content)
     with pytest.raises(InputError, match="Install modiste again"):
-        pinned.require(name, content + b"x")
-    assert name in (pinned.file(name).parent / f"{name}.md").read_text()
+        bundled_files.require(name, content + b"x")
+    assert name in (bundled_files.file(name).parent / f"{name}.md").read_text()
     assert len(content) <= 14e6

@@ -17,7 +17,7 @@ from helpers.models import tiny_model
 from helpers.pictures import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
-from modiste.images.prepare import Picture
+from modiste.imaging.preprocess import Picture
 
 DARK, BRIGHT = np.full((28, 28), 10, np.uint8), np.full((28, 28), 240, np.uint8)
 
@@ -34,9 +34,9 @@ def model_file(tmp_path: Path) -> Path:
 def test_a_model_brings_its_facts(model_file: Path) -> None:
     """Labels, size, channels, recipe and a name come from the file and its place."""
     model = inference.load(model_file)
-    assert (model.name, model.labels, model.size, model.channels) == ("my-run", ("dark", "bright"), 28, 1)
+    assert (model.name, model.class_names, model.image_size, model.channels) == ("my-run", ("dark", "bright"), 28, 1)
     assert model.recipe_json == "{}"
-    assert inference.load(model_file.read_bytes()).labels == model.labels
+    assert inference.load(model_file.read_bytes()).class_names == model.class_names
 
 
 def test_the_public_door(model_file: Path) -> None:
@@ -102,11 +102,11 @@ def test_batches_do_not_change_the_numbers(model_file: Path) -> None:
     """1,100 images, in three batches, get the probabilities they get one by one."""
     model = inference.load(model_file, threads=1)
     images = np.random.default_rng(0).integers(0, 256, (1100, 28, 28), dtype=np.uint8)
-    together = model.probabilities(images)
-    assert together.dtype == np.float32
-    assert together.shape == (1100, 2)
+    label_groups = model.probabilities(images)
+    assert label_groups.dtype == np.float32
+    assert label_groups.shape == (1100, 2)
     for index in (0, 511, 512, 1099):
-        assert np.abs(model.probabilities(images[index : index + 1])[0] - together[index]).max() <= 1e-5
+        assert np.abs(model.probabilities(images[index : index + 1])[0] - label_groups[index]).max() <= 1e-5
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -116,7 +116,7 @@ def test_a_second_look_at_what_it_is_unsure_of(channels: int) -> None:
     weights[:, :14, :, 1] = 1e-4 / channels  # only what is bright on the left is bright
     plain, looking = (
         inference.load(tiny_model(channels=channels, weights=weights.reshape(-1, 2), facts=facts))
-        for facts in ({}, {"second_look": "0.9"})
+        for facts in ({}, {"tta_threshold": "0.9"})
     )
     images = np.zeros((3, *plain.image_shape), np.uint8)
     images[1, :, :14], images[2] = 160, 255
@@ -211,9 +211,9 @@ def test_a_strangers_model_is_refused() -> None:
     with pytest.raises(InputError, match="no model that modiste wrote"):
         inference.load(tiny_model(facts={"format": None}))
     with pytest.raises(InputError, match="lacks its labels"):
-        inference.load(tiny_model(facts={"labels": None}))
+        inference.load(tiny_model(facts={"class_names": None}))
     with pytest.raises(InputError, match="lacks its labels"):
-        inference.load(tiny_model(facts={"labels": "["}))
+        inference.load(tiny_model(facts={"class_names": "["}))
     with pytest.raises(InputError, match=r"\['n', 28, 28, 3\]"):
         inference.load(tiny_model(facts={"channels": "3"}))
 
@@ -221,19 +221,19 @@ def test_a_strangers_model_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"size": "1000000"}, "as its metadata says"),
-        ({"size": "0"}, "as its metadata says"),
-        ({"size": "-28"}, "as its metadata says"),
-        ({"size": "29"}, "as its metadata says"),
-        ({"size": "28.0"}, "lacks its labels or its size"),
+        ({"image_size": "1000000"}, "as its metadata says"),
+        ({"image_size": "0"}, "as its metadata says"),
+        ({"image_size": "-28"}, "as its metadata says"),
+        ({"image_size": "29"}, "as its metadata says"),
+        ({"image_size": "28.0"}, "lacks its labels or its size"),
         ({"channels": "2"}, "as its metadata says"),
-        ({"labels": "5"}, "lacks its labels"),
-        ({"labels": "[]"}, "lacks its labels"),
-        ({"labels": "[1, 2]"}, "lacks its labels"),
-        ({"labels": '"ab"'}, "lacks its labels"),
-        ({"labels": "[" * 100_000}, "lacks its labels"),
-        ({"second_look": "-0.1"}, "says wrongly how sure it is"),
-        ({"second_look": "nan"}, "says wrongly how sure it is"),
+        ({"class_names": "5"}, "lacks its labels"),
+        ({"class_names": "[]"}, "lacks its labels"),
+        ({"class_names": "[1, 2]"}, "lacks its labels"),
+        ({"class_names": '"ab"'}, "lacks its labels"),
+        ({"class_names": "[" * 100_000}, "lacks its labels"),
+        ({"tta_threshold": "-0.1"}, "says wrongly how sure it is"),
+        ({"tta_threshold": "nan"}, "says wrongly how sure it is"),
     ],
 )
 def test_metadata_that_the_graph_contradicts_is_refused(change: dict[str, str], fault: str) -> None:
@@ -241,7 +241,7 @@ def test_metadata_that_the_graph_contradicts_is_refused(change: dict[str, str], 
 
     Else a size in the metadata alone would decide how much memory a prediction takes.
     """
-    assert inference.load(tiny_model(("a", "b"))).labels == ("a", "b")
+    assert inference.load(tiny_model(("a", "b"))).class_names == ("a", "b")
     with pytest.raises(InputError, match=fault):
         inference.load(tiny_model(facts=change))
 
@@ -253,7 +253,7 @@ def test_a_graph_that_leaves_its_size_open_or_asks_for_too_much_is_refused() -> 
         for dimension in model.graph.input[0].type.tensor_type.shape.dim[1:]:
             dimension.Clear()
             setattr(dimension, "dim_param" if isinstance(side, str) else "dim_value", side)
-        next(fact for fact in model.metadata_props if fact.key == "size").value = facts
+        next(fact for fact in model.metadata_props if fact.key == "image_size").value = facts
         with pytest.raises(InputError, match=r"as its metadata says|can be run"):
             inference.load(model.SerializeToString())
 

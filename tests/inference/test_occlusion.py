@@ -14,7 +14,7 @@ from modiste.inference import load, occlusion
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (30, 30, 3)])
-def test_a_hidden_place_has_the_mean_colour(shape: tuple[int, ...]) -> None:
+def test_a_hidden_place_has_the_mean_color(shape: tuple[int, ...]) -> None:
     """All pixels of the place on the grid, and no others."""
     image = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
     places = np.zeros((5, 5), bool)

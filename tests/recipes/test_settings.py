@@ -25,23 +25,23 @@ def test_a_recipe_knows_its_name_and_says_what_is_ours(name: str) -> None:
     """The name in the record is the one it is called by; a sentence says whose numbers it has."""
     recipe = resolve(name)
     assert recipe.name == name
-    assert "ours" in recipe.about
+    assert "ours" in recipe.description
 
 
 def test_dotted_keys_change_their_section() -> None:
     """Numbers, switches, words and pairs arrive in the record with their types."""
     changes = {
         "optimizer.lr": 1,
-        "augmentation.flip": False,
-        "network": "resnet18",
-        "augmentation.erasing_ratio": [1, 2],
+        "augmentation.horizontal_flip": False,
+        "model": "resnet18",
+        "augmentation.random_erasing_ratio": [1, 2],
     }
     recipe = settings.with_settings(Recipe(), changes)
     assert recipe.optimizer.lr == 1.0
     assert isinstance(recipe.optimizer.lr, float)
-    assert recipe.augmentation.flip is False
-    assert recipe.network.name == "resnet18"
-    assert recipe.augmentation.erasing_ratio == (1.0, 2.0)
+    assert recipe.augmentation.horizontal_flip is False
+    assert recipe.model.name == "resnet18"
+    assert recipe.augmentation.random_erasing_ratio == (1.0, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_setting_needs_key_and_value(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "nearest"),
-    [("optimiser.lr", "optimizer.lr"), ("lr", "optimizer.lr"), ("augmentation.flipp", "augmentation.flip")],
+    [("optimizer.lr", "optimizer.lr"), ("lr", "optimizer.lr"), ("augmentation.flipp", "augmentation.horizontal_flip")],
 )
 def test_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
     """A slip of the pen is answered with the key that was meant."""
@@ -77,27 +77,27 @@ def test_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
         ("optimizer.lr", True, "a number"),
         ("optimizer.lr", float("nan"), "a number"),
         ("optimizer.lr", -1, "above 0"),
-        ("optimizer.batch", 1.5, "a whole number"),
-        ("optimizer.batch", True, "a whole number"),
-        ("optimizer.batch", 0, "at least 2"),
-        ("augmentation.flip", 1, "true or false"),
-        ("augmentation.erasing_scale", [0.5], "2 numbers"),
-        ("augmentation.erasing_scale", [0.5, 0.1], "smaller first"),
+        ("optimizer.batch_size", 1.5, "a whole number"),
+        ("optimizer.batch_size", True, "a whole number"),
+        ("optimizer.batch_size", 0, "at least 2"),
+        ("augmentation.horizontal_flip", 1, "true or false"),
+        ("augmentation.random_erasing_scale", [0.5], "2 numbers"),
+        ("augmentation.random_erasing_scale", [0.5, 0.1], "smaller first"),
         ("distillation.teachers", 3, "text"),
         ("distillation.teachers", ["runs/a", 3], "text"),
-        ("distillation.share", 0, "above 0, at most 1"),
+        ("distillation.weight", 0, "above 0, at most 1"),
         ("distillation.temperature", 0, "0.1 to 100"),
-        ("augmentation.mixing", 2, "0 to 1"),
-        ("network.growth", 0, "1"),
-        ("network.blocks", 0, "1"),
-        ("stopping.monitor", "test/loss", "one of validation/loss, validation/accuracy"),
+        ("augmentation.mixup_prob", 2, "0 to 1"),
+        ("model.width_multiplier", 0, "1"),
+        ("model.blocks_per_stage", 0, "1"),
+        ("early_stopping.monitor", "test/loss", "one of val_loss, val_accuracy"),
         ("data.channels", True, "one of 1, 3"),
         ("data.channels", 2, "one of 1, 3"),
         ("data.fold", 5, "0 to 4"),
-        ("data.validation", 0.9, "one fold of several"),
-        ("data.validation", 0.3, "one fold of several"),
-        ("data.validation", 0, "nothing is held out"),
-        ("network", 3, "text"),
+        ("data.val_fraction", 0.9, "one fold of several"),
+        ("data.val_fraction", 0.3, "one fold of several"),
+        ("data.val_fraction", 0, "nothing is held out"),
+        ("model", 3, "text"),
         ("seed", -1, "from 0"),
     ],
 )
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_recipe_is_refused(text: str, tmp_path: Path) -> None:
 
 def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     """Nothing in a file is passed over in silence, be it a section or a key."""
-    for content in ({"optimizer": {"rate": 1}}, {"optimiser": {"lr": 1}}, {"optimizer": 3}):
+    for content in ({"optimizer": {"rate": 1}}, {"optimizer": {"lr": 1}}, {"optimizer": 3}):
         file = tmp_path / "recipe.json"
         file.write_text(json.dumps(content))
         with pytest.raises(SettingError):

@@ -12,15 +12,15 @@ import pytest
 import modiste
 from modiste.errors import InputError, TrainingError
 from modiste.recipes.named import sprint
-from modiste.runs import environment, files, folder, metrics, results
-from modiste.runs.metrics import Row
+from modiste.runs import environment, files, folder, metrics_file, results
+from modiste.runs.metrics_file import EpochMetrics
 
 
 def test_a_file_is_whole_or_the_old_one(tmp_path: Path) -> None:
     """A writer that fails leaves the old content and nothing beside it."""
     path = tmp_path / "file.txt"
     files.write_text(path, "old")
-    with pytest.raises(KeyError), files.whole(path) as partial:
+    with pytest.raises(KeyError), files.atomic_write(path) as partial:
         partial.write_text("half")
         raise KeyError
     assert path.read_text() == "old"
@@ -73,24 +73,24 @@ def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
 
 def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
     """Floats and missing figures survive the way through the file."""
-    rows = [Row(1, 1 / 3, 0.1, None, None, 1e-2, 2.5), Row(2, 0.1 + 0.2, 0.7, 1e-17, 0.9, 1e-3, 2.25)]
-    metrics.write(tmp_path / "metrics.csv", rows)
-    assert metrics.read(tmp_path / "metrics.csv") == rows
-    header = "epoch,train/loss,train/accuracy,validation/loss,validation/accuracy,lr,seconds"
+    rows = [EpochMetrics(1, 1 / 3, 0.1, None, None, 1e-2, 2.5), EpochMetrics(2, 0.1 + 0.2, 0.7, 1e-17, 0.9, 1e-3, 2.25)]
+    metrics_file.write(tmp_path / "metrics.csv", rows)
+    assert metrics_file.read(tmp_path / "metrics.csv") == rows
+    header = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,lr,seconds"
     assert (tmp_path / "metrics.csv").read_text().splitlines()[0] == header
 
 
-HEAD = ",".join(metrics.COLUMNS) + "\n"
+HEAD = ",".join(metrics_file.COLUMNS) + "\n"
 
 
 @pytest.mark.parametrize(
-    "text", ["epoch,loss\n1,2\n", "\x00\n", "epoch,train/loss\n", HEAD + "1,1,1,,,1,\n", HEAD + "1,1,nan,,,1,1\n"]
+    "text", ["epoch,loss\n1,2\n", "\x00\n", "epoch,train_loss\n", HEAD + "1,1,1,,,1,\n", HEAD + "1,1,nan,,,1,1\n"]
 )
 def test_what_is_no_metrics_file_is_refused(text: str, tmp_path: Path) -> None:
     """A file of other columns is an error with its path."""
     (tmp_path / "metrics.csv").write_text(text + "x,y\n")
     with pytest.raises(InputError, match=r"metrics\.csv is no metrics\.csv"):
-        metrics.read(tmp_path / "metrics.csv")
+        metrics_file.read(tmp_path / "metrics.csv")
 
 
 def test_a_run_is_not_overwritten(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from modiste.recipes.recipe import Augmentation
+from modiste.recipes.recipe import AugmentationConfig
 from modiste.training import augmentation
 
 SHAPES = [(64, 28, 28), (64, 16, 16, 3)]
@@ -27,8 +27,8 @@ def test_flip_mirrors_about_half(shape: tuple[int, ...]) -> None:
     before = images(shape)
     after = augmentation.flip(before, random())
     same = (after == before).flatten(1).all(1)
-    mirrored = (after == before.flip(2)).flatten(1).all(1)
-    assert (same | mirrored).all()
+    flip_tta = (after == before.flip(2)).flatten(1).all(1)
+    assert (same | flip_tta).all()
     assert 16 < same.sum() < 48
 
 
@@ -50,7 +50,7 @@ def test_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
 def test_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
     """What is changed lies in a rectangle of 2 to 33 % of the image, in about the asked share of the images."""
     before = torch.zeros(400, *shape[1:], dtype=torch.uint8)
-    after = augmentation.erase(before, random(), Augmentation(erasing=0.5))
+    after = augmentation.erase(before, random(), AugmentationConfig(random_erasing_prob=0.5))
     changed = (after != before).reshape(400, shape[1], shape[2], -1).any(3)
     touched = changed.flatten(1).any(1)
     assert 150 < touched.sum() < 250
@@ -64,7 +64,7 @@ def test_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
 def test_all_off_changes_nothing() -> None:
     """A recipe without augmentation trains on the images as they are."""
     before = images((8, 28, 28))
-    assert torch.equal(augmentation.augment(before, random(), Augmentation(flip=False)), before)
+    assert torch.equal(augmentation.augment(before, random(), AugmentationConfig(horizontal_flip=False)), before)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -87,11 +87,11 @@ def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
     before = torch.zeros(shape, dtype=torch.uint8)
     third = shape[1] // 3
     before[:, third : 2 * third, third : 2 * third] = 255
-    after = augmentation.zoom(before, random(), Augmentation(zoom=0.5))
+    after = augmentation.zoom(before, random(), AugmentationConfig(random_resized_crop_scale=0.5))
     assert after.shape == before.shape
     grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
     assert grown.max() > 1.3
-    assert torch.equal(augmentation.zoom(images(shape), random(), Augmentation()), images(shape))
+    assert torch.equal(augmentation.zoom(images(shape), random(), AugmentationConfig()), images(shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -100,7 +100,7 @@ def test_images_are_turned_about_their_middle(shape: tuple[int, ...]) -> None:
     before = torch.zeros(shape, dtype=torch.uint8)
     half = shape[1] // 2
     before[:, half - 1 : half + 1] = 255
-    after = augmentation.zoom(before, random(), Augmentation(turn=30)).float()
+    after = augmentation.zoom(before, random(), AugmentationConfig(rotation_degrees=30)).float()
     after = after if after.dim() == 3 else after[..., 0]
     rows = torch.arange(shape[1]).float()[None, :, None]
     heights = (after * rows).sum(1) / after.sum(1)
@@ -115,34 +115,36 @@ def test_images_are_turned_about_their_middle(shape: tuple[int, ...]) -> None:
 def test_training_may_see_fewer_pixels(shape: tuple[int, ...]) -> None:
     """The same places at a smaller size: the mean of an image stays, nearly; erasing comes after."""
     before = images(shape)
-    after = augmentation.augment(before, random(), Augmentation(flip=False, size=20))
+    after = augmentation.augment(before, random(), AugmentationConfig(horizontal_flip=False, train_size=20))
     assert after.shape == (shape[0], 20, 20, *shape[3:])
     assert after.dtype == torch.uint8
     assert (after.float().flatten(1).mean(1) - before.float().flatten(1).mean(1)).abs().max() < 10
-    erased = augmentation.augment(before, random(), Augmentation(flip=False, size=20, erasing=1.0))
+    erased = augmentation.augment(
+        before, random(), AugmentationConfig(horizontal_flip=False, train_size=20, random_erasing_prob=1.0)
+    )
     assert erased.shape == after.shape
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_colour_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
+def test_color_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
     """Next to no reach changes next to nothing; more of it changes brightness within its bounds."""
     before = (images(shape) // 4 + 64).contiguous()
-    assert (augmentation.colour(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
-    after = augmentation.colour(before, random(), 0.3).float().flatten(1).mean(1)
+    assert (augmentation.color(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
+    after = augmentation.color(before, random(), 0.3).float().flatten(1).mean(1)
     ratio = after / before.float().flatten(1).mean(1)
     assert 0.69 < ratio.min() < 0.9
     assert 1.1 < ratio.max() < 1.31
 
 
 def test_hues_are_turned_and_brightness_stays() -> None:
-    """Red becomes another colour as bright; gray stays gray, in images of either kind."""
+    """Red becomes another color as bright; gray stays gray, in images of either kind."""
     red = torch.tensor([150, 80, 80], dtype=torch.uint8).repeat(50, 4, 4, 1)
-    after = augmentation.colour(red, random(), 0.0, 0.5).float()[:, 0, 0]
+    after = augmentation.color(red, random(), 0.0, 0.5).float()[:, 0, 0]
     weights = torch.tensor([0.299, 0.587, 0.114])
     assert (after @ weights - red[0, 0, 0].float() @ weights).abs().max() < 1.5
     assert set(after.argmax(1).tolist()) == {0, 1, 2}
     for gray in (torch.full((5, 4, 4), 90), torch.full((5, 4, 4, 3), 90)):
-        assert torch.equal(augmentation.colour(gray.to(torch.uint8), random(), 0.0, 0.5), gray.to(torch.uint8))
+        assert torch.equal(augmentation.color(gray.to(torch.uint8), random(), 0.0, 0.5), gray.to(torch.uint8))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -161,7 +163,16 @@ def test_mixing_lays_another_image_over_a_share_of_them(shape: tuple[int, ...]) 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
     """Every change takes all its chance from the generator."""
-    options = Augmentation(flip=True, crop=2, coarse=0.5, zoom=0.5, turn=10, colour=0.3, hue=0.1, erasing=0.5)
+    options = AugmentationConfig(
+        horizontal_flip=True,
+        random_crop_padding=2,
+        random_downscale=0.5,
+        random_resized_crop_scale=0.5,
+        rotation_degrees=10,
+        color_jitter=0.3,
+        hue_jitter=0.1,
+        random_erasing_prob=0.5,
+    )
     one, two = (augmentation.augment(images(shape), random(3), options) for _ in range(2))
     assert torch.equal(one, two)
     assert not torch.equal(one, augmentation.augment(images(shape), random(4), options))

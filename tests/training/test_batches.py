@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from modiste.recipes.recipe import Augmentation
+from modiste.recipes.recipe import AugmentationConfig
 from modiste.training.batches import Batches
 
 IMAGES = torch.randint(1, 256, (64, 28, 28), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
@@ -12,7 +12,7 @@ UNSEEN = torch.full((64,), torch.inf)
 
 def batches(**changes: object) -> Batches:
     """Batches with every change on; the labels are the places of the images."""
-    options = Augmentation(flip=True, crop=4, erasing=0.5)
+    options = AugmentationConfig(horizontal_flip=True, random_crop_padding=4, random_erasing_prob=0.5)
     values = {"images": IMAGES, "labels": torch.arange(64), "batch": 10, "augmentation": options, "seed": 3}
     return Batches(**(values | changes))  # type: ignore[arg-type]
 
@@ -31,7 +31,7 @@ def test_a_step_is_the_same_from_any_start() -> None:
 
 def test_mixed_images_have_mixed_labels() -> None:
     """Where the recipe mixes images, targets are parts of two labels that add up to one, the same from any start."""
-    made = batches(augmentation=Augmentation(mixing=1.0), labels=torch.eye(64))
+    made = batches(augmentation=AugmentationConfig(mixup_prob=1.0), labels=torch.eye(64))
     (_, images, targets) = epoch(made, 2)[3]
     (_, alone, _) = next(iter(made(2, made.order(2, UNSEEN), first_step=3)))
     assert torch.equal(images, alone)

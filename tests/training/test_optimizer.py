@@ -36,7 +36,7 @@ def test_steps_are_nearly_orthogonal(precision: torch.dtype) -> None:
 def test_sgd_is_pytorchs(momentum: float, nesterov: bool, decay: float) -> None:
     """Every parameter moves as under torch.optim.SGD, bit for bit."""
     ours, theirs = network(), network()
-    options = recipe.Optimizer(momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    options = recipe.OptimizerConfig(momentum=momentum, nesterov=nesterov, weight_decay=decay)
     mine = optimizer(options, ours)
     reference = torch.optim.SGD(
         theirs.parameters(), lr=0.3, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
@@ -55,7 +55,7 @@ def test_each_kind_of_parameter_has_a_rate(name: Literal["muon", "sgd"]) -> None
     """The linear layer and the vectors move by their multiples of the rate, and so do filters under plain SGD."""
     made = network()
     before = [parameter.detach().clone() for parameter in made.parameters()]
-    options = recipe.Optimizer(name=name, lr_head=0.1, lr_rest=0.5, momentum=0.5)
+    options = recipe.OptimizerConfig(name=name, head_lr_mult=0.1, norm_bias_lr_mult=0.5, momentum=0.5)
     made(images(0)).square().sum().backward()
     optimizer(options, made).step(0.2)
     for old, parameter in list(zip(before, made.parameters(), strict=True))[name == "muon" :]:
@@ -69,7 +69,7 @@ def test_filters_keep_their_norm_and_move_by_the_rate() -> None:
     filters = made[0].weight
     filters.grad = torch.randn(filters.shape, generator=torch.Generator().manual_seed(0))
     scaled = filters.detach() * 8**0.5 / filters.detach().norm()
-    optimizer(recipe.Optimizer(name="muon", momentum=0.8), made).step(0.1)
+    optimizer(recipe.OptimizerConfig(name="muon", momentum=0.8), made).step(0.1)
     moved = torch.linalg.svdvals((filters.detach() - scaled).reshape(8, -1))
     assert 0.06 < moved.min() <= moved.max() < 0.13
 
@@ -78,7 +78,7 @@ def test_gradients_are_forgotten() -> None:
     """After `zero_grad` a step moves nothing."""
     made = network()
     made(images(0)).square().sum().backward()
-    mine = optimizer(recipe.Optimizer(), made)
+    mine = optimizer(recipe.OptimizerConfig(), made)
     mine.zero_grad()
     before = [parameter.detach().clone() for parameter in made.parameters()]
     mine.step(1.0)

@@ -21,8 +21,8 @@ from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
 from modiste.recipes.recipe import Recipe
-from modiste.runs import files, folder, metrics
-from modiste.runs.metrics import Row
+from modiste.runs import files, folder, metrics_file
+from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
 from modiste.training.loop import State, train
@@ -41,14 +41,14 @@ class Quiet:
     def step(self, epoch: int, step: int, steps: int) -> None:
         """Say nothing."""
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochMetrics) -> None:
         """Say nothing."""
 
 
 def recipe(idx: Path) -> Recipe:
     """Every trick on, epochs of eight, six and six steps, the best epoch is kept."""
     changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN, *TRICKS))
-    changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "stopping.patience": 9}
+    changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "early_stopping.patience": 9}
     return settings.with_settings(classic_cnn(), changes)
 
 
@@ -70,7 +70,7 @@ def trained(training: Training, folder: Path, stop_after: int | None = None) -> 
         training.batches,
         training.step,
         training.schedule,
-        training.judge,
+        training.validator,
         lambda state: checkpoint.save(state, folder),
         Quiet(),
         lambda: next(steps) == stop_after,
@@ -104,8 +104,13 @@ def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
     """Frozen stages are in the checkpoint, and nothing is loaded a second time."""
     for name in ("coats", "hats"):
         fill(tmp_path / "photos" / name, 10, lambda number: Image.fromarray(noise(32, number)))
-    small = {"data.source": str(tmp_path / "photos"), "data.size": 32, "augmentation.size": 24, "compute.threads": 1}
-    made = settings.with_settings(photo(), {**small, "optimizer.batch": 4, "schedule.epochs": 2})
+    small = {
+        "data.source": str(tmp_path / "photos"),
+        "data.image_size": 32,
+        "augmentation.train_size": 24,
+        "compute.threads": 1,
+    }
+    made = settings.with_settings(photo(), {**small, "optimizer.batch_size": 4, "schedule.epochs": 2})
     unbroken = run_through(made, tmp_path / "a")
     run_through(made, tmp_path / "b", stop_after=5)
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
@@ -115,7 +120,7 @@ def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
     """Teachers have no state of their own."""
     for seed in (0, 1):
         inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
-    held = {"data.validation": 0, "schedule.name": "constant", "stopping.patience": 0}
+    held = {"data.val_fraction": 0, "schedule.name": "constant", "early_stopping.patience": 0}
     made = settings.with_settings(
         recipe(idx), {**held, "distillation.teachers": [f"{tmp_path}/runs/t/{seed}" for seed in (0, 1)]}
     )
@@ -241,7 +246,7 @@ FORGETFUL: dict[str, Forget] = {
 def test_a_state_that_is_forgotten_is_found_out(idx: Path, tmp_path: Path, what: str) -> None:
     """The comparison fails for a resume that forgets any one part of the state: it can see every part."""
     # accuracy stands still from some epoch on, so that the kept weights are older than the stop
-    made = settings.with_settings(recipe(idx), {"stopping.monitor": "validation/accuracy", "optimizer.lr": 1e-9})
+    made = settings.with_settings(recipe(idx), {"early_stopping.monitor": "val_accuracy", "optimizer.lr": 1e-9})
     unbroken = run_through(made, tmp_path / "a")
     run_through(made, tmp_path / "b", stop_after=13)
     assert not same(unbroken, run_through(made, tmp_path / "b", forget=FORGETFUL[what]))
@@ -254,15 +259,15 @@ def _wait(holds: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.0005)
 
 
-def _weights_and_rows(run: Path) -> tuple[bytes, list[Row]]:
-    rows = [replace(row, seconds=0) for row in metrics.read(run / "metrics.csv")]
+def _weights_and_rows(run: Path) -> tuple[bytes, list[EpochMetrics]]:
+    rows = [replace(row, seconds=0) for row in metrics_file.read(run / "metrics.csv")]
     return (run / "model.safetensors").read_bytes(), rows
 
 
 @pytest.mark.slow
 def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
     """Killed inside a save and at two random moments, `classic-cnn` ends with the same weights and log (26, 27)."""
-    given = ["train", "classic-cnn", "--set=data.limit=2000", *EXACT, "--epochs=3", *TRICKS]
+    given = ["train", "classic-cnn", "--set=data.max_train_images=2000", *EXACT, "--epochs=3", *TRICKS]
     began = time.monotonic()
     modiste(tmp_path, *given, "--name=unbroken")
     whole = time.monotonic() - began
@@ -296,11 +301,11 @@ def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: i
         *EXACT,
         *TRICKS,
         "--epochs=60",
-        "--set=stopping.patience=0",
+        "--set=early_stopping.patience=0",
     ]
     process = start(tmp_path, *given, "--name=a")
     rows = tmp_path / "runs" / "a" / "metrics.csv"
-    _wait(lambda: rows.exists() and len(metrics.read(rows)) > 2)
+    _wait(lambda: rows.exists() and len(metrics_file.read(rows)) > 2)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code

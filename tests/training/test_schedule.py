@@ -8,15 +8,17 @@ import torch
 
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
-from modiste.recipes.recipe import Stopping
-from modiste.runs.metrics import Row, best_epoch
+from modiste.recipes.recipe import EarlyStoppingConfig
+from modiste.runs.metrics_file import EpochMetrics, best_epoch
 from modiste.training.schedule import Schedule, plateaus, triangle
 
 
-def rows(losses: list[float], accuracies: list[float] | None = None) -> list[Row]:
+def rows(losses: list[float], accuracies: list[float] | None = None) -> list[EpochMetrics]:
     """A history with these validation figures."""
     accuracies = accuracies or [0.5] * len(losses)
-    return [Row(i + 1, 1.0, 0.5, *pair, 0.01, 1.0) for i, pair in enumerate(zip(losses, accuracies, strict=True))]
+    return [
+        EpochMetrics(i + 1, 1.0, 0.5, *pair, 0.01, 1.0) for i, pair in enumerate(zip(losses, accuracies, strict=True))
+    ]
 
 
 @pytest.mark.parametrize("patience", [0, 1, 3])
@@ -49,28 +51,30 @@ def test_every_step_of_a_triangle_moves() -> None:
     """No step is taken at rate 0, be it the only one; with `drop` the later epochs are the shorter ones."""
     schedule = Schedule(settings.with_settings(sprint(), {"schedule.epochs": 1}))
     assert schedule.learning_rate([], 0.5) > 0
-    made = settings.with_settings(sprint(), {"schedule.epochs": 3, "schedule.drop": 0.75, "schedule.warmup": 0})
+    made = settings.with_settings(
+        sprint(), {"schedule.epochs": 3, "schedule.skip_easy_fraction": 0.75, "schedule.warmup_fraction": 0}
+    )
     rates = [Schedule(made).learning_rate(rows([0.1] * epochs), 0) / made.optimizer.lr for epochs in range(3)]
     assert rates == pytest.approx([1, 1 - 1 / 1.5, 1 - 1.25 / 1.5])
 
 
 def test_early_stopping_waits_for_its_patience() -> None:
     """Training ends when so many epochs brought nothing lower, and the best epoch is the one that is kept."""
-    recipe = replace(classic_cnn(), stopping=Stopping(patience=2))
+    recipe = replace(classic_cnn(), early_stopping=EarlyStoppingConfig(patience=2))
     losses = [0.5, 0.4, 0.41, 0.42]
     assert not Schedule(recipe).finished(rows(losses[:3]))
     assert Schedule(recipe).finished(rows(losses))
-    assert best_epoch(rows(losses), recipe.stopping) == 2
-    assert [Schedule(recipe).keeps(rows(losses[:n])) for n in (1, 2, 3)] == [True, True, False]
+    assert best_epoch(rows(losses), recipe.early_stopping) == 2
+    assert [Schedule(recipe).is_best(rows(losses[:n])) for n in (1, 2, 3)] == [True, True, False]
 
 
 def test_accuracy_can_be_monitored() -> None:
-    """`validation/accuracy` keeps the most accurate epoch, whatever its loss."""
+    """`val_accuracy` keeps the most accurate epoch, whatever its loss."""
     history = rows([0.3, 0.4, 0.5], [0.8, 0.9, 0.85])
-    assert best_epoch(history, Stopping(monitor="validation/accuracy", patience=5)) == 2
-    assert best_epoch(history, Stopping(monitor="validation/loss", patience=5)) == 1
+    assert best_epoch(history, EarlyStoppingConfig(monitor="val_accuracy", patience=5)) == 2
+    assert best_epoch(history, EarlyStoppingConfig(monitor="val_loss", patience=5)) == 1
 
 
 def test_without_patience_the_last_epoch_counts() -> None:
     """With patience 0 nothing stops early and nothing is chosen."""
-    assert best_epoch(rows([0.1, 0.5]), Stopping(patience=0)) == 2
+    assert best_epoch(rows([0.1, 0.5]), EarlyStoppingConfig(patience=0)) == 2

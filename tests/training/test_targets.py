@@ -18,7 +18,7 @@ def test_a_set_of_one_label_is_that_label(smoothing: float) -> None:
     expected = F.cross_entropy(LOGITS, labels, label_smoothing=smoothing, reduction="none")
     for form in (labels, sets):
         assert torch.allclose(targets.losses(LOGITS, form, smoothing), expected)
-        assert targets.right(LOGITS, form).tolist() == [True, False]
+        assert targets.is_correct(LOGITS, form).tolist() == [True, False]
 
 
 def test_the_loss_of_several_labels_is_on_their_sum() -> None:
@@ -26,7 +26,7 @@ def test_the_loss_of_several_labels_is_on_their_sum() -> None:
     sets = torch.tensor([[True, True, False], [True, False, True]])
     summed = LOGITS.softmax(1).masked_fill(~sets, 0).sum(1)
     assert torch.allclose(targets.losses(LOGITS, sets), -summed.log())
-    assert targets.right(LOGITS, sets).tolist() == [True, False]
+    assert targets.is_correct(LOGITS, sets).tolist() == [True, False]
 
 
 def test_a_label_that_is_not_allowed_sends_no_gradient_of_nan() -> None:
@@ -49,11 +49,11 @@ def test_a_distribution_is_learned_as_it_is(smoothing: float) -> None:
     found.sum().backward()
     assert torch.allclose(logits.grad, LOGITS.softmax(1) - wanted, atol=1e-6)
     assert torch.allclose(targets.losses(wanted[:1].log(), soft[:1], smoothing), torch.zeros(1), atol=1e-6)
-    assert targets.right(LOGITS, soft).tolist() == [True, True]
+    assert targets.is_correct(LOGITS, soft).tolist() == [True, True]
 
 
 def test_labels_become_distributions_but_several_do_not() -> None:
     """One label is all of it; where an image may have several, there is no saying how much is whose."""
     assert targets.distributions(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
-    with pytest.raises(SettingError, match=r"augmentation\.mixing"):
+    with pytest.raises(SettingError, match=r"augmentation\.mixup_prob"):
         targets.distributions(torch.tensor([[True, True]]), 2)

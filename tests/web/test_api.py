@@ -14,7 +14,7 @@ from helpers.command import inside
 from helpers.memory import peak
 from helpers.models import tiny_model
 from helpers.service import BOOT, SAMPLES, Service, form, serving
-from modiste.inference import pinned
+from modiste.inference import bundled_files
 from modiste.labels import FASHION_MNIST
 
 MIB = 2**20
@@ -41,8 +41,8 @@ def test_a_form_of_many_is_a_list_in_their_order(service: Service) -> None:
 
 def test_the_image_that_the_network_sees_can_be_asked_for(service: Service) -> None:
     """It is a PNG in a data URL."""
-    _, told, _ = service.ask("POST", "/predict?sees=true", BOOT)
-    assert told["sees"].startswith("data:image/png;base64,iVBOR")
+    _, told, _ = service.ask("POST", "/predict?preview=true", BOOT)
+    assert told["preview"].startswith("data:image/png;base64,iVBOR")
 
 
 def test_a_model_that_fails_is_told_as_that(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_what_cannot_be_used_is_one_sentence(service: Service, body: bytes, kind
     assert words in record["error"]
 
 
-@pytest.mark.parametrize("query", ["top=0", "top=x", "top=1000", "sees=perhaps"])
+@pytest.mark.parametrize("query", ["top=0", "top=x", "top=1000", "preview=perhaps"])
 def test_a_wrong_parameter_is_named(service: Service, query: str) -> None:
     """Nothing of the client's own text is in the answer."""
     status, told, _ = service.ask("POST", f"/predict?{query}", BOOT)
@@ -240,7 +240,7 @@ def test_health_is_told(service: Service) -> None:
     assert service.ask("GET", "/health/live")[:2] == (200, {"status": "live"})
     assert service.ask("GET", "/health/ready")[:2] == (200, {"status": "ready"})
     models = service.ask("GET", "/about")[1]["models"]
-    assert [model["model"] for model in models] == list(pinned.NAMES)
+    assert [model["model"] for model in models] == list(bundled_files.NAMES)
     assert (models[0]["size"], models[0]["channels"], len(models[0]["labels"])) == (28, 1, 10)
     assert models[0]["scores"]["test"]["accuracy"] > 0.9
     assert models[1]["scores"]["folds"]["n"] > 2000
@@ -259,11 +259,14 @@ def test_samples_are_such_as_a_model_takes(channels: int, kinds: set[str], tmp_p
 
 def test_a_model_may_be_named(service: Service) -> None:
     """Else each picture gets the one that fits; a name that nobody has is told."""
-    for name in pinned.NAMES:
+    for name in bundled_files.NAMES:
         assert service.ask("POST", f"/predict?model={name}", BOOT)[1]["model"] == name
-    assert service.ask("POST", "/predict", BOOT)[1]["model"] == pinned.NAMES[0]
+    assert service.ask("POST", "/predict", BOOT)[1]["model"] == bundled_files.NAMES[0]
     status, told, _ = service.ask("POST", "/predict?model=none", BOOT)
-    assert (status, told["error"]) == (400, "There is no such model. Take one of " + ", ".join(pinned.NAMES) + ".")
+    assert (status, told["error"]) == (
+        400,
+        "There is no such model. Take one of " + ", ".join(bundled_files.NAMES) + ".",
+    )
 
 
 def test_the_description_names_every_path(service: Service) -> None:

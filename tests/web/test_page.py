@@ -70,7 +70,7 @@ def give(page: Page, event: str, kind: str, transfer: str, picture: Path) -> Non
 
 
 def test_a_chosen_file_is_told(page: Page) -> None:
-    """Label, five bars, and what the network sees."""
+    """Label, five bars, and what the network preview."""
     page.set_input_files("#file", SAMPLES / "dress.png")
     expect(page.locator("#said")).to_have_text("Dress")
     expect(page.locator("#bars li")).to_have_count(5)

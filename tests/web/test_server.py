@@ -15,10 +15,10 @@ from starlette.types import Message
 from helpers.command import inside
 from helpers.pictures import saved
 from helpers.service import BOOT, SAMPLES, Service, form, serving
-from modiste.web import desk as desk_module
-from modiste.web import intake
-from modiste.web.desk import Desk
-from modiste.web.refused import Refused
+from modiste.web import request_reader
+from modiste.web import work_queue as desk_module
+from modiste.web.http_error import HttpError
+from modiste.web.work_queue import WorkQueue
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_signal_lets_accepted_pictures_finish() -> None:
     photo = saved(Image.effect_noise((1800, 1200), 80), "JPEG")
     with serving("--threads=1") as service, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(service.ask, "POST", "/predict", *form(*[("a", photo)] * 20))
-        while b"modiste_pictures_inside 0.0" in service.ask("GET", "/metrics")[1]:
+        while b"modiste_queue_in_use 0.0" in service.ask("GET", "/metrics")[1]:
             time.sleep(0.01)
         service.process.send_signal(signal.SIGTERM)
         status, told, _ = asked.result()
@@ -116,7 +116,7 @@ def connected(service: Service) -> socket.socket:
 
 
 def wait_for(service: Service, requests: int) -> None:
-    """Wait until so many requests are in flight, that for the figures among them."""
+    """Wait until so many requests are in flight, that for the metrics among them."""
     deadline = time.monotonic() + 20
     while f"modiste_requests_in_flight {requests}.0" not in service.ask("GET", "/metrics")[1].decode():
         assert time.monotonic() < deadline
@@ -163,20 +163,20 @@ def test_a_crowd_is_told_to_come_back() -> None:
 
 def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who drips is told so (fault 12)."""
-    monkeypatch.setattr(intake, "SECONDS", 0.2)
+    monkeypatch.setattr(request_reader, "SECONDS", 0.2)
 
     async def drip() -> Message:
         await asyncio.sleep(0.05)
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")]}
-    taking = intake.Intake()
+    taking = request_reader.RequestReader()
 
     async def take() -> None:
         async with taking.pictures(Request(scope, drip)):
             pass
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(HttpError) as caught:
         asyncio.run(take())
     assert caught.value.status == 408
     assert taking.held == 0
@@ -184,8 +184,8 @@ def test_a_slow_body_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_all_requests_hold_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more body than there is memory for is told to come back (fault 11)."""
-    monkeypatch.setattr(intake, "MAX_HELD", 100)
-    taking = intake.Intake()
+    monkeypatch.setattr(request_reader, "MAX_HELD", 100)
+    taking = request_reader.RequestReader()
 
     def request(size: int) -> Request:
         async def receive() -> Message:
@@ -199,53 +199,55 @@ def test_what_all_requests_hold_together_is_bounded(monkeypatch: pytest.MonkeyPa
             async with taking.pictures(request(80)):
                 pass
 
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(HttpError) as caught:
         asyncio.run(both())
     assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "1")
     assert taking.held == 0
 
 
 def test_a_desk_counts_who_is_inside() -> None:
-    """Work that fails gives its place back; a closed desk lets nobody in."""
-    desk = Desk(threads=1, room=2)
+    """Work that fails gives its place back; a closed queue lets nobody in."""
+    queue = WorkQueue(threads=1, room=2)
 
     def fail() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        asyncio.run(desk.work([fail]))
-    assert desk.inside == 0
-    with pytest.raises(Refused, match="wait already"):
-        asyncio.run(desk.work([fail] * 3))
-    desk.closing = True
-    with pytest.raises(Refused, match="stopping"):
-        asyncio.run(desk.work([fail]))
+        asyncio.run(queue.submit([fail]))
+    assert queue.in_use == 0
+    with pytest.raises(HttpError, match="wait already"):
+        asyncio.run(queue.submit([fail] * 3))
+    queue.closing = True
+    with pytest.raises(HttpError, match="stopping"):
+        asyncio.run(queue.submit([fail]))
 
 
 def test_who_waits_for_too_long_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """However large the pictures before are, what is let in has an answer in bounded time (fault 18)."""
     monkeypatch.setattr(desk_module, "PATIENCE", 0.05)
-    desk = Desk(threads=1)
-    asyncio.run(desk.work([lambda: time.sleep(0.2), lambda: None]))  # for its own pictures it waits as long as it takes
+    queue = WorkQueue(threads=1)
+    asyncio.run(
+        queue.submit([lambda: time.sleep(0.2), lambda: None])
+    )  # for its own pictures it waits as long as it takes
 
     async def both() -> None:
-        await asyncio.gather(desk.work([lambda: time.sleep(0.2)]), desk.work([str]))
+        await asyncio.gather(queue.submit([lambda: time.sleep(0.2)]), queue.submit([str]))
 
-    with pytest.raises(Refused, match="wait already"):
+    with pytest.raises(HttpError, match="wait already"):
         asyncio.run(both())
 
 
 def test_what_takes_longer_takes_more_room() -> None:
-    """An idle desk takes it all the same; a busy one has no room for it, and gets all of its own back."""
-    desk = Desk(threads=1, room=4)
+    """An idle queue takes it all the same; a busy one has no room for it, and gets all of its own back."""
+    queue = WorkQueue(threads=1, room=4)
 
     async def one_after_the_other() -> list[str]:
-        long = asyncio.create_task(desk.work([lambda: time.sleep(0.2)], cost=9))
+        long = asyncio.create_task(queue.submit([lambda: time.sleep(0.2)], cost=9))
         await asyncio.sleep(0.05)
-        with pytest.raises(Refused, match="wait already"):
-            await desk.work([str], cost=2)
+        with pytest.raises(HttpError, match="wait already"):
+            await queue.submit([str], cost=2)
         await long
-        return await desk.work([str], cost=2)
+        return await queue.submit([str], cost=2)
 
     assert asyncio.run(one_after_the_other()) == [""]
-    assert desk.inside == 0
+    assert queue.in_use == 0

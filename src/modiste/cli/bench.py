@@ -35,14 +35,14 @@ def bench(
     Examples:
       modiste bench sprint --seeds 5
       modiste bench classic-cnn --folds --jobs 2
-      modiste bench classic-cnn --set augmentation.crop=4 --set augmentation.erasing=0.5 --name classic-cnn-erasing
+      modiste bench classic-cnn --set augmentation.random_crop_padding=4 --set augmentation.random_erasing_prob=0.5 --name classic-cnn-erasing
     """
     import shlex
 
     from modiste.errors import SettingError
+    from modiste.experiments import bench as scale
     from modiste.recipes import named, settings
     from modiste.runs import files
-    from modiste.scale import bench as scale
 
     if name and len(recipes) > 1:
         raise SettingError("--name is for one recipe; leave it out, or bench one recipe at a time.")

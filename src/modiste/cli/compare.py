@@ -8,7 +8,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from modiste.evaluation.entries import Entry
+    from modiste.reporting.results_table import MethodResult
 
 UNTESTED = "The public table calls its results untested; v1 is the data before 31 August 2017, v2 today's."
 
@@ -35,9 +35,9 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """
     import json
 
-    from modiste.evaluation import comparison, entries
+    from modiste.reporting import comparison, results_table
 
-    opened = entries.open_all(runs)
+    opened = results_table.open_all(runs)
     drawn = comparison.draw(opened, out)
     if as_json:
         told = {"entries": [entry.as_dict() for entry in opened], "figures": list(map(str, drawn))}
@@ -50,7 +50,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     click.echo(f"Figures: {', '.join(map(str, drawn))}")
 
 
-def _print(opened: list["Entry"]) -> None:
+def _print(opened: list["MethodResult"]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
@@ -63,12 +63,12 @@ def _print(opened: list["Entry"]) -> None:
         console.print(UNTESTED)
 
 
-def _side_by_side(opened: list["Entry"]) -> "Table":
+def _side_by_side(opened: list["MethodResult"]) -> "Table":
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    from modiste.evaluation import written
+    from modiste.reporting import formatting
 
     table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.columns[0].overflow, table.columns[0].min_width = "fold", 12
@@ -79,30 +79,30 @@ def _side_by_side(opened: list["Entry"]) -> "Table":
             escape(entry.name),
             entry.split or "-",
             str(entry.n),
-            written.percent(entry.accuracy),
-            written.reach(entry.interval_images),
-            written.half_width(entry.interval_seeds),
+            formatting.percent(entry.accuracy),
+            formatting.reach(entry.interval_images),
+            formatting.half_width(entry.interval_seeds),
             "-" if entry.loss is None else f"{entry.loss:.4f}",
             f"{entry.epochs:.3g}",
-            written.count(entry.parameters),
+            formatting.count(entry.parameters),
             f"{entry.seconds:.0f}",
         )
     return table
 
 
-def _public_table(opened: list["Entry"]) -> "Table":
+def _public_table(opened: list["MethodResult"]) -> "Table":
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    from modiste.evaluation import benchmark, written
+    from modiste.reporting import formatting, leaderboard
 
     table = Table("classifier", box=box.SIMPLE_HEAD)
     table.add_column("accuracy", justify="right", no_wrap=True)
     for title in ("parameters", "data", "remark"):
         table.add_column(title)
-    for row in benchmark.with_ours(opened):
-        remark = f"ours, n = {row.ours.n}, {written.reach(row.ours.interval_images)}" if row.ours else row.note
-        cells = (row.classifier, written.percent(row.accuracy), row.parameters, row.data_version, remark)
+    for row in leaderboard.with_ours(opened):
+        remark = f"ours, n = {row.ours.n}, {formatting.reach(row.ours.interval_images)}" if row.ours else row.note
+        cells = (row.classifier, formatting.percent(row.accuracy), row.parameters, row.data_version, remark)
         table.add_row(*map(escape, cells), style="bold green" if row.ours else None)
     return table

@@ -66,7 +66,7 @@ def show(source: str, size: int | None, channels: int | None, per_label: int, ou
     import json
 
     from modiste.data import sources
-    from modiste.images.sheet import contact_sheet
+    from modiste.imaging.contact_sheet import contact_sheet
     from modiste.runs import files
 
     rows = sources.first_of_each_label(_data(source, size, channels), per_label)
@@ -83,9 +83,9 @@ def _data(source: str, size: int | None, channels: int | None) -> Any:
     from modiste.recipes.recipe import Recipe
     from modiste.recipes.settings import with_settings
 
-    given = {"data.size": size, "data.channels": channels}
+    given = {"data.image_size": size, "data.channels": channels}
     chosen = {key: value for key, value in given.items() if value is not None}
-    plain = {"data.source": source, "data.validation": 0, "schedule.name": "constant"}
+    plain = {"data.source": source, "data.val_fraction": 0, "schedule.name": "constant"}
     return with_settings(Recipe(), plain | chosen).data
 
 

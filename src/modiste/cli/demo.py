@@ -43,14 +43,14 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
 def _found(path: Path, lang: str) -> dict[str, Any]:
     """Do the four parts; return what came of them and where it is."""
     from modiste.cli.progress import TrainingProgress
-    from modiste.evaluation.evaluate import evaluate
-    from modiste.evaluation.report import page
     from modiste.recipes import named
+    from modiste.reporting.evaluate import evaluate
+    from modiste.reporting.html_report import page
     from modiste.training import run as training
 
     _say("1/4 training the recipe sprint on Fashion-MNIST; about half a minute on two cores")
-    with TrainingProgress() as watch:
-        run = training.start(named.resolve("sprint"), path, watch)
+    with TrainingProgress() as progress:
+        run = training.start(named.resolve("sprint"), path, progress)
     _say("2/4 judging it on the 10,000 test images")
     scores = evaluate(run.path)
     _say("3/4 predicting a sample")

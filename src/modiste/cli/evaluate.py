@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from modiste.evaluation.scores import Scores
+    from modiste.metrics.scores import Scores
 
 
 @click.command()
@@ -33,28 +33,28 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     """
     import json
 
-    from modiste.evaluation.evaluate import evaluate as judge
+    from modiste.reporting.evaluate import evaluate as judge
 
     scores = judge(target, split, data)
     click.echo(json.dumps(scores.as_dict(), ensure_ascii=False) if as_json else _told(target, scores))
 
 
 def _told(target: Path, scores: "Scores") -> str:
-    from modiste.evaluation import written
+    from modiste.reporting import formatting
 
     low, high = scores.interval_images
-    width = max(len(label.label) for label in scores.labels)
+    width = max(len(label.name) for label in scores.per_class)
     head = f"{'label':{width}}  precision  recall     F1  images"
     sure = f"accuracy {scores.accuracy:.2%} (95 % interval over images {low:.2%} to {high:.2%})"
     figures = f"{sure}, loss {scores.loss:.4f}, calibration error {scores.ece:.4f}"
     if scores.ece_calibrated not in (None, scores.ece):
         figures += f", after the model's temperature {scores.ece_calibrated:.4f}"
-    if scores.accuracy_mirrored is not None:
-        figures += f"\nwith the mirror image of each as a second view {scores.accuracy_mirrored:.2%}"
+    if scores.accuracy_flip_tta is not None:
+        figures += f"\nwith the mirror image of each as a second view {scores.accuracy_flip_tta:.2%}"
     lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]
-    for label in scores.labels:
-        precision, recall, f1 = map(written.tenths, (label.precision, label.recall, label.f1))
+    for label in scores.per_class:
+        precision, recall, f1 = map(formatting.tenths, (label.precision, label.recall, label.f1))
         row = f"{precision:>9}  {recall:>6}  {f1:>5}  {label.support:>6}"
-        lines.append(f"{label.label:{width}}  {row}")
-    pairs = [f"{pair.true} for {pair.taken_for} {pair.count}" for pair in scores.confused[:5]]
+        lines.append(f"{label.name:{width}}  {row}")
+    pairs = [f"{pair.true} for {pair.predicted} {pair.count}" for pair in scores.most_confused[:5]]
     return "\n".join([*lines, "", f"most confused: {', '.join(pairs) or 'nothing'}"])

@@ -25,9 +25,9 @@ def export(run: Path, out: Path | None, int8: bool, as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from modiste.training import portable
+    from modiste.export import export
 
-    found = portable.export(run, out, int8)
+    found = export.export(run, out, int8)
     if as_json:
         click.echo(json.dumps(asdict(found) | {"path": str(found.path)}))
         return

@@ -10,14 +10,14 @@ import click
 from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
-    from modiste.cli.pictures import Given
-    from modiste.images.prepare import Picture
+    from modiste.cli.inputs import Given
+    from modiste.imaging.preprocess import Picture
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile
     from modiste.inference.predictor import Predictor
 
 AT_A_TIME, SECONDS = 100, 1.0
-"""Lines that are put on the disk together, unless they took longer to come."""
+"""Lines that are put on the disk label_groups, unless they took longer to come."""
 
 
 @click.command()
@@ -57,8 +57,8 @@ def predict(
     from dataclasses import replace
 
     from modiste import inference
-    from modiste.cli import pictures
-    from modiste.cli.models import file_of
+    from modiste.cli import inputs
+    from modiste.cli.model_option import file_of
     from modiste.errors import SettingError
     from modiste.inference.predictions_file import PredictionsFile
 
@@ -69,7 +69,7 @@ def predict(
     if "" in files:
         raise SettingError("A name is empty. Give the path of a picture.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
-    given = pictures.given(files)
+    given = inputs.given(files)
     _require_drawable(drawings, given.names)
     threads = 0 if len(given.names) == 1 else 1  # many: a thread a picture instead
     loaded = inference.load(file_of(model), threads)
@@ -115,22 +115,22 @@ def _heatmap(picture: "Picture", model: "Predictor") -> bytes:
     """The evidence for its label over what the network sees of a picture."""
     import numpy as np
 
-    from modiste.images.heat import overlay
-    from modiste.images.sheet import png
+    from modiste.imaging.contact_sheet import png
+    from modiste.imaging.heatmap import overlay
 
-    mine, image = model.prepared(picture)
+    mine, image = model.preprocess(picture)
     label = int(np.argmax(mine.probabilities(image[None])[0]))
     return png(overlay(image, mine.evidence(image, label)))
 
 
 def _stages(picture: "Picture", model: "Predictor") -> bytes:
     """All that becomes of a picture on its way to the network."""
-    from modiste.images.prepare import photo_of, stages
-    from modiste.images.sheet import strip
+    from modiste.imaging.contact_sheet import strip
+    from modiste.imaging.preprocess import photo_of, stages
 
     photo = photo_of(picture)
     mine = model.pick(photo)
-    return strip(stages(photo, mine.size, mine.channels))
+    return strip(stages(photo, mine.image_size, mine.channels))
 
 
 def _told(given: "Given", model: "Predictor", top: int) -> Generator["Prediction"]:

@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from modiste.runs.metrics import Row
+from modiste.runs.metrics_file import EpochMetrics
 
 
 @contextmanager
@@ -57,11 +57,11 @@ class TrainingProgress:
             self.begun = True
         self.bar.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
 
-    def epoch(self, row: Row) -> None:
+    def epoch(self, row: EpochMetrics) -> None:
         """Print the finished epoch as a line."""
         held_out = ""
-        if row.validation_loss is not None and row.validation_accuracy is not None:
-            held_out = f"  validation loss {row.validation_loss:.4f}  accuracy {row.validation_accuracy:.2%}"
+        if row.val_loss is not None and row.val_accuracy is not None:
+            held_out = f"  validation loss {row.val_loss:.4f}  accuracy {row.val_accuracy:.2%}"
         self.console.print(
             f"epoch {row.epoch:3}  train loss {row.train_loss:.4f}  accuracy {row.train_accuracy:.2%}{held_out}"
             f"  lr {row.lr:.2g}  {row.seconds:.1f} s",

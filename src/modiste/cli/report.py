@@ -22,7 +22,7 @@ def report(runs: tuple[Path, ...], results: Path | None, out: Path, lang: str) -
       modiste report runs/my-cnn runs/my-resnet
       modiste report runs/my-cnn --results results --lang zh --out baogao.html
     """
-    from modiste.evaluation.report import page
+    from modiste.reporting.html_report import page
 
     page.write(runs, out, lang, results)
     click.echo(f"{out}: open it in a browser")

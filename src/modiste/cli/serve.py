@@ -20,17 +20,17 @@ def serve(host: str, port: int, model: str | None, threads: int) -> None:
       curl --data-binary @boot.png -H 'Content-Type: image/png' http://127.0.0.1:8000/predict
     """
     from modiste import inference
-    from modiste.cli.models import file_of
+    from modiste.cli.model_option import file_of
     from modiste.runs.environment import usable_cores
     from modiste.web import server
-    from modiste.web.desk import Desk
+    from modiste.web.work_queue import WorkQueue
 
     loaded = inference.load(file_of(model), threads=1)  # a thread a picture: they do not wait for one another
-    desk = Desk(threads or usable_cores())
+    queue = WorkQueue(threads or usable_cores())
 
     def ready(url: str) -> None:
         click.echo(f"{url}  (Ctrl-C stops)")
         if host not in ("127.0.0.1", "localhost", "::1"):
             click.echo("modiste: whoever can reach this machine can use it now.", err=True)
 
-    server.serve(loaded, desk, host, port, ready)
+    server.serve(loaded, queue, host, port, ready)

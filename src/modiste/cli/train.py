@@ -48,7 +48,7 @@ def train(
       modiste train --list
       modiste train classic-cnn --list
       modiste train classic-cnn --name my-cnn
-      modiste train sprint --seed 1 --set network.width=32
+      modiste train sprint --seed 1 --set model.width=32
       modiste train --resume runs/my-cnn
       modiste train marathon-teacher --fold 1 --name teachers/fold-1
     """
@@ -85,8 +85,8 @@ def _start(
     from modiste.cli.progress import TrainingProgress
     from modiste.training import run as training
 
-    with TrainingProgress() as watch:
-        done = training.start(made, path, watch, tensorboard)
+    with TrainingProgress() as progress:
+        done = training.start(made, path, progress, tensorboard)
     _tell(done.path, as_json)
 
 
@@ -101,28 +101,28 @@ def _resume(path: Path, as_json: bool) -> None:
     from modiste.cli.progress import TrainingProgress
     from modiste.training import run as training
 
-    with TrainingProgress() as watch:
-        done = training.resume(path, watch)
+    with TrainingProgress() as progress:
+        done = training.resume(path, progress)
     _tell(done.path, as_json)
 
 
 def _tell(path: Path, as_json: bool) -> None:
     import json
 
-    from modiste.runs import folder, metrics
+    from modiste.runs import folder, metrics_file
 
     run = folder.open_run(path)
-    rows = metrics.read(run.metrics)
-    kept = rows[metrics.best_epoch(rows, run.recipe().stopping) - 1]
-    reached = kept.validation_accuracy
+    rows = metrics_file.read(run.metrics)
+    kept = rows[metrics_file.best_epoch(rows, run.recipe().early_stopping) - 1]
+    reached = kept.val_accuracy
     if as_json:
-        told = {"run": str(path), "epochs": len(rows), "epoch_kept": kept.epoch, "validation_accuracy": reached}
+        told = {"run": str(path), "epochs": len(rows), "best_epoch": kept.epoch, "val_accuracy": reached}
         click.echo(json.dumps(told))
         return
     held_out = f", validation accuracy {reached:.2%}" if reached is not None else ""
     click.echo(f"{path}: {len(rows)} epoch{'s' * (len(rows) != 1)}, epoch {kept.epoch} is kept{held_out}")
     if run.recipe().data.source and reached is None:
-        click.echo("Nothing was held out: to judge such runs, add a folder test/ or --set data.validation=0.2.")
+        click.echo("Nothing was held out: to judge such runs, add a folder test/ or --set data.val_fraction=0.2.")
     else:
         click.echo(f"Judge it with: modiste evaluate {path}")
 
@@ -152,7 +152,7 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
         click.echo(json.dumps(listed, indent=2))
         return
     for entry in listed:
-        click.echo(f"{entry['recipe']:18} {entry['about']}")
+        click.echo(f"{entry['recipe']:18} {entry['description']}")
         if entry["n"]:
             taught = " with its teachers" if entry["taught"] else ""
             click.echo(
@@ -168,8 +168,8 @@ def _listed(name: str, about: str, found: dict[str, Any] | None) -> dict[str, An
     from modiste.runs import results
 
     if not found:
-        return {"recipe": name, "about": about, "n": 0}
+        return {"recipe": name, "description": about, "n": 0}
     seconds = fmean(map(results.seconds, found["runs"]))
     kept = {key: found[key] for key in ("n", "mean", "hardware")}
     taught = any(run.get("teachers") for run in found["runs"])
-    return {"recipe": name, "about": about, "seconds": seconds, "taught": taught} | kept
+    return {"recipe": name, "description": about, "seconds": seconds, "taught": taught} | kept

@@ -1,4 +1,4 @@
-"""Fashion-MNIST as it comes with the package: the four official files (Zalando SE, MIT licence)."""
+"""Fashion-MNIST as it comes with the package: the four official files (Zalando SE, MIT license)."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable

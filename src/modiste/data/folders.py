@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.data.part import Part
-from modiste.data.split import Allowed, Images
+from modiste.data.lazy_split import LazySplit
+from modiste.data.split import CandidateLabels, Images
 from modiste.errors import InputError
-from modiste.images import files, prepare
+from modiste.imaging import photo_files, preprocess
 from modiste.labels import NONE_OF_THESE
 
 PARTS = ("train", "validation", "test")
@@ -46,7 +46,7 @@ class ClassFolders:
     more: tuple[str, ...] = ()
 
     @property
-    def label_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """The labels of the train folders (or of the first part there is) and `more`, sorted; none of these is last."""
         self._require_known_meanings()
         first = next(filter(self.has, PARTS))
@@ -64,13 +64,13 @@ class ClassFolders:
         """Whether the part has a folder; without train/ validation/ test/ all is train."""
         return self._part_folder(name).is_dir() if self._is_split() else name == "train"
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> LazySplit:
         """List a part of the pictures; they are decoded when images are asked for.
 
         Raises:
             InputError: a class folder is empty or new, a picture is broken, or `labels.json` cannot be used.
         """
-        names = self.label_names
+        names = self.class_names
         pictures: list[tuple[int, list[int], Path]] = []
         for folder, meaning in self._classes(name):
             unknown = [label for label in meaning if label not in names]
@@ -84,7 +84,7 @@ class ClassFolders:
         pictures.sort()
         labels = np.array([numbers[0] for _, numbers, _ in pictures], np.int64)
         load = partial(self._load, [path for _, _, path in pictures])
-        return Part(labels, load, _allowed([numbers for _, numbers, _ in pictures], len(names)))
+        return LazySplit(labels, load, _allowed([numbers for _, numbers, _ in pictures], len(names)))
 
     def files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """All pictures of a part as stored, and what the folders mean."""
@@ -93,7 +93,7 @@ class ClassFolders:
                 yield f"{' or '.join(meaning)}/{folder.name}/{path.name}", path.read_bytes()
 
     def _load(self, paths: list[Path], indices: NDArray[np.int64]) -> Images:
-        to_image = partial(prepare.to_image, size=self.size, channels=self.channels)
+        to_image = partial(preprocess.to_image, size=self.size, channels=self.channels)
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         images = np.empty((len(indices), *shape), np.uint8)
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders leave the interpreter's lock
@@ -166,25 +166,25 @@ def _meaning(path: Path, folder: str, meaning: object) -> Meaning:
     return tuple(labels)
 
 
-def _allowed(numbers: list[list[int]], labels: int) -> Allowed | None:
+def _allowed(numbers: list[list[int]], labels: int) -> CandidateLabels | None:
     """A row an image; None where no image has more than one label."""
     if all(len(each) == 1 for each in numbers):
         return None
-    allowed = np.zeros((len(numbers), labels), bool)
-    for row, each in zip(allowed, numbers, strict=True):
+    candidate_labels = np.zeros((len(numbers), labels), bool)
+    for row, each in zip(candidate_labels, numbers, strict=True):
         row[each] = True
-    return allowed
+    return candidate_labels
 
 
 def _pictures(folder: Path) -> list[Path]:
     """The pictures of a class folder, sorted; at least one."""
     found = _listed(folder)
     for path in found:
-        if files.is_unreadable(path) and not path.is_dir():
+        if photo_files.is_unreadable(path) and not path.is_dir():
             raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
-        if path.is_dir() and any(map(Path.is_file, files.pictures_below(path))):
+        if path.is_dir() and any(map(Path.is_file, photo_files.pictures_below(path))):
             raise InputError(f"{path} holds pictures, but class folders have no folders of their own. Move them up.")
-    pictures = [path for path in found if files.is_picture(path) and not path.is_dir()]
+    pictures = [path for path in found if photo_files.is_picture(path) and not path.is_dir()]
     if not pictures:
         raise InputError(f"{folder} holds no picture. Put JPEG, PNG or WebP pictures in, or remove the folder.")
     return pictures

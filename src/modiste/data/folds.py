@@ -19,7 +19,7 @@ def fold(labels: Labels, folds: int, held_out: int, seed: int) -> tuple[Indices,
         seed: of the shuffle before the cut.
 
     Returns:
-        Indices to train on and indices held out, both ascending; together each image once.
+        Indices to train on and indices held out, both ascending; label_groups each image once.
 
     Raises:
         InputError: a label has fewer images than there are folds.
@@ -29,7 +29,7 @@ def fold(labels: Labels, folds: int, held_out: int, seed: int) -> tuple[Indices,
     if fewest < folds:
         raise InputError(
             f"A label has only {fewest} images, but {folds} folds are to be cut. Add images, make a folder "
-            "validation/, or hold nothing out with --set data.validation=0."
+            "validation/, or hold nothing out with --set data.val_fraction=0."
         )
     from sklearn.model_selection import StratifiedKFold  # here, as it takes 1.6 s
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import idx
-from modiste.data.part import Part
+from modiste.data.lazy_split import LazySplit
 from modiste.data.split import Images
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
@@ -35,7 +35,7 @@ class IdxFolder:
     md5: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def label_names(self) -> tuple[str, ...]:
+    def class_names(self) -> tuple[str, ...]:
         """The ten labels of Fashion-MNIST."""
         return FASHION_MNIST
 
@@ -43,16 +43,16 @@ class IdxFolder:
         """Whether there is at least one of the part's two files."""
         return any(_find(self.folder, stem).is_file() for stem in PARTS.get(name, ()))
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> LazySplit:
         """Read and check the train or the test part.
 
         Raises:
-            InputError: a file is missing, altered, damaged, or the two do not belong together.
+            InputError: a file is missing, altered, damaged, or the two do not belong label_groups.
             SettingError: the images have another size than the recipe says.
         """
         images_file, labels_file = (_find(self.folder, stem) for stem in PARTS[name])
         images = idx.read_images(images_file, self._read(images_file))
-        labels = idx.read_labels(labels_file, self._read(labels_file), len(self.label_names))
+        labels = idx.read_labels(labels_file, self._read(labels_file), len(self.class_names))
         if len(images) != len(labels):
             raise InputError(
                 f"{images_file} holds {len(images)} images, but {labels_file} {len(labels)} labels. "
@@ -63,7 +63,7 @@ class IdxFolder:
         if images.shape[1:] != (self.size, self.size):
             rows, columns = images.shape[1:]
             raise SettingError(
-                f"data.size is {self.size}, but the images of {images_file} have {rows} x {columns} pixels. "
+                f"data.image_size is {self.size}, but the images of {images_file} have {rows} x {columns} pixels. "
                 f"Give {rows} instead."
                 if rows == columns
                 else f"The images of {images_file} have {rows} x {columns} pixels, but they must be square. Pad them."
@@ -72,7 +72,7 @@ class IdxFolder:
         def load(indices: NDArray[np.int64]) -> Images:
             return images[indices]
 
-        return Part(labels, load)
+        return LazySplit(labels, load)
 
     def files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """The part's two files as stored, without a check of their sums."""

@@ -2,9 +2,9 @@
 
 from threading import Lock
 
-from modiste.images.decode import Photo
-from modiste.images.prepare import is_gray
-from modiste.inference import model, pinned
+from modiste.imaging.decode import Photo
+from modiste.imaging.preprocess import is_gray
+from modiste.inference import bundled_files, model
 from modiste.inference.model import Model
 from modiste.inference.predictor import Predictor
 
@@ -30,16 +30,16 @@ class Bundled(Predictor):
     @property
     def names(self) -> tuple[str, ...]:
         """Those of the models, and its own for what none of them could take."""
-        return (*pinned.NAMES, self.name)
+        return (*bundled_files.NAMES, self.name)
 
     @property
     def models(self) -> tuple[Model, ...]:
         """All of them, loaded."""
-        return tuple(map(self._load, pinned.NAMES))
+        return tuple(map(self._load, bundled_files.NAMES))
 
     def pick(self, photo: Photo) -> Model:
         """The model for a photo, uint8 [h, w, 3]."""
-        return self._load(pinned.NAMES[0 if _is_catalogue(photo) else -1])
+        return self._load(bundled_files.NAMES[0 if _is_catalogue(photo) else -1])
 
     def _load(self, name: str) -> Model:
         with self._lock:  # pictures are predicted on several threads

@@ -16,14 +16,14 @@ import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from modiste.errors import InputError
-from modiste.images.decode import Photo
-from modiste.inference import certainty, occlusion, pinned, safety
-from modiste.inference.certainty import Certainty
+from modiste.imaging.decode import Photo
+from modiste.inference import bundled_files, calibration, occlusion, onnx_safety
+from modiste.inference.calibration import Calibration
 from modiste.inference.prediction import Prediction, printable
 from modiste.inference.predictor import Predictor
 from modiste.labels import NONE_OF_THESE
 
-FORMAT = "modiste-1"
+FORMAT = "modiste-2"
 """Of the metadata; a file that says otherwise is not read."""
 
 MAX_BYTES = 512 * 2**20
@@ -41,34 +41,34 @@ class Model(Predictor):
 
     Args:
         name: of the run or file it came from.
-        labels: what the columns of `probabilities` mean.
-        size: pixels a side of its images.
+        class_names: what the columns of `probabilities` mean.
+        image_size: pixels a side of its images.
         channels: 1 gray, 3 RGB.
-        facts: all of the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
-        certainty: how its probabilities are to be taken when a picture is predicted.
-        second_look: an image of which no label is as probable as this is looked at once more, mirrored; 0 is never.
+        metadata: all of the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
+        calibration: how its probabilities are to be taken when a picture is predicted.
+        tta_threshold: an image of which no label is as probable as this is looked at once more, flip_tta; 0 is never.
         session: the runtime's.
     """
 
     name: str
-    labels: tuple[str, ...]
-    size: int
+    class_names: tuple[str, ...]
+    image_size: int
     channels: int
-    facts: dict[str, str]
-    certainty: Certainty
-    second_look: float
+    metadata: dict[str, str]
+    calibration: Calibration
+    tta_threshold: float
     session: onnxruntime.InferenceSession
 
     @property
     def recipe_json(self) -> str:
         """The recipe it was trained with, as `recipe.json` has it; empty when the file does not say."""
-        return self.facts.get("recipe", "")
+        return self.metadata.get("recipe", "")
 
     @property
     def scores(self) -> dict[str, dict[str, float]]:
         """What the file says of how good it is, by split; what cannot be read as that is left out."""
         try:
-            found = json.loads(self.facts.get("scores", "{}"))
+            found = json.loads(self.metadata.get("scores", "{}"))
             splits = {split: told for split, told in found.items() if isinstance(told, dict)}
             return {
                 split: {key: float(n) for key, n in told.items() if _is_number(n)} for split, told in splits.items()
@@ -84,10 +84,10 @@ class Model(Predictor):
         Raises:
             InputError: the images have another shape or type, or the model gives what are no probabilities.
         """
-        found = self._look(images)
-        unsure = found.max(1) < self.second_look
+        found = self._forward(images)
+        unsure = found.max(1) < self.tta_threshold
         if unsure.any():
-            found[unsure] = found[unsure] / 2 + self._look(images[unsure][:, :, ::-1]) / 2
+            found[unsure] = found[unsure] / 2 + self._forward(images[unsure][:, :, ::-1]) / 2
         return found
 
     def evidence(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
@@ -98,7 +98,7 @@ class Model(Predictor):
         Raises:
             InputError: as `probabilities`.
         """
-        return occlusion.evidence(self._look, image, label)
+        return occlusion.evidence(self._forward, image, label)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,32 +114,32 @@ class Model(Predictor):
         """Itself."""
         return self
 
-    def told(self, images: NDArray[np.uint8], top: int) -> list[Prediction]:
+    def predict_images(self, images: NDArray[np.uint8], top: int) -> list[Prediction]:
         """Predict images, uint8 as `image_shape`: a record each, of no file.
 
         Raises:
             InputError: as `probabilities`.
         """
-        calibrated = self.certainty.calibrated(self.probabilities(images))
-        sureness = self.certainty.sureness(calibrated)
-        return [self._told(row, sure, top) for row, sure in zip(calibrated, sureness.tolist(), strict=True)]
+        calibrated = self.calibration.calibrated(self.probabilities(images))
+        confidence = self.calibration.confidence(calibrated)
+        return [self._told(row, sure, top) for row, sure in zip(calibrated, confidence.tolist(), strict=True)]
 
     @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image: (s, s) or (s, s, 3)."""
-        return (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
+        return (self.image_size, self.image_size) if self.channels == 1 else (self.image_size, self.image_size, 3)
 
-    def _look(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _forward(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the network says of each image, in batches; raises as `probabilities`."""
         shape = self.image_shape
         if images.dtype != np.uint8 or images.shape[1:] != shape:
             raise InputError(
                 f"The images are {images.dtype} {list(images.shape)}, but model {self.name} takes uint8 "
-                f"{['n', *shape]}. Prepare them with size {self.size} and {self.channels} channels."
+                f"{['n', *shape]}. Prepare them with size {self.image_size} and {self.channels} channels."
             )
         step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // int(np.prod(shape))))
         batches = [self._run(images[start : start + step]) for start in range(0, len(images), step)]
-        return np.concatenate(batches) if batches else np.empty((0, len(self.labels)), np.float32)
+        return np.concatenate(batches) if batches else np.empty((0, len(self.class_names)), np.float32)
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
@@ -147,18 +147,18 @@ class Model(Predictor):
         except Exception:  # noqa: BLE001  the runtime's exceptions have no base of their own
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it anew.") from None
         probabilities = np.asarray(output)
-        if probabilities.shape != (len(images), len(self.labels)) or not np.isfinite(probabilities).all():
+        if probabilities.shape != (len(images), len(self.class_names)) or not np.isfinite(probabilities).all():
             raise InputError(
                 f"Model {self.name} gives {list(probabilities.shape)} numbers for {len(images)} images and "
-                f"{len(self.labels)} labels, or some that are no numbers. Export it anew."
+                f"{len(self.class_names)} labels, or some that are no numbers. Export it anew."
             )
         return probabilities.astype(np.float32, copy=False)
 
     def _told(self, probabilities: NDArray[np.float64], sure: float, top: int) -> Prediction:
         best = np.argsort(-probabilities, kind="stable")[:top]
-        told = tuple((self.labels[label], float(probabilities[label])) for label in best)
-        if sure < self.certainty.threshold:
-            own = dict(zip(self.labels, probabilities.tolist(), strict=True))
+        told = tuple((self.class_names[label], float(probabilities[label])) for label in best)
+        if sure < self.calibration.threshold:
+            own = dict(zip(self.class_names, probabilities.tolist(), strict=True))
             return Prediction("", NONE_OF_THESE, own.get(NONE_OF_THESE, 1 - sure), told, self.name)
         return Prediction("", *told[0], told, self.name)
 
@@ -184,13 +184,13 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
             "Give a model.onnx from a run."
         )
     try:
-        labels, size, channels = _labels(facts["labels"]), int(facts["size"]), int(facts["channels"])
-        sure, second_look = certainty.of(facts, labels), _second_look(facts)
+        labels, size, channels = _labels(facts["class_names"]), int(facts["image_size"]), int(facts["channels"])
+        sure, tta_threshold = calibration.of(facts, labels), _second_look(facts)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{where} lacks its labels or its size, or says wrongly how sure it is. Export it anew from its run."
         ) from None
-    loaded = Model(name, labels, size, channels, facts, sure, second_look, session)
+    loaded = Model(name, labels, size, channels, facts, sure, tta_threshold, session)
     _require_contract(loaded, where)
     return loaded
 
@@ -199,13 +199,13 @@ def _read(model: str | Path | bytes) -> tuple[bytes, str, str]:
     """Return content, name, and what to call the file in an error."""
     if isinstance(model, bytes):
         return model, "model", "The model"
-    if model in pinned.NAMES:
-        content = _content(pinned.file(str(model)), "Install modiste again.")
-        pinned.require(str(model), content)
+    if model in bundled_files.NAMES:
+        content = _content(bundled_files.file(str(model)), "Install modiste again.")
+        bundled_files.require(str(model), content)
         return content, str(model), f"The bundled model {model}"
     path = Path(model)
     name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
-    advice = f"Give the model.onnx of a run, another that modiste wrote, or one of {', '.join(pinned.NAMES)}."
+    advice = f"Give the model.onnx of a run, another that modiste wrote, or one of {', '.join(bundled_files.NAMES)}."
     return _content(path, advice), name, str(path)
 
 
@@ -226,11 +226,13 @@ def _content(file: Traversable, advice: str) -> bytes:
 def _require_closed(content: bytes, where: str) -> None:
     """Raise an InputError unless all that the model needs is in its file."""
     try:
-        outside = safety.points_outside(content)
+        outside = onnx_safety.points_outside(content)
     except ValueError:
         raise InputError(f"{where} is truncated or no ONNX model. Copy it again, or export it anew.") from None
     if outside:
-        raise InputError(f"{where} wants to read other files, which is not allowed. Export it with all its weights.")
+        raise InputError(
+            f"{where} wants to read other files, which is not candidate_labels. Export it with all its weights."
+        )
 
 
 def _session(content: bytes, where: str, threads: int) -> onnxruntime.InferenceSession:
@@ -266,10 +268,10 @@ def _labels(text: str) -> tuple[str, ...]:
 
 def _second_look(facts: dict[str, str]) -> float:
     """Read it, 0 where the file does not say; raises ValueError when it is no probability."""
-    second_look = float(facts.get("second_look", 0))
-    if not 0 <= second_look <= 1:
+    tta_threshold = float(facts.get("tta_threshold", 0))
+    if not 0 <= tta_threshold <= 1:
         raise ValueError("no probability")
-    return second_look
+    return tta_threshold
 
 
 def _require_contract(model: Model, where: str) -> None:
@@ -280,7 +282,7 @@ def _require_contract(model: Model, where: str) -> None:
     inputs = [(given.name, given.type, tuple(given.shape[1:])) for given in model.session.get_inputs()]
     outputs = {output.name for output in model.session.get_outputs()}
     wanted = [("image", "tensor(uint8)", model.image_shape)]
-    sane = 1 <= model.size <= MAX_SIZE and model.channels in (1, 3)
+    sane = 1 <= model.image_size <= MAX_SIZE and model.channels in (1, 3)
     if not sane or inputs != wanted or "probabilities" not in outputs:
         raise InputError(
             f"{where} does not turn uint8 images {['n', *model.image_shape]} into probabilities, as its metadata says. "

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 GRID, WINDOW = 7, 2
-"""Places a side, and how many of them are hidden together: single ones are too small to be missed."""
+"""Places a side, and how many of them are hidden label_groups: single ones are too small to be missed."""
 
 LOOKS = 1 + (GRID - WINDOW + 1) ** 2
 """At an image: whole, and with each window hidden."""
@@ -41,7 +41,7 @@ def evidence(probabilities: Probabilities, image: NDArray[np.uint8], label: int)
 
 
 def occluded(image: NDArray[np.uint8], places: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return the image with some places of a grid, bool [h, w], in the image's mean colour."""
+    """Return the image with some places of a grid, bool [h, w], in the image's mean color."""
     rows, columns = (np.arange(image.shape[0]) * side // image.shape[0] for side in places.shape)
     masked = image.copy()
     masked[places[np.ix_(rows, columns)]] = image.mean((0, 1)).round()

@@ -16,7 +16,7 @@ class Prediction:
         file: the path that was given; empty for a picture that came as bytes or pixels.
         label: the most probable label, or "none of these" when the model is not sure enough of it, though it finds
             others more probable; None when the picture cannot be used.
-        probability: of that label, 0 to 1; for a model that has no label "none of these", what its sureness lacks to 1;
+        probability: of that label, 0 to 1; for a model that has no label "none of these", what its confidence lacks to 1;
             None likewise.
         top: the most probable labels with their probabilities, best first.
         model: name of the model.

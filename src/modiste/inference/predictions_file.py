@@ -47,7 +47,7 @@ class PredictionsFile:
         self.path, self.models = path, models
         self.rows = self.failed = 0
         self.seen: Counter[str] = Counter()
-        with files.appended(path):
+        with files.append_text(path):
             pass  # before hours of work: can it be written?
         self.lock = _locked(path)
         try:
@@ -86,7 +86,7 @@ class PredictionsFile:
     def add(self, predictions: Iterable[Prediction]) -> None:
         """Append a line for each; raises TrainingError when the disk refuses."""
         records = [prediction.as_dict() for prediction in predictions]
-        with files.appended(self.path) as file:
+        with files.append_text(self.path) as file:
             if self.path.suffix == ".csv" and not file.tell():
                 file.write(_csv(COLUMNS))
             file.write("".join(map(self._line, records)))
@@ -94,7 +94,7 @@ class PredictionsFile:
             self._count(record)
 
     def _forget_failures(self) -> None:
-        with files.whole(self.path) as partial, partial.open("wb") as kept:
+        with files.atomic_write(self.path) as partial, partial.open("wb") as kept:
             if self.path.suffix == ".csv":
                 kept.write(_csv(COLUMNS).encode())
             kept.writelines(line for line, record in self._records() if not record["error"])

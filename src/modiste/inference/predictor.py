@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
-from modiste.images.decode import Photo
-from modiste.images.prepare import Picture, is_picture, photo_of, to_image
+from modiste.imaging.decode import Photo
+from modiste.imaging.preprocess import Picture, is_picture, photo_of, to_image
 from modiste.inference.prediction import Prediction, printable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Predictor(ABC):
     def pick(self, photo: Photo) -> "Model":
         """The model for a photo, uint8 [h, w, 3]."""
 
-    def prepared(self, picture: Picture) -> "tuple[Model, NDArray[np.uint8]]":
+    def preprocess(self, picture: Picture) -> "tuple[Model, NDArray[np.uint8]]":
         """The model for a picture, and the image of it that the model takes: the one way for all that predict.
 
         Raises:
@@ -55,7 +55,7 @@ class Predictor(ABC):
         """
         photo = photo_of(picture)
         model = self.pick(photo)
-        return model, to_image(photo, model.size, model.channels)
+        return model, to_image(photo, model.image_size, model.channels)
 
     def predict(self, pictures: Picture | Iterable[Picture], top: int = 3) -> list[Prediction]:
         """Predict pictures; one that cannot be used gives a record with an error and stops none of the others.
@@ -107,13 +107,13 @@ class Predictor(ABC):
         }
         for model in {one[0].name: one[0] for one in prepared if not isinstance(one, str)}.values():
             mine = {place: one[1] for place, one in enumerate(prepared) if one[0] is model}
-            told |= zip(mine, model.told(np.stack(list(mine.values())), top), strict=True)
+            told |= zip(mine, model.predict_images(np.stack(list(mine.values())), top), strict=True)
         return [replace(told[place], file=_name(picture)) for place, picture in enumerate(pictures)]
 
     def _prepared(self, picture: Picture) -> "tuple[Model, NDArray[np.uint8]] | str":
         """The same, or why there is none."""
         try:
-            return self.prepared(picture)
+            return self.preprocess(picture)
         except InputError as error:
             return printable(str(error))
 

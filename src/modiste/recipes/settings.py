@@ -59,7 +59,7 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
 
     Args:
         recipe: where to start from.
-        settings: dotted keys and values. A section alone stands for its name: `network` is `network.name`.
+        settings: dotted keys and values. A section alone stands for its name: `network` is `model.name`.
 
     Raises:
         SettingError: an unknown key, a value of the wrong type, or one that its rule forbids.
@@ -88,7 +88,7 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
 
     Not so its teachers, which named recipes have too: their results would tell a path of one machine.
     """
-    paths = {"data.source": recipe.data.source, "network.weights": recipe.network.weights}
+    paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
     found = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
     return with_settings(recipe, found)
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, flushed to the disk, then moved into it."""
+"""Files that are atomic_write or not there: written beside their place, flushed to the disk, then moved into it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ LONGEST = 2**20
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a path to write to; it takes the place of `path` only when the block ends well.
 
     A process that is killed inside the block leaves the old file as it was. What it left beside it has a fixed name
@@ -39,19 +39,19 @@ def whole(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         _remove(partial)
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
     except BaseException:
         _remove(partial)
         raise
 
 
 @contextmanager
-def appended(path: Path) -> Iterator[TextIO]:
+def append_text(path: Path) -> Iterator[TextIO]:
     """Open a text file to append lines to; they are on the disk when the block has ended.
 
     Raises:
         InputError: the folder of the path does not exist.
-        TrainingError: as `whole`.
+        TrainingError: as `atomic_write`.
     """
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
@@ -61,7 +61,7 @@ def appended(path: Path) -> Iterator[TextIO]:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -85,22 +85,22 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise refused(path, error) from error
+        raise write_error(path, error) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file as a whole; raises as `whole`."""
-    with whole(path) as partial:
+    """Write a file as a atomic_write; raises as `atomic_write`."""
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as a whole, in UTF-8; raises as `whole`. Other bytes, of a path, are written as in JSON."""
+    """Write a text file as a atomic_write, in UTF-8; raises as `atomic_write`. Other bytes, of a path, are written as in JSON."""
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON as a whole, indented, with a newline at its end; raises as `whole`. NaN is refused."""
+    """Write JSON as a atomic_write, indented, with a newline at its end; raises as `atomic_write`. NaN is write_error."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
@@ -124,7 +124,7 @@ def remove_partials(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def refused(path: Path, error: OSError) -> TrainingError:
+def write_error(path: Path, error: OSError) -> TrainingError:
     """What to raise when the disk does not take what is written to that path."""
     reason = error.strerror or error
     return TrainingError(f"{path} cannot be written ({reason}). Make room or choose another folder, then go on.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import modiste
 from modiste.errors import InputError
-from modiste.runs import environment, facts, files, metrics
+from modiste.runs import environment, files, metrics_file, run_info
 from modiste.runs.folder import Run
 
 REQUIRED = ("recipe", "command", "commit", "hardware", "versions", "n", "runs")
@@ -19,7 +19,7 @@ def write(path: Path, *, recipe: str, command: str, runs: list[dict[str, Any]], 
         path: where; by convention results/NAME.json.
         recipe: name of the recipe, or of what was compared.
         command: what a reader would type to make it again.
-        runs: a record a seed: `seed, test_accuracy, test_loss, validation_accuracy, seconds, epochs, parameters, ...`.
+        runs: a record a seed: `seed, accuracy, loss, images, val_accuracy, seconds, epochs, parameters, ...`.
         figures: what is computed over the runs: `mean, sd, interval_seeds, interval_images, ...`.
     """
     files.make_folder(path.parent)
@@ -42,11 +42,11 @@ def read(path: Path) -> dict[str, Any]:
 
 def record(run: Run) -> dict[str, Any]:
     """What a results file says of a training, but for its scores."""
-    rows, known = metrics.read(run.metrics), files.read_json(run.environment)
+    rows, known = metrics_file.read(run.metrics), files.read_json(run.environment)
     return {
         "seed": run.recipe().seed,
-        "seconds": round(metrics.seconds(rows), 1),
-        "teachers": list(facts.read(run).teachers),
+        "seconds": round(metrics_file.seconds(rows), 1),
+        "teachers": list(run_info.read(run).teachers),
         "epochs": len(rows),
         **{key: known[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
     }
@@ -54,7 +54,7 @@ def record(run: Run) -> dict[str, Any]:
 
 def images(records: Sequence[dict[str, Any]], split: str) -> int:
     """How many images the trainings were judged on: all seeds on the same test split, each fold on others."""
-    counts = [int(each[f"{split}_images"]) for each in records]
+    counts = [int(each["images"]) for each in records]
     return counts[0] if split == "test" else sum(counts)
 
 

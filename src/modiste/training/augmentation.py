@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from modiste.recipes.recipe import Augmentation
+from modiste.recipes.recipe import AugmentationConfig
 
 RATIO = 4 / 3
 """Of a zoomed rectangle's sides, at most."""
@@ -17,27 +17,27 @@ RATIO = 4 / 3
 TRIES = 10  # as torchvision: a rectangle that does not fit is drawn again, so often at most
 
 
-def augment(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
-    """Apply what the recipe switches on: flip, crop, coarse, zoom, colour, erasing. Only zoom may give another size."""
-    if options.flip:
+def augment(images: Tensor, random: Generator, options: AugmentationConfig) -> Tensor:
+    """Apply what the recipe switches on: flip, crop, coarse, zoom, color, erasing. Only zoom may give another size."""
+    if options.horizontal_flip:
         images = flip(images, random)
-    if options.crop:
-        images = crop(images, random, options.crop)
-    if options.coarse < 1:
-        images = coarsen(images, random, options.coarse)
-    if options.zoom < 1 or options.turn or options.size:
+    if options.random_crop_padding:
+        images = crop(images, random, options.random_crop_padding)
+    if options.random_downscale < 1:
+        images = coarsen(images, random, options.random_downscale)
+    if options.random_resized_crop_scale < 1 or options.rotation_degrees or options.train_size:
         images = zoom(images, random, options)
-    if options.colour or options.hue:
-        images = colour(images, random, options.colour, options.hue)
-    if options.erasing:
+    if options.color_jitter or options.hue_jitter:
+        images = color(images, random, options.color_jitter, options.hue_jitter)
+    if options.random_erasing_prob:
         images = erase(images, random, options)
     return images
 
 
 def flip(images: Tensor, random: Generator) -> Tensor:
     """Mirror each image left to right with probability one half."""
-    mirrored = torch.rand(len(images), generator=random, device=images.device) < 0.5
-    return torch.where(_per_image(mirrored, images), images.flip(2), images)
+    flip_tta = torch.rand(len(images), generator=random, device=images.device) < 0.5
+    return torch.where(_per_image(flip_tta, images), images.flip(2), images)
 
 
 def crop(images: Tensor, random: Generator, padding: int) -> Tensor:
@@ -63,21 +63,24 @@ def coarsen(images: Tensor, random: Generator, least: float) -> Tensor:
     return torch.where(_per_image(draw[1:] < 1 / 3, images), _bytes(found, images), images)
 
 
-def zoom(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
+def zoom(images: Tensor, random: Generator, options: AugmentationConfig) -> Tensor:
     """Cut a random rectangle out of each image, turned, and scale it to the size that training sees.
 
     Its share of the area is uniform from `options.zoom` to 1, its aspect ratio log-uniform from 3/4 to 4/3, as
     torchvision's RandomResizedCrop draws them (Szegedy et al. 2015); where a side would not fit, it is the image's own,
     and the other keeps the area. It is turned about its middle by up to `options.turn` degrees; what is outside of the
-    image has the colour of its edge.
+    image has the color of its edge.
     """
-    size = options.size or images.shape[1]
+    size = options.train_size or images.shape[1]
     draw = torch.rand(5, len(images), generator=random, device=images.device)
-    area, ratio = options.zoom + (1 - options.zoom) * draw[0], RATIO ** (2 * draw[1] - 1)
+    area, ratio = (
+        options.random_resized_crop_scale + (1 - options.random_resized_crop_scale) * draw[0],
+        RATIO ** (2 * draw[1] - 1),
+    )
     width = (area * ratio).sqrt().clamp(max=1).maximum(area)  # and so the height is at most 1 too
     height = area / width
     left, top = (1 - width) * (2 * draw[2] - 1), (1 - height) * (2 * draw[3] - 1)
-    angle = math.radians(options.turn) * (2 * draw[4] - 1)
+    angle = math.radians(options.rotation_degrees) * (2 * draw[4] - 1)
     across, down = angle.cos(), angle.sin()
     # -1 to 1 is the whole side: the rectangle's half sides, and its middle
     view = torch.stack([width * across, -width * down, left, height * down, height * across, top], 1).view(-1, 2, 3)
@@ -87,7 +90,7 @@ def zoom(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
     return _bytes(found, images)
 
 
-def colour(images: Tensor, random: Generator, reach: float, hue: float = 0.0) -> Tensor:
+def color(images: Tensor, random: Generator, reach: float, hue: float = 0.0) -> Tensor:
     """Multiply brightness, contrast (about the mean) and saturation by factors near 1, and turn the hues.
 
     Args:
@@ -102,12 +105,12 @@ def colour(images: Tensor, random: Generator, reach: float, hue: float = 0.0) ->
     middle = pixels.mean((1, 2, 3), keepdim=True)
     pixels = middle + factors[1] * (pixels - middle)
     if pixels.shape[1] == 3:
-        colours = _of_colours(factors[2].flatten(), math.tau * hue * draw[3].flatten())
-        pixels = torch.einsum("bij,bjhw->bihw", colours, pixels)
+        colors = _of_colors(factors[2].flatten(), math.tau * hue * draw[3].flatten())
+        pixels = torch.einsum("bij,bjhw->bihw", colors, pixels)
     return _bytes(pixels, images)
 
 
-def _of_colours(saturation: Tensor, angle: Tensor) -> Tensor:
+def _of_colors(saturation: Tensor, angle: Tensor) -> Tensor:
     """Matrices [b, 3, 3] that keep the brightness of RGB, multiply its saturation and turn its hue."""
     yiq = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]], device=angle.device)
     across, down, zero = saturation * angle.cos(), saturation * angle.sin(), torch.zeros_like(angle)
@@ -115,7 +118,7 @@ def _of_colours(saturation: Tensor, angle: Tensor) -> Tensor:
     return torch.linalg.inv(yiq) @ turned @ yiq  # type: ignore[no-any-return]
 
 
-def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
+def erase(images: Tensor, random: Generator, options: AugmentationConfig) -> Tensor:
     """Overwrite a random rectangle with random bytes (Zhong et al. 2017, RE-R) in a share of the images.
 
     Area and aspect ratio are drawn as torchvision's RandomErasing draws them: area uniform, ratio log-uniform, and a
@@ -123,7 +126,7 @@ def erase(images: Tensor, random: Generator, options: Augmentation) -> Tensor:
     """
     count, size = images.shape[:2]
     height, width, fits = _rectangles(count, size, random, options, images.device)
-    chosen = fits & (torch.rand(count, generator=random, device=images.device) < options.erasing)
+    chosen = fits & (torch.rand(count, generator=random, device=images.device) < options.random_erasing_prob)
     place = torch.rand(2, count, generator=random, device=images.device)
     top, left = (place * (size + 1 - torch.stack([height, width]))).long()
     pixel = torch.arange(size, device=images.device)
@@ -153,13 +156,13 @@ def mix(images: Tensor, targets: Tensor, random: Generator, share: float) -> tup
 
 
 def _rectangles(
-    count: int, size: int, random: Generator, options: Augmentation, device: torch.device
+    count: int, size: int, random: Generator, options: AugmentationConfig, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Draw `TRIES` rectangles an image and keep the first that fits: heights, widths, and whether any did, [count]."""
     draw = torch.rand(2, count, TRIES, generator=random, device=device)
-    low, high = options.erasing_scale
+    low, high = options.random_erasing_scale
     area = size * size * (low + (high - low) * draw[0])
-    narrow, wide = torch.tensor(options.erasing_ratio, device=device).log()
+    narrow, wide = torch.tensor(options.random_erasing_ratio, device=device).log()
     ratio = (narrow + (wide - narrow) * draw[1]).exp()
     height, width = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
     fits = (height < size) & (width < size)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from modiste.recipes.recipe import Augmentation
+from modiste.recipes.recipe import AugmentationConfig
 from modiste.training import augmentation
 from modiste.training.randomness import generator
 
@@ -28,7 +28,7 @@ class Batches:
     images: Tensor
     labels: Tensor
     batch: int
-    augmentation: Augmentation
+    augmentation: AugmentationConfig
     seed: int
     drop: float = 0.0
 
@@ -57,6 +57,6 @@ class Batches:
             chosen = order[step * self.batch : (step + 1) * self.batch]
             random = generator(self.images.device, self.seed, "augmentation", epoch, step)
             images, labels = augmentation.augment(self.images[chosen], random, self.augmentation), self.labels[chosen]
-            if self.augmentation.mixing:
-                images, labels = augmentation.mix(images, labels, random, self.augmentation.mixing)
+            if self.augmentation.mixup_prob:
+                images, labels = augmentation.mix(images, labels, random, self.augmentation.mixup_prob)
             yield chosen, images, labels

@@ -12,9 +12,9 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from modiste.errors import InputError
+from modiste.models import weights
 from modiste.runs import files
-from modiste.runs.metrics import Row
-from modiste.training import weights
+from modiste.runs.metrics_file import EpochMetrics
 from modiste.training.loop import State
 
 FILE = "checkpoint.safetensors"
@@ -64,7 +64,7 @@ def _sha256(tensors: dict[str, Tensor]) -> str:
 def _tensors(state: State) -> dict[str, Tensor]:
     """Name every tensor of the state; loading takes them apart by the same names."""
     named = {f"network/{name}": value for name, value in state.network.state_dict().items()}
-    named |= {f"kept/{name}": value for name, value in state.kept.items()}
+    named |= {f"best_weights/{name}": value for name, value in state.best_weights.items()}
     named |= {f"optimizer/{index}": velocity for index, velocity in enumerate(state.optimizer.velocities)}
     if state.average:
         named |= {f"average/{name}": value for name, value in state.average.state_dict().items()}
@@ -76,14 +76,14 @@ def _restore(state: State, facts: dict[str, Any], tensors: dict[str, Tensor]) ->
         raise ValueError("other bytes than were saved")
     device = next(state.network.parameters()).device
     state.network.load_state_dict(_part(tensors, "network/"))
-    state.kept = {name: value.to(device) for name, value in _part(tensors, "kept/").items()}
+    state.best_weights = {name: value.to(device) for name, value in _part(tensors, "best_weights/").items()}
     for index, velocity in enumerate(state.optimizer.velocities):
         velocity.copy_(tensors[f"optimizer/{index}"])  # which keeps the velocity's own layout in memory
     if state.average:
         state.average.load_state_dict(_part(tensors, "average/"))
     state.totals, state.order = tensors["totals"].to(device), tensors["order"].to(device)
     state.losses.copy_(tensors["losses"])
-    state.history = [Row(**row) for row in facts["history"]]
+    state.history = [EpochMetrics(**row) for row in facts["history"]]
     state.step, state.seconds = int(facts["step"]), float(facts["seconds"])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from modiste.errors import SettingError
-from modiste.recipes.recipe import Compute
+from modiste.recipes.recipe import ComputeConfig
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
 TRIALS = 3
@@ -19,7 +19,7 @@ KEPT_BY_OLDER = 1 << 25
 """The most that an older glibc takes; were it refused too, every larger tensor would be mapped anew at each step."""
 
 
-def device(options: Compute) -> torch.device:
+def device(options: ComputeConfig) -> torch.device:
     """Return the device the recipe asks for.
 
     Raises:
@@ -65,7 +65,7 @@ def describe(where: torch.device, dtype: torch.dtype) -> dict[str, Any]:
     }
 
 
-def prepare(options: Compute) -> None:
+def prepare(options: ComputeConfig) -> None:
     """Set the number of threads, and keep freed memory for the next step instead of giving it back to the system.
 
     Giving it back costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.

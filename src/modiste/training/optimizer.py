@@ -34,7 +34,7 @@ class Optimizer:
         precision: of Muon's matrix products; parameters and momentum stay fp32.
     """
 
-    options: recipe.Optimizer
+    options: recipe.OptimizerConfig
     parameters: list[nn.Parameter]
     velocities: list[Tensor]
     precision: torch.dtype = torch.float32
@@ -56,8 +56,8 @@ class Optimizer:
                 self._turn(parameter, gradient, velocity, rate)
         else:
             self._sgd(filters, rate)
-        self._sgd(matrices, rate * self.options.lr_head)
-        self._sgd(others, rate * self.options.lr_rest)
+        self._sgd(matrices, rate * self.options.head_lr_mult)
+        self._sgd(others, rate * self.options.norm_bias_lr_mult)
 
     def _sgd(self, moved: list[tuple[nn.Parameter, Tensor, Tensor]], rate: float) -> None:
         if not moved:
@@ -86,7 +86,7 @@ class Optimizer:
         filters.add_(turn.reshape(filters.shape), alpha=-rate)
 
 
-def optimizer(options: recipe.Optimizer, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
+def optimizer(options: recipe.OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
     """Make the optimizer of a network, at rest."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return Optimizer(options, parameters, [torch.zeros_like(parameter) for parameter in parameters], precision)

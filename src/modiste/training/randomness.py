@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 
-def number(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> int:
+def derive_seed(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> int:
     """Return a 63-bit number that is independent for each purpose, epoch and step."""
     entropy = [seed, zlib.crc32(purpose.encode()), epoch, step]
     words = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
@@ -18,5 +18,5 @@ def number(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> int:
 
 
 def generator(device: torch.device, seed: int, purpose: str, epoch: int = 0, step: int = 0) -> torch.Generator:
-    """Return a generator on that device, started from `number`."""
-    return torch.Generator(device).manual_seed(number(seed, purpose, epoch, step))
+    """Return a generator on that device, started from `derive_seed`."""
+    return torch.Generator(device).manual_seed(derive_seed(seed, purpose, epoch, step))

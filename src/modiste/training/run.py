@@ -16,22 +16,24 @@ from torch import Tensor
 from modiste.data import sources
 from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError, Stopped, TrainingError
-from modiste.evaluation import calibration, figures
+from modiste.export import model_card, onnx_file
+from modiste.metrics import calibration
+from modiste.models import networks, weights
+from modiste.models.normalized import NormalizedModel, preparation
 from modiste.recipes.recipe import Recipe
-from modiste.runs import environment, facts, files, folder, metrics
+from modiste.reporting import figures
+from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
-from modiste.training import card, checkpoint, compute, export, networks, targets, teachers, weights
-from modiste.training import events as tensorboard
+from modiste.training import checkpoint, compute, distillation, targets, tensorboard
 from modiste.training import optimizer as optimizers
-from modiste.training.average import Average
 from modiste.training.batches import Batches
-from modiste.training.judge import Judge, predict
-from modiste.training.loop import State, Watch, train
-from modiste.training.prepared import Prepared, preparation
-from modiste.training.randomness import number
+from modiste.training.ema import ModelEma
+from modiste.training.loop import ProgressCallback, State, train
+from modiste.training.randomness import derive_seed
 from modiste.training.schedule import Schedule
 from modiste.training.signals import stop_request
 from modiste.training.step import NotANumber, Step
+from modiste.training.validator import Validator, predict
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,17 @@ class Training:
     batches: Batches
     step: Step
     schedule: Schedule
-    judge: Judge
+    validator: Validator
     state: State
 
 
-def start(recipe: Recipe, path: Path, watch: Watch, events: bool = False) -> Run:
+def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool = False) -> Run:
     """Train a recipe into a new run folder.
 
     Args:
         recipe: what to train.
         path: where the run goes; there must be nothing but an empty folder.
-        watch: is told how far it is.
+        progress: is told how far it is.
         events: write TensorBoard events as well.
 
     Raises:
@@ -63,18 +65,18 @@ def start(recipe: Recipe, path: Path, watch: Watch, events: bool = False) -> Run
     if events:
         tensorboard.require()
     training = prepare(recipe)
-    if networks.is_own(recipe.network):
-        export.require_exportable(training.state.network, recipe)  # now, not after hours of training
+    if networks.is_own(recipe.model):
+        onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
     run = folder.create(path, recipe)
     with _locked(run):
         files.write_json(run.environment, _environment(training))
         if events:
             files.make_folder(run.events)
-        _go(training, run, watch)
+        _go(training, run, progress)
     return run
 
 
-def resume(path: Path, watch: Watch) -> Run:
+def resume(path: Path, progress: ProgressCallback) -> Run:
     """Go on with a run where it stopped; its recipe decides everything.
 
     Raises:
@@ -87,18 +89,18 @@ def resume(path: Path, watch: Watch) -> Run:
         files.remove_partials(run.path)
         if run.card.exists():
             raise InputError(
-                f"{path} is finished. Judge it with `modiste evaluate {path}`, or train under a new --name."
+                f"{path} is finished. Validator it with `modiste evaluate {path}`, or train under a new --name."
             )
         saved = (run.last / checkpoint.FILE).exists()
         if run.metrics.exists() and not saved:
             raise InputError(
                 f"{path} has no checkpoint to go on from. Train anew: modiste train {run.recipe_file} --name NEW"
             )
-        training = prepare(run.recipe(), fresh=not saved, precision=facts.read(run).precision)
+        training = prepare(run.recipe(), fresh=not saved, precision=run_info.read(run).precision)
         _require_same_data(training, run)
         if saved:
             checkpoint.load(training.state, run.last)
-        _go(training, run, watch)
+        _go(training, run, progress)
     return run
 
 
@@ -107,7 +109,7 @@ def prepare(recipe: Recipe, fresh: bool = True, precision: str = "") -> Training
 
     Args:
         recipe: what to train.
-        fresh: start from the recipe's `network.weights`; a training that goes on has its own.
+        fresh: start from the recipe's `model.weights`; a training that goes on has its own.
         precision: that a training began in; to measure again which is faster might say another. Left out: the recipe's.
 
     Raises:
@@ -117,21 +119,28 @@ def prepare(recipe: Recipe, fresh: bool = True, precision: str = "") -> Training
     device = compute.device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _tensors(data.train, device)
-    if recipe.augmentation.mixing:
-        labels = targets.distributions(labels, len(data.label_names))
-    scale = preparation(recipe.network, images.cpu())
-    network = _network(recipe, len(data.label_names), scale, fresh).to(device)
+    if recipe.augmentation.mixup_prob:
+        labels = targets.distributions(labels, len(data.class_names))
+    scale = preparation(recipe.model, images.cpu())
+    network = _network(recipe, len(data.class_names), scale, fresh).to(device)
     computed_in = compute.precision(precision or recipe.compute.precision, device)
     optimizer = optimizers.optimizer(recipe.optimizer, network, computed_in)
-    average = Average(network, recipe.optimizer.average) if recipe.optimizer.average else None
-    others = teachers.teachers(recipe, data, device, computed_in)
+    average = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
+    others = distillation.teachers(recipe, data, device, computed_in)
     return Training(
         recipe,
         data,
-        Batches(images, labels, recipe.optimizer.batch, recipe.augmentation, recipe.seed, recipe.schedule.drop),
-        Step(network, optimizer, recipe.optimizer.smoothing, computed_in, recipe.seed, average, others),
+        Batches(
+            images,
+            labels,
+            recipe.optimizer.batch_size,
+            recipe.augmentation,
+            recipe.seed,
+            recipe.schedule.skip_easy_fraction,
+        ),
+        Step(network, optimizer, recipe.optimizer.label_smoothing, computed_in, recipe.seed, average, others),
         Schedule(recipe),
-        Judge(*_tensors(data.validation, device)),
+        Validator(*_tensors(data.validation, device)),
         State(
             network,
             optimizer,
@@ -143,34 +152,36 @@ def prepare(recipe: Recipe, fresh: bool = True, precision: str = "") -> Training
 
 
 def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    labels = split.labels if split.allowed is None else split.allowed
+    labels = split.labels if split.candidate_labels is None else split.candidate_labels
     return torch.from_numpy(split.images).to(device), torch.from_numpy(labels).to(device)
 
 
-def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> Prepared:
+def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> NormalizedModel:
     """Build the network, if it is fresh with its first weights; convolutions are fastest with channels last."""
-    torch.manual_seed(number(recipe.seed, "weights"))
-    body = networks.build(recipe.network, labels, recipe.data, recipe.augmentation.size)
+    torch.manual_seed(derive_seed(recipe.seed, "weights"))
+    body = networks.build(recipe.model, labels, recipe.data, recipe.augmentation.train_size)
     if fresh:
-        weights.first_weights(body, recipe.network)
-    return Prepared(body, *scale).to(memory_format=torch.channels_last)
+        weights.first_weights(body, recipe.model)
+    return NormalizedModel(body, *scale).to(memory_format=torch.channels_last)
 
 
-def _go(training: Training, run: Run, watch: Watch) -> None:
+def _go(training: Training, run: Run, progress: ProgressCallback) -> None:
     """Run the loop, then write what a finished run has."""
     state, batches = training.state, training.batches
 
     def save(state: State) -> None:
         checkpoint.save(state, run.last)
-        metrics.write(run.metrics, state.history)
+        metrics_file.write(run.metrics, state.history)
         if run.events.exists() and state.history and not state.step:
             tensorboard.append(run.events, state.history[-1])
 
     with stop_request() as stop:
         try:
-            train(state, batches, training.step, training.schedule, training.judge, save, watch, stop)
+            train(state, batches, training.step, training.schedule, training.validator, save, progress, stop)
         except torch.OutOfMemoryError:
-            raise TrainingError("The device has too little memory. Lower optimizer.batch and train anew.") from None
+            raise TrainingError(
+                "The device has too little memory. Lower optimizer.batch_size and train anew."
+            ) from None
         except NotANumber as error:
             epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
             chosen = state.order[step * batches.batch : (step + 1) * batches.batch]
@@ -189,32 +200,34 @@ def _go(training: Training, run: Run, watch: Watch) -> None:
 def _finish(training: Training, run: Run) -> None:
     """Write weights, model, curves and card; the card comes last, so a run that has it is whole."""
     state, data, recipe = training.state, training.data, training.recipe
-    metrics.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
-    state.network.load_state_dict(state.kept)
-    network, options = state.network, recipe.network
-    network.mirrored, network.softened = options.mirrored, options.softened  # only now: training sees one sharp view
+    metrics_file.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
+    state.network.load_state_dict(state.best_weights)
+    network, options = state.network, recipe.model
+    network.flip_tta, network.eval_blur = options.flip_tta, options.eval_blur  # only now: training sees one sharp view
     scores = _scores(training)  # before the network leaves the device that the images are on
     network = network.cpu().to(memory_format=torch.contiguous_format)
     weights.write_weights(network, run.weights)
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
     probabilities = torch.softmax(predict(network, torch.from_numpy(sample)), 1).numpy()
-    together = calibration.together(data.train.allowed)
-    certainty = calibration.fit(probabilities[: len(data.validation)], data.validation, data.label_names, together)
-    export.export(network, recipe, data.label_names, scores, certainty, run.model)
-    export.check(run.model, probabilities, sample)
-    kept = metrics.best_epoch(state.history, recipe.stopping)
+    label_groups = calibration.find_label_groups(data.train.candidate_labels)
+    fitted = calibration.fit_calibration(
+        probabilities[: len(data.validation)], data.validation, data.class_names, label_groups
+    )
+    onnx_file.export(network, recipe, data.class_names, scores, fitted, run.model)
+    onnx_file.check(run.model, probabilities, sample)
+    kept = metrics_file.best_epoch(state.history, recipe.early_stopping)
     figures.curves({run.name: state.history}, run.curves, {run.name: kept})
-    files.write_text(run.card, card.text(run.name, recipe, data, scores, certainty, networks.parameters(network)))
+    files.write_text(run.card, model_card.text(run.name, recipe, data, scores, fitted, networks.parameters(network)))
 
 
 def _scores(training: Training) -> dict[str, Any]:
     """What is known of the kept weights without the test split."""
     history, network = training.state.history, training.state.network
-    row = history[metrics.best_epoch(history, training.recipe.stopping) - 1]
+    row = history[metrics_file.best_epoch(history, training.recipe.early_stopping) - 1]
     known = {"epoch": row.epoch, "train": {"loss": row.train_loss, "accuracy": row.train_accuracy}}
     if held_out := len(training.data.validation):
-        judged = row.validation_loss, row.validation_accuracy
-        loss, accuracy = training.judge(network) if network.mirrored or network.softened else judged
+        judged = row.val_loss, row.val_accuracy
+        loss, accuracy = training.validator(network) if network.flip_tta or network.eval_blur else judged
         known["validation"] = {"n": held_out, "loss": loss, "accuracy": accuracy}
     return known
 

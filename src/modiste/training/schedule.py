@@ -7,7 +7,7 @@ same answers.
 from dataclasses import dataclass
 
 from modiste.recipes.recipe import Recipe
-from modiste.runs.metrics import Row, best_epoch
+from modiste.runs.metrics_file import EpochMetrics, best_epoch
 
 IMPROVEMENT = 1e-4  # as PyTorch's ReduceLROnPlateau: a loss is lower when it is lower by this share
 
@@ -18,32 +18,32 @@ class Schedule:
 
     recipe: Recipe
 
-    def learning_rate(self, history: list[Row], within: float) -> float:
+    def learning_rate(self, history: list[EpochMetrics], within: float) -> float:
         """Return the rate for a step; `within` is the share of its epoch that is done in the middle of it."""
         schedule, peak = self.recipe.schedule, self.recipe.optimizer.lr
         match schedule.name:
-            case "plateau":
-                losses = [row.validation_loss for row in history if row.validation_loss is not None]
+            case "reduce_on_plateau":
+                losses = [row.val_loss for row in history if row.val_loss is not None]
                 return peak * float(schedule.factor ** plateaus(losses, schedule.patience))
-            case "triangle":
-                return peak * triangle(self._done(len(history), within), schedule.warmup)
+            case "one_cycle":
+                return peak * triangle(self._done(len(history), within), schedule.warmup_fraction)
         return peak
 
     def _done(self, epochs: int, within: float) -> float:
         """Share of all steps: the first epoch takes every image, each other one what `drop` leaves."""
-        left = 1 - self.recipe.schedule.drop
+        left = 1 - self.recipe.schedule.skip_easy_fraction
         whole = 1 + left * (self.recipe.schedule.epochs - 1)
         return (1 + left * (epochs - 1 + within) if epochs else within) / whole
 
-    def finished(self, history: list[Row]) -> bool:
+    def finished(self, history: list[EpochMetrics]) -> bool:
         """Say whether the last epoch is done, or patience is at its end."""
-        patience = self.recipe.stopping.patience
-        waited = len(history) - best_epoch(history, self.recipe.stopping)
+        patience = self.recipe.early_stopping.patience
+        waited = len(history) - best_epoch(history, self.recipe.early_stopping)
         return len(history) >= self.recipe.schedule.epochs or (patience > 0 and waited >= patience)
 
-    def keeps(self, history: list[Row]) -> bool:
+    def is_best(self, history: list[EpochMetrics]) -> bool:
         """Say whether the weights of the epoch that was just finished are the ones to keep so far."""
-        return best_epoch(history, self.recipe.stopping) == len(history)
+        return best_epoch(history, self.recipe.early_stopping) == len(history)
 
 
 def plateaus(losses: list[float], patience: int) -> int:

@@ -9,7 +9,7 @@ from modiste.errors import STOP_SIGNALS
 
 
 class StopRequest:
-    """Remembers the first signal that came; `number` is 0 until then."""
+    """Remembers the first signal that came; `derive_seed` is 0 until then."""
 
     def __init__(self) -> None:
         self.number = 0

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from modiste.errors import TrainingError
+from modiste.models.normalized import NormalizedModel
 from modiste.training import targets
-from modiste.training.average import Average
+from modiste.training.distillation import Teachers
+from modiste.training.ema import ModelEma
 from modiste.training.optimizer import Optimizer
-from modiste.training.prepared import Prepared
-from modiste.training.randomness import number
-from modiste.training.teachers import Teachers
+from modiste.training.randomness import derive_seed
 
 
 class NotANumber(TrainingError):
@@ -32,12 +32,12 @@ class Step:
         teachers: say what each image is beside its label, where there are some.
     """
 
-    network: Prepared
+    network: NormalizedModel
     optimizer: Optimizer
     smoothing: float
     precision: torch.dtype
     seed: int
-    average: Average | None = None
+    average: ModelEma | None = None
     teachers: Teachers | None = None
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
@@ -46,7 +46,7 @@ class Step:
         Raises:
             NotANumber: before anything was updated.
         """
-        torch.manual_seed(number(self.seed, "dropout", epoch, step))
+        torch.manual_seed(derive_seed(self.seed, "dropout", epoch, step))
         self.network.train()
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
@@ -60,7 +60,7 @@ class Step:
         self.optimizer.step(rate)
         if self.average:
             self.average.follow(self.network)
-        return losses.detach(), targets.right(logits, labels)
+        return losses.detach(), targets.is_correct(logits, labels)
 
     def _check(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]

@@ -18,7 +18,7 @@ def distributions(labels: Tensor, count: int) -> Tensor:
     """
     if labels.dim() > 1:
         raise SettingError(
-            "augmentation.mixing is for images of one label each, but labels.json gives some several. Set it to 0."
+            "augmentation.mixup_prob is for images of one label each, but labels.json gives some several. Set it to 0."
         )
     return F.one_hot(labels, count).float()
 
@@ -44,7 +44,7 @@ def losses(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
     return own if not smoothing else (1 - smoothing) * own - smoothing * logarithms.mean(1)
 
 
-def right(logits: Tensor, targets: Tensor) -> Tensor:
+def is_correct(logits: Tensor, targets: Tensor) -> Tensor:
     """Whether the most probable label is one that the image may have, or the likeliest of its target, bool [n]."""
     said = logits.argmax(1)
     if targets.is_floating_point():

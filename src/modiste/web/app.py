@@ -1,4 +1,4 @@
-"""The service: the page, the API, health and figures, around one predictor and one desk."""
+"""The service: the page, the API, health and metrics, around one predictor and one queue."""
 
 import logging
 import re
@@ -17,13 +17,13 @@ import modiste
 from modiste.inference.model import Model
 from modiste.inference.predictor import Predictor
 from modiste.labels import FASHION_MNIST
-from modiste.web import refused
-from modiste.web.desk import Desk
-from modiste.web.intake import FORM, PICTURES, Intake
-from modiste.web.look import Look
-from modiste.web.records import About, Known, Sample, Status, Told, Wrong
-from modiste.web.refused import Refused
-from modiste.web.watch import Figures, Watch
+from modiste.web import http_error
+from modiste.web.http_error import HttpError
+from modiste.web.middleware import RequestMiddleware, ServiceMetrics
+from modiste.web.prediction_task import PredictionTask
+from modiste.web.request_reader import FORM, PICTURES, RequestReader
+from modiste.web.schemas import ErrorResponse, ModelInfo, PredictionResponse, Sample, ServiceInfo, Status
+from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
@@ -53,50 +53,50 @@ BODY = {
 }
 """Of `/predict`, for the API's description: the body is read as it arrives, so it is no argument."""
 
-WRONG: dict[int | str, dict[str, Any]] = {
-    400: {"model": Wrong, "description": "No proper request"},
-    408: {"model": Wrong, "description": "Too slow"},
-    413: {"model": Wrong, "description": "Too large"},
-    415: {"model": Wrong, "description": "No JPEG, PNG or WebP"},
-    422: {"model": Wrong, "description": "Truncated, damaged, too small or too many pixels"},
-    503: {"model": Wrong, "description": "Busy or stopping; see Retry-After"},
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorResponse, "description": "No proper request"},
+    408: {"model": ErrorResponse, "description": "Too slow"},
+    413: {"model": ErrorResponse, "description": "Too large"},
+    415: {"model": ErrorResponse, "description": "No JPEG, PNG or WebP"},
+    422: {"model": ErrorResponse, "description": "Truncated, damaged, too small or too many pixels"},
+    503: {"model": ErrorResponse, "description": "Busy or stopping; see Retry-After"},
 }
 
 
-def create(predictor: Predictor, desk: Desk, hosts: Sequence[str] = ()) -> Watch:
+def create(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()) -> RequestMiddleware:
     """Make the application.
 
     Args:
         predictor: answers.
-        desk: where pictures wait for it.
+        queue: where pictures wait for it.
         hosts: names that a browser may know the service by; another one is refused, as it may be a stranger's page.
             Left out: every name will do.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
-    figures = Figures()
-    figures.inside.set_function(lambda: desk.inside)
-    _predict(app, predictor, desk, figures)
-    _health(app, desk, figures)
-    _about(app, [_known(model) for model in predictor.models])
+    metrics = ServiceMetrics()
+    metrics.in_use.set_function(lambda: queue.in_use)
+    _predict(app, predictor, queue, metrics)
+    _health(app, queue, metrics)
+    _about(app, [_model_info(model) for model in predictor.models])
     _pages(app)
-    _wrong(app)
-    return Watch(app, figures, [route.path for route in app.routes if hasattr(route, "path")], hosts)
+    _error_handlers(app)
+    return RequestMiddleware(app, metrics, [route.path for route in app.routes if hasattr(route, "path")], hosts)
 
 
-def _predict(app: FastAPI, predictor: Predictor, desk: Desk, figures: Figures) -> None:
-    intake = Intake()
+def _predict(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: ServiceMetrics) -> None:
+    reader = RequestReader()
 
     @app.post(
         "/predict",
-        response_model=Told | list[Told],
-        responses=WRONG,
+        response_model=PredictionResponse | list[PredictionResponse],
+        responses=ERROR_RESPONSES,
         openapi_extra={"requestBody": BODY},
         summary="Say what is on pictures",
     )
     async def predict(
         request: Request,
         top: Annotated[int, Query(ge=1, le=100)] = 3,
-        sees: bool = False,
+        preview: bool = False,
         heatmap: bool = False,
         model: str = "",
     ) -> Response:
@@ -104,44 +104,44 @@ def _predict(app: FastAPI, predictor: Predictor, desk: Desk, figures: Figures) -
 
         Left out, `model` is the one that fits each picture; `/about` has their names.
         """
-        look = Look(_named(predictor, model), top, sees, heatmap)
-        async with intake.pictures(request) as (pictures, is_form):
-            answers = await desk.work([partial(look, picture) for picture in pictures], look.cost)
-        refusals = [refusal for _, refusal in answers if refusal]
+        task = PredictionTask(_named(predictor, model), top, preview, heatmap)
+        async with reader.pictures(request) as (pictures, is_form):
+            answers = await queue.submit([partial(task, picture) for picture in pictures], task.cost)
+        refusals = [error for _, error in answers if error]
         if refusals and not is_form:
             raise refusals[0]
         records = [record for record, _ in answers]
         for record in records:
             if record["label"] is not None:
-                figures.predictions.labels(record["model"], record["label"]).inc()
+                metrics.predictions.labels(record["model"], record["label"]).inc()
         status = refusals[0].status if len(refusals) == len(answers) else 200
         return JSONResponse(records if is_form else records[0], status)
 
 
-def _health(app: FastAPI, desk: Desk, figures: Figures) -> None:
+def _health(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) -> None:
     @app.get("/health/live", summary="Whether the process answers")
     async def live() -> Status:
         return Status(status="live")
 
-    @app.get("/health/ready", responses={503: {"model": Wrong}}, summary="Whether pictures are taken")
+    @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Whether pictures are taken")
     async def ready() -> Status:
-        if desk.closing:
-            raise Refused(503, "The service is stopping. Ask another one.")
+        if queue.closing:
+            raise HttpError(503, "The service is stopping. Ask another one.")
         return Status(status="ready")
 
-    @app.get("/metrics", response_class=Response, summary="Figures for Prometheus")
-    async def metrics() -> Response:
-        return Response(figures.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
+    async def prometheus() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _about(app: FastAPI, models: list[Known]) -> None:
+def _about(app: FastAPI, models: list[ModelInfo]) -> None:
     # a photo is no sample of what a network of product pictures can do
     kinds = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
     samples = [_sample(file) for file in _samples() if file.name.endswith(kinds)]
 
     @app.get("/about", summary="The models that answer")
-    async def about() -> About:
-        return About(models=models, version=modiste.__version__, samples=samples)
+    async def about() -> ServiceInfo:
+        return ServiceInfo(models=models, version=modiste.__version__, samples=samples)
 
 
 def _named(predictor: Predictor, name: str) -> Predictor:
@@ -152,14 +152,14 @@ def _named(predictor: Predictor, name: str) -> Predictor:
         if model.name == name:
             return model
     known = ", ".join(model.name for model in predictor.models)
-    raise Refused(400, f"There is no such model. Take one of {known}.")
+    raise HttpError(400, f"There is no such model. Take one of {known}.")
 
 
-def _known(model: Model) -> Known:
-    return Known(
+def _model_info(model: Model) -> ModelInfo:
+    return ModelInfo(
         model=model.name,
-        labels=list(model.labels),
-        size=model.size,
+        labels=list(model.class_names),
+        size=model.image_size,
         channels=model.channels,
         scores=model.scores,
     )
@@ -192,24 +192,24 @@ def _page(app: FastAPI, path: str, file: Traversable) -> None:
         return Response(content, media_type=kind)
 
 
-def _wrong(app: FastAPI) -> None:
+def _error_handlers(app: FastAPI) -> None:
     """Every failure is told in the one form; nothing of the machine or of the client's own bytes is in it."""
 
-    @app.exception_handler(Refused)
-    async def tell(request: Request, error: Refused) -> Response:
-        return refused.response(error, request.state.request_id)
+    @app.exception_handler(HttpError)
+    async def tell(request: Request, error: HttpError) -> Response:
+        return http_error.response(error, request.state.request_id)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return await tell(request, Refused(error.status_code, f"{error.detail}. See /docs.", error.headers or {}))
+        return await tell(request, HttpError(error.status_code, f"{error.detail}. See /docs.", error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "sees", "heatmap"}))
-        return await tell(request, Refused(400, f"The value of {names or 'a parameter'} cannot be used. See /docs."))
+        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "preview", "heatmap"}))
+        return await tell(request, HttpError(400, f"The value of {names or 'a parameter'} cannot be used. See /docs."))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         # the server logs the error itself; the id leads to it
         log.error("request %s failed", request.state.request_id)
-        return await tell(request, Refused(500, "The service failed. Tell its owner the id of this request."))
+        return await tell(request, HttpError(500, "The service failed. Tell its owner the id of this request."))

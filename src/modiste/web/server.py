@@ -16,7 +16,7 @@ import uvicorn
 from modiste.errors import STOP_SIGNALS, SettingError
 from modiste.inference.predictor import Predictor
 from modiste.web.app import create
-from modiste.web.desk import Desk
+from modiste.web.work_queue import WorkQueue
 
 GRACE = 20
 """Seconds that accepted requests have to finish in."""
@@ -30,12 +30,12 @@ UNREAD = 2**18
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
-def serve(predictor: Predictor, desk: Desk, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Serve until a signal asks to stop; a second one waits for nothing but the pictures that are at work.
 
     Args:
         predictor: answers.
-        desk: where pictures wait for it.
+        queue: where pictures wait for it.
         host: address to listen at.
         port: likewise; 0 takes a free one.
         ready: is given the address of the page once it can be opened.
@@ -48,7 +48,7 @@ def serve(predictor: Predictor, desk: Desk, host: str, port: int, ready: Callabl
     name, number = listening.getsockname()[:2]
     local = name in ("127.0.0.1", "::1")
     # a page of a stranger's that resolves to this machine still calls it by the stranger's name
-    app = create(predictor, desk, LOCAL if local else ())
+    app = create(predictor, queue, LOCAL if local else ())
     config = uvicorn.Config(
         app,
         http="h11",  # bounds what may come before a body, which the faster parser does not
@@ -61,9 +61,9 @@ def serve(predictor: Predictor, desk: Desk, host: str, port: int, ready: Callabl
     )
     ready(f"http://{f'[{name}]' if ':' in name else name}:{number}/")
     try:
-        _Server(config, desk).run(sockets=[listening])
+        _Server(config, queue).run(sockets=[listening])
     finally:
-        desk.close()
+        queue.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -89,9 +89,9 @@ def _is_silent(connection: Any) -> bool:
 class _Server(uvicorn.Server):
     """Stops with exit code 0: the first signal lets nothing more in and finishes the rest, the second ends it."""
 
-    def __init__(self, config: uvicorn.Config, desk: Desk) -> None:
+    def __init__(self, config: uvicorn.Config, queue: WorkQueue) -> None:
         super().__init__(config)
-        self.desk = desk
+        self.queue = queue
         self.silent: dict[Any, tuple[float, int]] = {}
         """Since when, and how much of an answer is unread."""
 
@@ -120,4 +120,4 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit
-        self.should_exit = self.desk.closing = True
+        self.should_exit = self.queue.closing = True

@@ -62,7 +62,7 @@ function show(record) {
   $("by").textContent = by.join(text("stop"));
   document.querySelector("#sees figcaption").textContent = text(model.channels === 1 ? "sees" : "seesColour");
   $("bars").replaceChildren(...record.top.map(bar));
-  draw("sees", "seen", record.sees);
+  draw("sees", "seen", record.preview);
   draw("where", "heat", record.heatmap);
   document.querySelector("#where figcaption").textContent = text("where", { label: named(best) });
 }
@@ -125,7 +125,7 @@ function stage(id) {
 async function look(picture, model = "", heatmap = false) {
   const number = ++asked;
   try {
-    const answer = await fetch(`predict?top=5&sees=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": "application/octet-stream" } });
+    const answer = await fetch(`predict?top=5&preview=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": "application/octet-stream" } });
     const record = await answer.json();
     if (number === asked && answer.ok) show(record);
     else if (number === asked && !heatmap) fail("noServer", answer.status, record.error);

@@ -1,0 +1,294 @@
+"""Pictures of every kind, whole and broken."""
+
+import io
+import struct
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.memory import MEGABYTE, peak_growth
+from helpers.pictures import clothes, saved
+from modiste.errors import InputError, UnsupportedPicture
+from modiste.imaging import decode
+from modiste.imaging.containers import PNG_SIGNATURE
+
+NO_PICTURES = {
+    "nothing": b"",
+    "a byte": b"\xff",
+    "text": b"dear diary, today",
+    "html": b"<!doctype html><p>hello</p>",
+    "pdf": b"%PDF-1.7\n%\xe2\xe3",
+    "eps": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+    "svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "tiff": b"II*\0" + b"\0" * 60,
+    "psd": b"8BPS\0\1" + b"\0" * 60,
+    "fits": b"SIMPLE  =                    T",
+    "ico": b"\0\0\1\0\1\0" + b"\0" * 60,
+    "zip": b"PK\3\4" + b"\0" * 60,
+    "avif": b"\0\0\0\x18ftypavif" + b"\0" * 60,
+}
+
+KINDS = {
+    "jpeg": lambda: saved(clothes(), "JPEG", quality=95),
+    "progressive": lambda: saved(clothes(), "JPEG", progressive=True),
+    "png": lambda: saved(clothes()),
+    "webp": lambda: saved(clothes(), "WEBP", quality=90),
+    "lossless webp": lambda: saved(clothes(), "WEBP", lossless=True),
+    "webp with exif": lambda: saved(clothes(), "WEBP", exif=exif(1)),
+}
+
+
+def exif(orientation: int) -> bytes:
+    """An EXIF block with an orientation and a place that nobody should learn."""
+    block = Image.Exif()
+    block[0x0112] = orientation
+    block[0x010E] = "12 Secret Street"
+    return block.tobytes()
+
+
+@pytest.mark.parametrize("name", NO_PICTURES)
+def test_what_is_no_picture_is_refused_by_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file named .jpg that is none is an error, and no decoder sees it (fault 01)."""
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(NO_PICTURES[name])
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("a decoder was called"))
+    with pytest.raises(InputError, match=r"photo.jpg is .*JPEG, PNG or WebP"):
+        decode.read(path)
+
+
+def test_avif_is_called_by_its_name() -> None:
+    """So that the user knows what to convert (fault 10)."""
+    with pytest.raises(UnsupportedPicture, match="AVIF"):
+        decode.decode(NO_PICTURES["avif"])
+
+
+def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file is opened with the one format that its first bytes announce (fault 01)."""
+    opened = Image.open
+    asked: list[object] = []
+
+    def spy(file: io.BytesIO, formats: tuple[str, ...]) -> Image.Image:
+        asked.append(formats)
+        return opened(file, formats=formats)
+
+    monkeypatch.setattr(Image, "open", spy)
+    for kind in KINDS.values():
+        decode.decode(kind())
+    assert set(asked) == {("JPEG",), ("PNG",), ("WEBP",)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_truncated_file_is_an_error(kind: str) -> None:
+    """A picture cut at any sixteenth of its length, or by its last byte, gives no photo (fault 02)."""
+    whole = KINDS[kind]()
+    assert decode.decode(whole).shape == (60, 40, 3)
+    for length in [len(whole) * part // 16 for part in range(16)] + [len(whole) - 1]:
+        with pytest.raises(InputError, match=r"truncated|empty"):
+            decode.decode(whole[:length])
+
+
+def test_a_cut_animation_is_an_error() -> None:
+    """An APNG or animated WebP without its later frames is truncated, though the first frame is whole (fault 02)."""
+    frames = [clothes(), clothes().rotate(180)]
+    for kind in ("PNG", "WEBP"):
+        whole = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+        with pytest.raises(InputError, match="truncated"):
+            decode.decode(whole[:-40])
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A block of a PNG."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png_header(width: int, height: int, filler: int = 0) -> bytes:
+    """A PNG that declares a size and holds so many zeros, however many that takes."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(filler))
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def webp_header(width: int, height: int) -> bytes:
+    """A WebP that declares a size and holds nothing."""
+    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    body = b"WEBPVP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + canvas
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def jpeg_header(width: int, height: int) -> bytes:
+    """A real JPEG whose frame header declares another size."""
+    whole = bytearray(saved(clothes(), "JPEG"))
+    at = whole.index(b"\xff\xc0") + 5
+    whole[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(whole)
+
+
+@pytest.mark.parametrize("size", [(30000, 30000), (14000, 10000), (8200, 8000)])
+@pytest.mark.parametrize("header", [png_header, webp_header, jpeg_header])
+def test_a_bomb_is_refused_by_its_header(header: object, size: tuple[int, int]) -> None:
+    """A file that declares too many pixels is refused without memory for them (fault 03)."""
+    refused: list[str] = []
+    content = header(*size)  # type: ignore[operator]
+    grown = peak_growth(lambda: refused.append(outcome(content)))
+    assert "more than 65 million" in refused[0]
+    assert grown < 5 * MEGABYTE
+
+
+def test_a_file_that_unpacks_beyond_its_size_is_cut_off() -> None:
+    """A PNG of 40 x 40 whose stream holds 200 MB neither fails nor takes memory for them (fault 03)."""
+    content = png_header(40, 40, filler=200_000_000)
+    photos: list[np.ndarray] = []
+    assert peak_growth(lambda: photos.append(decode.decode(content))) < 5 * MEGABYTE
+    assert photos[0].shape == (40, 40, 3)
+
+
+def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
+    """A file above the byte limit is refused before it is looked into."""
+    path = tmp_path / "large.png"
+    with path.open("wb") as file:
+        file.truncate(decode.MAX_BYTES + 1)
+    with pytest.raises(InputError, match="larger than 50 MiB"):
+        decode.read(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_an_animation_of_10000_frames_gives_its_first(kind: str) -> None:
+    """Only the first frame is decoded, in less than a second (fault 04)."""
+    first, other = Image.new("RGB", (16, 16), "red"), Image.new("RGB", (16, 16), "blue")
+    half = Image.new("RGB", (16, 16), "green")
+    frames = [other, half] * 5000
+    content = saved(first, kind, save_all=True, append_images=frames[:-1], duration=10)
+    start = time.perf_counter()
+    photo = decode.decode(content)
+    assert time.perf_counter() - start < 1
+    assert abs(photo.astype(int) - [255, 0, 0]).max() <= 8
+
+
+def test_the_primary_picture_of_an_mpo_counts() -> None:
+    """A file of two JPEGs, as phones write them, gives the first, whole or with a damaged index (fault 04)."""
+    content = saved(clothes(), "MPO", save_all=True, append_images=[Image.new("RGB", (40, 60), "blue")], quality=95)
+    index = content.index(b"MPF\0")
+    damaged = content[: index + 8] + b"\xff" * 40 + content[index + 48 :]
+    expected = decode.decode(content)
+    assert abs(expected.astype(int) - np.asarray(clothes())).mean() < 8
+    assert (decode.decode(damaged) == expected).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_eight_orientations_give_one_photo(kind: str) -> None:
+    """A photo stored in any of EXIF's eight ways comes out the same (fault 05)."""
+    upright = Image.fromarray(np.asarray(clothes(64, 48)))
+    options = {"PNG": {}, "JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}[kind]
+    for orientation, turn in decode.ORIENTATIONS.items():
+        inverse = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}.get(orientation, turn)
+        stored = upright.transpose(inverse)
+        photo = decode.decode(saved(stored, kind, exif=exif(orientation), **options))
+        assert photo.shape == (64, 48, 3)
+        assert abs(photo.astype(int) - np.asarray(upright)).max() <= (6 if kind == "JPEG" else 0)
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
+    """Orientations but 1 to 8 leave the photo as it is stored (fault 05)."""
+    plain = decode.decode(saved(clothes()))
+    assert (decode.decode(saved(clothes(), exif=exif(orientation))) == plain).all()
+
+
+def with_segment(jpeg: bytes, marker: int, content: bytes, times: int = 1) -> bytes:
+    """A JPEG with a block of metadata put in front."""
+    block = bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+    return jpeg[:2] + block * times + jpeg[2:]
+
+
+def test_damaged_metadata_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
+    """Damaged EXIF, ICC and XMP, and 10 MB of it, change nothing and are told to nobody (fault 06)."""
+    plain = saved(clothes(), "JPEG")
+    secret = b"12 Secret Street" * 20
+    ifd = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + secret
+    files = [
+        with_segment(plain, 0xE1, ifd),
+        with_segment(plain, 0xE1, b"Exif\0\0garbage" + secret),
+        with_segment(plain, 0xE2, b"ICC_PROFILE\0\x07\x01" + secret),
+        with_segment(plain, 0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta" + secret),
+        with_segment(plain, 0xFE, secret * 200, times=160),
+    ]
+    expected = decode.decode(plain)
+    for file in files:
+        assert (decode.decode(file) == expected).all()
+        with pytest.raises(InputError) as error:
+            decode.decode(file[:-200])
+        assert "Secret" not in str(error.value)
+    assert "Secret" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5000), (5000, 1)])
+def test_a_picture_of_a_pixel_is_too_small(size: tuple[int, int]) -> None:
+    """Pictures of less than 8 pixels a side are refused with their size (fault 07)."""
+    with pytest.raises(InputError, match=f"{size[0]} x {size[1]} pixels"):
+        decode.decode(saved(Image.new("RGB", size)))
+
+
+def test_every_mode_is_composed_on_white() -> None:
+    """Gray, alpha, palette, 1-bit and CMYK pictures come out as a person sees them on white (fault 08)."""
+    size = (8, 8)
+    see_through = Image.new("P", size, 1)
+    see_through.putpalette([0, 0, 0, 255, 0, 0])
+    cases = [
+        (saved(Image.new("L", size, 77)), (77, 77, 77)),
+        (saved(Image.new("LA", size, (0, 128))), (127, 127, 127)),
+        (saved(Image.new("1", size, 1)), (255, 255, 255)),
+        (saved(Image.new("1", size, 0)), (0, 0, 0)),
+        (saved(see_through), (255, 0, 0)),
+        (saved(see_through, transparency=1), (255, 255, 255)),
+        (saved(see_through, transparency=b"\xff\x00"), (255, 255, 255)),
+        (saved(Image.new("L", size, 9), transparency=9), (255, 255, 255)),
+        (saved(Image.new("RGB", size, (1, 2, 3)), transparency=(1, 2, 3)), (255, 255, 255)),
+        (saved(Image.new("RGBA", size, (10, 20, 30, 0))), (255, 255, 255)),
+        (saved(Image.new("RGBA", size, (10, 20, 30, 255))), (10, 20, 30)),
+        (saved(Image.new("RGBA", size, (10, 20, 30, 0)), "WEBP", lossless=True), (255, 255, 255)),
+        (saved(Image.new("CMYK", size, (0, 255, 255, 0)), "JPEG", quality=100), (255, 0, 0)),
+    ]
+    for content, color in cases:
+        assert abs(decode.decode(content).astype(int) - color).max() <= 2
+
+
+def test_sixteen_bits_are_scaled() -> None:
+    """16-bit gray and RGB keep their gradation; half of the range is half, not white (fault 08)."""
+    for value, expected in ((0, 0), (32768, 128), (65535, 255), (256, 1)):
+        gray = Image.fromarray(np.full((8, 8), value, np.uint16))
+        assert (decode.decode(saved(gray)) == expected).all()
+    row = b"\0" + struct.pack(">HHH", 0, 32768, 65535) * 8
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    content = PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND", b"")
+    assert (decode.decode(content) == [0, 128, 255]).all()
+
+
+def test_any_damage_is_one_sentence() -> None:
+    """Random damage gives a photo or an InputError of one line, nothing else."""
+    rng = np.random.default_rng(0)
+    for kind in KINDS.values():
+        whole = np.frombuffer(kind(), np.uint8)
+        for _ in range(100):
+            broken = whole.copy()
+            broken[rng.integers(0, len(broken), 8)] = rng.integers(0, 256, 8)
+            assert "\n" not in outcome(broken.tobytes())
+
+
+def outcome(content: bytes) -> str:
+    """What a user would be told of a file; nothing when it is a photo."""
+    try:
+        decode.decode(content)
+    except InputError as error:
+        return str(error)
+    return ""
+
+
+def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
+    """A missing file, a folder and an impossible name are errors that show the path."""
+    for path in (tmp_path / "missing.png", tmp_path, Path("a\0b.png")):
+        with pytest.raises(InputError, match=r"does not exist|is no file|cannot be read"):
+            decode.read(path)

@@ -1,0 +1,50 @@
+"""One way in: training, the command and the service make the very same image of a picture."""
+
+import base64
+import hashlib
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.service import SAMPLES
+from modiste import inference
+from modiste.data import sources
+from modiste.imaging.preprocess import photo_of, to_image
+from modiste.recipes.recipe import DataConfig
+from modiste.web.prediction_task import PredictionTask
+
+GOLDEN = {
+    ("coat.jpg", 28, 1): "9965bb1ec0b7bbd4ac60e32675badf7f3ac5e15a2c6e9faa6abdfd587f26b479",
+    ("coat.jpg", 224, 3): "85b629d70999e6600583f5d4183885f7c7e911f8cd3360c31ccf706384fa7b00",
+    ("shirt.jpg", 224, 3): "96a914a84cb9227ef170b9a38181b1c3e7a318b140396c066d2389914716e49d",
+    ("t-shirt-top.jpg", 224, 3): "c942cc8269cc906b79ac905e2ad0713cf14a1b5cef629ad740d06a9a1cd22214",
+    ("bag.png", 28, 1): "0407610b557c03834baad96a28f1298bf78b5c0875a80b9c0fb3bed6e2dbd79d",
+    ("bag.png", 224, 3): "d68a8896aeaae0756159ff74f44a5d32015b944f68b475e811b1a1259f297fce",
+}
+"""SHA-256 of the pixels that become of a sample; a change of these is another model's business too."""
+
+
+@pytest.mark.parametrize(("name", "size", "channels"), GOLDEN)
+def test_a_sample_always_becomes_the_same_pixels(name: str, size: int, channels: int, tmp_path: Path) -> None:
+    """As path, bytes, pixels, and as a training reads it."""
+    path, golden = SAMPLES / name, GOLDEN[name, size, channels]
+    for picture in (path, path.read_bytes(), photo_of(path)):
+        assert hashlib.sha256(to_image(picture, size, channels).tobytes()).hexdigest() == golden
+    for label in ("one", "other"):
+        (tmp_path / label).mkdir()
+        shutil.copy(path, tmp_path / label)
+    trained = sources.open_training(DataConfig(str(tmp_path), size, channels, val_fraction=0), seed=0).train.images
+    assert {hashlib.sha256(image.tobytes()).hexdigest() for image in trained} == {golden}
+
+
+@pytest.mark.parametrize("name", ["coat.jpg", "bag.png"])
+def test_the_service_shows_these_pixels(name: str) -> None:
+    """What the page calls "what the network sees" is what it sees."""
+    told, _ = PredictionTask(inference.load(), 1, preview=True, heatmap=False)((SAMPLES / name).read_bytes())
+    with Image.open(io.BytesIO(base64.b64decode(told["preview"].partition(",")[2]))) as seen:
+        size, channels = seen.width, len(seen.getbands())
+        assert hashlib.sha256(np.asarray(seen).tobytes()).hexdigest() == GOLDEN[name, size, channels]

@@ -1,0 +1,348 @@
+"""Networks, their preparation and their first weights."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from helpers.memory import MEGABYTE, peak_growth
+from modiste.errors import InputError, SettingError
+from modiste.models import networks, weights
+from modiste.models.normalized import NormalizedModel, preparation, statistics
+from modiste.recipes.named import NAMED
+from modiste.recipes.recipe import DataConfig, ModelConfig
+
+OPTIONS = {
+    "cnn": ModelConfig(name="cnn"),
+    "resnet18": ModelConfig(name="resnet18"),
+    "residual": ModelConfig(name="residual", width=16),
+    "stem": ModelConfig(name="residual", width=16, stem_width=8),
+    "blocks": ModelConfig(name="residual", width=16, stem_width=8, blocks_per_stage=2),
+    "growth": ModelConfig(name="residual", width=14, stem_width=14, width_multiplier=1.0),
+    "efficientnet_lite0": ModelConfig(name="efficientnet_lite0", init="default"),
+    "efficientnet_lite1": ModelConfig(name="efficientnet_lite1", init="default"),
+}
+
+
+def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
+    """A network with its first weights."""
+    options = replace(OPTIONS[name], **changes)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    body = networks.build(options, labels, DataConfig())
+    weights.first_weights(body, options)
+    return body
+
+
+def announced(tensors: dict[str, object]) -> bytes:
+    """A safetensors file with that header, and one number."""
+    header = json.dumps(tensors).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("cnn", 16_841_802),
+        ("resnet18", 11_181_642),
+        ("residual", 139_946),
+        ("stem", 143_010),
+        ("efficientnet_lite0", 3_383_818),
+        ("efficientnet_lite1", 4_148_490),
+    ],
+)
+def test_sizes_are_as_described(name: str, count: int) -> None:
+    """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
+    assert networks.parameters(build(name)) == count
+
+
+@pytest.mark.parametrize(
+    ("recipe", "most"),
+    [
+        ("marathon", 1_000_000),
+        ("marathon-taught", 1_000_000),
+        ("marathon-300k", 300_000),
+        ("marathon-100k", 100_000),
+        ("marathon-25k", 25_000),
+    ],
+)
+def test_marathons_have_at_most_as_many_parameters_as_they_say(recipe: str, most: int) -> None:
+    """And nearly so many."""
+    count = networks.parameters(networks.build(NAMED[recipe]().model, 10, DataConfig()))
+    assert 0.85 * most < count <= most
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("labels", [2, 10])
+def test_uint8_images_become_logits(name: str, labels: int) -> None:
+    """Every network takes prepared bytes of any number and returns a column a label."""
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    network = NormalizedModel(build(name, labels), *statistics(images)).eval()
+    assert network(images).shape == (3, labels)
+
+
+def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
+    """Between the pools the report's network is 14, then 16 pixels wide."""
+    shapes: list[torch.Size] = []
+    body = build("cnn")
+    for layer in body:
+        layer.register_forward_hook(lambda _, __, output: shapes.append(output.shape))
+    body(torch.zeros(2, 1, 28, 28))
+    assert [tuple(shape[1:]) for shape in shapes[3:9]] == [
+        (32, 14, 14),
+        (64, 16, 16),
+        (64, 16, 16),
+        (64, 16, 16),
+        (64, 8, 8),
+        (4096,),
+    ]
+
+
+@pytest.mark.parametrize("shape", [(50, 9, 9), (50, 9, 9, 3)])
+def test_statistics_are_exact(shape: tuple[int, ...]) -> None:
+    """Mean and standard deviation agree with those of the pixels as floats."""
+    images = torch.randint(0, 256, shape, dtype=torch.uint8)
+    mean, std = statistics(images)
+    pixels = images.double().reshape(-1, shape[3] if len(shape) == 4 else 1) / 255
+    torch.testing.assert_close(mean.double(), pixels.mean(0), rtol=1e-6, atol=0)
+    torch.testing.assert_close(std.double(), pixels.std(0, correction=0), rtol=1e-6, atol=0)
+
+
+def test_xavier_and_bn_are_as_the_report_says() -> None:
+    """Linear weights lie within Glorot's bound, BN weights are Normal(1, 0.01), biases 0."""
+    body = build("cnn")
+    linear, norm = body[9], body[2]
+    bound = (6 / (4096 + 4096)) ** 0.5
+    assert 0.99 * bound < linear.weight.abs().max() <= bound
+    assert not linear.bias.any()
+    assert abs(norm.weight.mean() - 1) < 0.01
+    assert 0.003 < norm.weight.std() < 0.03
+
+
+def test_loaded_layers_survive_initialization(tmp_path: Path) -> None:
+    """Weights from a file stay bit for bit, for every layer; the new head alone is initialized."""
+    trained = build("resnet18", labels=7)
+    given = {name: value + 1 for name, value in trained.state_dict().items()}  # the names of torchvision's own file
+    save_file(given, tmp_path / "weights.safetensors")
+    body = build("resnet18", weights=str(tmp_path / "weights.safetensors"))
+    for name, value in body.state_dict().items():
+        if not name.startswith("fc."):
+            assert torch.equal(value, given[name]), name
+    bound = (6 / (512 + 10)) ** 0.5
+    assert 0.9 * bound < body.fc.weight.abs().max() <= bound
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        (10**8).to_bytes(8, "little") + b"{",
+        announced({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
+        announced({name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in "ab"}),
+        b"PK\x03\x04 a pickle in a zip",
+    ],
+    ids=["header of 100 MB", "beyond the end", "overlap", "pickle"],
+)
+def test_a_hostile_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Whatever it announces, nothing of that size is made (fault 25)."""
+    (tmp_path / "w.safetensors").write_bytes(content)
+
+    def read() -> None:
+        with pytest.raises(InputError, match=r"w\.safetensors"):
+            weights.read_weights(tmp_path / "w.safetensors")
+
+    assert peak_growth(read) < 10 * MEGABYTE
+
+
+def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the file and without a network the error says where to put it and which setting takes another."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("urllib.request.urlopen", _unplugged)
+    with pytest.raises(InputError, match=r"resnet18-f37072fd\.pth.*model\.weights=FILE") as error:
+        build("resnet18", weights="imagenet")
+    assert str(tmp_path) in str(error.value)
+
+
+def test_imagenet_weights_load_from_torchvisions_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in torchvision's cache with the right sum is loaded, every layer but the head; any other is refused."""
+    from torchvision.models import resnet18
+
+    torch.manual_seed(5)
+    original = resnet18().state_dict()
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    torch.save(original, cache / "resnet18-f37072fd.pth")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(InputError, match="SHA-256 is another"):
+        build("resnet18", weights="imagenet")
+    sha256 = hashlib.sha256((cache / "resnet18-f37072fd.pth").read_bytes()).hexdigest()
+    monkeypatch.setitem(weights.SHA256, "resnet18", sha256)
+    body = build("resnet18", weights="imagenet")
+    assert torch.equal(body.layer4[1].conv2.weight, original["layer4.1.conv2.weight"])
+    assert body.fc.out_features == 10
+
+
+def _unplugged(*_: object, **__: object) -> None:
+    raise OSError("no network")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    """A file in which no layer fits, or only some, is an error, not a silent start from scratch."""
+    some = {name: value for name, value in build("cnn").state_dict().items() if name.startswith(("0.", "9."))}
+    for tensors in ({"other.weight": torch.zeros(3)}, some):
+        save_file(tensors, tmp_path / "w.safetensors")
+        with pytest.raises(InputError, match="of another network"):
+            build("cnn", weights=str(tmp_path / "w.safetensors"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"\xff" * 100])
+def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, content: bytes) -> None:
+    """Empty files, pickles and garbage are refused with the next step (fault 25)."""
+    file = tmp_path / "w.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"Give another \.safetensors"):
+        build("cnn", weights=str(file))
+
+
+def test_pickles_are_not_opened(tmp_path: Path) -> None:
+    """A .pth file is refused by its name, so nothing in it can run (fault 25)."""
+    (tmp_path / "w.pth").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
+    with pytest.raises(InputError, match="no weights file"):
+        build("cnn", weights=str(tmp_path / "w.pth"))
+
+
+def test_a_network_of_ones_own_is_found_by_its_name() -> None:
+    """`package.module:factory` is imported and built."""
+    body = networks.build(ModelConfig(name="helpers.network:tiny"), 4, DataConfig(image_size=9))
+    logits: Tensor = body(torch.zeros(2, 1, 9, 9))
+    assert logits.shape == (2, 4)
+
+
+def test_a_network_of_ones_own_keeps_what_its_factory_gave_it() -> None:
+    """Xavier leaves a stranger's network alone: its factory may have loaded weights."""
+    options = ModelConfig(name="helpers.network:sevens", init="xavier")
+    body = networks.build(options, 10, DataConfig())
+    weights.first_weights(body, options)
+    assert (body[1].weight == 7).all()
+
+
+@pytest.mark.parametrize(("name", "what"), [("no_arguments", "TypeError"), ("wrong_width", r"\(2, 3\)")])
+def test_a_network_that_breaks_the_contract_is_told_so(name: str, what: str) -> None:
+    """A factory with other arguments, or logits of another width, is an error before anything is trained."""
+    with pytest.raises(SettingError, match=what):
+        networks.build(ModelConfig(name=f"helpers.network:{name}"), 10, DataConfig())
+
+
+@pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "helpers.network:missing", ":x", ".a:b"])
+def test_a_network_that_is_not_there_is_named(name: str) -> None:
+    """The error holds the name that was given."""
+    with pytest.raises(SettingError, match=re.escape(name)):
+        networks.factory(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "logits", "best"),
+    [
+        ("efficientnet_lite0", [-0.1377, 0.1868, 1.1314, 0.4245, 1.3317], [818, 782, 499]),
+        ("efficientnet_lite1", [-0.4044, 0.4195, 0.5120, 0.4259, 0.8470], [623, 677, 473]),
+    ],
+)
+def test_the_packaged_weights_say_what_they_said(name: str, logits: list[float], best: list[int]) -> None:
+    """Golden logits of a ramp of colors, at 224 pixels: names, order and scale of the images are right."""
+    options = ModelConfig(name=name, weights="imagenet", init="default")
+    ramp = torch.arange(224).repeat(224, 1)
+    images = torch.stack([ramp, ramp.T, (ramp + ramp.T) // 2], 2).to(torch.uint8)[None]
+    body = networks.build(options, 1000, DataConfig(image_size=224, channels=3))
+    weights.first_weights(body, options)
+    said = NormalizedModel(body, *preparation(options, images)).eval()(images)[0]
+    assert said[:5].tolist() == pytest.approx(logits, abs=2e-3)
+    assert said.topk(3).indices.tolist() == best
+
+
+def test_a_network_of_one_size_is_not_trained_at_another() -> None:
+    """The CNN's linear layer fits one size; a network that ends in a mean takes every one."""
+    networks.build(ModelConfig(name="residual"), 10, DataConfig(), seen=20)
+    with pytest.raises(SettingError, match=r"augmentation.train_size is 20.*28 pixels alone.*Set it to 0"):
+        networks.build(ModelConfig(name="cnn"), 10, DataConfig(), seen=20)
+
+
+def test_frozen_stages_stay_as_they_were_loaded() -> None:
+    """In training they have no gradient and keep their running statistics; all the others change.
+
+    Their names are those of a network without frozen stages, so that its weights fit.
+    """
+    options = ModelConfig(name="efficientnet_lite0", weights="imagenet", init="default", freeze_stages=2)
+    body = networks.build(options, 3, DataConfig(image_size=32, channels=3))
+    weights.first_weights(body, options)
+    before = {name: value.clone() for name, value in body.state_dict().items()}
+    body.train()(torch.rand(4, 3, 32, 32)).sum().backward()
+    frozen = {f"features.{layer}" for layer in range(4)}
+
+    def of(names: Iterable[str]) -> set[str]:
+        return {".".join(name.split(".")[:2]) for name in names}
+
+    assert of(name for name, layer in body.named_modules() if "." in name and not layer.training) == frozen
+    assert of(name for name, parameter in body.named_parameters() if parameter.grad is None) == frozen
+    changed = {name for name, value in body.state_dict().items() if not value.equal(before[name])}
+    assert {name.rpartition(".")[2] for name in changed} == {"running_mean", "running_var", "num_batches_tracked"}
+    assert not of(changed) & frozen
+    free = networks.build(replace(options, freeze_stages=0), 3, DataConfig(image_size=32, channels=3))
+    assert list(free.state_dict()) == list(before)
+
+
+def test_blocks_are_skipped_in_training_alone() -> None:
+    """By chance, which the seed of the step decides; a network in use skips none."""
+    body = build("efficientnet_lite0", drop_path_rate=0.5, dropout=0.0).train()
+    images = torch.rand(8, 3, 32, 32)
+
+    def said(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        return body(images).detach()
+
+    one, again, other = said(0), said(0), said(1)
+    assert torch.equal(one, again)
+    assert not torch.allclose(one, other)
+    body.eval()
+    assert torch.equal(said(0), said(1))
+
+
+def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another file of that name is not opened: it is a pickle."""
+    monkeypatch.setitem(weights.SHA256, "efficientnet_lite0", "0" * 64)
+    options = ModelConfig(name="efficientnet_lite0", weights="imagenet")
+    with pytest.raises(InputError, match="not the file that is known"):
+        weights.first_weights(build("efficientnet_lite0"), options)
+
+
+def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
+    """It answers by the mean of both; training sees one view."""
+    body = build("residual", 5)
+    network = NormalizedModel(body, torch.zeros(1), torch.ones(1), flip_tta=True)
+    images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
+    both = body.eval()(torch.stack([images, images.flip(2)]).flatten(0, 1)[:, None] / 255).unflatten(0, (2, 3))
+    logits = network.eval()(images)
+    torch.testing.assert_close(logits, both.mean(0))
+    torch.testing.assert_close(network(images.flip(2)), logits)
+    seen: list[int] = []
+    body.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    network(images)
+    network.train()(images)
+    assert seen == [6, 3]
+
+
+def test_a_softened_network_sees_less_of_what_is_fine() -> None:
+    """Half of each pixel is the mean around it; what is even stays, to the very edge, and training sees all."""
+    network = NormalizedModel(nn.Identity(), torch.zeros(1), torch.ones(1), eval_blur=0.5).eval()
+    images = torch.full((2, 28, 28), 51, dtype=torch.uint8)
+    images[1, 10, 10] = 255
+    even, dot = network(images)[:, 0]
+    torch.testing.assert_close(even, torch.full((28, 28), 0.2))
+    torch.testing.assert_close(dot[10, 9:12], torch.tensor([0.2 + 0.4 / 9, 0.2 + 0.4 + 0.4 / 9, 0.2 + 0.4 / 9]))
+    assert network.train()(images)[1, 0, 10, 10] == 1

@@ -1,0 +1,184 @@
+"""Judging runs, models and files of probabilities."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.idx import images_file, write_idx_folder
+from helpers.models import tiny_model
+from helpers.pictures import fill
+from helpers.runs import write_run
+from modiste.data import sources
+from modiste.errors import InputError, SettingError
+from modiste.inference.model import load
+from modiste.labels import FASHION_MNIST
+from modiste.metrics.scores import from_dict
+from modiste.recipes import settings
+from modiste.reporting.evaluate import evaluate
+from modiste.runs import files
+from modiste.runs.folder import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run whose model does not know the first of ten labels."""
+    return write_run(tmp_path / "run", blind=1)
+
+
+def test_a_run_gets_its_four_files(run: Run) -> None:
+    """Scores, probabilities and two pictures are written, and the scores are those that were returned."""
+    before = {path.name for path in run.path.iterdir()}
+    scores = evaluate(run.path)
+    written = {path.name for path in run.path.iterdir()} - before
+    assert written == {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+    assert scores.accuracy == pytest.approx(0.9)
+    assert from_dict(files.read_json(run.scores)["test"], "here") == scores
+    with np.load(run.probabilities) as arrays:
+        assert arrays["probabilities"].shape == (20, 10)
+        assert arrays["labels"].tolist() == list(range(10)) * 2
+        assert str(arrays["split"]) == "test"
+
+
+def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> None:
+    """A model that looks at left halves alone, trained on mirror images, finds in the mirror what lies on the right."""
+    weights = np.zeros((28, 28, 10), np.float32)
+    images = np.zeros((20, 28, 28), np.uint8)
+    for label in range(10):
+        weights[label, :14, label] = 0.01
+        images[label::10, label, slice(14, 28) if label % 2 else slice(14)] = 255
+    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10)))
+    (tmp_path / "data" / "t10k-images-idx3-ubyte.gz").write_bytes(images_file(images))
+    scores = evaluate(run.path)
+    assert scores.accuracy < 0.7
+    assert scores.accuracy_flip_tta == 1
+    plain = run.model.read_bytes()
+    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts={"tta_threshold": "0.5"}))
+    looking = evaluate(run.path)
+    assert (looking.accuracy, looking.accuracy_flip_tta) == (1, None)  # it asked the mirror image where it had to
+    run.model.write_bytes(plain)
+    run.recipe_file.write_text(
+        settings.to_json(settings.with_settings(run.recipe(), {"augmentation.horizontal_flip": False}))
+    )
+    assert evaluate(run.path).accuracy_flip_tta is None
+
+
+def test_each_opening_of_the_test_split_is_counted(run: Run) -> None:
+    """Two looks at test and one at validation are two openings, and both splits keep their scores."""
+    evaluate(run.path)
+    evaluate(run.path, "validation")
+    evaluate(run.model)
+    found = files.read_json(run.scores)
+    assert found["test_openings"] == 2
+    assert found["test"]["n"] == found["validation"]["n"] == 20
+
+
+def test_an_opening_counts_even_when_judging_fails(run: Run, tmp_path: Path) -> None:
+    """A damaged file of test images is counted as opened, and no scores are written."""
+    (tmp_path / "data" / "t10k-images-idx3-ubyte.gz").write_bytes(b"broken")
+    with pytest.raises(InputError):
+        evaluate(run.path)
+    assert files.read_json(run.scores) == {"test_openings": 1}
+
+
+def test_validation_is_the_fold_of_the_run(run: Run) -> None:
+    """Judging on validation opens no test split."""
+    assert evaluate(run.path, "validation").split == "validation"
+    assert files.read_json(run.scores)["test_openings"] == 0
+
+
+def test_validation_on_changed_data_is_refused(run: Run, tmp_path: Path) -> None:
+    """The images held out must be those of the training; else images it was trained on could be among them."""
+    held_out = sources.open_validation(run.recipe().data, run.recipe().seed)
+    content = files.read_json(run.environment)
+    content["data"]["validation"]["sha256"] = held_out.sha256()
+    files.write_json(run.environment, content)
+    assert evaluate(run.path, "validation").n == 20
+    before = run.scores.read_bytes()
+    write_idx_folder(tmp_path / "data", train=150)
+    with pytest.raises(InputError, match="has changed since its training"):
+        evaluate(run.path, "validation")
+    assert run.scores.read_bytes() == before
+
+
+def test_a_model_file_alone_is_judged_and_nothing_written(run: Run, tmp_path: Path) -> None:
+    """The recipe in the model's metadata says where its data is."""
+    alone = tmp_path / "elsewhere" / "model.onnx"
+    alone.parent.mkdir()
+    alone.write_bytes(run.model.read_bytes())
+    assert evaluate(alone) == evaluate(run.path)
+    assert [path.name for path in alone.parent.iterdir()] == ["model.onnx"]
+
+
+def test_other_data_is_judged_and_not_written(run: Run, tmp_path: Path) -> None:
+    """The scores of a run stay those of its own data; the opening counts all the same."""
+    other = write_idx_folder(tmp_path / "other", test=30)
+    assert evaluate(run.path, data=str(other)).n == 30
+    assert files.read_json(run.scores) == {"test_openings": 1}
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv"])
+def test_a_strangers_probabilities_get_the_same_scores(run: Run, tmp_path: Path, suffix: str) -> None:
+    """The file that a run wrote, and a table of it, score like the run."""
+    ours = evaluate(run.path)
+    file = tmp_path / f"theirs{suffix}"
+    with np.load(run.probabilities) as arrays:
+        if suffix == ".npz":
+            np.savez(file, p=arrays["probabilities"])
+        else:
+            np.savetxt(file, arrays["probabilities"], delimiter=",", fmt="%.9g")
+    theirs = evaluate(file, data=str(tmp_path / "data"))
+    assert theirs.confusion_matrix == ours.confusion_matrix
+    assert theirs.loss == pytest.approx(ours.loss, abs=1e-6)
+
+
+def test_labels_are_matched_by_name(run: Run, tmp_path: Path) -> None:
+    """Class folders of some of the model's labels can be judged; a label it lacks is an error that names it."""
+    for place in ("test/Bag", "test/Coat", "train/Bag", "train/Coat"):
+        fill(tmp_path / "some" / place, 1)
+    scores = evaluate(run.path, data=str(tmp_path / "some"))
+    assert [label.name for label in scores.per_class if label.support] == ["Coat", "Bag"]
+    for part in ("test", "train"):
+        (tmp_path / "some" / part / "Bag").rename(tmp_path / "some" / part / "Hat")
+    with pytest.raises(InputError, match="Hat"):
+        evaluate(run.path, data=str(tmp_path / "some"))
+
+
+def test_what_cannot_be_judged_is_told(run: Run, tmp_path: Path) -> None:
+    """No such file, no run, no model yet, no such split: one sentence each."""
+    with pytest.raises(InputError, match="does not exist"):
+        evaluate(tmp_path / "nothing")
+    with pytest.raises(InputError, match="no run folder"):
+        evaluate(tmp_path / "data")
+    with pytest.raises(SettingError, match="one of test, validation"):
+        evaluate(run.path, "train")
+    run.model.unlink()
+    with pytest.raises(InputError, match="--resume"):
+        evaluate(run.path)
+    assert not run.scores.exists()
+
+
+def test_scores_are_plain_json(run: Run) -> None:
+    """The file has no NaN, and both forms of the confusion matrix."""
+    evaluate(run.path)
+    content = json.loads(run.scores.read_text(), parse_constant=pytest.fail)
+    assert len(content["test"]["confusion"]) == len(content["test"]["confusion_normalized"]) == 10
+
+
+def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> None:
+    """Where the answer is among them it is the truth; where it is not, the first of them is."""
+    for name, shade in (("black", 0), ("white", 255), ("odd", 255)):
+        fill(tmp_path / "data" / "test" / name, 3, lambda _, shade=shade: Image.new("L", (28, 28), shade))
+    meanings = {"black": ["dark", "bright"], "white": ["bright", "dark"], "odd": "dark"}
+    (tmp_path / "data" / "labels.json").write_text(json.dumps(meanings))
+    (tmp_path / "m.onnx").write_bytes(tiny_model())
+    scores = evaluate(tmp_path / "m.onnx", data=str(tmp_path / "data"))
+    assert scores.n == 9
+    assert scores.accuracy == pytest.approx(6 / 9)
+    assert scores.confusion_matrix == ((3, 3), (0, 3))
+    bright = load(tmp_path / "m.onnx").probabilities(np.full((1, 28, 28), 255, np.uint8))[0]
+    assert scores.loss == pytest.approx(
+        -np.log(float(bright[0])) / 3
+    )  # for odd ones: for the others all is candidate_labels
