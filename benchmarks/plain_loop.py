@@ -83,7 +83,7 @@ def main() -> None:
         "accuracy": right.double().mean().item(),
         "images": len(right),
         "epochs": given.epochs,
-        "parameters": networks.parameters(model),
+        "parameters": networks.count_parameters(model),
         **compute.describe(torch.device("cpu"), torch.float32),
     }
     print(json.dumps(record | environment.describe()))

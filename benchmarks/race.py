@@ -73,7 +73,7 @@ def race(recipe: Recipe) -> dict[str, Any]:
         "images": len(labels),
         "openings": len(openings),
         "epochs": len(made.state.history),
-        "parameters": networks.parameters(made.state.network),
+        "parameters": networks.count_parameters(made.state.network),
         **compute.describe(device, made.step.precision),
     }
 

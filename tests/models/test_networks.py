@@ -59,7 +59,7 @@ def announced(tensors: dict[str, object]) -> bytes:
 )
 def test_sizes_are_as_described(name: str, count: int) -> None:
     """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
-    assert networks.parameters(build(name)) == count
+    assert networks.count_parameters(build(name)) == count
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_sizes_are_as_described(name: str, count: int) -> None:
 )
 def test_marathons_have_at_most_as_many_parameters_as_they_say(recipe: str, most: int) -> None:
     """And nearly so many."""
-    count = networks.parameters(networks.build(NAMED[recipe]().model, 10, DataConfig()))
+    count = networks.count_parameters(networks.build(NAMED[recipe]().model, 10, DataConfig()))
     assert 0.85 * most < count <= most
 
 

@@ -187,6 +187,6 @@ def _require_size(body: nn.Module, name: str, data: DataConfig, size: int) -> No
         ) from None
 
 
-def parameters(network: nn.Module) -> int:
+def count_parameters(network: nn.Module) -> int:
     """Count the numbers that training changes."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -52,6 +52,11 @@ class Run:
         return self.path / "model.onnx"
 
     @property
+    def layers(self) -> Path:
+        """The layers of the network in order of execution: class, output shape and parameters of each."""
+        return self.path / "layers.json"
+
+    @property
     def curves(self) -> Path:
         """Loss and accuracy over the epochs, as a picture."""
         return self.path / "curves.png"

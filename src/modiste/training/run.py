@@ -20,6 +20,7 @@ from modiste.export import model_card, onnx_file
 from modiste.metrics import calibration
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, preparation
+from modiste.models.summary import summarize_layers
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import figures
 from modiste.runs import environment, files, folder, metrics_file, run_info
@@ -207,6 +208,7 @@ def _finish(training: Training, run: Run) -> None:
     scores = _scores(training)  # before the network leaves the device that the images are on
     network = network.cpu().to(memory_format=torch.contiguous_format)
     weights.write_weights(network, run.weights)
+    files.write_json(run.layers, summarize_layers(network, torch.from_numpy(data.train.images[0])))
     sample = data.validation.images if len(data.validation) else data.train.images[:1000]
     probabilities = torch.softmax(predict(network, torch.from_numpy(sample)), 1).numpy()
     label_groups = calibration.find_label_groups(data.train.candidate_labels)
@@ -217,7 +219,9 @@ def _finish(training: Training, run: Run) -> None:
     onnx_file.check(run.model, probabilities, sample)
     kept = metrics_file.best_epoch(state.history, recipe.early_stopping)
     figures.curves({run.name: state.history}, run.curves, {run.name: kept})
-    files.write_text(run.card, model_card.text(run.name, recipe, data, scores, fitted, networks.parameters(network)))
+    files.write_text(
+        run.card, model_card.text(run.name, recipe, data, scores, fitted, networks.count_parameters(network))
+    )
 
 
 def _scores(training: Training) -> dict[str, Any]:
@@ -241,7 +245,7 @@ def _environment(training: Training) -> dict[str, Any]:
         environment.describe()
         | computed
         | {
-            "parameters": networks.parameters(training.state.network),
+            "parameters": networks.count_parameters(training.state.network),
             "data": {
                 "source": recipe.data.source or "fashion-mnist",
                 "sha256": hashes["data"],

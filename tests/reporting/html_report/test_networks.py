@@ -22,4 +22,4 @@ RESIDUAL = {name: make().model for name, make in NAMED.items() if make().model.n
 )
 def test_the_layers_add_up(options: ModelConfig, counts: list[int]) -> None:
     """A table's parameters are those that training changes."""
-    assert sum(counts) == networks.parameters(networks.build(options, 10, DataConfig()))
+    assert sum(counts) == networks.count_parameters(networks.build(options, 10, DataConfig()))

@@ -1,0 +1,77 @@
+"""The layers of a network: what each is, what it returns and how many parameters it has."""
+
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor, nn
+
+from modiste.models.normalized import NormalizedModel
+
+
+class LayerSummary(TypedDict):
+    """One layer: a record of `layers.json`.
+
+    Args:
+        layer: class and settings, as `Conv2d 5 x 5, padding 2`.
+        output_shape: of the output for one image, without the batch dimension.
+        parameters: trainable parameters of the layer.
+    """
+
+    layer: str
+    output_shape: list[int]
+    parameters: int
+
+
+@torch.no_grad()
+def summarize_layers(network: NormalizedModel, image: Tensor) -> list[LayerSummary]:
+    """List the layers of a network in the order of their execution; the network is left in evaluation mode.
+
+    A layer is a module without children. A module with children is listed too where it has parameters that no child
+    counts, so that the counts add up to those of the network. Parameters that layers share count once.
+
+    Args:
+        network: any; it is run once.
+        image: uint8 [s, s] or [s, s, 3], on the device of the network.
+    """
+    rows: list[tuple[nn.Module, LayerSummary]] = []
+    counted: set[nn.Parameter] = set()
+
+    def begin(module: nn.Module, _: object) -> None:
+        rows.append((module, {"layer": describe_layer(module), "output_shape": [], "parameters": 0}))
+
+    def end(module: nn.Module, _: object, output: object) -> None:
+        row = next(row for other, row in reversed(rows) if other is module)
+        row["output_shape"] = list(output.shape[1:]) if isinstance(output, Tensor) else []
+        own = set(module.parameters()) - counted
+        row["parameters"] = sum(parameter.numel() for parameter in own if parameter.requires_grad)
+        counted.update(own)
+
+    hooks = [module.register_forward_pre_hook(begin) for module in network.modules()]
+    hooks += [module.register_forward_hook(end) for module in network.modules()]
+    try:
+        network.eval()(image[None])
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [row for module, row in rows if row["parameters"] or _is_layer(module)]
+
+
+def describe_layer(module: nn.Module) -> str:
+    """Return the class of a layer; of convolutions and pooling with the settings that differ from the usual."""
+    if not isinstance(module, nn.Conv2d | nn.MaxPool2d):
+        return type(module).__name__
+    kind, usual = ("Conv2d", 1) if isinstance(module, nn.Conv2d) else ("MaxPool2d", module.kernel_size)
+    settings = {"stride": usual, "padding": 0, "groups": 1}
+    texts = {key: _pair(getattr(module, key, default)) for key, default in settings.items()}
+    different = [f"{key} {text}" for key, text in texts.items() if text != _pair(settings[key])]
+    return ", ".join([f"{kind} {_pair(module.kernel_size, both=True)}", *different])
+
+
+def _pair(value: Any, both: bool = False) -> str:
+    """Write a size: 2 for [2, 2] unless both are wanted."""
+    first, second = value if isinstance(value, tuple) else (value, value)
+    return str(first) if first == second and not both else f"{first} x {second}"
+
+
+def _is_layer(module: nn.Module) -> bool:
+    return not isinstance(module, nn.Identity) and next(module.children(), None) is None
