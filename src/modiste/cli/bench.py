@@ -64,13 +64,12 @@ def bench(
 
 
 def _show(path: Path, as_json: bool) -> None:
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.runs import results
 
     found = results.read(path)
     if as_json:
-        click.echo(json.dumps(found))
+        print_json(found)
         return
     click.echo(
         f"{found['recipe']}: {found['split']} accuracy {found['mean']:.2%}, mean of {found['n']} "

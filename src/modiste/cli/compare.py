@@ -33,15 +33,14 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
       modiste compare runs/my-cnn runs/my-resnet
       modiste compare results/classic-cnn.json results/sprint.json --out figures
     """
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.reporting import comparison, results_table
 
     opened = results_table.open_all(runs)
     drawn = comparison.draw(opened, out)
     if as_json:
         told = {"entries": [entry.as_dict() for entry in opened], "figures": list(map(str, drawn))}
-        click.echo(json.dumps(told, ensure_ascii=False))
+        print_json(told)
         return
     _print(opened)
     for entry in opened:

@@ -32,8 +32,7 @@ def verify(source: str, size: int | None, channels: int | None, as_json: bool) -
       modiste data verify
       modiste data verify --data my-clothes --json
     """
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.data import fashion_mnist, sources
     from modiste.errors import InputError
 
@@ -43,7 +42,7 @@ def verify(source: str, size: int | None, channels: int | None, as_json: bool) -
         raise InputError(f"{', '.join(altered)}: the MD5 is not the published one. Install modiste again.")
     splits = sources.describe(_data(source, size, channels))
     if as_json:
-        click.echo(json.dumps({"files": files, "splits": splits}, indent=2, ensure_ascii=False))
+        print_json({"files": files, "splits": splits}, indent=2)
     else:
         _print(files, splits)
 
@@ -63,8 +62,7 @@ def show(source: str, size: int | None, channels: int | None, per_label: int, ou
       modiste data show
       modiste data show --data my-clothes --size 96 --channels 3 --per-label 5 --out clothes.png
     """
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.data import sources
     from modiste.imaging.contact_sheet import contact_sheet
     from modiste.runs import files
@@ -73,7 +71,7 @@ def show(source: str, size: int | None, channels: int | None, per_label: int, ou
     files.write_bytes(out, contact_sheet(rows))
     images = sum(len(images) for _, images in rows)
     if as_json:
-        click.echo(json.dumps({"file": str(out), "labels": len(rows), "images": images}))
+        print_json({"file": str(out), "labels": len(rows), "images": images})
     else:
         click.echo(f"{out}: {images} images of {len(rows)} labels")
 

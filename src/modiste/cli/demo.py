@@ -31,13 +31,14 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
       modiste demo
       modiste demo --name first-try --lang zh
     """
-    import json
     import time
+
+    from modiste.cli.output import print_json
 
     started = time.perf_counter()
     found = _found(Path("runs") / name if name else _free(Path("runs")), lang)
     found["seconds"] = round(time.perf_counter() - started, 1)
-    click.echo(json.dumps(found) if as_json else SUMMARY.format(**found))
+    print_json(found) if as_json else click.echo(SUMMARY.format(**found))
 
 
 def _found(path: Path, lang: str) -> dict[str, Any]:

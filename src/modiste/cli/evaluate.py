@@ -31,12 +31,11 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
       modiste evaluate their-probabilities.csv
       modiste evaluate fashion-mnist
     """
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.reporting.evaluate import evaluate as judge
 
     scores = judge(target, split, data)
-    click.echo(json.dumps(scores.as_dict(), ensure_ascii=False) if as_json else _told(target, scores))
+    print_json(scores.as_dict()) if as_json else click.echo(_told(target, scores))
 
 
 def _told(target: Path, scores: "Scores") -> str:

@@ -22,14 +22,14 @@ def export(run: Path, out: Path | None, int8: bool, as_json: bool) -> None:
       modiste export runs/my-cnn --int8 --out small.onnx
       modiste predict --model small.onnx boot.png
     """
-    import json
     from dataclasses import asdict
 
+    from modiste.cli.output import print_json
     from modiste.export import export
 
     found = export.export(run, out, int8)
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"path": str(found.path)}))
+        print_json(asdict(found) | {"path": str(found.path)})
         return
     click.echo(f"{found.path}: {found.megabytes:.2f} MB")
     if judged := found.judged:

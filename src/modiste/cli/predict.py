@@ -192,7 +192,7 @@ def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, is_pi
         as_json: print records instead.
         is_picked: each picture has its own model, so that it is told which.
     """
-    import json
+    from modiste.cli.output import print_json
 
     failed, records = 0, []
     for prediction in predictions:
@@ -203,7 +203,7 @@ def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, is_pi
             line = _line(prediction) + (f"  ({prediction.model})" if is_picked else "")
             click.echo(line if count == 1 else f"{prediction.file}: {line}")
     if as_json:
-        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        print_json(records, indent=2)
     return failed
 
 

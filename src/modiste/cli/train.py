@@ -107,8 +107,7 @@ def _resume(path: Path, as_json: bool) -> None:
 
 
 def _tell(path: Path, as_json: bool) -> None:
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.runs import folder, metrics_file
 
     run = folder.open_run(path)
@@ -117,7 +116,7 @@ def _tell(path: Path, as_json: bool) -> None:
     reached = kept.val_accuracy
     if as_json:
         told = {"run": str(path), "epochs": len(rows), "best_epoch": kept.epoch, "val_accuracy": reached}
-        click.echo(json.dumps(told))
+        print_json(told)
         return
     held_out = f", validation accuracy {reached:.2%}" if reached is not None else ""
     click.echo(f"{path}: {len(rows)} epoch{'s' * (len(rows) != 1)}, epoch {kept.epoch} is kept{held_out}")
@@ -128,8 +127,7 @@ def _tell(path: Path, as_json: bool) -> None:
 
 
 def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...], as_json: bool) -> None:
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.errors import SettingError
     from modiste.recipes import named, settings
     from modiste.runs import results
@@ -137,7 +135,7 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
     if recipe:
         made = _made(recipe, given, sets)
         if as_json:
-            click.echo(json.dumps(settings.to_settings(made), indent=2))
+            print_json(settings.to_settings(made), indent=2)
         else:
             for key, value, line in settings.describe(made):
                 click.echo(f"{key}={value}\n    {line}")
@@ -149,7 +147,7 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
         _listed(name, (make.__doc__ or "").partition("\n")[0], measured.get(name)) for name, make in named.NAMED.items()
     ]
     if as_json:
-        click.echo(json.dumps(listed, indent=2))
+        print_json(listed, indent=2)
         return
     for entry in listed:
         click.echo(f"{entry['recipe']:18} {entry['description']}")

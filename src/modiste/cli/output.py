@@ -1,0 +1,26 @@
+"""JSON on standard output, for every command with `--json`."""
+
+import json
+import re
+import sys
+from typing import Any
+
+import click
+
+
+def print_json(value: Any, indent: int | None = None) -> None:
+    r"""Print a value as one JSON document that is valid in the encoding of standard output.
+
+    Characters that the encoding lacks are written as JSON's own escapes (`\ud83d\udc57`). Bytes of file names that are
+    not valid text become U+FFFD, because strict JSON readers reject lone surrogates.
+
+    Args:
+        value: anything that `json.dumps` takes; NaN and infinity are a ValueError.
+        indent: spaces per level; None prints one line.
+    """
+    text = re.sub("[\ud800-\udfff]", "\ufffd", json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False))
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(json.loads(text), indent=indent)
+    click.echo(text)
