@@ -21,8 +21,9 @@ from runtimes import latency, onnxruntime, throughput
 from modiste.data import sources
 from modiste.data.split import Images
 from modiste.export import export, int8, onnx_file
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
+from modiste.inference.model import Model
 from modiste.metrics import calibration
 from modiste.models import weights
 from modiste.reporting.evaluate import evaluate, require_unchanged
@@ -119,7 +120,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
             for to_int8 in (True, False)
         }
     formed = [int8.with_facts(contents[form.flip_tta, form.int8], form.facts) for form in FORMS]
-    loaded = list(map(inference.load, formed))
+    loaded = list(map(model_file.load, formed))
     said = [model.probabilities(judged.images) for model in loaded]
     found = [
         {
@@ -137,7 +138,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
     return FORMS[place], {"n": len(judged), "forms": found, "temperature": temperature}
 
 
-def tta_fraction(model: inference.Model, images: Images) -> float:
+def tta_fraction(model: Model, images: Images) -> float:
     """The share of the images that a model gives a second look."""
     first = replace(model, tta_threshold=0.0).probabilities(images)
     return float((first.max(1) < model.tta_threshold).mean())

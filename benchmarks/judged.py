@@ -10,7 +10,7 @@ from photo_folds import UNKNOWN, candidate_labels
 
 from modiste.data.split import Split
 from modiste.imaging.preprocess import to_image
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
 from modiste.metrics import calibration, intervals
@@ -56,7 +56,7 @@ class Seen:
     def careful(self) -> Calibration:
         """The same with a threshold from which on 95 % of the labels given are right."""
         calibration = self.calibration()
-        calibrated = calibration.calibrated(self.probabilities)
+        calibrated = calibration.calibrate(self.probabilities)
         said = calibrated.argmax(1)
         given = said != self.names.index(NONE_OF_THESE)
         least = right_from(calibration.confidence(calibrated)[given], self.truth.is_correct(said)[given])
@@ -74,7 +74,7 @@ class Seen:
 
 def seen(run: Run, paths: list[Path]) -> Seen:
     """Show photos to a run's model, by the way in that all pictures take."""
-    model = inference.load(run.model)
+    model = model_file.load(run.model)
     found = []
     for start in range(0, len(paths), AT_A_TIME):
         images = [to_image(path, model.image_size, model.channels) for path in paths[start : start + AT_A_TIME]]
@@ -106,7 +106,7 @@ def figures(folds_seen: list[Seen]) -> dict[str, Any]:
     careful = list(zip(folds_seen, [each.careful() for each in choosers], strict=True))
     right = judged.truth.is_correct(judged.probabilities.argmax(1))
     sure = np.concatenate(
-        [calibration.confidence(calibration.calibrated(each.probabilities)) for each, calibration in usual]
+        [calibration.confidence(calibration.calibrate(each.probabilities)) for each, calibration in usual]
     )
     surest = np.argsort(-sure, kind="stable")[: round(0.8 * len(sure))]
     classes = sorted({path.parent.name for path in judged.photos})
@@ -147,7 +147,7 @@ def answers(judged: Seen, given: NDArray[np.bool_]) -> dict[str, Any]:
 
 def labelled(judged: Seen, calibration: Calibration) -> NDArray[np.bool_]:
     """Which photos are given a label."""
-    calibrated = calibration.calibrated(judged.probabilities)
+    calibrated = calibration.calibrate(judged.probabilities)
     sure: NDArray[np.bool_] = calibration.confidence(calibrated) >= calibration.threshold
     named: NDArray[np.bool_] = calibrated.argmax(1) != judged.names.index(NONE_OF_THESE)
     return sure & named

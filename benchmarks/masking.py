@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from modiste.imaging.preprocess import to_image
 from modiste.inference.model import Model
-from modiste.inference.occlusion import occluded
+from modiste.inference.occlusion import occlude
 
 SHARE = 0.2
 """Of the places that are masked."""
@@ -21,12 +21,12 @@ def hot_matters(model: Model, photos: list[Path]) -> list[bool]:
 
 def _matters(model: Model, image: NDArray[np.uint8], random: np.random.Generator) -> bool:
     label = int(model.probabilities(image[None])[0].argmax())
-    warmth = model.evidence(image, label)
+    warmth = model.occlusion_map(image, label)
     count = round(SHARE * warmth.size)
     hottest, others = np.argsort(-warmth, axis=None)[:count], random.permutation(warmth.size)[:count]
     inside = np.zeros((2, *warmth.shape), bool)
     for part, places in zip(inside, (hottest, others), strict=True):
         part.flat[places] = True
-    masked = np.stack([occluded(image, part) for part in inside])
+    masked = np.stack([occlude(image, part) for part in inside])
     hot, other = model.probabilities(masked)[:, label]
     return bool(hot < other)

@@ -29,7 +29,7 @@ from PIL import Image, ImageOps
 from modiste.errors import InputError
 from modiste.imaging import photo_files as pictures
 from modiste.imaging.preprocess import photo_of, to_image
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.metrics.scores import FLOOR
 from modiste.runs import environment, results
 from modiste.runs.folder import Run
@@ -86,14 +86,14 @@ def none_recall_of_no_clothes(runs: list[Run], judged: list[Seen], paths: list[P
 
 def same_labels(runs: list[Run], judged: list[Seen]) -> dict[str, float]:
     """For each change, the share of photos that are called the same after it, by the run that has not seen them."""
-    found = [same_after(inference.load(run.model, 1), each.photos) for run, each in zip(runs, judged, strict=True)]
+    found = [same_after(model_file.load(run.model, 1), each.photos) for run, each in zip(runs, judged, strict=True)]
     return {name: fmean(same for each in found for same in each[name]) for name in CHANGES}
 
 
 def heat_maps(runs: list[Run], judged: list[Seen]) -> dict[str, Any]:
     """Share of some photos whose label loses more by masking the hottest fifth than by a random fifth."""
     pairs = zip(runs, judged, strict=True)
-    right = [told for run, each in pairs for told in hot_matters(inference.load(run.model), each.photos[::SOME])]
+    right = [told for run, each in pairs for told in hot_matters(model_file.load(run.model), each.photos[::SOME])]
     return {"heat_maps_images": len(right), "heat_maps_right": fmean(right)}
 
 
@@ -102,7 +102,7 @@ def of_product_pictures(paths: list[Path]) -> dict[str, Any]:
 
     Fed as most people do it (gray, 28 x 28, inverted), and by the steps of Fashion-MNIST's own makers.
     """
-    model = inference.load("fashion-mnist")
+    model = model_file.load("fashion-mnist")
     known = [path for path in paths if path.parent.name not in UNKNOWN]
     ways = {"usual": [usual(path) for path in known], "its_own": [to_image(path, 28, 1) for path in known]}
     right = {
@@ -123,7 +123,7 @@ def usual(path: Path) -> NDArray[np.uint8]:
 def as_they_are(root: Path, home: Path, changes: Sequence[str]) -> dict[str, Any]:
     """What a stranger gets: trained on the class folders under their own names, judged on their validation/."""
     run = trained(root, Run(home / "run-as-they-are"), changes)
-    return {"images": len(held_out(root)), "accuracy": inference.load(run.model).scores["validation"]["accuracy"]}
+    return {"images": len(held_out(root)), "accuracy": model_file.load(run.model).scores["validation"]["accuracy"]}
 
 
 def usable(paths: list[Path]) -> list[Path]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from modiste.data.split import Images, Split
 from modiste.export import export, int8
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.models import weights
 from modiste.runs.folder import Run
 
@@ -31,7 +31,7 @@ SECONDS = 3.0
 
 def onnxruntime(content: bytes | Path) -> Callable[[int], Predict]:
     """The product's own way, for so many threads."""
-    return lambda threads: inference.load(content, threads).probabilities
+    return lambda threads: model_file.load(content, threads).probabilities
 
 
 def openvino_cpu(path: Path) -> Callable[[int], Predict]:
@@ -69,7 +69,7 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
 
 def contestants(run: Run, training: Images) -> dict[str, Callable[[int], Predict]]:
     """Every runtime by name, each ready to be made for some threads."""
-    labels = len(inference.load(run.model).class_names)
+    labels = len(model_file.load(run.model).class_names)
     sample = training[: export.CALIBRATION]
     return {
         "ONNX Runtime, fp32": onnxruntime(run.model),

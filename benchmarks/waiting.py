@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 
 from modiste.imaging import photo_files
 from modiste.imaging.preprocess import photo_of
-from modiste.inference import model as inference
+from modiste.inference import model_file
 
 ROOT = Path(__file__).parents[1]
 TIMES = 20
@@ -72,7 +72,7 @@ def process(python: Path, picture: Path) -> float:
 
 def milliseconds(picture: Path) -> float:
     """Median milliseconds from the pixels of a photo to its label, on one thread, with the bundled model."""
-    model, pixels = inference.load("photo", threads=1), photo_of(picture)
+    model, pixels = model_file.load("photo", threads=1), photo_of(picture)
     return 1000 * timing.seconds(lambda: model.predict([pixels]), 10 * TIMES, 10)
 
 

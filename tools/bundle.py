@@ -3,7 +3,7 @@
     python tools/bundle.py fashion-mnist runs/bench/marathon/seed-0/bundled.onnx    # as benchmarks/bundled.py left it
     python tools/bundle.py photo runs/photos/run-all/model.onnx                     # judged on all folds of photos.json
 
-Writes src/modiste/assets/models/NAME.onnx and pins its SHA-256 in src/modiste/inference/pinned.py.
+Writes src/modiste/assets/models/NAME.onnx and pins its SHA-256 in src/modiste/inference/bundled_files.py.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import onnx
 
 from modiste.export import int8
 from modiste.imaging.preprocess import to_image
-from modiste.inference import bundled_files, model
+from modiste.inference import bundled_files, model_file
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def known(name: str) -> dict[str, str]:
 
 def bundled(name: str, content: bytes) -> bytes:
     """The model file with what is known of it, without the path of its training data; that for photos in 16 bits."""
-    recipe = json.loads(model.load(content).recipe_json)
+    recipe = json.loads(model_file.load(content).recipe_json)
     recipe["data"]["source"] = Path(recipe["data"]["source"]).name
     small = content if name == "fashion-mnist" else halved(content)
     return int8.with_facts(small, {"recipe": json.dumps(recipe), **known(name)})
@@ -64,9 +64,9 @@ def halved(content: bytes) -> bytes:
 
 def furthest(one: bytes, other: bytes) -> float:
     """How far the probabilities of two models are apart, at most, on the samples and the photos of the tests."""
-    first, second = model.load(one), model.load(other)
+    first, second = model_file.load(one), model_file.load(other)
     paths = [path for folder in PICTURES for path in sorted(folder.rglob("*.[jp][pn]g"))]
-    images = np.stack([to_image(path, first.size, first.channels) for path in paths])
+    images = np.stack([to_image(path, first.image_size, first.channels) for path in paths])
     return float(np.abs(first.probabilities(images) - second.probabilities(images)).max())
 
 

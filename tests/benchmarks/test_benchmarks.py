@@ -15,7 +15,7 @@ from PIL import Image
 from helpers.command import environment
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
-from modiste.inference import model as inference_model
+from modiste.inference import model_file
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Recipe
@@ -326,7 +326,7 @@ def test_command_api_and_page_are_asked_the_same(tmp_path: Path, script: Any) ->
         pytest.skip("needs Debian's package chromium")
     samples = sorted(SAMPLES.glob("*.png"))
     unsure = tmp_path / "unsure.onnx"
-    unsure.write_bytes(tiny_model(facts={"threshold": "0.99"}))
+    unsure.write_bytes(tiny_model(metadata={"threshold": "0.99"}))
     for options in ((), ("--model", str(unsure))):
         found = agreement.agreement(samples, *options)
         assert (found["pictures"], found["same"], found["different"]) == (len(samples), 1.0, [])
@@ -384,7 +384,7 @@ def test_a_model_is_bundled_of_two_trainings(
     assert [each["form"] for each in content["held_out"]["forms"]] == [form.name for form in bundled.FORMS]
     told = evaluate(made)
     assert {key: getattr(told, key) for key in ("n", "accuracy", "loss")}.items() <= content["test"].items()
-    loaded = inference_model.load(made)
+    loaded = model_file.load(made)
     assert loaded.calibration.temperature == content["held_out"]["temperature"]
     assert [loaded.tta_threshold] == [form.tta_threshold for form in bundled.FORMS if form.name == content["form"]]
     for form, found in zip(bundled.FORMS, content["held_out"]["forms"], strict=True):

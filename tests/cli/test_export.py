@@ -14,7 +14,7 @@ from modiste.cli.export import export
 from modiste.data import idx_folder
 from modiste.errors import InputError
 from modiste.export import int8
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.recipes import named
 from modiste.runs import files
 
@@ -38,8 +38,8 @@ def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     run = write_run(tmp_path / "run", named.sprint())
     told = typed(run.path, "--int8")
-    made = inference.load("run-int8.onnx")
-    whole = inference.load(run.model)
+    made = model_file.load("run-int8.onnx")
+    whole = model_file.load(run.model)
     images = idx_folder.IdxFolder(tmp_path / "data", 28).part("train").split("train").images
     assert (made.class_names, made.recipe_json) == (whole.class_names, whole.recipe_json)
     said = made.probabilities(images)
@@ -47,8 +47,8 @@ def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch:
     assert 0 < said.min() < 1 / 256  # what is improbable stays possible
     assert Path("run-int8.onnx").stat().st_size < run.model.stat().st_size / 2
     assert "right on 100.00% of 100 train images" in told
-    assert json.loads(made.facts["scores"]) == {"train": {"n": 100, "accuracy": 1.0}}
-    assert made.facts["precision"] == "int8"
+    assert json.loads(made.metadata["scores"]) == {"train": {"n": 100, "accuracy": 1.0}}
+    assert made.metadata["precision"] == "int8"
 
 
 def test_int8_that_costs_too_much_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from helpers.idx import write_idx_folder
 from helpers.pictures import fill
 from helpers.runs import rows
 from modiste.errors import TrainingError
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.metrics import calibration
 from modiste.recipes.named import NAMED
 from modiste.runs import metrics_file
@@ -107,7 +107,7 @@ def test_a_model_carries_what_the_images_held_out_say_of_its_sureness(
     assert "not calibrated" in (tmp_path / "runs" / "a" / "README.md").read_text()
     monkeypatch.setattr(calibration, "FEWEST", 10)
     inside(tmp_path, *given, "--name=b")
-    model = inference.load(tmp_path / "runs" / "b" / "model.onnx")
+    model = model_file.load(tmp_path / "runs" / "b" / "model.onnx")
     assert model.calibration.temperature != 1
     assert f"temperature {model.calibration.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
     told = inside(tmp_path, "evaluate", "runs/b", "--split=validation").stdout

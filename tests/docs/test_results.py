@@ -9,7 +9,7 @@ import pytest
 
 from helpers.models import tiny_model
 from modiste import inference
-from modiste.inference import model
+from modiste.inference import model_file
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED
@@ -32,7 +32,7 @@ def test_the_bundled_model_scores_what_is_published(monkeypatch: pytest.MonkeyPa
     assert scores.accuracy == published["test"]["accuracy"]
     assert scores.loss == pytest.approx(published["test"]["loss"], abs=1e-4)
     assert scores.ece_calibrated == pytest.approx(published["test"]["ece_calibrated"], abs=1e-4)
-    loaded = model.load("fashion-mnist")
+    loaded = model_file.load("fashion-mnist")
     assert loaded.scores["test"] == {"n": scores.n, "accuracy": scores.accuracy}
     assert loaded.calibration.temperature == published["held_out"]["temperature"]
     monkeypatch.syspath_prepend(ROOT / "tools")
@@ -55,7 +55,7 @@ def test_the_card_of_the_bundled_model_says_what_its_results_say(monkeypatch: py
 
 def test_the_bundled_model_for_photos_is_as_sure_as_is_published() -> None:
     """Scores, temperature and threshold are those of all folds; the file has nothing of the machine it was made on."""
-    published, loaded = results.read(ROOT / "results" / "photos.json"), model.load("photo")
+    published, loaded = results.read(ROOT / "results" / "photos.json"), model_file.load("photo")
     assert loaded.scores["folds"] == {"n": published["images"], "accuracy": published["as_shipped"]["answers_correct"]}
     label_groups = [[loaded.class_names[label] for label in group] for group in loaded.calibration.label_groups]
     told = (loaded.calibration.temperature, loaded.calibration.threshold, label_groups)
@@ -67,9 +67,9 @@ def test_a_model_is_bundled_with_what_results_say_of_it(monkeypatch: pytest.Monk
     """Whatever it said of itself before; the place of its data is no longer in it."""
     monkeypatch.syspath_prepend(ROOT / "tools")
     recipe = settings.to_json(settings.with_settings(NAMED["sprint"](), {"data.source": "/home/me/idx"}))
-    content = tiny_model(FASHION_MNIST, facts={"recipe": recipe, "scores": "{}"})
-    made = model.load(import_module("bundle").bundled("fashion-mnist", content))
-    assert made.scores == model.load("fashion-mnist").scores
+    content = tiny_model(FASHION_MNIST, metadata={"recipe": recipe, "scores": "{}"})
+    made = model_file.load(import_module("bundle").bundled("fashion-mnist", content))
+    assert made.scores == model_file.load("fashion-mnist").scores
     assert "/home" not in made.recipe_json
     assert '"source": "idx"' in made.recipe_json
 
@@ -102,7 +102,7 @@ def test_the_bundled_models_know_photos_and_what_is_none(monkeypatch: pytest.Mon
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     bundled, candidate_labels = inference.load(), import_module("photo_folds").candidate_labels
     paths = sorted((ROOT / "tests" / "photos").glob("*/*.jpg"))
-    names = model.load("photo").class_names
+    names = model_file.load("photo").class_names
     said = [names.index(told.label or "") for told in bundled.predict(paths)]
     assert len(paths) == 57
     assert candidate_labels(paths, names)[np.arange(57), said].mean() >= 0.8
@@ -114,7 +114,7 @@ def test_the_bundled_models_know_photos_and_what_is_none(monkeypatch: pytest.Mon
 def test_the_bundled_models_know_their_labels() -> None:
     """Labels and input come with the file."""
     for name, size, channels in (("fashion-mnist", 28, 1), ("photo", 224, 3)):
-        loaded = model.load(name)
+        loaded = model_file.load(name)
         assert set(loaded.class_names) - {NONE_OF_THESE} == set(FASHION_MNIST)
         assert (NONE_OF_THESE in loaded.class_names) == (channels == 3)
         assert (loaded.image_size, loaded.channels) == (size, channels)

@@ -13,7 +13,7 @@ def tiny_model(
     size: int = 28,
     channels: int = 1,
     weights: np.ndarray | None = None,
-    facts: Mapping[str, str | None] | None = None,
+    metadata: Mapping[str, str | None] | None = None,
     outside: dict[str, str] | None = None,
 ) -> bytes:
     """A linear model: the mean brightness decides, more of it for later labels.
@@ -23,7 +23,7 @@ def tiny_model(
         size: pixels a side.
         channels: 1 or 3.
         weights: float32 [size * size * channels, outputs], in place of those of brightness.
-        facts: metadata in place of the usual; None leaves one out.
+        metadata: keys in place of the usual ones; None leaves one out.
         outside: external data of the weights, in place of the weights.
     """
     values = size * size * channels
@@ -53,8 +53,8 @@ def tiny_model(
         "image_size": str(size),
         "channels": str(channels),
     }
-    told = usual | {"recipe": "{}"} | (facts or {})
-    helper.set_model_props(model, {key: value for key, value in told.items() if value is not None})
+    merged = usual | {"recipe": "{}"} | (metadata or {})
+    helper.set_model_props(model, {key: value for key, value in merged.items() if value is not None})
     return bytes(model.SerializeToString())
 
 

@@ -30,8 +30,8 @@ def bright_row_model(recipe: Recipe, blind: int = 0) -> bytes:
     weights[:, :, :blind] = 0.001  # pixels are centered and mostly dark, so these always lose
     for label in range(blind, 10):
         weights[label, :, label] = 0.01
-    facts = {"recipe": settings.to_json(recipe)}
-    return tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts=facts)
+    metadata = {"recipe": settings.to_json(recipe)}
+    return tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), metadata=metadata)
 
 
 def write_run(

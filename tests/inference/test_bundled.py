@@ -1,4 +1,4 @@
-"""The models of the package, each for the pictures that it fits."""
+"""The bundled models, and which of them is selected for a photo."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from helpers.models import tiny_model
 from modiste import inference
 from modiste.errors import InputError
 from modiste.inference import bundled_files
-from modiste.inference.bundled import Bundled
+from modiste.inference.bundled import BundledModels
 
 FIRST, LAST = "fashion-mnist", "second"
 GRAY = np.random.default_rng(0).integers(256, size=(28, 28, 3), dtype=np.uint8)[:, :, :1].repeat(3, 2)
@@ -41,37 +41,37 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["28-gray", "27-gray", "56-gray", "28-color", "on white", "black"],
 )
-def test_a_picture_gets_the_model_that_fits(photo: NDArray[np.uint8], name: str) -> None:
+def test_a_photo_gets_the_model_that_fits(photo: NDArray[np.uint8], name: str) -> None:
     """Gray of 28 x 28 on black gets the first, all else the last; the record says which (fault 09)."""
-    bundled = Bundled(1)
-    assert bundled.pick(photo).name == name
-    assert [told.model for told in bundled.predict([photo])] == [name]
+    bundled = BundledModels(1)
+    assert bundled.select_model(photo).name == name
+    assert [prediction.model for prediction in bundled.predict([photo])] == [name]
 
 
 @pytest.mark.usefixtures("two")
-def test_pictures_of_both_kinds_stay_in_their_order() -> None:
-    """And one that cannot be used is told in its place."""
-    told = inference.load(threads=1).predict([GRAY, b"", GRAY[:27], GRAY])
-    assert [each.model for each in told] == [FIRST, "bundled", LAST, FIRST]
-    assert [each.error is None for each in told] == [True, False, True, True]
+def test_photos_of_both_kinds_stay_in_their_order() -> None:
+    """And so does the record of one that cannot be used."""
+    predictions = inference.load(threads=1).predict([GRAY, b"", GRAY[:27], GRAY])
+    assert [each.model for each in predictions] == [FIRST, "bundled", LAST, FIRST]
+    assert [each.error is None for each in predictions] == [True, False, True, True]
 
 
 @pytest.mark.usefixtures("two")
-def test_a_model_is_loaded_when_it_is_needed_and_once() -> None:
-    """Threads that need it at the same time get the same."""
-    bundled = Bundled(1)
+def test_a_model_is_loaded_once_when_it_is_first_needed() -> None:
+    """Threads that need it at the same time get the same object."""
+    bundled = BundledModels(1)
     with ThreadPoolExecutor(8) as pool:
-        picked = list(pool.map(bundled.pick, [GRAY] * 8))
-    assert all(model is picked[0] for model in picked)
+        selected = list(pool.map(bundled.select_model, [GRAY] * 8))
+    assert all(model is selected[0] for model in selected)
     assert list(bundled._loaded) == [FIRST]
 
 
 @pytest.mark.parametrize("name", bundled_files.NAMES)
 def test_a_bundled_model_is_the_pinned_one(name: str) -> None:
-    """Its card is beside it; another content is refused, and what to do is said."""
+    """Other content is refused with the next step; the model card is beside the file."""
     content = bundled_files.file(name).read_bytes()
-    bundled_files.require(name, content)
+    bundled_files.verify(name, content)
     with pytest.raises(InputError, match="Install modiste again"):
-        bundled_files.require(name, content + b"x")
+        bundled_files.verify(name, content + b"x")
     assert name in (bundled_files.file(name).parent / f"{name}.md").read_text()
     assert len(content) <= 14e6

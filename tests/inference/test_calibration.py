@@ -1,4 +1,4 @@
-"""How sure a model is: temperature, threshold, and labels that count label_groups."""
+"""Calibration: temperature, threshold and label groups."""
 
 import numpy as np
 import pytest
@@ -13,62 +13,62 @@ GRAY = np.full((28, 28), 140, np.uint8)
 
 
 def test_a_temperature_divides_the_logits() -> None:
-    """The order of the labels stays, also where a probability is 0; 1 changes no bit."""
+    """The order of the classes stays, also where a probability is 0; a temperature of 1 changes no bit."""
     probabilities = np.array([[0.8, 0.15, 0.05], [1.0, 0.0, 0.0]], np.float32)
-    halved = Calibration(2.0).calibrated(probabilities)
+    halved = Calibration(2.0).calibrate(probabilities)
     assert halved[0] == pytest.approx(np.sqrt([0.8, 0.15, 0.05]) / np.sqrt([0.8, 0.15, 0.05]).sum())
     assert halved.sum(1) == pytest.approx([1, 1])
     assert (halved.argmax(1) == 0).all()
-    assert (Calibration().calibrated(probabilities) == probabilities).all()
+    assert (Calibration().calibrate(probabilities) == probabilities).all()
 
 
-def test_labels_that_were_not_told_apart_count_together() -> None:
-    """A shoe that may be one kind or another is surely a shoe; a shirt is as sure as its label."""
-    found = Calibration(label_groups=((0, 1),)).confidence(np.array([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]]))
-    assert found == pytest.approx([0.9, 0.6])
+def test_the_confidence_is_the_sum_over_a_label_group() -> None:
+    """A class outside all groups has its own probability."""
+    confidence = Calibration(label_groups=((0, 1),)).confidence(np.array([[0.5, 0.4, 0.1], [0.1, 0.3, 0.6]]))
+    assert confidence == pytest.approx([0.9, 0.6])
 
 
-def test_who_is_not_sure_enough_gives_no_label() -> None:
-    """Below the threshold it is "none of these", with what was nearest; the record keeps its form."""
-    model = inference.load(tiny_model(facts={"temperature": "0.5", "threshold": "0.9"}))
-    (told,) = model.predict([GRAY])
-    assert told.label == "none of these"
-    assert told.probability == pytest.approx(1 - told.top[0][1])
-    assert [label for label, _ in told.top] == ["bright", "dark"]
+def test_below_the_threshold_a_model_abstains() -> None:
+    """The label is "none of these"; `top` still has the most probable classes."""
+    model = inference.load(tiny_model(metadata={"temperature": "0.5", "threshold": "0.9"}))
+    (prediction,) = model.predict([GRAY])
+    assert prediction.label == "none of these"
+    assert prediction.probability == pytest.approx(1 - prediction.top[0][1])
+    assert [label for label, _ in prediction.top] == ["bright", "dark"]
     (plain,) = inference.load(tiny_model()).predict([GRAY])
     assert plain.label == "bright"
-    assert told.top[0][1] > plain.top[0][1]  # a temperature below 1 makes it bolder
+    assert prediction.top[0][1] > plain.top[0][1]  # a temperature below 1 makes it bolder
 
 
-def test_who_has_none_as_a_label_tells_its_probability() -> None:
-    """Also when it is said for want of confidence in another."""
+def test_abstaining_has_the_probability_of_the_class_none_of_these() -> None:
+    """Where the model has such a class, also when it is not the most probable one."""
     labels = '["none of these", "shirt"]'
-    model = inference.load(tiny_model(("a", "b"), facts={"class_names": labels, "threshold": "0.99"}))
-    (told,) = model.predict([GRAY])
-    assert told.label == "none of these"
-    assert [label for label, _ in told.top] == ["shirt", "none of these"]
-    assert told.probability == told.top[1][1]
+    model = inference.load(tiny_model(("a", "b"), metadata={"class_names": labels, "threshold": "0.99"}))
+    (prediction,) = model.predict([GRAY])
+    assert prediction.label == "none of these"
+    assert [label for label, _ in prediction.top] == ["shirt", "none of these"]
+    assert prediction.probability == prediction.top[1][1]
 
 
-def test_who_says_none_says_how_probable_that_is() -> None:
-    """A label of its own needs no threshold."""
+def test_the_class_none_of_these_can_be_predicted() -> None:
+    """As any other class, with its probability."""
     labels = '["shirt", "none of these"]'
-    model = inference.load(tiny_model(("a", "b"), facts={"class_names": labels, "threshold": "0.9"}))
-    (told,) = model.predict([GRAY])
-    assert (told.label, told.probability) == told.top[0]
-    assert told.label == "none of these"
+    model = inference.load(tiny_model(("a", "b"), metadata={"class_names": labels, "threshold": "0.9"}))
+    (prediction,) = model.predict([GRAY])
+    assert (prediction.label, prediction.probability) == prediction.top[0]
+    assert prediction.label == "none of these"
 
 
-def test_facts_are_read_as_they_were_written() -> None:
-    """In a model file, by the names of the labels."""
-    labels = ("boot", "shirt", "sneaker")
-    mine = Calibration(0.7, 0.55, ((0, 2),))
-    assert calibration.of(mine.facts(labels), labels) == mine
-    assert calibration.of({}, labels) == Calibration()
+def test_metadata_is_read_as_it_was_written() -> None:
+    """By the names of the classes."""
+    class_names = ("boot", "shirt", "sneaker")
+    calibrated = Calibration(0.7, 0.55, ((0, 2),))
+    assert calibration.from_metadata(calibrated.to_metadata(class_names), class_names) == calibrated
+    assert calibration.from_metadata({}, class_names) == Calibration()
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid",
     [
         {"temperature": "0"},
         {"temperature": "1e-320"},
@@ -82,7 +82,7 @@ def test_facts_are_read_as_they_were_written() -> None:
         {"label_groups": "["},
     ],
 )
-def test_facts_that_cannot_be(wrong: dict[str, str]) -> None:
-    """A file that says such a thing is refused."""
-    with pytest.raises(InputError, match="says wrongly how sure it is"):
-        inference.load(tiny_model(facts=wrong))
+def test_invalid_metadata_is_refused(invalid: dict[str, str]) -> None:
+    """A value out of its range, or a group that is not a list of classes."""
+    with pytest.raises(InputError, match="invalid metadata"):
+        inference.load(tiny_model(metadata=invalid))

@@ -1,4 +1,4 @@
-"""Where a model sees its labels: what hiding a place costs, on the command line and in the service."""
+"""Occlusion sensitivity, in the library, on the command line and in the service."""
 
 import json
 from pathlib import Path
@@ -14,12 +14,12 @@ from modiste.inference import load, occlusion
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (30, 30, 3)])
-def test_a_hidden_place_has_the_mean_color(shape: tuple[int, ...]) -> None:
-    """All pixels of the place on the grid, and no others."""
+def test_an_occluded_cell_has_the_mean_color(shape: tuple[int, ...]) -> None:
+    """All pixels of the cell, and no others."""
     image = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
     places = np.zeros((5, 5), bool)
     places[1, 1] = True
-    masked = occlusion.occluded(image, places)
+    masked = occlusion.occlude(image, places)
     side = -(-shape[0] // 5)
     changed = np.zeros(shape[:2], bool)
     changed[side : 2 * side, side : 2 * side] = True
@@ -27,24 +27,24 @@ def test_a_hidden_place_has_the_mean_color(shape: tuple[int, ...]) -> None:
     assert (masked[~changed] == image[~changed]).all()
 
 
-def test_evidence_is_where_the_label_is() -> None:
-    """A model that looks at one place says so: what is hidden elsewhere costs nothing."""
+def test_the_map_is_highest_where_the_model_looks() -> None:
+    """For a model whose weights are 0 but in one cell, covering other cells changes nothing."""
     weights = np.zeros((784, 2), np.float32)
     weights.reshape(28, 28, 2)[8:12, 20:24, 1] = 0.01  # row 2, column 5 of the grid
     model = load(tiny_model(weights=weights))
     image = np.zeros((28, 28), np.uint8)
     image[8:12, 20:24] = 255
-    warm = model.evidence(image, 1)
-    assert np.unravel_index(warm.argmax(), warm.shape) == (2, 5)
-    assert (warm[np.abs(np.arange(7) - 2) > 1] == 0).all()
-    assert (model.evidence(image, 0) <= 0).all()
+    heat = model.occlusion_map(image, 1)
+    assert np.unravel_index(heat.argmax(), heat.shape) == (2, 5)
+    assert (heat[np.abs(np.arange(7) - 2) > 1] == 0).all()
+    assert (model.occlusion_map(image, 0) <= 0).all()
 
 
 def test_a_heat_map_is_drawn(tmp_path: Path) -> None:
-    """`--heatmap` writes a picture over what the network sees; the label is told as ever."""
+    """`--heatmap` writes a PNG over the image that the network takes; the output is unchanged."""
     (tmp_path / "boot.png").write_bytes(BOOT)
-    told = inside(tmp_path, "predict", "--heatmap=where.png", "boot.png").stdout
-    assert told == inside(tmp_path, "predict", "boot.png").stdout
+    output = inside(tmp_path, "predict", "--heatmap=where.png", "boot.png").stdout
+    assert output == inside(tmp_path, "predict", "boot.png").stdout
     with Image.open(tmp_path / "where.png") as drawn:
         assert (drawn.size, drawn.mode) == ((224, 224), "RGB")
 
@@ -62,7 +62,7 @@ def test_a_heat_map_is_drawn(tmp_path: Path) -> None:
         ([""], "name is empty"),
     ],
 )
-def test_a_heat_map_that_cannot_be_drawn_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_a_heat_map_that_cannot_be_drawn_is_an_error(tmp_path: Path, arguments: list[str], words: str) -> None:
     """One line, and no file."""
     (tmp_path / "boot.png").write_bytes(BOOT)
     done = inside(tmp_path, "predict", *arguments, code=2)
@@ -71,10 +71,10 @@ def test_a_heat_map_that_cannot_be_drawn_is_told(tmp_path: Path, arguments: list
 
 
 def test_the_service_draws_it_too() -> None:
-    """When it is asked to."""
+    """With the query `heatmap=true` only."""
     with serving() as service:
-        _, told, _ = service.ask("POST", "/predict?heatmap=true", BOOT)
+        _, drawn, _ = service.ask("POST", "/predict?heatmap=true", BOOT)
         _, plain, _ = service.ask("POST", "/predict", BOOT)
-    assert told["heatmap"].startswith("data:image/png;base64,iVBOR")
+    assert drawn["heatmap"].startswith("data:image/png;base64,iVBOR")
     assert "heatmap" not in plain
-    assert json.dumps(plain["top"]) == json.dumps(told["top"])
+    assert json.dumps(plain["top"]) == json.dumps(drawn["top"])

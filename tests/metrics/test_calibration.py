@@ -19,7 +19,7 @@ def drawn(n: int, bold: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     logits = random.normal(0, 2, (n, 4))
     true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = np.array([random.choice(4, p=row) for row in true])
-    return Calibration(bold).calibrated(true), labels
+    return Calibration(bold).calibrate(true), labels
 
 
 def split(labels: np.ndarray, candidate_labels: np.ndarray | None = None) -> Split:
@@ -35,7 +35,7 @@ def test_the_temperature_undoes_what_was_done(bold: float) -> None:
     assert found.temperature == pytest.approx(1 / bold, rel=0.05)
     assert found.threshold == 0
     right = probabilities.argmax(1) == labels
-    assert calibration_error(found.calibrated(probabilities).max(1), right) < 0.02
+    assert calibration_error(found.calibrate(probabilities).max(1), right) < 0.02
 
 
 def test_labels_that_may_be_several_are_right_together() -> None:
@@ -57,7 +57,7 @@ def test_groups_that_share_a_label_are_one() -> None:
     found = calibration.find_label_groups(candidate_labels)
     assert sorted(found) == [(0, 1, 2), (3, 4)]
     labels = tuple("abcde")
-    assert inference_calibration.of(Calibration(label_groups=found).facts(labels), labels).label_groups == found
+    assert inference_calibration.from_metadata(Calibration(label_groups=found).to_metadata(labels), labels).label_groups == found
     assert calibration.find_label_groups(None) == calibration.find_label_groups(np.eye(3, dtype=bool)) == ()
 
 
@@ -86,7 +86,7 @@ def test_who_can_say_none_gets_a_threshold() -> None:
     logits = random.normal(0, 1, (20_000, 4)) + 4 * np.eye(4)[labels] * ~odd[:, None] - [0, 0, 0, 3]
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     found = calibration.fit_calibration(probabilities, split(labels), NAMES)
-    calibrated = found.calibrated(probabilities)
+    calibrated = found.calibrate(probabilities)
     said, sure = calibrated.argmax(1), found.confidence(calibrated)
 
     def right(threshold: float) -> float:

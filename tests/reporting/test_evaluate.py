@@ -13,7 +13,7 @@ from helpers.pictures import fill
 from helpers.runs import write_run
 from modiste.data import sources
 from modiste.errors import InputError, SettingError
-from modiste.inference.model import load
+from modiste.inference.model_file import load
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.scores import from_dict
 from modiste.recipes import settings
@@ -55,7 +55,7 @@ def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> 
     assert scores.accuracy < 0.7
     assert scores.accuracy_flip_tta == 1
     plain = run.model.read_bytes()
-    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), facts={"tta_threshold": "0.5"}))
+    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), metadata={"tta_threshold": "0.5"}))
     looking = evaluate(run.path)
     assert (looking.accuracy, looking.accuracy_flip_tta) == (1, None)  # it asked the mirror image where it had to
     run.model.write_bytes(plain)

@@ -17,7 +17,7 @@ from helpers.command import OWN, TINY, inside
 from helpers.idx import labels_file, write_idx_folder
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
@@ -61,7 +61,7 @@ def test_the_answer_is_the_mean_of_the_softened_probabilities(taught: Path, idx:
     recipe = settings.with_settings(student(taught, idx), {"distillation.temperature": 1})
     data = sources.open_training(recipe.data, recipe.seed)
     images = data.train.images[:20]
-    models = [inference.load(taught / f"runs/teachers/seed-{seed}/model.onnx") for seed in (0, 1)]
+    models = [model_file.load(taught / f"runs/teachers/seed-{seed}/model.onnx") for seed in (0, 1)]
     said = [torch.from_numpy(model.probabilities(images)) for model in models]
     assert (said[0] - said[1]).abs().max() > 0.01
     for precision, apart in ((torch.float32, 1e-4), (torch.bfloat16, 0.05)):

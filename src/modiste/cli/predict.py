@@ -12,9 +12,9 @@ from modiste.inference.prediction import STDIN, printable
 if TYPE_CHECKING:
     from modiste.cli.inputs import Given
     from modiste.imaging.preprocess import Picture
+    from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile
-    from modiste.inference.predictor import Predictor
 
 AT_A_TIME, SECONDS = 100, 1.0
 """Lines that are put on the disk label_groups, unless they took longer to come."""
@@ -75,7 +75,7 @@ def predict(
     loaded = inference.load(file_of(model), threads)
     _draw(drawings, given, loaded)
     if out:
-        with PredictionsFile(out, loaded.names) as told:
+        with PredictionsFile(out, {*(each.name for each in loaded.models), loaded.name}) as told:
             before = told.rows
             missing = replace(given, names=list(told.missing(given.names)))
             _write(told, _told(missing, loaded, top), len(missing.names))
@@ -83,7 +83,7 @@ def predict(
         click.echo(_summary(out, rows, before, failed))
     else:
         rows = len(given.names)
-        failed = _print(_told(given, loaded, top), rows, as_json, len(loaded.names) > 1)
+        failed = _print(_told(given, loaded, top), rows, as_json, model is None)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
@@ -120,7 +120,7 @@ def _heatmap(picture: "Picture", model: "Predictor") -> bytes:
 
     mine, image = model.preprocess(picture)
     label = int(np.argmax(mine.probabilities(image[None])[0]))
-    return png(overlay(image, mine.evidence(image, label)))
+    return png(overlay(image, mine.occlusion_map(image, label)))
 
 
 def _stages(picture: "Picture", model: "Predictor") -> bytes:
@@ -129,7 +129,7 @@ def _stages(picture: "Picture", model: "Predictor") -> bytes:
     from modiste.imaging.preprocess import photo_of, stages
 
     photo = photo_of(picture)
-    mine = model.pick(photo)
+    mine = model.select_model(photo)
     return strip(stages(photo, mine.image_size, mine.channels))
 
 

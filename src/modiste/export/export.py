@@ -8,7 +8,7 @@ from pathlib import Path
 from modiste.data import sources
 from modiste.data.split import Split
 from modiste.errors import InputError
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.metrics import calibration
 from modiste.reporting.evaluate import require_unchanged
 from modiste.runs import files, folder
@@ -92,8 +92,8 @@ def _int8(run: Run) -> tuple[bytes, Judged]:
         require_unchanged(run, data.validation)
     images = data.validation if len(data.validation) else _first(data.train, JUDGED)
     quantized = int8.quantize(run.model, _first(data.train, CALIBRATION).images)
-    original = inference.load(run.model)
-    before, after = (model.probabilities(images.images) for model in (original, inference.load(quantized)))
+    original = model_file.load(run.model)
+    before, after = (model.probabilities(images.images) for model in (original, model_file.load(quantized)))
     said = after.argmax(1)
     judged = Judged(
         images.name,
@@ -110,7 +110,7 @@ def _int8(run: Run) -> tuple[bytes, Judged]:
     facts = {"precision": "int8", "scores": json.dumps({judged.split: {"n": judged.n, "accuracy": judged.accuracy}})}
     if len(data.validation):
         fitted = calibration.fit_calibration(after, images, original.class_names, original.calibration.label_groups)
-        facts |= fitted.facts(original.class_names)
+        facts |= fitted.to_metadata(original.class_names)
     return int8.with_facts(quantized, facts), judged
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from modiste.errors import SettingError, TrainingError
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
@@ -55,13 +55,13 @@ def export(
     """
     model = _onnx(network, recipe)
     facts = {
-        "format": inference.FORMAT,
+        "format": model_file.FORMAT,
         "class_names": json.dumps(class_names),
         "image_size": str(recipe.data.image_size),
         "channels": str(recipe.data.channels),
         "recipe": settings.to_json(recipe),
         "scores": json.dumps(scores),
-        **calibration.facts(class_names),
+        **calibration.to_metadata(class_names),
     }
     onnx.helper.set_model_props(model, facts)
     files.write_bytes(path, model.SerializeToString())
@@ -89,7 +89,7 @@ def check(path: Path, ours: NDArray[np.float32], images: NDArray[np.uint8]) -> N
     Raises:
         TrainingError: a probability differs by more than 1e-4, or a label where it is no tie.
     """
-    theirs = inference.load(path).probabilities(images)
+    theirs = model_file.load(path).probabilities(images)
     gap = float(np.abs(ours - theirs).max())
     top = np.sort(ours, 1)
     tie = top[:, -1] - top[:, -2] < TOLERANCE

@@ -1,27 +1,18 @@
-"""Model files in, predictions out: `modiste.inference.load(model).predict(pictures)`."""
+"""Predict photos with a model file: `modiste.inference.load(model).predict(photos)`."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modiste.inference.model import Model
-    from modiste.inference.predictor import Predictor
+    from modiste.inference.model import Predictor
 
-# Read when the runtime is imported: without it, it keeps a device id and a telemetry database in the user's cache.
+# ONNX Runtime reads this when it is imported; otherwise it writes a device id and a database to the user's cache.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
-@overload
-def load(model: str | Path | bytes, threads: int = 0) -> "Model": ...
-@overload
-def load(model: str | Path | bytes | None = None, threads: int = 0) -> "Predictor": ...
 def load(model: str | Path | bytes | None = None, threads: int = 0) -> "Predictor":
-    """Load a model file or a bundled model by its name; left out: the bundled ones, each for what it fits.
+    """Load a model as `model_file.load`; None stands for the bundled models, one of which is selected per photo."""
+    from modiste.inference import bundled, model_file  # here, so that importing the package is quick
 
-    Arguments and errors as `modiste.inference.model.load`.
-    """
-    from modiste.inference import bundled  # here, so that to import the package costs nothing
-    from modiste.inference import model as models
-
-    return bundled.Bundled(threads) if model is None else models.load(model, threads)
+    return bundled.BundledModels(threads) if model is None else model_file.load(model, threads)

@@ -1,50 +1,45 @@
-"""The models that come with the package, of which each picture gets its own."""
+"""The models that come with the package; one of them is selected for each photo."""
 
 from threading import Lock
 
 from modiste.imaging.decode import Photo
 from modiste.imaging.preprocess import is_gray
-from modiste.inference import bundled_files, model
-from modiste.inference.model import Model
-from modiste.inference.predictor import Predictor
+from modiste.inference import bundled_files, model_file
+from modiste.inference.model import Model, Predictor
 
 
-class Bundled(Predictor):
-    """Predicts with the model that fits a picture: the first for those of Fashion-MNIST's kind, the last for all else.
+class BundledModels(Predictor):
+    """Predict a photo with the first model if it looks like an image of Fashion-MNIST, else with the last.
 
     A model is loaded when it is first needed.
 
     Args:
-        threads: CPU threads of each model; 0 is one a core.
+        threads: CPU threads of each model; 0 is one per core.
     """
 
-    __slots__ = ("_loaded", "_lock", "threads")
+    __slots__ = ("_loaded", "_lock", "sha256", "threads")
 
     name = "bundled"
 
     def __init__(self, threads: int = 0) -> None:
         self.threads = threads
+        self.sha256 = " ".join(bundled_files.SHA256.values())
         self._loaded: dict[str, Model] = {}
         self._lock = Lock()
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Those of the models, and its own for what none of them could take."""
-        return (*bundled_files.NAMES, self.name)
-
-    @property
     def models(self) -> tuple[Model, ...]:
-        """All of them, loaded."""
+        """All bundled models, loaded."""
         return tuple(map(self._load, bundled_files.NAMES))
 
-    def pick(self, photo: Photo) -> Model:
-        """The model for a photo, uint8 [h, w, 3]."""
+    def select_model(self, photo: Photo) -> Model:
+        """Return the model for a photo, uint8 [h, w, 3]."""
         return self._load(bundled_files.NAMES[0 if _is_catalogue(photo) else -1])
 
     def _load(self, name: str) -> Model:
-        with self._lock:  # pictures are predicted on several threads
+        with self._lock:  # photos are predicted on several threads
             if name not in self._loaded:
-                self._loaded[name] = model.load(name, self.threads)
+                self._loaded[name] = model_file.load(name, self.threads)
             return self._loaded[name]
 
 

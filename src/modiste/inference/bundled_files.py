@@ -1,4 +1,4 @@
-"""The models that come with the package, each with the SHA-256 of its file."""
+"""The model files that come with the package, each with its SHA-256."""
 
 import hashlib
 from importlib import resources
@@ -10,17 +10,17 @@ SHA256 = {
     "fashion-mnist": "c497b499a90138410e63b64c07d8bf988c1740026d108046274cd6dbba85cfec",
     "photo": "be166484c4182ac9d10343145f368fa702badc0168b816b88ea6fee08c05ac6d",
 }
-"""The first is for pictures as Fashion-MNIST has them, the last for all others."""
+"""The first model is for images like those of Fashion-MNIST, the last for all other photos."""
 
 NAMES = tuple(SHA256)
 
 
 def file(name: str) -> Traversable:
-    """The file of a bundled model."""
+    """Return the file of a bundled model."""
     return resources.files("modiste") / "assets" / "models" / f"{name}.onnx"
 
 
-def require(name: str, content: bytes) -> None:
-    """Raise an InputError unless the content is that of the bundled model of that name."""
+def verify(name: str, content: bytes) -> None:
+    """Raise an InputError unless the content has the SHA-256 of that bundled model."""
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise InputError(f"The bundled model {name} is damaged or was changed. Install modiste again.")

@@ -1,7 +1,7 @@
-"""Occlusion: what a label loses when a place of its image is hidden (Zeiler and Fergus 2014, arXiv 1311.2901).
+"""Occlusion sensitivity: how much the probability of a class drops when a part of the image is covered.
 
-It takes a few dozen looks. The last features could tell in one what speaks for a label (Zhou et al. 2016), but not
-whether the label stands without that. Every model can be asked this way.
+Zeiler and Fergus 2014, arXiv 1311.2901. It needs a few dozen forward passes, but works with every model. Class
+activation maps (Zhou et al. 2016) need one, but do not show whether the prediction depends on what they highlight.
 """
 
 from collections.abc import Callable
@@ -9,46 +9,44 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from modiste.inference.calibration import FLOOR
+
 GRID, WINDOW = 7, 2
-"""Places a side, and how many of them are hidden label_groups: single ones are too small to be missed."""
+"""Cells per side, and cells per side that are covered at a time: covering a single one hardly changes a prediction."""
 
-LOOKS = 1 + (GRID - WINDOW + 1) ** 2
-"""At an image: whole, and with each window hidden."""
+FORWARD_PASSES = 1 + (GRID - WINDOW + 1) ** 2
+"""Images per map: the original, and one for each position of the window."""
 
-LEAST = 1e-9
-"""Below this a probability counts as this."""
-
-Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Of images, uint8 [n, ...] -> [n, labels]."""
+PredictImages = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Images, uint8 [n, ...] -> probabilities [n, classes]."""
 
 
-def evidence(probabilities: Probabilities, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
-    """Return how much each place speaks for a label: float32 [GRID, GRID].
+def occlusion_map(predict_images: PredictImages, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+    """Return how much each cell of an image supports a class, float32 [GRID, GRID].
 
-    It is what the logarithm of the label's probability loses, the mean over all windows that hide the place.
+    This is the drop of the class's log-probability, averaged over all windows that cover the cell.
 
     Args:
-        probabilities: of a model.
+        predict_images: probabilities of a model.
         image: uint8 [s, s] or [s, s, 3].
-        label: its number.
+        label: index of the class.
     """
     windows = np.stack([_window(top, left) for top in range(GRID - WINDOW + 1) for left in range(GRID - WINDOW + 1)])
-    whole, *parts = np.log(
-        probabilities(np.stack([image, *(occluded(image, window) for window in windows)]))[:, label].clip(LEAST)
-    )
-    lost = whole - np.array(parts)
-    return (np.einsum("w,wyx->yx", lost, windows) / windows.sum(0)).astype(np.float32)  # type: ignore[no-any-return]
+    images = np.stack([image, *(occlude(image, window) for window in windows)])
+    original, *occluded = np.log(predict_images(images)[:, label].clip(FLOOR))
+    drop = original - np.array(occluded)
+    return (np.einsum("w,wyx->yx", drop, windows) / windows.sum(0)).astype(np.float32)  # type: ignore[no-any-return]
 
 
-def occluded(image: NDArray[np.uint8], places: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return the image with some places of a grid, bool [h, w], in the image's mean color."""
-    rows, columns = (np.arange(image.shape[0]) * side // image.shape[0] for side in places.shape)
-    masked = image.copy()
-    masked[places[np.ix_(rows, columns)]] = image.mean((0, 1)).round()
-    return masked
+def occlude(image: NDArray[np.uint8], cells: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the image with some cells of a grid, bool [h, w], filled with the image's mean color."""
+    rows, columns = (np.arange(image.shape[0]) * side // image.shape[0] for side in cells.shape)
+    occluded = image.copy()
+    occluded[cells[np.ix_(rows, columns)]] = image.mean((0, 1)).round()
+    return occluded
 
 
 def _window(top: int, left: int) -> NDArray[np.bool_]:
-    places = np.zeros((GRID, GRID), bool)
-    places[top : top + WINDOW, left : left + WINDOW] = True
-    return places
+    cells = np.zeros((GRID, GRID), bool)
+    cells[top : top + WINDOW, left : left + WINDOW] = True
+    return cells

@@ -1,8 +1,8 @@
-"""A look at a model file before ONNX Runtime sees it: all its numbers must be inside the file.
+"""Check before ONNX Runtime opens a model file: all its tensors must be stored inside the file.
 
-An ONNX tensor may point to another file, or even to an address in memory, and ONNX Runtime follows some of these
-pointers (a file in the working directory, for one). Here the protocol buffer is walked along every path on which a
-tensor can lie (onnx.proto3), and any such pointer is an error. Nothing is unpacked, so it takes milliseconds.
+An ONNX tensor may refer to another file, or even to an address in memory, and ONNX Runtime follows some of these
+references (for example to a file in the working directory). This check walks the protocol buffer along every path on
+which a tensor can be stored (onnx.proto3). No tensor is decoded, so it takes milliseconds.
 """
 
 from collections.abc import Iterator
@@ -20,43 +20,43 @@ CHILDREN: dict[str, dict[int, str]] = {
     "training": {1: "graph", 2: "graph"},
     "tensor": {},
 }
-"""Message and field number -> the message in it."""
+"""Message type and field number -> type of the nested message."""
 
 MAX_DEPTH = 50
 MAX_FIELDS = 2_000_000
 
 
-def points_outside(content: bytes) -> bool:
-    """Whether a tensor of an ONNX model says that its data is not in the file.
+def has_external_data(content: bytes) -> bool:
+    """Return whether a tensor of an ONNX model refers to data outside the file.
 
     Raises:
-        ValueError: this is no protocol buffer.
+        ValueError: the content is not a protocol buffer.
     """
-    waiting = [("model", memoryview(content), 0)]
-    seen = 0
-    while waiting:
-        message, data, depth = waiting.pop()
+    stack = [("model", memoryview(content), 0)]
+    field_count = 0
+    while stack:
+        message, data, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise ValueError("too deep")
         for field, value in _fields(data):
-            seen += 1
-            if seen > MAX_FIELDS:
+            field_count += 1
+            if field_count > MAX_FIELDS:
                 raise ValueError("too many fields")
             if message == "tensor" and field in EXTERNAL_FIELDS and value != 0:
                 return True
             child = CHILDREN[message].get(field)
             if child is not None and isinstance(value, memoryview):
-                waiting.append((child, value, depth + 1))
+                stack.append((child, value, depth + 1))
     return False
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Yield number and value of each field: an integer, or the bytes of all else."""
+    """Yield number and value of each field: an integer, or the bytes of any other type."""
     position = 0
     while position < len(data):
         key, position = _varint(data, position)
-        if key >= 2**32:  # a runtime that keeps 32 bits of it would see another field than we do
-            raise ValueError("a field number of more than 32 bits")
+        if key >= 2**32:  # a parser that keeps 32 bits of it would read another field
+            raise ValueError("a field key of more than 32 bits")
         kind = key & 7
         if kind == 0:
             value, position = _varint(data, position)
@@ -66,7 +66,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             length, position = _varint(data, position)
         elif kind in (1, 5):
             length = 8 if kind == 1 else 4
-        else:  # groups, which ONNX does not have
+        else:  # groups, which ONNX does not use
             raise ValueError(f"wire type {kind}")
         if position + length > len(data):
             raise ValueError("truncated")
@@ -75,7 +75,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 
 
 def _varint(data: memoryview, position: int) -> tuple[int, int]:
-    """Read an integer of 7 bits a byte; return it and the position after it."""
+    """Read an integer of 7 bits per byte; return it and the position after it."""
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(data):

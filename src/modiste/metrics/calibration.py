@@ -33,7 +33,7 @@ def fit_calibration(
     calibration = Calibration(fit_temperature(probabilities, held_out), label_groups=label_groups)
     if NONE_OF_THESE not in names:
         return calibration
-    calibrated, none = calibration.calibrated(probabilities), names.index(NONE_OF_THESE)
+    calibrated, none = calibration.calibrate(probabilities), names.index(NONE_OF_THESE)
     said = calibrated.argmax(1)
     given = said != none
     if given.sum() < FEWEST:
@@ -48,7 +48,7 @@ def fit_temperature(probabilities: Floats, held_out: Split) -> float:
     from scipy.optimize import minimize_scalar  # here, as a training that holds nothing out does not wait for it
 
     def loss(logarithm: float) -> float:
-        calibrated = Calibration(float(np.exp(logarithm))).calibrated(probabilities)
+        calibrated = Calibration(float(np.exp(logarithm))).calibrate(probabilities)
         return float(-np.log(held_out.likelihood(calibrated).clip(FLOOR)).mean())
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")

@@ -102,7 +102,7 @@ def _with_calibration(scores: Scores, calibration: Calibration, split: Split, fo
     """Tell the calibration error of how sure a model is, before and after its temperature."""
     right = split.is_correct(found.argmax(1))
     before, after = (
-        calibration_error(each.confidence(each.calibrated(found)), right)
+        calibration_error(each.confidence(each.calibrate(found)), right)
         for each in (replace(calibration, temperature=1.0), calibration)
     )
     return replace(scores, ece=before, ece_calibrated=after)
@@ -132,7 +132,7 @@ def _subject(target: Path, data: str | None) -> Subject:
         return Subject(None, Recipe(), None, lambda split, names: read(target, names, split.labels))
     if run is not None:
         folder.require_model(run)
-    from modiste.inference.model import load  # here, as a file of probabilities needs no runtime
+    from modiste.inference.model_file import load  # here, as a file of probabilities needs no runtime
 
     model = load(run.model if run else str(target))
     if run:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from modiste.data.split import TrainingData
 from modiste.errors import InputError, ModisteError
-from modiste.inference import model as inference
+from modiste.inference import model_file
 from modiste.models import weights
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes.recipe import DistillationConfig, Recipe
@@ -104,7 +104,7 @@ def _network(run: Run, recipe: Recipe, data: TrainingData) -> NormalizedModel:
             "another run: --set distillation.teachers=RUN."
         )
     try:
-        model, mine, wanted = inference.load(run.model), run.recipe(), recipe.data
+        model, mine, wanted = model_file.load(run.model), run.recipe(), recipe.data
         if (model.class_names, model.image_size, model.channels) != (
             data.class_names,
             wanted.image_size,

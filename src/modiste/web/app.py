@@ -14,8 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 import modiste
-from modiste.inference.model import Model
-from modiste.inference.predictor import Predictor
+from modiste.inference.model import Model, Predictor
 from modiste.labels import FASHION_MNIST
 from modiste.web import http_error
 from modiste.web.http_error import HttpError

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from modiste.errors import InputError
 from modiste.imaging.contact_sheet import png
 from modiste.imaging.heatmap import overlay
-from modiste.inference.model import Model
-from modiste.inference.occlusion import LOOKS
+from modiste.inference.model import Model, Predictor
+from modiste.inference.occlusion import FORWARD_PASSES
 from modiste.inference.prediction import Prediction
-from modiste.inference.predictor import Predictor
 from modiste.web import http_error
 from modiste.web.http_error import HttpError
 
@@ -40,7 +39,7 @@ class PredictionTask:
     @property
     def cost(self) -> int:
         """How many times a model looks at each picture."""
-        return 1 + (LOOKS if self.heatmap else 0)
+        return 1 + (FORWARD_PASSES if self.heatmap else 0)
 
     def __call__(self, picture: bytes) -> Answer:
         """PredictionTask at a picture, a whole file; the record is the one that `modiste predict --json` prints."""
@@ -58,7 +57,7 @@ class PredictionTask:
     def _drawn(self, model: Model, image: NDArray[np.uint8], told: Prediction) -> dict[str, str]:
         drawn = {"preview": _url(png(image))} if self.preview else {}
         if self.heatmap:
-            evidence = model.evidence(image, model.class_names.index(told.top[0][0]))
+            evidence = model.occlusion_map(image, model.class_names.index(told.top[0][0]))
             drawn["heatmap"] = _url(png(overlay(image, evidence)))
         return drawn
 

@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from modiste.errors import STOP_SIGNALS, SettingError
-from modiste.inference.predictor import Predictor
+from modiste.inference.model import Predictor
 from modiste.web.app import create
 from modiste.web.work_queue import WorkQueue
 

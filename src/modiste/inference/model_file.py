@@ -1,0 +1,160 @@
+"""Read a model file: ONNX as `modiste train` writes it, checked before ONNX Runtime gets it.
+
+Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output `probabilities` float32 [n, classes]. The metadata keys
+are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups and tta_threshold.
+The file is read once and passed to the runtime as bytes, so that what was checked is what runs.
+"""
+
+import hashlib
+import json
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import onnxruntime  # type: ignore[import-untyped]
+
+from modiste.errors import InputError
+from modiste.inference import bundled_files, calibration, onnx_safety
+from modiste.inference.model import Model
+from modiste.inference.prediction import printable
+
+FORMAT = "modiste-2"
+OLD_FORMATS = ("modiste-1",)
+"""Values of the metadata key `format`: of files that are read, and of files of older versions, which are not."""
+
+MAX_BYTES = 512 * 2**20
+MAX_SIZE = 1024
+"""Pixels a side; recipes go up to half of it."""
+
+
+def load(model: str | Path | bytes, threads: int = 0) -> Model:
+    """Load a model.
+
+    Args:
+        model: path of an .onnx file that modiste wrote, its content, or the name of a bundled model.
+        threads: CPU threads; 0 is one per core.
+
+    Raises:
+        InputError: the file is missing, too large or damaged, refers to other files, or was not written by modiste.
+    """
+    content, name, source = _read(model)
+    _require_self_contained(content, source)
+    session = _session(content, source, threads)
+    metadata = _metadata(session)
+    _require_format(metadata.get("format"), source)
+    try:
+        class_names = _class_names(metadata["class_names"])
+        image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
+        calibrated, tta_threshold = calibration.from_metadata(metadata, class_names), _tta_threshold(metadata)
+    except (KeyError, ValueError, TypeError, RecursionError):
+        raise InputError(
+            f"{source} has incomplete or invalid metadata (classes, image size or calibration). Export it again from "
+            "its run."
+        ) from None
+    sha256 = hashlib.sha256(content).hexdigest()
+    loaded = Model(
+        printable(name), sha256, class_names, image_size, channels, metadata, calibrated, tta_threshold, session
+    )
+    _require_declared_shapes(loaded, source)
+    return loaded
+
+
+def _read(model: str | Path | bytes) -> tuple[bytes, str, str]:
+    """Return the content, the model's name, and the file's name for error messages."""
+    if isinstance(model, bytes):
+        return model, "model", "The model"
+    if model in bundled_files.NAMES:
+        content = _content(bundled_files.file(str(model)), "Install modiste again.")
+        bundled_files.verify(str(model), content)
+        return content, str(model), f"The bundled model {model}"
+    path = Path(model)
+    name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
+    advice = f"Give the model.onnx of a run, another that modiste wrote, or one of {', '.join(bundled_files.NAMES)}."
+    return _content(path, advice), name, str(path)
+
+
+def _content(file: Traversable, advice: str) -> bytes:
+    if not file.is_file():
+        reason = "is a folder, not a model" if file.is_dir() else "does not exist"
+        raise InputError(f"{file} {reason}. {advice}")
+    try:
+        with file.open("rb") as stream:
+            content = bytes(stream.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror}). Check its permissions.") from None
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{file} is larger than {MAX_BYTES // 2**20} MiB, more than any model of modiste. {advice}")
+    return content
+
+
+def _require_self_contained(content: bytes, source: str) -> None:
+    """Raise an InputError unless all tensors of the model are in its file."""
+    try:
+        is_external = onnx_safety.has_external_data(content)
+    except ValueError:
+        raise InputError(f"{source} is truncated or not an ONNX model. Copy it again, or export it again.") from None
+    if is_external:
+        raise InputError(f"{source} refers to other files, which is not allowed. Export it with all its weights.")
+
+
+def _session(content: bytes, source: str, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # failures are reported by our own errors
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception:  # noqa: BLE001  as in Model._run_batch
+        raise InputError(f"{source} is not an ONNX model that can be run. Copy it again, or export it again.") from None
+
+
+def _metadata(session: onnxruntime.InferenceSession) -> dict[str, str]:
+    """Return the metadata; empty where it is not text."""
+    try:
+        return dict(session.get_modelmeta().custom_metadata_map)
+    except UnicodeDecodeError:
+        return {}
+
+
+def _require_format(file_format: str | None, source: str) -> None:
+    if file_format in OLD_FORMATS:
+        raise InputError(
+            f"{source} was written by an older version of modiste ({file_format}). Export it again from its run: "
+            "modiste export RUN"
+        )
+    if file_format != FORMAT:
+        raise InputError(
+            f"{source} was not written by modiste (its format is {file_format!r}, not {FORMAT!r}). "
+            "Give a model.onnx from a run."
+        )
+
+
+def _class_names(text: str) -> tuple[str, ...]:
+    """Read a JSON list of texts; raises ValueError when it is anything else."""
+    names = json.loads(text)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError("not a list of names")
+    return tuple(names)
+
+
+def _tta_threshold(metadata: dict[str, str]) -> float:
+    """Read the threshold, 0 where there is none; raises ValueError when it is not a probability."""
+    threshold = float(metadata.get("tta_threshold", 0))
+    if not 0 <= threshold <= 1:
+        raise ValueError("not a probability")
+    return threshold
+
+
+def _require_declared_shapes(model: Model, source: str) -> None:
+    """Raise an InputError unless inputs and outputs are those that the metadata declares, at a sensible size.
+
+    Otherwise a size in the metadata alone would decide how much memory a prediction takes.
+    """
+    inputs = [(each.name, each.type, tuple(each.shape[1:])) for each in model.session.get_inputs()]
+    outputs = {output.name for output in model.session.get_outputs()}
+    expected = [("image", "tensor(uint8)", model.image_shape)]
+    is_sensible = 1 <= model.image_size <= MAX_SIZE and model.channels in (1, 3)
+    if not is_sensible or inputs != expected or "probabilities" not in outputs:
+        raise InputError(
+            f"{source} does not map uint8 images {['n', *model.image_shape]} to probabilities, as its metadata "
+            "declares. Export it again from its run."
+        )
