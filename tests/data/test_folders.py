@@ -18,7 +18,7 @@ from modiste.recipes.recipe import DataConfig
 
 def of(root: Path, **settings: object) -> DataConfig:
     """A data section for a folder."""
-    return DataConfig(source=str(root), **{"size": 16, "validation": 0.0, **settings})  # type: ignore[arg-type]
+    return DataConfig(source=str(root), **{"image_size": 16, "val_fraction": 0.0, **settings})  # type: ignore[arg-type]
 
 
 def test_folders_are_labels(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ Labels = NDArray[np.int64]
 CandidateLabels = NDArray[np.bool_]
 """[n, labels], for images of which only so much is known: each is one of the labels of its row."""
 
+Groups = NDArray[np.int64]
+"""[n]; images with the same number belong together: one sender, one product."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -26,12 +29,14 @@ class Split:
         images: uint8, [n, s, s] or [n, s, s, 3].
         labels: int64, [n]; the first of those candidate_labels where an image has several.
         candidate_labels: None where every image has one label, the usual case.
+        groups: int64, [n]; None where nothing says which images belong together.
     """
 
     name: str
     images: Images
     labels: Labels
     candidate_labels: CandidateLabels | None = None
+    groups: Groups | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
