@@ -121,7 +121,7 @@ def trained(folder: Path, run: Run, changes: Sequence[str]) -> Run:
         wanted = settings.with_settings(photo(), dict(map(settings.parse_setting, changes)) | source)
         if run.recipe() != wanted:
             raise SystemExit(f"{run.path} was trained with other settings. Remove it, or take another --home.")
-    if not run.card.exists():
+    if not run.finished:
         begun = ["--resume", str(run.path)] if run.recipe_file.exists() else ["photo", "--data", str(folder.resolve())]
         sets = [part for change in changes for part in ("--set", change)]
         named = [] if run.recipe_file.exists() else ["--name", str(run.path.resolve()), *sets]

@@ -166,7 +166,12 @@ def model(path: Path) -> None:
     """A bundled model: its metadata."""
     loaded = onnx.load_model(path)
     facts = {each.key: each.value for each in loaded.metadata_props}
-    names = {"labels": "class_names", "size": "image_size", "label_groups": "label_groups", "second_look": "tta_threshold"}
+    names = {
+        "labels": "class_names",
+        "size": "image_size",
+        "label_groups": "label_groups",
+        "second_look": "tta_threshold",
+    }
     facts = {names.get(key, key): value for key, value in facts.items()} | {"format": "modiste-2"}
     if "recipe" in facts:
         facts["recipe"] = json.dumps(recipe(json.loads(facts["recipe"])), indent=2) + "\n"

@@ -26,9 +26,15 @@ class SettingError(ModisteError):
 
 
 class TrainingError(ModisteError):
-    """A training that cannot go on: a loss that is not a number, a disk that is full."""
+    """A training that cannot continue: its loss is not a number, or the device has too little memory."""
 
     exit_code = 3
+
+
+class OutputError(ModisteError):
+    """A file or folder that cannot be written, as when the disk is full or read-only."""
+
+    exit_code = 4
 
 
 class Stopped(ModisteError):

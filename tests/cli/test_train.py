@@ -19,7 +19,7 @@ from helpers.command import OWN, TINY, environment, inside, modiste, start
 from helpers.idx import write_idx_folder
 from helpers.pictures import fill
 from helpers.runs import rows
-from modiste.errors import TrainingError
+from modiste.errors import OutputError
 from modiste.inference import model_file
 from modiste.metrics import calibration
 from modiste.recipes.named import NAMED
@@ -30,8 +30,10 @@ TRAINED = {
     "README.md",
     "curves.png",
     "environment.json",
+    "finished",
+    "layers.json",
     "last/checkpoint.safetensors",
-    "last/lock",
+    ".lock",
     "metrics.csv",
     "model.onnx",
     "model.safetensors",
@@ -151,8 +153,8 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
     inside(tmp_path, "train", "classic-cnn", *given)
     script = (
         "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as Events\n"
-        "events = Events('runs/a/events'); tensorboard.Reload()\n"
-        "print([event.step for event in tensorboard.Scalars('val_loss')], len(tensorboard.Tags()['scalars']))"
+        "events = Events('runs/a/events'); events.Reload()\n"
+        "print([event.step for event in events.Scalars('val_loss')], len(events.Tags()['scalars']))"
     )
     command = [sys.executable, "-W", "ignore", "-c", script]
     shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -162,7 +164,7 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
 def test_events_that_the_disk_does_not_take_are_told(tmp_path: Path) -> None:
     """The message names their folder (fault 28)."""
     (tmp_path / "events").write_bytes(b"")
-    with pytest.raises(TrainingError, match="events cannot be written"):
+    with pytest.raises(OutputError, match="events cannot be written"):
         tensorboard.append(tmp_path / "events", rows([0.5])[0])
 
 
@@ -304,7 +306,7 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     while not (tmp_path / "runs" / "a" / "metrics.csv").exists():
         assert first.poll() is None
         time.sleep(0.01)
-    assert "another process" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    assert "runs/a is in use by another" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
     first.terminate()
     first.communicate()
     assert first.returncode == 143
@@ -324,7 +326,7 @@ def test_a_full_disk_ends_with_3_and_keeps_the_last_checkpoint(idx: Path, tmp_pa
     """A refused write names the path and leaves the checkpoint; the run goes on once there is room (fault 28)."""
     inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)
     run = tmp_path / "runs" / "a"
-    (run / "README.md").unlink()  # as if it had been stopped at its end
+    (run / "finished").unlink()  # as if it had been stopped at its end
     before = (run / "last" / "checkpoint.safetensors").read_bytes()
     process = subprocess.run(
         [sys.executable, "-c", FULL_DISK, "train", "--resume=runs/a"],
@@ -335,7 +337,7 @@ def test_a_full_disk_ends_with_3_and_keeps_the_last_checkpoint(idx: Path, tmp_pa
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY)),
     )
-    assert process.returncode == 3, process.stderr
+    assert process.returncode == 4, process.stderr
     assert "metrics.csv cannot be written (File too large)" in process.stderr.splitlines()[-1]
     assert "Traceback" not in process.stderr
     assert list(tmp_path.rglob("*.partial")) == []
@@ -347,14 +349,14 @@ FULL_DISK = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from 
 
 
 def test_a_disk_that_turns_read_only_is_told(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When every write is refused, and tidying up after it as well, the path is named; exit code 3 (fault 28)."""
+    """When every write is refused, and tidying up after it as well, the path is named; exit code 4 (fault 28)."""
 
     def refuse(self: Path, *_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(self))
 
     for name in ("write_text", "write_bytes", "unlink"):
         monkeypatch.setattr(Path, name, refuse)
-    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=3)
+    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=4)
     assert "recipe.json cannot be written (Read-only file system)" in done.stderr
 
 
@@ -399,6 +401,6 @@ def test_settings_are_listed_with_their_reasons(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_place_that_cannot_be_written_is_named(idx: Path, tmp_path: Path) -> None:
-    """A run below a read-only folder ends with 3 and its path (fault 28)."""
-    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=3)
+    """A run below a read-only folder ends with 4 and its path (fault 28)."""
+    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=4)
     assert "/proc/modiste cannot be written" in done.stderr

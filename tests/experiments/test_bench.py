@@ -36,10 +36,13 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     assert "--set optimizer.batch_size=20" in told["command"]
     home = tmp_path / "runs" / "bench" / "small"
     assert sorted(file.name for file in (home / "seed-0").iterdir()) == [
+        ".lock",
         "README.md",
         "confusion.png",
         "curves.png",
         "environment.json",
+        "finished",
+        "layers.json",
         "metrics.csv",
         "mistakes.png",
         "probabilities.npz",

@@ -62,6 +62,7 @@ def write_run(
          "parameters": 7840, "data": splits},
     )  # fmt: skip
     run.model.write_bytes(bright_row_model(made, blind))
+    run.finished_marker.touch()
     return run
 
 

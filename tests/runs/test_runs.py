@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import modiste
-from modiste.errors import InputError, TrainingError
+from modiste.errors import InputError, OutputError
 from modiste.recipes.named import sprint
 from modiste.runs import environment, files, folder, metrics_file, results
 from modiste.runs.metrics_file import EpochMetrics
@@ -118,7 +118,7 @@ def test_what_a_kill_left_before_there_was_a_recipe_is_no_run(tmp_path: Path) ->
 def test_a_place_that_cannot_hold_a_run_is_named(tmp_path: Path) -> None:
     """A folder below a file cannot be made; the error says which."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(TrainingError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         folder.create(tmp_path / "file" / "run", sprint())
 
 

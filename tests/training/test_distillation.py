@@ -121,7 +121,7 @@ def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, 
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     given = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, by("teachers/seed-0")]
     inside(tmp_path, "train", "sprint", *given)
-    (tmp_path / "runs" / "a" / "README.md").unlink()  # as if it had been killed before the end
+    (tmp_path / "runs" / "a" / "finished").unlink()  # as if it had been killed before the end
     shutil.rmtree(tmp_path / "teachers" / "seed-0")
     (tmp_path / "teachers" / "seed-1").rename(tmp_path / "teachers" / "seed-0")
     assert "(teachers/seed-0) are not those" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr

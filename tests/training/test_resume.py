@@ -195,7 +195,7 @@ def test_a_run_without_its_checkpoint_is_not_begun_again(idx: Path, tmp_path: Pa
     """What it came to would be lost."""
     inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)
     run = tmp_path / "runs" / "a"
-    (run / "README.md").unlink()
+    (run / "finished").unlink()
     (run / "last" / "checkpoint.safetensors").unlink()
     before = (run / "metrics.csv").read_text()
     assert "no checkpoint" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
@@ -283,7 +283,7 @@ def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
         time.sleep(random.uniform(0.1, 0.4) * whole)
         process.kill()
         process.communicate()
-    if not (killed / "README.md").exists():  # a late kill may have come after the end
+    if not (killed / "finished").exists():  # a late kill may have come after the end
         modiste(tmp_path, "train", "--resume", "runs/killed")
 
     assert _weights_and_rows(killed) == _weights_and_rows(tmp_path / "runs" / "unbroken")

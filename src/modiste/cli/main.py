@@ -32,7 +32,6 @@ EXTRAS = {
     "onnx": "train",
     "onnxscript": "train",
     "safetensors": "train",
-    "filelock": "train",
     "timm": "photo",
     "tensorboard": "tensorboard",
     "fastapi": "web",

@@ -16,7 +16,7 @@ from statistics import fmean
 from threading import Event
 from typing import Any
 
-from modiste.errors import InputError, Stopped, TrainingError
+from modiste.errors import InputError, OutputError, Stopped, TrainingError
 from modiste.metrics import intervals
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
@@ -113,7 +113,7 @@ def _one(bench: Bench, recipe: Recipe, tell: Callable[[str], None], stop: StopRe
     run = Run(bench.home / number)
     if not _judged(run, recipe, bench.split):
         tell(f"{run.path}: training; its log is {_log(run)}")
-        if not run.card.exists():
+        if not run.finished:
             _modiste(run, bench.jobs, stop, *_train(run, recipe))
         _modiste(run, bench.jobs, stop, "evaluate", str(run.path), "--split", bench.split)
     if not bench.keep:
@@ -157,7 +157,8 @@ def _modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
     if process.returncode:
         last = _log(run).read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
         message = f"{run.path}: {last[0].removeprefix('modiste: ')}"
-        raise TrainingError(message) if process.returncode == TrainingError.exit_code else InputError(message)
+        errors = {error.exit_code: error for error in (TrainingError, OutputError)}
+        raise errors.get(process.returncode, InputError)(message)
 
 
 def _log(run: Run) -> Path:

@@ -51,7 +51,7 @@ def export(
         class_names: what the outputs mean.
         scores: what is known of the model, as `{"validation": {...}}`.
         calibration: how its probabilities are to be taken.
-        path: where; raises TrainingError when it cannot be written.
+        path: where; raises OutputError when it cannot be written.
     """
     model = _onnx(network, recipe)
     facts = {

@@ -38,7 +38,7 @@ class PredictionsFile:
         SettingError: the name ends otherwise.
         InputError: there is a file that holds something else, or predictions of another model, or that another command
             is writing.
-        TrainingError: the disk refuses.
+        OutputError: the disk refuses.
     """
 
     def __init__(self, path: Path, models: Collection[str]) -> None:
@@ -84,7 +84,7 @@ class PredictionsFile:
                 yield name
 
     def add(self, predictions: Iterable[Prediction]) -> None:
-        """Append a line for each; raises TrainingError when the disk refuses."""
+        """Append a line for each; raises OutputError when the disk refuses."""
         records = [prediction.as_dict() for prediction in predictions]
         with files.append_text(self.path) as file:
             if self.path.suffix == ".csv" and not file.tell():

@@ -196,5 +196,5 @@ def copied(tensors: Weights) -> Weights:
 
 
 def write_weights(network: nn.Module, path: Path) -> None:
-    """Write a network's tensors as safetensors; raises TrainingError when the disk refuses."""
+    """Write a network's tensors as safetensors; raises OutputError when the disk refuses."""
     files.write_bytes(path, serialize(copied(network.state_dict())))

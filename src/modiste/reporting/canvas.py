@@ -102,7 +102,7 @@ def axes(
 
 @styled
 def png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all; raises TrainingError when the disk refuses."""
+    """Write a figure as PNG, whole or not at all; raises OutputError when the disk refuses."""
     content = io.BytesIO()
     with _without_glyphs():
         figure.savefig(content, format="png", dpi=200)

@@ -20,7 +20,7 @@ def draw(entries: Sequence[MethodResult], out: Path) -> list[Path]:
         What was written.
 
     Raises:
-        TrainingError: the folder cannot be written to.
+        OutputError: the folder cannot be written to.
     """
     files.make_folder(out)
     histories = {entry.name: entry.history for entry in entries if entry.history}

@@ -64,7 +64,7 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
         InputError: the target, its model or the data cannot be used, or the data that a run held its validation images
             out of is not that of its training.
         SettingError: there is no such split.
-        TrainingError: the run folder cannot be written to.
+        OutputError: the run folder cannot be written to.
     """
     if split not in SPLITS:
         raise SettingError(f"split is {split!r}, but it must be one of {', '.join(SPLITS)}.")

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from modiste.errors import InputError, TrainingError
+from modiste.errors import InputError, OutputError
 
 PARTIAL = ".partial"
 
@@ -24,7 +24,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     Raises:
         InputError: the folder of the path does not exist, or the path is a folder.
-        TrainingError: the disk is full, read-only or not ours; the message names the path.
+        OutputError: the disk is full, read-only or not ours; the message names the path.
     """
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
@@ -51,7 +51,7 @@ def append_text(path: Path) -> Iterator[TextIO]:
 
     Raises:
         InputError: the folder of the path does not exist.
-        TrainingError: as `atomic_write`.
+        OutputError: as `atomic_write`.
     """
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
@@ -81,7 +81,7 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it where they are missing; raises TrainingError when the disk refuses."""
+    """Make a folder and those above it where they are missing; raises OutputError when the disk refuses."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -89,18 +89,18 @@ def make_folder(path: Path) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file as a atomic_write; raises as `atomic_write`."""
+    """Write a file atomically; raises as `atomic_write`."""
     with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as a atomic_write, in UTF-8; raises as `atomic_write`. Other bytes, of a path, are written as in JSON."""
+    """Write a UTF-8 text file atomically; raises as `atomic_write`. Surrogates, as in some paths, are escaped."""
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON as a atomic_write, indented, with a newline at its end; raises as `atomic_write`. NaN is write_error."""
+    """Write indented JSON atomically; raises as `atomic_write`, and ValueError for NaN."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
@@ -124,10 +124,10 @@ def remove_partials(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def write_error(path: Path, error: OSError) -> TrainingError:
+def write_error(path: Path, error: OSError) -> OutputError:
     """What to raise when the disk does not take what is written to that path."""
     reason = error.strerror or error
-    return TrainingError(f"{path} cannot be written ({reason}). Make room or choose another folder, then go on.")
+    return OutputError(f"{path} cannot be written ({reason}). Make room or choose another folder, then go on.")
 
 
 def _remove(partial: Path) -> None:

@@ -8,6 +8,8 @@ from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
+from modiste.runs.lock import NAME as LOCK_NAME
+from modiste.runs.lock import lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,16 @@ class Run:
         """The worst mistakes, as a picture."""
         return self.path / "mistakes.png"
 
+    @property
+    def finished_marker(self) -> Path:
+        """The empty file that `train` writes last."""
+        return self.path / "finished"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training has ended and every file of it is written."""
+        return self.finished_marker.is_file()
+
     def recipe(self) -> Recipe:
         """Read the recipe; raises InputError or SettingError when it is not one."""
         return settings.read(self.recipe_file)
@@ -106,9 +118,9 @@ def require_new(path: Path) -> None:
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether it is a folder that holds nothing but what a kill before the recipe was written has left."""
-    started = Run(path).recipe_file
-    return path.is_dir() and all(file.name == started.name + files.PARTIAL for file in path.iterdir())
+    """Whether it is a folder that holds nothing but what `create` leaves when it is killed."""
+    leftovers = {LOCK_NAME, Run(path).recipe_file.name + files.PARTIAL}
+    return path.is_dir() and {file.name for file in path.iterdir()} <= leftovers
 
 
 def create(path: Path, recipe: Recipe) -> Run:
@@ -116,12 +128,14 @@ def create(path: Path, recipe: Recipe) -> Run:
 
     Raises:
         InputError: there is something at that path already.
-        TrainingError: the folder cannot be made or written to.
+        OutputError: the folder cannot be made or written to.
     """
     require_new(path)
     files.make_folder(path)
     run = Run(path)
-    files.write_text(run.recipe_file, settings.to_json(recipe))
+    with lock(path, timeout=60):
+        require_new(path)  # once more: of two processes that create it at a time, one gets here second
+        files.write_text(run.recipe_file, settings.to_json(recipe))
     return run
 
 
@@ -129,9 +143,8 @@ def require_model(run: Run) -> None:
     """Raise an InputError when a run has no model; it says why, and what to do."""
     if run.model.is_file():
         return
-    done = run.card.exists() or run.scores.exists()
-    why = "its weights were dropped" if done else "it was not finished"
-    next_step = f"modiste train {run.recipe_file} --name NEW" if done else f"modiste train --resume {run.path}"
+    why = "its weights were dropped" if run.finished else "it was not finished"
+    next_step = f"modiste train {run.recipe_file} --name NEW" if run.finished else f"modiste train --resume {run.path}"
     raise InputError(f"{run.path} has no model.onnx: {why}. To get one: {next_step}")
 
 

@@ -46,7 +46,7 @@ class EpochMetrics:
 
 
 def write(path: Path, rows: list[EpochMetrics]) -> None:
-    """Write all rows as a whole; raises TrainingError when the disk refuses."""
+    """Write all rows as a whole; raises OutputError when the disk refuses."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

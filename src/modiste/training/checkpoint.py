@@ -21,7 +21,7 @@ FILE = "checkpoint.safetensors"
 
 
 def save(state: State, folder: Path) -> None:
-    """Replace the checkpoint in that folder; raises TrainingError when the disk refuses, the old one then stays."""
+    """Replace the checkpoint in that folder; raises OutputError when the disk refuses, the old one then stays."""
     files.make_folder(folder)
     facts: dict[str, Any] = {
         "history": [asdict(row) for row in state.history],

@@ -74,7 +74,7 @@ def teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision
 
 def _finished(path: str) -> Run:
     run = Run(Path(path).resolve())
-    if not (run.recipe_file.is_file() and run.card.is_file()):
+    if not (run.recipe_file.is_file() and run.finished):
         raise InputError(
             f"There is no finished run {run.path} to learn from (distillation.teachers, as seen from the folder you "
             "train in). Train it first; the marathons have `modiste train marathon-teacher --fold 0 --name "

@@ -3,14 +3,11 @@
 Everything that can be refused (data, weights, device) is refused before the folder is made.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from modiste.data import sources
@@ -25,6 +22,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.reporting import figures
 from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
+from modiste.runs.lock import lock
 from modiste.training import checkpoint, compute, distillation, targets, tensorboard
 from modiste.training import optimizer as optimizers
 from modiste.training.batches import Batches
@@ -69,7 +67,7 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool =
     if networks.is_own(recipe.model):
         onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
     run = folder.create(path, recipe)
-    with _locked(run):
+    with lock(run.path):
         files.write_json(run.environment, _environment(training))
         if events:
             files.make_folder(run.events)
@@ -82,13 +80,14 @@ def resume(path: Path, progress: ProgressCallback) -> Run:
 
     Raises:
         InputError: there is no run, it is finished, or another process is training it.
-        TrainingError: a loss that is not a number, a full disk.
+        TrainingError: the loss is not a number.
+        OutputError: the run cannot be written to.
         Stopped: a signal came; the run can be resumed again.
     """
     run = folder.open_run(path)
-    with _locked(run):
+    with lock(run.path):
         files.remove_partials(run.path)
-        if run.card.exists():
+        if run.finished:
             raise InputError(
                 f"{path} is finished. Validator it with `modiste evaluate {path}`, or train under a new --name."
             )
@@ -199,7 +198,7 @@ def _go(training: Training, run: Run, progress: ProgressCallback) -> None:
 
 
 def _finish(training: Training, run: Run) -> None:
-    """Write weights, model, curves and card; the card comes last, so a run that has it is whole."""
+    """Write weights, model, curves and card, then the marker of a finished run."""
     state, data, recipe = training.state, training.data, training.recipe
     metrics_file.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
     state.network.load_state_dict(state.best_weights)
@@ -222,6 +221,7 @@ def _finish(training: Training, run: Run) -> None:
     files.write_text(
         run.card, model_card.text(run.name, recipe, data, scores, fitted, networks.count_parameters(network))
     )
+    files.write_text(run.finished_marker, "")
 
 
 def _scores(training: Training) -> dict[str, Any]:
@@ -271,20 +271,3 @@ def _require_same_data(training: Training, run: Run) -> None:
         )
     if before != now:
         raise InputError(f"The data of {run.path} has changed since it began. Restore it, or train under a new --name.")
-
-
-@contextmanager
-def _locked(run: Run) -> Iterator[None]:
-    """Keep other processes from training the same run; the system lets go of the lock when this process ends."""
-    files.make_folder(run.last)
-    lock = FileLock(run.last / "lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(f"{run.path} is being trained by another process. Wait for it, or stop it first.") from None
-    except OSError as error:
-        raise TrainingError(f"{run.path} cannot be written ({error.strerror}). Choose another folder.") from None
-    try:
-        yield
-    finally:
-        lock.release()

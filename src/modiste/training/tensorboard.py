@@ -18,7 +18,7 @@ def append(folder: Path, row: EpochMetrics) -> None:
     """Add an epoch's figures to the events in that folder, by the names of the columns of metrics.csv.
 
     Raises:
-        TrainingError: the disk refuses them.
+        OutputError: the disk refuses them.
     """
     try:
         with _writer()(str(folder)) as writer:

@@ -36,7 +36,7 @@ def write(runs: Sequence[Path], out: Path, lang: str = "en", folder: Path | None
     Raises:
         InputError: a run or a results file cannot be used.
         SettingError: there is no such language.
-        TrainingError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
     say = texts.read(lang)
     text = page(studies.open_report_data(runs, folder), say)
