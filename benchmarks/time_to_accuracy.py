@@ -69,7 +69,7 @@ def main() -> None:
     points = {
         name: [(record["seconds"], sitting.accuracy(record)) for record in records] for name, records in found.items()
     }
-    canvas.png(figures.times(points), given.chart)
+    canvas.save_png(figures.plot_accuracy_over_time(points), given.chart)
     print(given.out, given.chart)
 
 

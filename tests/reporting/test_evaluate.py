@@ -55,7 +55,9 @@ def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> 
     assert scores.accuracy < 0.7
     assert scores.accuracy_flip_tta == 1
     plain = run.model.read_bytes()
-    run.model.write_bytes(tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), metadata={"tta_threshold": "0.5"}))
+    run.model.write_bytes(
+        tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), metadata={"tta_threshold": "0.5"})
+    )
     looking = evaluate(run.path)
     assert (looking.accuracy, looking.accuracy_flip_tta) == (1, None)  # it asked the mirror image where it had to
     run.model.write_bytes(plain)

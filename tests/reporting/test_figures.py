@@ -34,7 +34,7 @@ def scores() -> Scores:
 @pytest.mark.parametrize("count", [1, 3])
 def test_curves_are_drawn_for_any_run(tmp_path: Path, count: int, held_out: bool) -> None:
     """One epoch or several, with validation or without."""
-    figures.curves({"a": rows(count, held_out)}, tmp_path / "curves.png", {"a": 1})
+    figures.save_curves({"a": rows(count, held_out)}, tmp_path / "curves.png", {"a": 1})
     assert (tmp_path / "curves.png").read_bytes().startswith(PNG)
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
 
@@ -42,23 +42,23 @@ def test_curves_are_drawn_for_any_run(tmp_path: Path, count: int, held_out: bool
 def test_several_runs_are_named() -> None:
     """The legend of several runs names each; of one run it does not."""
     assert {">one</text>", ">two</text>"} <= texts(
-        figures.curve({"one": rows(2), "two": rows(3, False)}, "loss", {"one": 2, "two": 3})
+        figures.plot_curve({"one": rows(2), "two": rows(3, False)}, "loss", {"one": 2, "two": 3})
     )
-    assert ">one</text>" not in texts(figures.curve({"one": rows(2)}, "accuracy", {"one": 2}))
+    assert ">one</text>" not in texts(figures.plot_curve({"one": rows(2)}, "accuracy", {"one": 2}))
 
 
 def test_one_spike_does_not_flatten_the_losses() -> None:
     """A huge loss leaves the figure; without one every point is inside."""
     calm = rows(12)
     spiked = [*calm[:5], replace(calm[5], val_loss=80.0), *calm[6:]]
-    tops = [figures.curve({"a": each}, "loss", {"a": 2}).axes[0].get_ylim()[1] for each in (calm, spiked)]
+    tops = [figures.plot_curve({"a": each}, "loss", {"a": 2}).axes[0].get_ylim()[1] for each in (calm, spiked)]
     assert tops[0] >= calm[0].train_loss
     assert tops[1] < 5
 
 
 def test_times_name_each_contestant_with_its_means() -> None:
     """A label a contestant: mean accuracy, mean time in a unit that fits, how many trainings."""
-    figure = figures.times({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
+    figure = figures.plot_accuracy_over_time({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
     said = [text.get_text() for text in figure.axes[0].texts]
     assert said == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
     figure.draw_without_rendering()
@@ -69,7 +69,7 @@ def test_the_frontier_names_ours_and_what_nothing_published_beats() -> None:
     """In each panel those of which its quantity is known; all names inside the figure."""
     ours = {"small": Point(0.94, 25e3, 30.0)}
     published = {"beaten": Point(0.92, 2e5), "best": Point(0.93, 1e5), "slow": Point(0.96, None, 1600.0)}
-    figure = figures.frontier(ours, published | {"large": Point(0.95, 9e6)})
+    figure = figures.plot_accuracy_over_cost(ours, published | {"large": Point(0.95, 9e6)})
     said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert said == [["best", "large", "small"], ["slow", "small"]]
     assert [[len(points.get_offsets()) for points in ax.collections] for ax in figure.axes] == [[3, 1], [1, 1]]
@@ -82,7 +82,7 @@ def test_the_frontier_names_ours_and_what_nothing_published_beats() -> None:
 def test_names_in_the_frontier_are_apart() -> None:
     """Of points that nearly touch, and of one at the edge: no name lies on another, or outside."""
     ours = {f"{place} of four": Point(0.95 + place / 1e4, 1e6 + place, 100.0) for place in range(4)}
-    figure = figures.frontier(ours, {"the smallest": Point(0.9, 1e3, 1.0)})
+    figure = figures.plot_accuracy_over_cost(ours, {"the smallest": Point(0.9, 1e3, 1.0)})
     figure.draw_without_rendering()
     for ax in figure.axes:
         extents = [text.get_window_extent() for text in ax.texts]
@@ -92,22 +92,22 @@ def test_names_in_the_frontier_are_apart() -> None:
 
 def test_confusion_shows_shares_or_counts() -> None:
     """The same matrix in per cent of a row, or as counts."""
-    assert {">100</text>", ">50</text>"} <= texts(figures.confusion(scores()))
-    assert {">1</text>"} <= texts(figures.confusion(scores(), normalized=False))
+    assert {">100</text>", ">50</text>"} <= texts(figures.plot_confusion_matrix(scores()))
+    assert {">1</text>"} <= texts(figures.plot_confusion_matrix(scores(), normalized=False))
 
 
 @pytest.mark.parametrize(("share", "text"), [(1, "100"), (0.03, "3"), (0.0099, "1"), (0.004, ".4"), (0.0004, ".0")])
 def test_shares_fit_their_cell(share: float, text: str) -> None:
     """Per cent without its sign; below one, tenths without the zero."""
-    assert figures._share(share) == text
+    assert figures._format_percent(share) == text
 
 
 @pytest.mark.parametrize("count", [0, 5])
 def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
     """A model without a mistake has a sheet that says so."""
     images = np.zeros((count, 8, 8), np.uint8)
-    figure = figures.mistakes(images, ["bag"] * count, ["coat"] * count, [0.9] * count)
-    canvas.png(figure, tmp_path / "m.png")
+    figure = figures.plot_mistakes(images, ["bag"] * count, ["coat"] * count, [0.9] * count)
+    canvas.save_png(figure, tmp_path / "m.png")
     assert (tmp_path / "m.png").read_bytes().startswith(PNG)
 
 
@@ -115,7 +115,7 @@ def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
 def test_nothing_is_cut_off_the_sheet_of_mistakes(count: int) -> None:
     """The titles of the top row and the words below the last one lie within the picture, and below its heading."""
     labels = ["T-shirt/top"] * count
-    figure = figures.mistakes(np.zeros((count, 28, 28), np.uint8), labels, labels, [0.9] * count)
+    figure = figures.plot_mistakes(np.zeros((count, 28, 28), np.uint8), labels, labels, [0.9] * count)
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for ax in figure.axes for text in (ax.title, *ax.texts) if text.get_text()]
     heading = figure.texts[0].get_window_extent()
@@ -125,12 +125,12 @@ def test_nothing_is_cut_off_the_sheet_of_mistakes(count: int) -> None:
 
 def test_svg_takes_the_colors_of_the_page_and_other_words() -> None:
     """No ink of our own, translated words, XML that parses, and ids that differ between figures."""
-    figure = figures.accuracies([("a < b", 0.9, (0.8, 0.95))])
-    one = canvas.svg(figure, "one", {"accuracy": "准确率"})
+    figure = figures.plot_accuracies([("a < b", 0.9, (0.8, 0.95))])
+    one = canvas.to_svg(figure, "one", {"accuracy": "准确率"})
     assert canvas.INK not in one
     assert "准确率" in one
     assert "a &lt; b" in one
-    trees = [ET.fromstring(canvas.svg(figure, title)) for title in ("x", "y")]  # noqa: S314  our own text
+    trees = [ET.fromstring(canvas.to_svg(figure, title)) for title in ("x", "y")]  # noqa: S314  our own text
     both = [{element.get("id") for element in tree.iter()} - {None} for tree in trees]
     assert not both[0] & both[1]
 
@@ -139,26 +139,28 @@ def test_svg_takes_the_colors_of_the_page_and_other_words() -> None:
 def test_a_name_says_what_it_says(tmp_path: Path, name: str) -> None:
     """Dollar signs are no mathematics; other scripts, and characters that no font has, are drawn without a warning."""
     found = score(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
-    canvas.png(figures.confusion(found), tmp_path / "c.png")
-    assert f">{name}</text>" in texts(figures.confusion(found))
-    assert f">{name}</text>" in texts(figures.curve({name: rows(2), "other": rows(2)}, "loss", {name: 1, "other": 2}))
-    figures.curves({name: rows(2)}, tmp_path / "curves.png", {name: 2})
+    canvas.save_png(figures.plot_confusion_matrix(found), tmp_path / "c.png")
+    assert f">{name}</text>" in texts(figures.plot_confusion_matrix(found))
+    assert f">{name}</text>" in texts(
+        figures.plot_curve({name: rows(2), "other": rows(2)}, "loss", {name: 1, "other": 2})
+    )
+    figures.save_curves({name: rows(2)}, tmp_path / "curves.png", {name: 2})
 
 
 def test_fonts_that_are_not_installed_are_not_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Drawing logs nothing about fonts."""
-    figures.curves({"衬衫": rows(2), "coat": rows(2)}, tmp_path / "curves.png", {"衬衫": 2, "coat": 2})
+    figures.save_curves({"衬衫": rows(2), "coat": rows(2)}, tmp_path / "curves.png", {"衬衫": 2, "coat": 2})
     assert not caplog.records
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     """A picture that cannot be written is an error of one sentence."""
     with pytest.raises(InputError, match="does not exist"):
-        figures.curves({"a": rows(2)}, tmp_path / "none" / "curves.png", {"a": 2})
+        figures.save_curves({"a": rows(2)}, tmp_path / "none" / "curves.png", {"a": 2})
 
 
 def texts(figure: object) -> set[str]:
     """What a figure says, each text with the end of its tag."""
     return {
-        line[line.rindex(">", 0, -7) :] for line in canvas.svg(figure, "t").splitlines() if line.endswith("</text>")
+        line[line.rindex(">", 0, -7) :] for line in canvas.to_svg(figure, "t").splitlines() if line.endswith("</text>")
     }  # type: ignore[arg-type]

@@ -195,19 +195,19 @@ def test_scores_that_do_not_belong_together_are_told(tmp_path: Path, change: dic
 
 def test_our_row_stands_at_its_place(tmp_path: Path) -> None:
     """The public table has 38 rows; ours comes between those above and below it, with its interval."""
-    assert len(leaderboard.published()) == 38
-    table = leaderboard.with_ours([results_table.of_results(write_results(tmp_path / "mine.json", (0.9405,)))])
-    place = next(place for place, row in enumerate(table) if row.ours)
+    assert len(leaderboard.public_table()) == 38
+    table = leaderboard.add_results([results_table.of_results(write_results(tmp_path / "mine.json", (0.9405,)))])
+    place = next(place for place, row in enumerate(table) if row.result)
     assert table[place - 1].accuracy >= 0.9405 >= table[place + 1].accuracy
-    assert table[place].preparation == "random horizontal flips"
-    assert table[place].ours is not None
+    assert table[place].preprocessing == "random horizontal flips"
+    assert table[place].result is not None
 
 
 def test_other_data_has_no_place_in_the_public_table(tmp_path: Path) -> None:
     """A run on generated data, or judged on validation, gets no row."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
-    assert not any(row.ours for row in leaderboard.with_ours([results_table.of_run(run.path)]))
+    assert not any(row.result for row in leaderboard.add_results([results_table.of_run(run.path)]))
 
 
 @pytest.mark.parametrize("content", ["[]", "broken", '{"test": 1}', '{"test_openings": "x"}'])
@@ -224,12 +224,12 @@ def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
 )
 def test_sizes_are_read_as_people_write_them(text: str, number: float | None) -> None:
     """Millions, thousands, as it is; what is not known is None."""
-    assert leaderboard.quantity(text) == pytest.approx(number)
+    assert leaderboard.parse_number(text) == pytest.approx(number)
 
 
 def test_published_results_of_known_size_are_those_of_the_table_and_more() -> None:
     """Each has a number of parameters, or minutes and their device; none is of the data's first version."""
-    found = leaderboard.anchors()
+    found = leaderboard.published_points()
     assert found["ResNet-20, Random Erasing"] == (0.9555, 0.27e6, None)
     assert found["2 Conv ~113K parameters"].parameters == 113e3
     assert found["Shake-shake-26 2x96d, Cutout on a GTX 1080 Ti"].minutes == 1602

@@ -100,8 +100,8 @@ def _public_table(opened: list["MethodResult"]) -> "Table":
     table.add_column("accuracy", justify="right", no_wrap=True)
     for title in ("parameters", "data", "remark"):
         table.add_column(title)
-    for row in leaderboard.with_ours(opened):
-        remark = f"ours, n = {row.ours.n}, {formatting.reach(row.ours.interval_images)}" if row.ours else row.note
+    for row in leaderboard.add_results(opened):
+        remark = f"ours, n = {row.result.n}, {formatting.reach(row.result.interval_images)}" if row.result else row.note
         cells = (row.classifier, formatting.percent(row.accuracy), row.parameters, row.data_version, remark)
-        table.add_row(*map(escape, cells), style="bold green" if row.ours else None)
+        table.add_row(*map(escape, cells), style="bold green" if row.result else None)
     return table

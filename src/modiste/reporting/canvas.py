@@ -1,7 +1,7 @@
-"""The look of every figure, and the only door to matplotlib.
+"""The style of all figures, and how they are created and saved.
 
-Figures are made without pyplot, so there is no global state and no window. Sizes are those of a phone's width, so that
-the letters are readable where space is least. In SVG the ink takes the color of the page around it.
+Figures are created without pyplot, so there is no global state and no window. They are as wide as the screen of a
+phone, so that their text is readable there. In SVG, text and axes take the colors of the page.
 """
 
 import io
@@ -22,18 +22,18 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from modiste.runs import files
 
-# it complains where a font of the system has no bold face, and takes the plain one
+# it warns about system fonts without a bold face; the regular face is used instead
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
-BLUE, VERMILLION = "#0072B2", "#D55E00"
-PALETTE = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", "#7F7F7F")
-"""The first six are Okabe and Ito's (2008): told apart with any color vision, on light ground and on dark."""
+BLUE, VERMILLION, GRAY = "#0072B2", "#D55E00", "#7F7F7F"
+PALETTE = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31", GRAY)
+"""The first six are those of Okabe and Ito (2008), distinguishable with any color vision, on light and dark pages."""
 
 INK, LINE, PAPER = "#1d2128", "#d5d9e0", "#fefefe"
 WIDTH = 5.0
-"""Inches; 360 points, about the width of a phone."""
+"""Inches; 360 points, about the width of a phone screen."""
 
-CHINESE = (
+CHINESE_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
     "Source Han Sans SC",
@@ -45,11 +45,11 @@ CHINESE = (
     "Noto Sans CJK JP",
     "Droid Sans Fallback",
 )
-"""Fonts of Linux, macOS and Windows with the characters that DejaVu Sans lacks."""
+"""Fonts of Linux, macOS and Windows with the Chinese characters that DejaVu Sans lacks."""
 
 STYLE: Any = {  # Any: matplotlib types the keys as a list of 300 literals
-    "font.family": ["DejaVu Sans", *(font for font in CHINESE if font in fontManager.get_font_names())],
-    "text.parse_math": False,  # a name or a label says what it says, dollar signs included
+    "font.family": ["DejaVu Sans", *(font for font in CHINESE_FONTS if font in fontManager.get_font_names())],
+    "text.parse_math": False,  # dollar signs in names are text
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
@@ -74,52 +74,55 @@ STYLE: Any = {  # Any: matplotlib types the keys as a list of 300 literals
     "legend.fontsize": 8,
     "figure.facecolor": PAPER,
     "axes.facecolor": PAPER,
-    "svg.fonttype": "none",  # text stays text: the reader's own fonts, also for Chinese
+    "svg.fonttype": "none",  # text stays text, drawn with the reader's fonts, Chinese included
     "svg.hashsalt": "modiste",  # the same figure gives the same file
 }
 
-styled = mpl.rc_context(STYLE)
-"""Decorates what draws or saves: the style holds there and nowhere else in the process."""
+with_style = mpl.rc_context(STYLE)
+"""Decorator: applies the style while the decorated function draws or saves, and nowhere else in the process."""
 
 
-@styled
-def axes(
+@with_style
+def create_axes(
     rows: int = 1, columns: int = 1, height: float = 3.2, width: float = WIDTH, gap: float = 0.02
 ) -> tuple[Figure, list[Axes]]:
-    """Make an empty figure and its axes in reading order.
+    """Create an empty figure and its axes.
 
     Args:
-        rows: of axes.
-        columns: of axes.
-        height: of the figure, inches.
-        width: likewise.
-        gap: between rows, as a share of a row.
+        rows: number of rows of axes.
+        columns: number of columns of axes.
+        height: of the figure, in inches.
+        width: of the figure, in inches.
+        gap: between rows, as a fraction of the height of a row.
+
+    Returns:
+        The figure, and its axes row by row.
     """
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=gap))
     grid = figure.subplots(rows, columns, squeeze=False)
     return figure, list(grid.flat)
 
 
-@styled
-def png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, whole or not at all; raises OutputError when the disk refuses."""
+@with_style
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG atomically; raises OutputError when it cannot be written."""
     content = io.BytesIO()
-    with _without_glyphs():
+    with _ignore_missing_glyphs():
         figure.savefig(content, format="png", dpi=200)
     files.write_bytes(path, content.getvalue())
 
 
-@styled
-def svg(figure: Figure, title: str, words: Mapping[str, str] | None = None) -> str:
-    """Return a figure as an SVG element for a page that defines `--line` and `--paper`.
+@with_style
+def to_svg(figure: Figure, title: str, translations: Mapping[str, str] | None = None) -> str:
+    """Return a figure as an SVG element for a page whose CSS defines `--line` and `--paper`.
 
     Args:
-        figure: what `axes` made.
-        title: what a screen reader says in its place.
-        words: translations of the texts in it, each replaced as a whole.
+        figure: a figure of `create_axes`.
+        title: text for screen readers; ids in the SVG begin with it, so it has to be unique on the page.
+        translations: English text -> translation; only complete texts of the figure are replaced.
     """
     content = io.StringIO()
-    with _without_glyphs():
+    with _ignore_missing_glyphs():
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = content.getvalue()
     text = text[text.index("<svg") :]
@@ -129,23 +132,23 @@ def svg(figure: Figure, title: str, words: Mapping[str, str] | None = None) -> s
     text = _unique_ids(text, title)
     for ink, color in ((INK, "currentColor"), (LINE, "var(--line)"), (PAPER, "var(--paper)")):
         text = text.replace(ink, color)
-    for word, other in (words or {}).items():
-        text = text.replace(f">{escape(word, quote=False)}</text>", f">{escape(other, quote=False)}</text>")
+    for english, other in (translations or {}).items():
+        text = text.replace(f">{escape(english, quote=False)}</text>", f">{escape(other, quote=False)}</text>")
     text = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
 
 
 @contextmanager
-def _without_glyphs() -> Iterator[None]:
-    """Draw a box for a character that no font here has, and be silent about it: a page brings fonts of its own."""
+def _ignore_missing_glyphs() -> Iterator[None]:
+    """Suppress the warning about characters that no installed font has; browsers have fonts of their own."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         yield
 
 
 def _unique_ids(text: str, title: str) -> str:
-    """Keep the ids of several figures on one page apart."""
-    mark = re.sub(r"\W+", "-", title)
-    text = re.sub(r'\bid="([^"]+)"', rf'id="{mark}-\1"', text)
-    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{mark}-\1)", text)
-    return re.sub(r'href="#([^"]+)"', rf'href="#{mark}-\1"', text)
+    """Prefix ids with the title, so that several figures can be on one page."""
+    prefix = re.sub(r"\W+", "-", title)
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
+    return re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)

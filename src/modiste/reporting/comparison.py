@@ -27,14 +27,14 @@ def draw(entries: Sequence[MethodResult], out: Path) -> list[Path]:
     kept = {entry.name: entry.kept for entry in entries if entry.history}
     drawn = {}
     if histories:
-        drawn["loss.png"] = figures.curve(histories, "loss", kept)
-        drawn["accuracy.png"] = figures.curve(histories, "accuracy", kept)
+        drawn["loss.png"] = figures.plot_curve(histories, "loss", kept)
+        drawn["accuracy.png"] = figures.plot_curve(histories, "accuracy", kept)
     bars = [(e.name, e.accuracy, e.interval_images) for e in entries if e.accuracy is not None and e.interval_images]
     if bars:
-        drawn["accuracies.png"] = figures.accuracies(bars)
-    drawn |= {f"confusion-{_safe(e.name)}.png": figures.confusion(e.scores) for e in entries if e.scores}
+        drawn["accuracies.png"] = figures.plot_accuracies(bars)
+    drawn |= {f"confusion-{_safe(e.name)}.png": figures.plot_confusion_matrix(e.scores) for e in entries if e.scores}
     for name, figure in drawn.items():
-        canvas.png(figure, out / name)
+        canvas.save_png(figure, out / name)
     return [out / name for name in drawn]
 
 

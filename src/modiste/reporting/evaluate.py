@@ -210,13 +210,13 @@ def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None
         np.savez_compressed(
             file, probabilities=found.astype(np.float32), labels=split.labels, split=np.array(split.name)
         )
-    canvas.png(figures.confusion(scores), run.confusion)
+    canvas.save_png(figures.plot_confusion_matrix(scores), run.confusion)
     names, worst = [label.name for label in scores.per_class], np.array(scores.worst_mistakes[:SHOWN], np.int64)
-    sheet = figures.mistakes(
+    sheet = figures.plot_mistakes(
         split.images[worst],
         [names[label] for label in split.labels[worst]],
         [names[label] for label in found[worst].argmax(1)],
         found[worst].max(1).tolist(),
     )
-    canvas.png(sheet, run.mistakes)
+    canvas.save_png(sheet, run.mistakes)
     files.write_json(run.scores, {OPENINGS: 0} | read_all(run.scores) | {scores.split: scores.as_dict()})

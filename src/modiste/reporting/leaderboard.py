@@ -1,8 +1,8 @@
-"""The public table of Fashion-MNIST, and our rows in it.
+"""The public leaderboard of Fashion-MNIST, and measured results as rows of it.
 
-The table is the one in the README of github.com/zalandoresearch/fashion-mnist, which calls its results untested. To it
-two columns were added: `data_version` (v1: the files before 31 August 2017, whose test split shares images with train;
-v2: today's) where it is known, and a note.
+The leaderboard is the table in the README of github.com/zalandoresearch/fashion-mnist, which calls its results
+untested. Two columns were added: `data_version` (v1: the files before 31 August 2017, whose test split shares images
+with the training split; v2: the current files), where it can be determined, and a note.
 """
 
 import csv
@@ -18,39 +18,39 @@ from modiste.reporting.results_table import MethodResult
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardRow:
-    """A row of the table.
+    """A row of the leaderboard.
 
     Args:
-        classifier: what it is.
-        preparation: what is done to the images.
-        parameters: as its submitter wrote it; may be empty.
+        classifier: name of the method.
+        preprocessing: of the training images, augmentation included.
+        parameters: as the submitter wrote it; may be empty.
         accuracy: on the test split, a fraction.
-        submitter: who says so; empty for ours.
-        data_version: v1, v2, or empty where it is not known.
-        note: a remark; empty for ours.
-        ours: the entry that it is made from, for our rows.
+        submitter: empty for measured results.
+        data_version: v1, v2, or empty if it cannot be determined.
+        note: a remark; empty for measured results.
+        result: the measured result that this row shows; None for rows of the public leaderboard.
     """
 
     classifier: str
-    preparation: str
+    preprocessing: str
     parameters: str
     accuracy: float
     submitter: str
     data_version: str
     note: str
-    ours: MethodResult | None = None
+    result: MethodResult | None = None
 
 
 class Point(NamedTuple):
-    """A classifier among others; what is not known of it is None."""
+    """Accuracy (a fraction), parameters and minutes of training of a classifier; None where not reported."""
 
     accuracy: float
     parameters: float | None = None
     minutes: float | None = None
 
 
-def published() -> list[LeaderboardRow]:
-    """The public table in its own order."""
+def public_table() -> list[LeaderboardRow]:
+    """Return the rows of the public leaderboard in their original order."""
     file = resources.files("modiste") / "assets" / "published" / "fashion-mnist-benchmark.csv"
     rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
     return [
@@ -67,48 +67,51 @@ def published() -> list[LeaderboardRow]:
     ]
 
 
-def anchors() -> dict[str, Point]:
-    """Published results, by what they are, whose parameters or minutes are given as a number, in the table and beyond.
+def published_points() -> dict[str, Point]:
+    """Return results published by others whose parameters or minutes are reported, by name.
 
-    Those on the first version of the data are left out, as its test split shares images with train.
+    Results on v1 of the data are left out, because its test split shares images with the training split.
     """
     file = resources.files("modiste") / "assets" / "published" / "anchors.csv"
-    beyond = {
+    elsewhere = {
         " on a ".join(filter(None, (row["classifier"], row["device"]))): Point(
-            float(row["accuracy"]), quantity(row["parameters"]), quantity(row["minutes"])
+            float(row["accuracy"]), parse_number(row["parameters"]), parse_number(row["minutes"])
         )
         for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())
     }
     table = {
-        row.classifier: Point(row.accuracy, quantity(row.parameters)) for row in published() if row.data_version != "v1"
+        row.classifier: Point(row.accuracy, parse_number(row.parameters))
+        for row in public_table()
+        if row.data_version != "v1"
     }
-    return {name: point for name, point in (table | beyond).items() if point.parameters or point.minutes}
+    return {name: point for name, point in (table | elsewhere).items() if point.parameters or point.minutes}
 
 
-def quantity(text: str) -> float | None:
-    """`8.9M`, `113K`, `1602` -> the number; None where there is none, as in `<100K`."""
-    known = re.fullmatch(r"([\d.]+)([KM]?)", text)
-    return float(known[1]) * {"": 1, "K": 1e3, "M": 1e6}[known[2]] if known else None
+def parse_number(text: str) -> float | None:
+    """Parse `8.9M`, `113K` or `1602`; return None for anything else, such as `<100K`."""
+    match = re.fullmatch(r"([\d.]+)([KM]?)", text)
+    return float(match[1]) * {"": 1, "K": 1e3, "M": 1e6}[match[2]] if match else None
 
 
-def with_ours(entries: Sequence[MethodResult]) -> list[LeaderboardRow]:
-    """The public table with a row for each entry that was judged on the official test split, best first."""
-    ours = [_row(entry, entry.accuracy) for entry in entries if entry.on_fashion_mnist and entry.accuracy is not None]
-    return sorted([*published(), *ours], key=lambda row: -row.accuracy)
+def add_results(results: Sequence[MethodResult]) -> list[LeaderboardRow]:
+    """Return the public leaderboard with a row for each result on the official test split, most accurate first."""
+    tested = [result for result in results if result.on_fashion_mnist]
+    rows = [_to_row(result, result.accuracy) for result in tested if result.accuracy is not None]
+    return sorted([*public_table(), *rows], key=lambda row: -row.accuracy)
 
 
-def augmentation(entry: MethodResult) -> str:
-    """What is done to the training images, in the table's words."""
-    on = entry.recipe.augmentation
-    tricks = {
-        "random horizontal flips": on.horizontal_flip,
-        "random crops": on.random_crop_padding,
-        "random erasing": on.random_erasing_prob,
-        "mixup": on.mixup_prob,
+def describe_augmentation(result: MethodResult) -> str:
+    """Return the augmentation of a method in the terms of the leaderboard."""
+    augmentation = result.recipe.augmentation
+    values = {
+        "random horizontal flips": augmentation.horizontal_flip,
+        "random crops": augmentation.random_crop_padding,
+        "random erasing": augmentation.random_erasing_prob,
+        "mixup": augmentation.mixup_prob,
     }
-    return ", ".join(name for name, used in tricks.items() if used) or "None"
+    return ", ".join(name for name, value in values.items() if value) or "None"
 
 
-def _row(entry: MethodResult, accuracy: float) -> LeaderboardRow:
-    parameters = formatting.count(entry.parameters) if entry.parameters else ""
-    return LeaderboardRow(entry.name, augmentation(entry), parameters, accuracy, "", "v2", "", entry)
+def _to_row(result: MethodResult, accuracy: float) -> LeaderboardRow:
+    parameters = formatting.count(result.parameters) if result.parameters else ""
+    return LeaderboardRow(result.name, describe_augmentation(result), parameters, accuracy, "", "v2", "", result)

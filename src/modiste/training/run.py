@@ -217,7 +217,7 @@ def _finish(training: Training, run: Run) -> None:
     onnx_file.export(network, recipe, data.class_names, scores, fitted, run.model)
     onnx_file.check(run.model, probabilities, sample)
     kept = metrics_file.best_epoch(state.history, recipe.early_stopping)
-    figures.curves({run.name: state.history}, run.curves, {run.name: kept})
+    figures.save_curves({run.name: state.history}, run.curves, {run.name: kept})
     files.write_text(
         run.card, model_card.text(run.name, recipe, data, scores, fitted, networks.count_parameters(network))
     )

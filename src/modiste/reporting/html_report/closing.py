@@ -34,13 +34,13 @@ def prediction(study: ReportData, say: Texts) -> Html:
 def public_table(study: ReportData, say: Texts) -> Html:
     """The public table with our rows and its remarks."""
     rows, marked = [], []
-    for place, row in enumerate(leaderboard.with_ours(study.everything())):
+    for place, row in enumerate(leaderboard.add_results(study.everything())):
         note: Html | str = say.word(row.note)
-        if row.ours:
+        if row.result:
             marked.append(place)
-            low, high = row.ours.interval_images or (0.0, 0.0)
-            note = say("table.ours", n=row.ours.n, low=f"{low:.2%}", high=f"{high:.2%}")
-        done = ", ".join(map(say.word, row.preparation.split(", "))) if row.ours else say.word(row.preparation)
+            low, high = row.result.interval_images or (0.0, 0.0)
+            note = say("table.ours", n=row.result.n, low=f"{low:.2%}", high=f"{high:.2%}")
+        done = ", ".join(map(say.word, row.preprocessing.split(", "))) if row.result else say.word(row.preprocessing)
         rows.append(
             [row.classifier, f"{row.accuracy:.2%}", row.data_version, row.parameters, done, row.submitter, note]
         )

@@ -3,7 +3,7 @@
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.scores import Scores
 from modiste.reporting import canvas, figures, formatting
-from modiste.reporting.figures import Quantity
+from modiste.reporting.figures import Metric
 from modiste.reporting.html_report.html import Html, details, figure, join, picture, table, tag
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import COURSE_REPORT, ReportData
@@ -56,22 +56,22 @@ def _side_by_side(study: ReportData, say: Texts) -> Html:
     rows = [(e.name, e.accuracy, e.interval_images) for e in judged if e.accuracy is not None and e.interval_images]
     if len(rows) < 2:
         return Html("")
-    drawn = figures.accuracies(rows)
-    return figure(Html(canvas.svg(drawn, "accuracies", say.words)), say("results.accuracies"))
+    drawn = figures.plot_accuracies(rows)
+    return figure(Html(canvas.to_svg(drawn, "accuracies", say.words)), say("results.accuracies"))
 
 
-def _curves(study: ReportData, say: Texts, quantity: Quantity) -> Html:
+def _curves(study: ReportData, say: Texts, quantity: Metric) -> Html:
     runs = [entry for entry in study.shown() if entry.history]
     if not runs:
         return tag("p", say("results.no_curves"), class_="missing")
-    drawn = figures.curve(
+    drawn = figures.plot_curve(
         {entry.name: entry.history for entry in runs}, quantity, {entry.name: entry.kept for entry in runs}
     )
-    ours = figure(Html(canvas.svg(drawn, f"{quantity} curves", say.words)), say(f"results.{quantity}_curves"))
+    ours = figure(Html(canvas.to_svg(drawn, f"{quantity} curves", say.words)), say(f"results.{quantity}_curves"))
     return _beside(ours, study, say, quantity)
 
 
-def _beside(ours: Html, study: ReportData, say: Texts, quantity: Quantity) -> Html:
+def _beside(ours: Html, study: ReportData, say: Texts, quantity: Metric) -> Html:
     """Our figure, and the numbers of the report's own figure next to ours."""
     place = ("loss", "accuracy").index(quantity)
     rows = []
@@ -84,13 +84,13 @@ def _beside(ours: Html, study: ReportData, say: Texts, quantity: Quantity) -> Ht
     return tag("div", ours, tag("aside", table(head, rows, kind="figures")), class_="pair")
 
 
-def _figure(value: float, quantity: Quantity) -> str:
+def _figure(value: float, quantity: Metric) -> str:
     return f"{value:.2%}" if quantity == "accuracy" else f"{value:.4f}"
 
 
 def _judged(entry: MethodResult, scores: Scores, say: Texts) -> Html:
     """The confusion matrix of a run, its labels one by one, and its worst mistakes."""
-    matrix = Html(canvas.svg(figures.confusion(scores), f"confusion {entry.name}", say.words))
+    matrix = Html(canvas.to_svg(figures.plot_confusion_matrix(scores), f"confusion {entry.name}", say.words))
     values = {
         "name": entry.name,
         "n": f"{scores.n:,}",
@@ -113,7 +113,9 @@ def _judged(entry: MethodResult, scores: Scores, say: Texts) -> Html:
         for label in scores.per_class
     ]
     head = [say(f"results.{key}") for key in ("label", "precision", "recall", "f1", "support")]
-    counts = Html(canvas.svg(figures.confusion(scores, normalized=False), f"counts {entry.name}", say.words))
+    counts = Html(
+        canvas.to_svg(figures.plot_confusion_matrix(scores, normalized=False), f"counts {entry.name}", say.words)
+    )
     parts = [
         tag("h3", entry.name),
         tag("div", figure(matrix, say("results.confusion")), aside, class_="pair"),
