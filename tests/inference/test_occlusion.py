@@ -52,13 +52,13 @@ def test_a_heat_map_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--heatmap=w.png", "boot.png", "boot.png"], "draws one picture"),
+        (["--heatmap=w.png", "boot.png", "boot.png"], "draws one photo"),
         (["--heatmap=w.png", "none.png"], "does not exist"),
-        (["--heatmap=boot.png", "boot.png"], "into a file of its own"),
-        (["--heatmap=w.png", "--show=w.png", "boot.png"], "into a file of its own"),
+        (["--heatmap=boot.png", "boot.png"], "needs a file of its own"),
+        (["--heatmap=w.png", "--show=w.png", "boot.png"], "needs a file of its own"),
         (["--heatmap=w.jpg", "boot.png"], "must end in .png"),
-        (["--show=w.png", "boot.png", "boot.png"], "--show draws one picture"),
-        (["--show=w.jpg", "boot.png"], "--show drawn.png PICTURE"),
+        (["--show=w.png", "boot.png", "boot.png"], "--show draws one photo"),
+        (["--show=w.jpg", "boot.png"], "--show drawing.png PHOTO"),
         ([""], "name is empty"),
     ],
 )

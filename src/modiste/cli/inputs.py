@@ -1,4 +1,4 @@
-"""What the arguments of `predict` stand for: files, folders of them, the images of an IDX file, standard input."""
+"""The arguments of `predict`: photos, folders of them, IDX files, and standard input."""
 
 import sys
 from collections.abc import Iterator
@@ -16,67 +16,67 @@ from modiste.imaging.photo_files import pictures_below, unreadable_below
 from modiste.imaging.preprocess import Picture
 from modiste.inference.prediction import STDIN, printable
 
-READ = "JPEG, PNG and WebP are read, and HEIC with modiste[heic]."
+FORMATS = "JPEG, PNG and WebP are read, and HEIC with modiste[heic]."
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """Pictures to predict.
+class PhotoInputs:
+    """Photos to predict.
 
     Args:
-        names: one a picture: its path, FILE#7 for the eighth image of an IDX file, - for standard input.
-        images: those of IDX files, by name.
+        names: one per photo: its path, FILE#7 for the eighth image of an IDX file, - for standard input.
+        images: the images of IDX files, uint8 [h, w], by name.
     """
 
     names: list[str]
     images: dict[str, NDArray[np.uint8]]
 
-    def picture(self, name: str) -> Picture:
-        """The picture of that name; standard input is read now."""
-        return _stdin() if name == STDIN else self.images.get(name, name)
+    def photo(self, name: str) -> Picture:
+        """Return the photo of that name; standard input is read when this is called."""
+        return _read_stdin() if name == STDIN else self.images.get(name, name)
 
 
-def given(files: tuple[str, ...]) -> Given:
-    """Look up what each argument stands for.
+def find_photos(files: tuple[str, ...]) -> PhotoInputs:
+    """List the photos that the arguments stand for.
 
     Raises:
-        InputError: a folder holds no picture, or an IDX file is damaged.
+        InputError: the only argument is a folder without photos, or an IDX file is damaged.
     """
-    images = {file: dict(_images(file)) for file in files if idx.is_images(Path(file))}
+    images = {file: dict(_idx_images(file)) for file in files if idx.is_images(Path(file))}
     names = [name for file in files for name in (images[file] if file in images else _names(file, len(files) == 1))]
-    return Given(names, {name: image for each in images.values() for name, image in each.items()})
+    return PhotoInputs(names, {name: image for by_name in images.values() for name, image in by_name.items()})
 
 
-def _images(file: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def _idx_images(file: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     for number, image in enumerate(idx.read_images(Path(file), idx.read_bytes(Path(file)))):
         yield f"{file}#{number}", image
 
 
-def _names(file: str, is_alone: bool) -> list[str]:
-    """The pictures below a folder, or the file itself; says which it passes over.
+def _names(file: str, is_only: bool) -> list[str]:
+    """Return the photos below a folder, or the file itself; print which files of the folder are skipped.
 
-    A folder without pictures is an error of its own beside others, which are predicted all the same.
+    A folder without photos that is one of several arguments is returned itself, so that it gets a record with an error.
     """
     folder = Path(file)
     try:
         is_folder = folder.is_dir()
-    except OSError:  # no file can have such a name, which is told with the others
+    except OSError:  # a name that no file can have: reported as a missing file
         is_folder = False
     if not is_folder:
         return [file]
-    found, other = pictures_below(folder), unreadable_below(folder)
-    if not found and not is_alone:
+    photos, unreadable = pictures_below(folder), unreadable_below(folder)
+    if not photos and not is_only:
         return [file]
-    if not found:
-        what = f"{printable(file)} holds no picture that is read"
-        raise InputError(f"{what}: {READ}" if other else f"{what}. Give a folder with JPEG, PNG or WebP pictures.")
-    if other:
-        named = f"{other[0]} and {len(other) - 1} more are" if other[1:] else f"{other[0]} is"
-        click.echo(f"modiste: {printable(named)} passed over: {READ}", err=True)
-    return list(map(str, found))
+    if not photos:
+        problem = f"{printable(file)} has no photo that can be read"
+        raise InputError(f"{problem}: {FORMATS}" if unreadable else f"{problem}. Give a folder with photos: {FORMATS}")
+    if unreadable:
+        skipped = f"{unreadable[0]} and {len(unreadable) - 1} more are" if unreadable[1:] else f"{unreadable[0]} is"
+        click.echo(f"modiste: {printable(skipped)} skipped: {FORMATS}", err=True)
+    return list(map(str, photos))
 
 
-def _stdin() -> bytes:
+def _read_stdin() -> bytes:
     if sys.stdin is None:
-        raise InputError("Standard input is closed. Send a picture to it: modiste predict - < picture.png")
+        raise InputError("Standard input is closed. Send a photo to it: modiste predict - < photo.png")
     return sys.stdin.buffer.read(MAX_BYTES + 1)

@@ -1,13 +1,16 @@
-"""What --model may be: an .onnx file, a run folder, the name of a bundled model, or nothing for whichever fits."""
+"""The option --model: an .onnx file, a run folder, or a bundled model; left out, a bundled model per photo."""
 
 from pathlib import Path
 
 
-def file_of(model: str | None) -> str | Path | None:
-    """The model file or the name that --model means; raises InputError when it is a folder and no run with a model."""
+def find_model(model: str | None) -> str | Path | None:
+    """Return the model file or the name of a bundled model; raises InputError for a folder that has no model."""
+    from modiste.errors import InputError
     from modiste.inference import bundled_files
 
-    if not model or model in bundled_files.NAMES or not Path(model).is_dir():
+    if model == "":
+        raise InputError("--model is empty. Give an .onnx file, a run folder or a bundled model, or leave it out.")
+    if model is None or model in bundled_files.NAMES or not Path(model).is_dir():
         return model
     from modiste.runs.folder import open_run, require_model
 

@@ -1,7 +1,7 @@
-"""`modiste predict`: what is on pictures."""
+"""`modiste predict`: classify photos."""
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,23 +10,25 @@ import click
 from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
-    from modiste.cli.inputs import Given
+    from modiste.cli.inputs import PhotoInputs
     from modiste.imaging.preprocess import Picture
     from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile
 
-AT_A_TIME, SECONDS = 100, 1.0
-"""Lines that are put on the disk label_groups, unless they took longer to come."""
+ROWS_PER_WRITE = 100
+"""A killed command loses the predictions of at most as many photos."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
-@click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Labels to tell.")
+@click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
-@click.option("--heatmap", type=click.Path(path_type=Path), metavar="F", help="A .png of where a label is seen.")
-@click.option("--show", type=click.Path(path_type=Path), metavar="F", help="A .png of each stage of a picture.")
+@click.option(
+    "--heatmap", type=click.Path(path_type=Path), metavar="F", help="Write a .png of what supports the class."
+)
+@click.option("--show", type=click.Path(path_type=Path), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
 def predict(
     files: tuple[str, ...],
@@ -37,170 +39,159 @@ def predict(
     show: Path | None,
     as_json: bool,
 ) -> None:
-    """Say what is on pictures (JPEG, PNG, WebP).
+    """Predict the class of photos (JPEG, PNG, WebP).
 
-    Without --model, each picture gets the bundled model that fits: fashion-mnist for gray ones of 28 x 28 pixels on
-    black, photo for all others. A folder stands for all pictures below it, a file of Fashion-MNIST's format (it ends in
-    -images-idx3-ubyte or that and .gz) for all images in it, - for one picture on standard input. With --out a stopped
-    command goes on where it was: pictures that came later are added, those that could not be used are tried again. The
-    exit code is 0 when all went well, 1 when some pictures could not be used, 2 when none could.
+    FILE is a photo, a folder (all photos below it), an IDX file (its name ends in -images-idx3-ubyte, or in that and
+    .gz), or - for one photo on standard input. Without --model, a bundled model is selected for each photo:
+    fashion-mnist for images like those of Fashion-MNIST (gray, on black), photo for all others.
+
+    With --out, a command that was stopped can be repeated: photos with a valid row are skipped. Photos that failed,
+    that were replaced since, or whose row is from another model or --top are predicted again. A file F.state beside F
+    records which model and which photos the rows are from.
+
+    The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could.
 
     \b
     Examples:
       modiste predict boot.png
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
-      modiste predict --heatmap where.png --show stages.png boot.png
+      modiste predict --heatmap heatmap.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
     import sys
-    from dataclasses import replace
 
     from modiste import inference
-    from modiste.cli import inputs
-    from modiste.cli.model_option import file_of
+    from modiste.cli.inputs import find_photos
+    from modiste.cli.model_option import find_model
     from modiste.errors import SettingError
-    from modiste.inference.predictions_file import PredictionsFile
 
     if out and as_json:
-        raise SettingError(
-            "--out writes a file, --json prints. Leave one of them out; a name that ends in .jsonl is JSON."
-        )
+        raise SettingError("--out writes a file, --json prints. Leave one out; a name that ends in .jsonl is JSON.")
     if "" in files:
-        raise SettingError("A name is empty. Give the path of a picture.")
+        raise SettingError("A file name is empty. Give the path of a photo.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
-    given = inputs.given(files)
-    _require_drawable(drawings, given.names)
-    threads = 0 if len(given.names) == 1 else 1  # many: a thread a picture instead
-    loaded = inference.load(file_of(model), threads)
-    _draw(drawings, given, loaded)
+    inputs = find_photos(files)
+    _require_drawable(drawings, inputs.names)
+    threads = 0 if len(inputs.names) == 1 else 1  # of a model; several photos are predicted on a thread each
+    predictor = inference.load(find_model(model), threads)
+    _draw(drawings, inputs, predictor)
     if out:
-        with PredictionsFile(out, {*(each.name for each in loaded.models), loaded.name}) as told:
-            before = told.rows
-            missing = replace(given, names=list(told.missing(given.names)))
-            _write(told, _told(missing, loaded, top), len(missing.names))
-        failed, rows = told.failed, told.rows
-        click.echo(_summary(out, rows, before, failed))
+        rows, failed = _write(out, inputs, predictor, top)
     else:
-        rows = len(given.names)
-        failed = _print(_told(given, loaded, top), rows, as_json, model is None)
+        rows = len(inputs.names)
+        failed = _print(_predictions(inputs, predictor, top), rows, as_json, show_model=model is None)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
 
 def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
-    """Raise a SettingError unless every drawing is of one picture, into a .png file of its own."""
+    """Raise a SettingError unless each drawing is of one photo and is written to a .png file of its own."""
     from modiste.errors import SettingError
 
     for option, path in drawings.items():
         if path.suffix != ".png":
-            raise SettingError(
-                f"{option} names the picture that is written, so its name must end in .png: {option} drawn.png PICTURE"
-            )
+            raise SettingError(f"{option} is {path}, but its name must end in .png: {option} drawing.png PHOTO")
         if len(names) != 1 or names == [STDIN]:
-            raise SettingError(f"{option} draws one picture. Give the path of one.")
+            raise SettingError(f"{option} draws one photo. Give the path of one.")
     paths = [os.path.realpath(path) for path in (*drawings.values(), *(names if drawings else ()))]
     if len(set(paths)) < len(paths):
-        raise SettingError("A drawing goes into a file of its own. Give it another name.")
+        raise SettingError("Each drawing needs a file of its own, which is not the photo. Give another name.")
 
 
-def _draw(drawings: dict[str, Path], given: "Given", model: "Predictor") -> None:
+def _draw(drawings: dict[str, Path], inputs: "PhotoInputs", predictor: "Predictor") -> None:
     from modiste.runs.files import write_bytes
 
     for option, path in drawings.items():
-        write_bytes(path, (_heatmap if option == "--heatmap" else _stages)(given.picture(given.names[0]), model))
+        draw = _heatmap_png if option == "--heatmap" else _stages_png
+        write_bytes(path, draw(inputs.photo(inputs.names[0]), predictor))
 
 
-def _heatmap(picture: "Picture", model: "Predictor") -> bytes:
-    """The evidence for its label over what the network sees of a picture."""
+def _heatmap_png(photo: "Picture", predictor: "Predictor") -> bytes:
+    """Draw the occlusion map of the most probable class over the image that the model takes."""
     import numpy as np
 
     from modiste.imaging.contact_sheet import png
     from modiste.imaging.heatmap import overlay
 
-    mine, image = model.preprocess(picture)
-    label = int(np.argmax(mine.probabilities(image[None])[0]))
-    return png(overlay(image, mine.occlusion_map(image, label)))
+    model, image = predictor.preprocess(photo)
+    label = int(np.argmax(model.probabilities(image[None])[0]))
+    return png(overlay(image, model.occlusion_map(image, label)))
 
 
-def _stages(picture: "Picture", model: "Predictor") -> bytes:
-    """All that becomes of a picture on its way to the network."""
+def _stages_png(photo: "Picture", predictor: "Predictor") -> bytes:
+    """Draw the photo after each stage of preprocessing."""
     from modiste.imaging.contact_sheet import strip
     from modiste.imaging.preprocess import photo_of, stages
 
-    photo = photo_of(picture)
-    mine = model.select_model(photo)
-    return strip(stages(photo, mine.image_size, mine.channels))
+    decoded = photo_of(photo)
+    model = predictor.select_model(decoded)
+    return strip(stages(decoded, model.image_size, model.channels))
 
 
-def _told(given: "Given", model: "Predictor", top: int) -> Generator["Prediction"]:
+def _predictions(inputs: "PhotoInputs", predictor: "Predictor", top: int) -> Generator["Prediction"]:
     from dataclasses import replace
 
     from modiste.runs.environment import usable_cores
 
-    threads = min(usable_cores(), len(given.names)) or 1
-    told = model.stream(map(given.picture, given.names), top, threads)
-    for prediction, name in zip(told, given.names, strict=True):
+    threads = min(usable_cores(), len(inputs.names)) or 1
+    predictions = predictor.stream(map(inputs.photo, inputs.names), top, threads)
+    for prediction, name in zip(predictions, inputs.names, strict=True):
         yield replace(prediction, file=printable(name))
 
 
-def _write(labels: "PredictionsFile", told: Generator["Prediction"], count: int) -> None:
-    """Add the predictions to the file some at a time, with a bar on a terminal.
+def _write(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -> tuple[int, int]:
+    """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
+    from dataclasses import replace
+
+    from modiste.inference.predictions_file import PredictionsFile
+
+    with PredictionsFile(out, predictor.sha256, top, inputs.names) as file:
+        old_rows = file.rows
+        _append_all(file, _predictions(replace(inputs, names=file.missing), predictor, top))
+    summary = f"{printable(str(out))}: {_count(file.rows)}"
+    summary += f", {old_rows} of them from before" if old_rows else ""
+    summary += f", {file.replaced} predicted again" if file.replaced else ""
+    click.echo(summary + (f"; {file.failed} could not be used" if file.failed else ""))
+    return file.rows, file.failed
+
+
+def _append_all(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
+    """Append the predictions in batches, with a progress bar on a terminal.
 
     Raises:
-        Stopped: Ctrl-C; what is told is kept.
+        Stopped: on Ctrl-C; the rows so far are complete.
     """
     import signal
+    from itertools import islice
 
     from modiste.cli.progress import bar
     from modiste.errors import Stopped
 
     try:
-        with bar(count) as advance:
-            while some := _some(told):
-                labels.add(some)
-                for prediction in some:
-                    _complain(prediction)
-                advance(len(some))
+        with bar(len(file.missing)) as advance:
+            while batch := list(islice(predictions, ROWS_PER_WRITE)):
+                file.append(batch)
+                for prediction in batch:
+                    _print_error(prediction)
+                advance(len(batch))
     except KeyboardInterrupt:
-        told.close()
-        labels.read()  # again: it may have come in the middle of a write
-        kept = _count(labels.rows)
-        raise Stopped(signal.SIGINT, f"Stopped. {labels.path} keeps {kept}; the same command goes on.") from None
+        predictions.close()
+        rows = _count(file.count_rows())
+        raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
 
 
-def _some(told: Iterator["Prediction"]) -> list["Prediction"]:
-    """The next predictions: a hundred, or those of a second."""
-    import time
-
-    some: list[Prediction] = []
-    until = time.monotonic() + SECONDS
-    while len(some) < AT_A_TIME and (not some or time.monotonic() < until):
-        following = next(told, None)
-        if following is None:
-            break
-        some.append(following)
-    return some
-
-
-def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, is_picked: bool) -> int:
-    """Print a line a picture as it comes, or all as JSON; return how many could not be used.
-
-    Args:
-        predictions: of the pictures.
-        count: of them; a single one is told without its name.
-        as_json: print records instead.
-        is_picked: each picture has its own model, so that it is told which.
-    """
+def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, show_model: bool) -> int:
+    """Print a line per photo as it is predicted, or all records as JSON; return how many photos could not be used."""
     from modiste.cli.output import print_json
 
     failed, records = 0, []
     for prediction in predictions:
-        failed += _complain(prediction)
+        failed += _print_error(prediction)
         if as_json:
             records.append(prediction.as_dict())
         elif prediction.error is None:
-            line = _line(prediction) + (f"  ({prediction.model})" if is_picked else "")
+            line = _line(prediction) + (f"  ({prediction.model})" if show_model else "")
             click.echo(line if count == 1 else f"{prediction.file}: {line}")
     if as_json:
         print_json(records, indent=2)
@@ -208,24 +199,19 @@ def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, is_pi
 
 
 def _line(prediction: "Prediction") -> str:
-    is_sure = prediction.label == prediction.top[0][0]
-    others = [each for each in prediction.top if is_sure or each[0] != prediction.label]
-    told = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in others)
-    return told if is_sure else f"{prediction.label}, or {told}"
+    """Format the classes with their percentages, after "none of these, or" where the model abstained."""
+    is_abstained = prediction.label != prediction.top[0][0]
+    shown = [best for best in prediction.top if not is_abstained or best[0] != prediction.label]
+    classes = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in shown)
+    return f"{prediction.label}, or {classes}" if is_abstained else classes
 
 
-def _complain(prediction: "Prediction") -> bool:
-    """Whether the picture could not be used; why goes to standard error, and names the file."""
+def _print_error(prediction: "Prediction") -> bool:
+    """Print the error of a photo that could not be used to standard error; return whether there is one."""
     if prediction.error is not None:
         click.echo(f"modiste: {prediction.error}", err=True)
     return prediction.error is not None
 
 
-def _summary(out: Path, rows: int, before: int, failed: int) -> str:
-    old = f", {before} of them from before" if before else ""
-    broken = f"; {failed} could not be used" if failed else ""
-    return f"{printable(str(out))}: {_count(rows)}{old}{broken}"
-
-
-def _count(rows: int) -> str:
-    return f"{rows} picture{'s' * (rows != 1)}"
+def _count(photos: int) -> str:
+    return f"{photos} photo{'s' * (photos != 1)}"

@@ -20,12 +20,12 @@ def serve(host: str, port: int, model: str | None, threads: int) -> None:
       curl --data-binary @boot.png -H 'Content-Type: image/png' http://127.0.0.1:8000/predict
     """
     from modiste import inference
-    from modiste.cli.model_option import file_of
+    from modiste.cli.model_option import find_model
     from modiste.runs.environment import usable_cores
     from modiste.web import server
     from modiste.web.work_queue import WorkQueue
 
-    loaded = inference.load(file_of(model), threads=1)  # a thread a picture: they do not wait for one another
+    loaded = inference.load(find_model(model), threads=1)  # each photo is predicted on a thread of its own
     queue = WorkQueue(threads or usable_cores())
 
     def ready(url: str) -> None:

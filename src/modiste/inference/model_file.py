@@ -18,8 +18,7 @@ from modiste.inference.model import Model
 from modiste.inference.prediction import printable
 
 FORMAT = "modiste-2"
-OLD_FORMATS = ("modiste-1",)
-"""Values of the metadata key `format`: of files that are read, and of files of older versions, which are not."""
+"""Value of the metadata key `format`."""
 
 MAX_BYTES = 512 * 2**20
 MAX_SIZE = 1024
@@ -116,16 +115,12 @@ def _metadata(session: onnxruntime.InferenceSession) -> dict[str, str]:
 
 
 def _require_format(file_format: str | None, source: str) -> None:
-    if file_format in OLD_FORMATS:
+    if file_format == "modiste-1":
         raise InputError(
-            f"{source} was written by an older version of modiste ({file_format}). Export it again from its run: "
-            "modiste export RUN"
+            f"{source} was written by an older version of modiste. Export it again from its run: modiste export RUN"
         )
     if file_format != FORMAT:
-        raise InputError(
-            f"{source} was not written by modiste (its format is {file_format!r}, not {FORMAT!r}). "
-            "Give a model.onnx from a run."
-        )
+        raise InputError(f"{source} was not written by modiste. Give a model.onnx from a run.")
 
 
 def _class_names(text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The record of a prediction: the same in Python, on the command line, in files and over HTTP."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 STDIN = "-"
@@ -32,14 +32,7 @@ class Prediction:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record for JSON; `top` is a list of `{"label", "probability"}`."""
-        return {
-            "file": self.file,
-            "label": self.label,
-            "probability": self.probability,
-            "top": [{"label": label, "probability": probability} for label, probability in self.top],
-            "model": self.model,
-            "error": self.error,
-        }
+        return asdict(self) | {"top": [{"label": label, "probability": value} for label, value in self.top]}
 
 
 def printable(text: str) -> str:

@@ -1,176 +1,208 @@
-"""A file of predictions that grows: a line a picture, CSV or JSON, written as they come and gone on with later."""
+"""The file of `predict --out`: one row per photo, CSV or JSON lines, appended to while photos are predicted.
+
+The columns are those of every prediction record. What a row was predicted from is stored beside the file, in
+`labels.csv.state`: the first line has the SHA-256 of the model and `top`, then one line per row has its `file` and the
+real path, size and modification time of the photo. State lines are written and synced before their rows, so after a
+kill every row has its state; state lines without a row are ignored. Deleting or sorting rows is safe: a photo
+without a row is predicted again.
+"""
 
 import csv
 import io
 import json
 import os
-import re
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, NamedTuple, Self
 
 from modiste.errors import InputError, SettingError
-from modiste.inference.prediction import STDIN, Prediction, printable
+from modiste.inference.prediction import STDIN, Prediction
 from modiste.runs import files
+from modiste.runs.lock import lock
 
 COLUMNS = ("file", "label", "probability", "top", "model", "error")
 
-OPENED, NEXT = b'{"file": "', b', "label": '
-"""What a line of ours in JSON begins with, and what comes behind the name of the file."""
 
-NAMED = re.compile(re.escape(OPENED) + rb'(?:[^"\\]|\\.)*(?:\\|"(.*))?', re.DOTALL)
-"""Such a line, whole or cut off behind its first bytes, and what it has behind the name."""
+class PhotoId(NamedTuple):
+    """Identity of a photo: real path, size in bytes and modification time in ns; -1 where there is no such file."""
+
+    path: str
+    size: int = -1
+    mtime_ns: int = -1
+
+
+def identify(name: str) -> PhotoId:
+    """Return the identity of a photo by its path; FILE#7, an image in an IDX file, has the size and time of FILE."""
+    if name == STDIN:
+        return PhotoId(STDIN)
+    for path in (name, name.rpartition("#")[0]):
+        with suppress(OSError, ValueError):
+            status = Path(path).stat()
+            return PhotoId(os.path.realpath(name), status.st_size, status.st_mtime_ns)
+    return PhotoId(os.path.realpath(name))
 
 
 class PredictionsFile:
-    """The file of `predict --out`: what it holds is not predicted again, but for what could not be used.
+    """A context manager for a file of predictions; photos that already have a valid row are not predicted again.
 
-    A context. A line that a killed process left unfinished is dropped when the file is opened, and so are those of
-    pictures that could not be used: they may be whole by now. While it is open, no other command can open it, where the
-    system has locks.
+    Opening it drops an unfinished last line, rows with an error, and rows of the given photos that are out of date: the
+    photo was replaced, or the model or `top` is another. It is locked until it is closed.
 
     Args:
-        path: ends in .csv or .jsonl.
-        models: names of the models that may write it; a file of another one is not gone on with.
+        path: ends in .csv or .jsonl; a link is followed.
+        model_sha256: of the predictor.
+        top: number of classes per row.
+        names: paths of the photos to predict, or `-` for standard input, which is predicted every time.
+
+    Attributes:
+        missing: the names without a valid row, in order; a photo given under several names is listed once.
+        rows: rows in the file.
+        failed: rows with an error.
+        replaced: rows that were dropped because they were out of date.
 
     Raises:
-        SettingError: the name ends otherwise.
-        InputError: there is a file that holds something else, or predictions of another model, or that another command
-            is writing.
-        OutputError: the disk refuses.
+        SettingError: the path has another suffix, or is not a regular file.
+        InputError: the file has other content, has rows of photos that are not given and that another model or `top`
+            predicted, or is being written by another command.
+        OutputError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, models: Collection[str]) -> None:
-        if path.suffix not in (".csv", ".jsonl"):
-            raise SettingError(f"--out is {path}, but its name must end in .csv or .jsonl.")
-        self.path, self.models = path, models
-        self.rows = self.failed = 0
-        self.seen: Counter[str] = Counter()
-        with files.append_text(path):
-            pass  # before hours of work: can it be written?
-        self.lock = _locked(path)
-        try:
-            self.read()
-            if self.failed:
-                self._forget_failures()
-            self.add([])
-        except BaseException:
-            self.lock.close()
-            raise
+    def __init__(self, path: Path, model_sha256: str, top: int, names: Sequence[str]) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.state = self.path.with_name(f"{self.path.name}.state")
+        if path.suffix not in (".csv", ".jsonl") or (self.path.exists() and not self.path.is_file()):
+            raise SettingError(f"--out is {path}, but it must be a regular file whose name ends in .csv or .jsonl.")
+        self.is_csv = path.suffix == ".csv"
+        self.header = json.dumps({"model": model_sha256, "top": top}) + "\n"
+        with files.append_text(self.path):
+            pass  # so that a path that cannot be written is an error before hours of work
+        with ExitStack() as stack:
+            stack.enter_context(lock(self.path))
+            self._resume(names)
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.lock.close()
+        self._stack.close()
 
-    def read(self) -> None:
-        """Count what the file holds."""
-        self.rows = self.failed = 0
-        self.seen.clear()
-        for _, record in self._records():
-            if record["model"] not in self.models:
-                raise InputError(f"{self.path} holds predictions of the model {record['model']}. Choose another --out.")
-            self._count(record)
-
-    def missing(self, names: Iterable[str]) -> Iterator[str]:
-        """Those of the pictures that have no line yet, in their order; what comes by standard input is always new."""
-        told = Counter(self.seen)
-        for name in names:
-            if name != STDIN and told[printable(name)]:
-                told[printable(name)] -= 1
-            else:
-                yield name
-
-    def add(self, predictions: Iterable[Prediction]) -> None:
-        """Append a line for each; raises OutputError when the disk refuses."""
+    def append(self, predictions: Iterable[Prediction]) -> None:
+        """Append a row for each of the next photos of `missing`, in order; raises OutputError when that fails."""
         records = [prediction.as_dict() for prediction in predictions]
+        photos = [(record["file"], next(self._next_photo)) for record in records]
+        with files.append_text(self.state) as state:
+            state.write("".join(map(_state_line, photos)))
         with files.append_text(self.path) as file:
-            if self.path.suffix == ".csv" and not file.tell():
-                file.write(_csv(COLUMNS))
             file.write("".join(map(self._line, records)))
-        for record in records:
-            self._count(record)
+        self.rows += len(records)
+        self.failed += sum(bool(record["error"]) for record in records)
 
-    def _forget_failures(self) -> None:
-        with files.atomic_write(self.path) as partial, partial.open("wb") as kept:
-            if self.path.suffix == ".csv":
-                kept.write(_csv(COLUMNS).encode())
-            kept.writelines(line for line, record in self._records() if not record["error"])
-        old, self.lock = self.lock, _locked(self.path)
-        old.close()
-        self.read()
+    def count_rows(self) -> int:
+        """Return the number of complete rows in the file, also after an interrupted `append`."""
+        return sum(1 for _ in self._records())
 
-    def _count(self, record: dict[str, Any]) -> None:
-        self.rows += 1
-        self.failed += bool(record["error"])
-        self.seen[record["file"]] += 1
+    def _resume(self, names: Sequence[str]) -> None:
+        requested: dict[str, tuple[str, PhotoId]] = {}
+        for name in names:
+            photo = identify(name)
+            requested.setdefault(photo.path, (name, photo))
+        photos, dropped = self._current_rows({path: photo for path, (_, photo) in requested.items()})
+        self.rows, self.failed = len(photos), 0
+        self._rewrite(photos, dropped)
+        finished = {photo.path for _, photo in photos} - {STDIN}
+        pending = [(name, photo) for name, photo in requested.values() if photo.path not in finished]
+        self.missing = [name for name, _ in pending]
+        self._next_photo = iter([photo for _, photo in pending])
 
-    def _line(self, record: dict[str, Any]) -> str:
-        if self.path.suffix == ".jsonl":
-            return json.dumps(record, ensure_ascii=False) + "\n"
-        return _csv((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
+    def _current_rows(self, requested: dict[str, PhotoId]) -> tuple[list[tuple[str, PhotoId]], set[int]]:
+        """Return file and photo of the rows that are up to date, and the numbers of those to drop."""
+        photos: list[tuple[str, PhotoId]] = []
+        dropped: set[int] = set()
+        self.replaced = 0
+        stored = self._read_state()
+        for number, (_, record) in enumerate(self._records()):
+            photo = stored[record["file"]].popleft() if stored[record["file"]] else None
+            if photo and not record["error"] and requested.get(photo.path, photo) == photo:
+                photos.append((record["file"], photo))
+                continue
+            if not (photo or record["error"] or identify(record["file"]).path in requested):
+                raise InputError(
+                    f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
+                    "another --top. Give all its photos again, or choose another --out."
+                )
+            dropped.add(number)
+            self.replaced += not record["error"]
+        return photos, dropped
+
+    def _rewrite(self, photos: list[tuple[str, PhotoId]], dropped: set[int]) -> None:
+        """Write the file without the dropped rows, and the state of the others."""
+        if dropped:
+            with files.atomic_write(self.path) as partial, partial.open("wb") as file:
+                file.write(_csv_line(COLUMNS).encode() if self.is_csv else b"")
+                file.writelines(line for number, (line, _) in enumerate(self._records()) if number not in dropped)
+        files.write_text(self.state, self.header + "".join(map(_state_line, photos)))
+        with files.append_text(self.path) as file:
+            file.write(_csv_line(COLUMNS) if self.is_csv and not file.tell() else "")
+
+    def _read_state(self) -> defaultdict[str, deque[PhotoId]]:
+        """Return the photos of each `file`, in the order of their rows; empty when the model or `top` is another."""
+        photos: defaultdict[str, deque[PhotoId]] = defaultdict(deque)
+        lines = files.lines(self.state)
+        if next(lines, b"") != self.header.encode():
+            return photos
+        for line in lines:
+            try:
+                file, path, size, mtime_ns = json.loads(line)
+            except (ValueError, TypeError):
+                break  # cut off by a kill
+            photos[file].append(PhotoId(path, size, mtime_ns))
+        return photos
 
     def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """What the file holds already, line by line; cuts off what follows its last whole line."""
-        whole = 0
+        """Yield each row as bytes and as a record; cut off an unfinished last line."""
+        position = 0
         for line in files.lines(self.path):
-            if not line.endswith(b"\n") and self._is_cut_off(line, not whole):
-                os.truncate(self.path, whole)
+            if not line.endswith(b"\n") and len(line) < files.LONGEST and (position or self._is_own_start(line)):
+                os.truncate(self.path, position)  # left by a killed process
                 return
-            is_head = not whole and self.path.suffix == ".csv"
-            whole += len(line)
+            is_header = not position and self.is_csv
+            position += len(line)
             try:
-                record = self._parsed(line.decode("utf-8"))
+                record = self._parse(line.decode("utf-8"))
             except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
                 record = {}
-            if not record or (is_head and tuple(record.values()) != COLUMNS):
-                raise InputError(f"{self.path} is no file of predictions. Choose another --out.")
-            if not is_head:
+            if not isinstance(record.get("file"), str) or (is_header and tuple(record.values()) != COLUMNS):
+                raise InputError(f"{self.path} is not a file of predictions. Choose another --out.")
+            if not is_header:
                 yield line, record
 
-    def _is_cut_off(self, line: bytes, is_first: bool) -> bool:
-        """Whether a line without its end is what a killed process left, and nothing of anybody else's."""
-        if len(line) == files.LONGEST:
-            return False
-        if not is_first:
-            return True
-        if self.path.suffix == ".csv":
-            return _csv(COLUMNS).encode().startswith(line)
-        try:
-            return set(COLUMNS) <= set(json.loads(line))
-        except (ValueError, TypeError, RecursionError):
-            named = NAMED.fullmatch(line)
-            return NEXT.startswith((named[1] or b"")[: len(NEXT)]) if named else OPENED.startswith(line)
+    def _is_own_start(self, line: bytes) -> bool:
+        """Whether a file that is a part of one line is ours, and not another file of that name."""
+        start = _csv_line(COLUMNS).encode() if self.is_csv else b'{"file": "'
+        return self.state.exists() and start.startswith(line[: len(start)])
 
-    def _parsed(self, line: str) -> dict[str, Any]:
-        if self.path.suffix == ".jsonl":
-            found = json.loads(line)
-            return {column: found[column] for column in COLUMNS}
+    def _line(self, record: dict[str, Any]) -> str:
+        if not self.is_csv:
+            return json.dumps(record, ensure_ascii=False) + "\n"
+        return _csv_line((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
+
+    def _parse(self, line: str) -> dict[str, Any]:
+        if not self.is_csv:
+            record = json.loads(line)
+            return {column: record[column] for column in COLUMNS}
         (values,) = csv.reader([line], strict=True)
         return dict(zip(COLUMNS, values, strict=True))
 
 
-def _locked(path: Path) -> IO[bytes]:
-    """Open a file that nobody else may have open in this way; the system lets go of it when this process ends."""
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}). Choose another.") from None
-    try:
-        import fcntl  # not on every system
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise InputError(f"{path} is being written by another command. Wait for it, or choose another --out.") from None
-    except (ImportError, OSError):
-        pass  # neither has every file system
-    return file
+def _state_line(row: tuple[str, PhotoId]) -> str:
+    file, photo = row
+    return json.dumps([file, *photo]) + "\n"
 
 
-def _csv(values: Iterable[Any]) -> str:
+def _csv_line(values: Iterable[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()

@@ -1,0 +1,173 @@
+"""The file of `predict --out`: which rows are kept, and which photos are predicted again."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from helpers.idx import write_idx_folder
+from helpers.models import tiny_model
+from modiste.cli.predict import predict
+from modiste.errors import InputError, SettingError
+from modiste.inference.prediction import Prediction
+from modiste.inference.predictions_file import PredictionsFile
+
+OUT = "labels.csv"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with two photos in `d`, and two models of one name."""
+    monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
+    save("d/bright.png", 240)
+    save("d/dark.png", 10)
+    for name, labels in (("a", ("dark", "bright")), ("b", ("night", "day"))):
+        Path(name).mkdir()
+        Path(name, "model.onnx").write_bytes(tiny_model(labels))
+    return tmp_path
+
+
+def save(path: str, value: int) -> None:
+    """Write a gray photo."""
+    Image.fromarray(np.full((28, 28), value, np.uint8)).save(path)
+
+
+def run(*files: object, model: str = "a", out: str = OUT, top: int = 1) -> Result:
+    """Predict into the file."""
+    options = ["--model", f"{model}/model.onnx", "--out", out, "--top", str(top)]
+    return CliRunner().invoke(predict, [*map(str, files), *options])
+
+
+def labels() -> dict[str, str]:
+    """File and label of each row; every file has one row."""
+    rows = [line.split(",")[:2] for line in Path(OUT).read_text().splitlines()[1:]]
+    assert len(dict(rows)) == len(rows)
+    return dict(rows)
+
+
+@pytest.mark.parametrize("spelling", ["./d/", "../{name}/d", "{path}/d", "link", "d/dark.png"])
+def test_a_photo_has_one_row_however_its_path_is_spelled(spelling: str, folder: Path) -> None:
+    """The first spelling stays."""
+    Path("link").symlink_to("d")
+    run("d")
+    content = Path(OUT).read_bytes()
+    result = run(spelling.format(name=folder.name, path=folder))
+    assert result.stdout == f"{OUT}: 2 photos, 2 of them from before\n"
+    assert Path(OUT).read_bytes() == content
+
+
+def test_a_photo_under_two_names_in_one_command_has_one_row() -> None:
+    """The first name counts."""
+    run("d", "./d", "d/dark.png")
+    assert labels() == {"d/bright.png": "bright", "d/dark.png": "dark"}
+
+
+def test_a_file_of_an_idx_file_is_resumed(folder: Path) -> None:
+    """Its images are told apart by their number."""
+    file = write_idx_folder(folder / "idx", train=5) / "train-images-idx3-ubyte.gz"
+    assert run(file).stdout == f"{OUT}: 5 photos\n"
+    assert run(os.path.relpath(file)).stdout == f"{OUT}: 5 photos, 5 of them from before\n"
+
+
+def test_rows_of_another_model_of_the_same_name_are_replaced() -> None:
+    """Models are compared by the content of their files."""
+    run("d")
+    Path("a/model.onnx").write_bytes(Path("b/model.onnx").read_bytes())
+    assert run("d").stdout == f"{OUT}: 2 photos, 2 predicted again\n"
+    assert labels() == {"d/bright.png": "day", "d/dark.png": "night"}
+    shutil.copytree("a", "c")
+    assert run("d", model="c").stdout == f"{OUT}: 2 photos, 2 of them from before\n"
+
+
+def test_rows_of_another_top_are_replaced() -> None:
+    """All rows have as many classes."""
+    run("d", top=1)
+    run("d", top=2)
+    assert [line.count("probability") for line in Path(OUT).read_text().splitlines()[1:]] == [2, 2]
+
+
+@pytest.mark.parametrize("is_same_size", [False, True])
+def test_rows_of_replaced_photos_are_replaced(is_same_size: bool) -> None:
+    """A photo is another one when its size or its modification time changed."""
+    run("d")
+    size = Path("d/dark.png").stat().st_size
+    save("d/dark.png", 250)
+    if is_same_size:
+        Path("d/dark.png").write_bytes(Path("d/dark.png").read_bytes().ljust(size, b"\0"))
+    assert run("d").stdout == f"{OUT}: 2 photos, 1 of them from before, 1 predicted again\n"
+    assert labels() == {"d/bright.png": "bright", "d/dark.png": "bright"}
+
+
+def test_rows_of_photos_that_are_not_given_stay() -> None:
+    """With the same model they are valid, even if the photo was deleted."""
+    run("d")
+    Path("d/dark.png").unlink()
+    save("new.png", 240)
+    run("new.png")
+    assert labels() == {"d/bright.png": "bright", "d/dark.png": "dark", "new.png": "bright"}
+
+
+@pytest.mark.parametrize("change", ["model", "top", "no state"])
+def test_two_models_are_never_mixed_in_one_file(change: str) -> None:
+    """Rows that cannot be predicted again are an error that says what to do, and nothing is changed."""
+    run("d")
+    if change == "no state":
+        Path(f"{OUT}.state").unlink()
+    content = Path(OUT).read_bytes()
+    result = run("d/dark.png", model="b" if change == "model" else "a", top=2 if change == "top" else 1)
+    assert isinstance(result.exception, InputError)
+    assert "has a row for d/bright.png, which is not given now" in str(result.exception)
+    assert "Give all its photos again, or choose another --out" in str(result.exception)
+    assert Path(OUT).read_bytes() == content
+    assert run("d", model="b").exit_code == 0
+    assert labels() == {"d/bright.png": "day", "d/dark.png": "night"}
+
+
+def test_a_kill_between_state_and_row_loses_nothing() -> None:
+    """State without a row is ignored, and so is a line of it that was cut off."""
+    run("d")
+    content, state = Path(OUT).read_bytes(), Path(f"{OUT}.state").read_bytes()
+    first_row = content[: content.index(b"d/dark")]
+    for rest in (state, state[:-9]):
+        Path(OUT).write_bytes(first_row)
+        Path(f"{OUT}.state").write_bytes(rest)
+        run("d")
+        assert (Path(OUT).read_bytes(), Path(f"{OUT}.state").read_bytes()) == (content, state)
+
+
+def test_rows_may_be_deleted_and_sorted() -> None:
+    """By their owner: a photo without a row is predicted again, the others are not."""
+    save("d/gray.png", 200)
+    run("d")
+    header, first, second, third = Path(OUT).read_bytes().splitlines(keepends=True)
+    Path(OUT).write_bytes(header + third + first)
+    run("d")
+    assert Path(OUT).read_bytes() == header + third + first + second
+
+
+def test_a_link_is_followed_and_a_pipe_or_folder_is_refused() -> None:
+    """None of them is replaced by a file (fault 35)."""
+    Path("target.csv").touch()
+    Path("link.csv").symlink_to("target.csv")
+    for _ in range(2):
+        run("d", "missing.png", out="link.csv")
+    assert Path("link.csv").is_symlink()
+    assert len(Path("target.csv").read_text().splitlines()) == 4
+    os.mkfifo("pipe.csv")
+    Path("folder.csv").mkdir()
+    for out in ("pipe.csv", "folder.csv"):
+        assert isinstance(run("d", out=out).exception, SettingError)
+
+
+def test_standard_input_is_predicted_every_time() -> None:
+    """It has no identity, so each command appends a row."""
+    for rows in (1, 2):
+        with PredictionsFile(Path(OUT), "0" * 64, 1, ["-"]) as file:
+            assert file.missing == ["-"]
+            file.append([Prediction("-", "bright", 0.9, (("bright", 0.9),), "tiny")])
+            assert file.rows == file.count_rows() == rows
