@@ -1,4 +1,4 @@
-"""`modiste serve` as a process, and requests to it down to the bytes."""
+"""`modiste serve` as a process, and a client that sends requests or raw bytes to it."""
 
 import json
 import socket
@@ -23,8 +23,8 @@ class Service:
     """A running server.
 
     Args:
-        process: of `modiste serve`.
-        url: of its page.
+        process: runs `modiste serve`.
+        url: address of its page.
     """
 
     process: subprocess.Popen[str]
@@ -39,38 +39,38 @@ class Service:
     def ask(
         self, method: str, path: str, body: Any = None, kind: str = "image/png", **headers: str
     ) -> tuple[int, Any, dict[str, str]]:
-        """Send a request on a connection of its own; return status, JSON (or bytes) and headers."""
+        """Send a request on a new connection; return status, JSON (or bytes) and headers."""
         connection = HTTPConnection(*self.address, timeout=60)
-        given = {**({"Content-Type": kind} if body is not None else {}), **headers}
+        sent = {**({"Content-Type": kind} if body is not None else {}), **headers}
         try:
             chunked = body is not None and not isinstance(body, bytes)
-            connection.request(method, path, body, given, encode_chunked=chunked)
-            answer = connection.getresponse()
-            content = answer.read()
+            connection.request(method, path, body, sent, encode_chunked=chunked)
+            response = connection.getresponse()
+            content = response.read()
         finally:
             connection.close()
-        is_json = answer.headers.get_content_type() == "application/json"
-        return answer.status, json.loads(content) if is_json else content, dict(answer.headers.items())
+        is_json = response.headers.get_content_type() == "application/json"
+        return response.status, json.loads(content) if is_json else content, dict(response.headers.items())
 
     def send(self, content: bytes) -> bytes:
-        """Send bytes as they are and return all that comes back until the server closes."""
+        """Send raw bytes and return everything that the server sends until it closes the connection."""
         with socket.create_connection(self.address, timeout=60) as connection:
             connection.sendall(content)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 @contextmanager
-def serving(*arguments: str, changed: str = "", **variables: str) -> Iterator[Service]:
-    """Start the command on a free port and wait until it listens; it is killed in the end if it still runs.
+def serving(*arguments: str, setup: str = "", **variables: str) -> Iterator[Service]:
+    """Start the server on a free port, wait until it listens, and kill it at the end if it still runs.
 
     Args:
-        arguments: more of the command.
-        changed: Python that the process runs first, to set a limit that a test can reach.
-        variables: of its environment.
+        arguments: more command-line arguments.
+        setup: Python code that the process runs first, such as lowering a limit.
+        variables: environment variables.
     """
-    code = f"{changed}; from modiste.cli.main import main; main()" if changed else ""
-    started = ["-c", code] if changed else ["-m", "modiste"]
-    command = [sys.executable, *started, "serve", "--port=0", *arguments]
+    code = f"{setup}; from modiste.cli.main import main; main()" if setup else ""
+    program = ["-c", code] if setup else ["-m", "modiste"]
+    command = [sys.executable, *program, "serve", "--port=0", *arguments]
     with subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:
@@ -81,7 +81,7 @@ def serving(*arguments: str, changed: str = "", **variables: str) -> Iterator[Se
 
 
 def form(*files: tuple[str, bytes], fields: int = 0, boundary: str = "b") -> tuple[bytes, str]:
-    """A form with files, each a name and its content, and text fields; returns body and content type."""
+    """Encode files (name and content) and text fields as a form; return body and content type."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="t{n}"\r\n\r\nx\r\n'.encode() for n in range(fields)
     ]

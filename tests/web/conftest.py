@@ -1,4 +1,4 @@
-"""A real server in a process of its own, for all tests that leave it as it was."""
+"""A real server in its own process, shared by all tests that do not change its state."""
 
 import signal
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from helpers.service import Service, serving
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """A running `modiste serve` with the bundled model; it has to end well."""
+    """A running `modiste serve` with the bundled models; it must exit with code 0."""
     with serving() as running:
         yield running
         running.process.send_signal(signal.SIGTERM)

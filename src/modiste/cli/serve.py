@@ -1,17 +1,17 @@
-"""`modiste serve`: the web page and the API."""
+"""`modiste serve`: the web page and the HTTP API."""
 
 import click
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 chooses a free port.")
 @click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="Pictures at a time; 0 is one a core.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="Photos predicted in parallel; 0 is one per core.")
 def serve(host: str, port: int, model: str | None, threads: int) -> None:
     """Serve the web page and the HTTP API on this machine until Ctrl-C.
 
-    Pictures are looked at and forgotten: nothing is stored.
+    Photos are not stored.
 
     \b
     Examples:
@@ -25,12 +25,12 @@ def serve(host: str, port: int, model: str | None, threads: int) -> None:
     from modiste.web import server
     from modiste.web.work_queue import WorkQueue
 
-    loaded = inference.load(find_model(model), threads=1)  # each photo is predicted on a thread of its own
+    predictor = inference.load(find_model(model), threads=1)  # parallel over photos, not within one
     queue = WorkQueue(threads or usable_cores())
 
-    def ready(url: str) -> None:
+    def print_url(url: str) -> None:
         click.echo(f"{url}  (Ctrl-C stops)")
         if host not in ("127.0.0.1", "localhost", "::1"):
-            click.echo("modiste: whoever can reach this machine can use it now.", err=True)
+            click.echo("modiste: anyone who can reach this machine can use the service.", err=True)
 
-    server.serve(loaded, queue, host, port, ready)
+    server.serve(predictor, queue, host, port, print_url)

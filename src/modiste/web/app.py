@@ -1,4 +1,4 @@
-"""The service: the page, the API, health and metrics, around one predictor and one queue."""
+"""The FastAPI application: the page, the API, health checks and metrics."""
 
 import logging
 import re
@@ -14,19 +14,18 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 import modiste
-from modiste.inference.model import Model, Predictor
+from modiste.inference.model import Predictor
 from modiste.labels import FASHION_MNIST
-from modiste.web import http_error
-from modiste.web.http_error import HttpError
+from modiste.web.http_error import HttpError, error_response
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
-from modiste.web.request_reader import FORM, PICTURES, RequestReader
+from modiste.web.request_reader import FORM_TYPE, PHOTO_TYPES, RequestReader
 from modiste.web.schemas import ErrorResponse, ModelInfo, PredictionResponse, Sample, ServiceInfo, Status
 from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
 
-TYPES = {
+MEDIA_TYPES = {
     "html": "text/html",
     "css": "text/css",
     "js": "text/javascript",
@@ -35,62 +34,56 @@ TYPES = {
     "jpg": "image/jpeg",
 }
 
-LABELS = {re.sub(r"\W+", "-", label.lower()): label for label in FASHION_MNIST}
-"""What the samples are, by the stem of their files."""
+SAMPLE_LABELS = {re.sub(r"\W+", "-", label.lower()): label for label in FASHION_MNIST}
+"""Class of each bundled sample, by the stem of its file."""
 
-BODY = {
+BINARY = {"type": "string", "format": "binary"}
+FORM_SCHEMA = {"type": "object", "properties": {"file": {"type": "array", "items": BINARY}}}
+PREDICT_BODY = {
     "required": True,
-    "content": {
-        **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in PICTURES},
-        FORM: {
-            "schema": {
-                "type": "object",
-                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-            }
-        },
-    },
+    "content": {**{each: {"schema": BINARY} for each in PHOTO_TYPES}, FORM_TYPE: {"schema": FORM_SCHEMA}},
 }
-"""Of `/predict`, for the API's description: the body is read as it arrives, so it is no argument."""
+"""OpenAPI description of the body of `/predict`, which FastAPI cannot derive: it is read as a stream."""
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorResponse, "description": "No proper request"},
-    408: {"model": ErrorResponse, "description": "Too slow"},
-    413: {"model": ErrorResponse, "description": "Too large"},
-    415: {"model": ErrorResponse, "description": "No JPEG, PNG or WebP"},
-    422: {"model": ErrorResponse, "description": "Truncated, damaged, too small or too many pixels"},
-    503: {"model": ErrorResponse, "description": "Busy or stopping; see Retry-After"},
+    400: {"model": ErrorResponse, "description": "Invalid request"},
+    408: {"model": ErrorResponse, "description": "Body received too slowly"},
+    413: {"model": ErrorResponse, "description": "Body too large"},
+    415: {"model": ErrorResponse, "description": "Not a JPEG, PNG or WebP file"},
+    422: {"model": ErrorResponse, "description": "Photo truncated, damaged, too small or with too many pixels"},
+    503: {"model": ErrorResponse, "description": "Service busy or stopping; see Retry-After"},
 }
 
 
-def create(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()) -> RequestMiddleware:
-    """Make the application.
+def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()) -> RequestMiddleware:
+    """Create the ASGI application.
 
     Args:
-        predictor: answers.
-        queue: where pictures wait for it.
-        hosts: names that a browser may know the service by; another one is refused, as it may be a stranger's page.
-            Left out: every name will do.
+        predictor: the loaded models.
+        queue: runs the predictions.
+        hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
+            Empty accepts every name.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     metrics = ServiceMetrics()
     metrics.in_use.set_function(lambda: queue.in_use)
-    _predict(app, predictor, queue, metrics)
-    _health(app, queue, metrics)
-    _about(app, [_model_info(model) for model in predictor.models])
-    _pages(app)
-    _error_handlers(app)
+    _add_predict_route(app, predictor, queue, metrics)
+    _add_health_routes(app, queue, metrics)
+    _add_about_route(app, [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models])
+    _add_static_routes(app)
+    _add_error_handlers(app)
     return RequestMiddleware(app, metrics, [route.path for route in app.routes if hasattr(route, "path")], hosts)
 
 
-def _predict(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: ServiceMetrics) -> None:
+def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: ServiceMetrics) -> None:
     reader = RequestReader()
 
     @app.post(
         "/predict",
         response_model=PredictionResponse | list[PredictionResponse],
         responses=ERROR_RESPONSES,
-        openapi_extra={"requestBody": BODY},
-        summary="Say what is on pictures",
+        openapi_extra={"requestBody": PREDICT_BODY},
+        summary="Predict the class of one or several photos",
     )
     async def predict(
         request: Request,
@@ -99,33 +92,33 @@ def _predict(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: Serv
         heatmap: bool = False,
         model: str = "",
     ) -> Response:
-        """Send one picture as the body and get its prediction, or a form with one or many files and get a list.
+        """Send one photo as the body to get one prediction, or a form with several files to get a list.
 
-        Left out, `model` is the one that fits each picture; `/about` has their names.
+        Without `model`, each photo is predicted by the model that fits it; `/about` lists the names.
         """
-        task = PredictionTask(_named(predictor, model), top, preview, heatmap)
-        async with reader.pictures(request) as (pictures, is_form):
-            answers = await queue.submit([partial(task, picture) for picture in pictures], task.cost)
-        refusals = [error for _, error in answers if error]
-        if refusals and not is_form:
-            raise refusals[0]
-        records = [record for record, _ in answers]
+        task = PredictionTask(_select_model(predictor, model), top, preview, heatmap)
+        async with reader.photos(request) as (photos, is_form):
+            results = await queue.submit([partial(task, photo) for photo in photos], task.cost)
+        errors = [error for _, error in results if error]
+        if errors and not is_form:
+            raise errors[0]
+        records = [record for record, _ in results]
         for record in records:
             if record["label"] is not None:
                 metrics.predictions.labels(record["model"], record["label"]).inc()
-        status = refusals[0].status if len(refusals) == len(answers) else 200
+        status = errors[0].status if len(errors) == len(results) else 200
         return JSONResponse(records if is_form else records[0], status)
 
 
-def _health(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) -> None:
-    @app.get("/health/live", summary="Whether the process answers")
+def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) -> None:
+    @app.get("/health/live", summary="Liveness check")
     async def live() -> Status:
         return Status(status="live")
 
-    @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Whether pictures are taken")
+    @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Readiness check")
     async def ready() -> Status:
         if queue.closing:
-            raise HttpError(503, "The service is stopping. Ask another one.")
+            raise HttpError(503, "The service is stopping. Use another one.")
         return Status(status="ready")
 
     @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
@@ -133,82 +126,71 @@ def _health(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) -> None:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _about(app: FastAPI, models: list[ModelInfo]) -> None:
-    # a photo is no sample of what a network of product pictures can do
-    kinds = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
-    samples = [_sample(file) for file in _samples() if file.name.endswith(kinds)]
+def _add_about_route(app: FastAPI, models: list[ModelInfo]) -> None:
+    # models for gray images were trained on product images, so photos are no fair samples for them
+    suffixes = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
+    samples = [_sample(file) for file in _sample_files() if file.name.endswith(suffixes)]
 
-    @app.get("/about", summary="The models that answer")
+    @app.get("/about", summary="Loaded models and bundled samples")
     async def about() -> ServiceInfo:
         return ServiceInfo(models=models, version=modiste.__version__, samples=samples)
 
 
-def _named(predictor: Predictor, name: str) -> Predictor:
-    """The model of that name alone, or all that may answer where none is named."""
+def _select_model(predictor: Predictor, name: str) -> Predictor:
+    """Return the model of that name, or the whole predictor for an empty name."""
     if not name:
         return predictor
     for model in predictor.models:
         if model.name == name:
             return model
-    known = ", ".join(model.name for model in predictor.models)
-    raise HttpError(400, f"There is no such model. Take one of {known}.")
+    raise HttpError(400, f"No model has this name. Use one of {', '.join(m.name for m in predictor.models)}.")
 
 
-def _model_info(model: Model) -> ModelInfo:
-    return ModelInfo(
-        model=model.name,
-        labels=list(model.class_names),
-        size=model.image_size,
-        channels=model.channels,
-        scores=model.scores,
-    )
-
-
-def _samples() -> list[Traversable]:
-    """The bundled samples, photos last."""
+def _sample_files() -> list[Traversable]:
+    """Return the bundled samples, photos last."""
     files = (resources.files("modiste") / "assets" / "samples").iterdir()
-    chosen = (file for file in files if file.name.endswith((".png", ".jpg")))
-    return sorted(chosen, key=lambda file: (file.name.endswith(".jpg"), file.name))
+    samples = (file for file in files if file.name.endswith((".png", ".jpg")))
+    return sorted(samples, key=lambda file: (file.name.endswith(".jpg"), file.name))
 
 
 def _sample(file: Traversable) -> Sample:
-    return Sample(file=f"samples/{file.name}", label=LABELS[file.name.rpartition(".")[0]])
+    return Sample(file=f"samples/{file.name}", label=SAMPLE_LABELS[file.name.rpartition(".")[0]])
 
 
-def _pages(app: FastAPI) -> None:
-    """Everything in `static/` and the samples, read once: what is not there cannot be asked for."""
+def _add_static_routes(app: FastAPI) -> None:
+    """Serve the files in `static/` and the samples from memory, so that no request can name another file."""
     for file in (resources.files("modiste") / "web" / "static").iterdir():
-        _page(app, {"index.html": "/", "docs.html": "/docs"}.get(file.name, f"/{file.name}"), file)
-    for file in _samples():
-        _page(app, f"/samples/{file.name}", file)
+        _add_static_file(app, {"index.html": "/", "docs.html": "/docs"}.get(file.name, f"/{file.name}"), file)
+    for file in _sample_files():
+        _add_static_file(app, f"/samples/{file.name}", file)
 
 
-def _page(app: FastAPI, path: str, file: Traversable) -> None:
-    content, kind = file.read_bytes(), TYPES[file.name.rpartition(".")[2]]
+def _add_static_file(app: FastAPI, path: str, file: Traversable) -> None:
+    content, media_type = file.read_bytes(), MEDIA_TYPES[file.name.rpartition(".")[2]]
 
     @app.api_route(path, methods=["GET", "HEAD"], include_in_schema=False)
     async def get() -> Response:
-        return Response(content, media_type=kind)
+        return Response(content, media_type=media_type)
 
 
-def _error_handlers(app: FastAPI) -> None:
-    """Every failure is told in the one form; nothing of the machine or of the client's own bytes is in it."""
+def _add_error_handlers(app: FastAPI) -> None:
+    """Answer every error as `ErrorResponse`, without details of the server or text that the client sent."""
 
     @app.exception_handler(HttpError)
-    async def tell(request: Request, error: HttpError) -> Response:
-        return http_error.response(error, request.state.request_id)
+    async def respond(request: Request, error: HttpError) -> Response:
+        return error_response(error, request.state.request_id)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return await tell(request, HttpError(error.status_code, f"{error.detail}. See /docs.", error.headers or {}))
+        return await respond(request, HttpError(error.status_code, f"{error.detail}. See /docs.", error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "preview", "heatmap"}))
-        return await tell(request, HttpError(400, f"The value of {names or 'a parameter'} cannot be used. See /docs."))
+        return await respond(request, HttpError(400, f"The value of {names or 'a parameter'} is invalid. See /docs."))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        # the server logs the error itself; the id leads to it
+        # uvicorn logs the traceback; this line connects it with the request
         log.error("request %s failed", request.state.request_id)
-        return await tell(request, HttpError(500, "The service failed. Tell its owner the id of this request."))
+        return await respond(request, HttpError(500, "Internal error. Report the request id to the operator."))

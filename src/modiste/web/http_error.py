@@ -1,4 +1,4 @@
-"""The one form of every answer that is no prediction: a status and a sentence."""
+"""Error responses: an HTTP status, one sentence and the id of the request."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from modiste.errors import InputError, UnsupportedPicture
 
 
 class HttpError(Exception):
-    """A request that is not answered with a prediction.
+    """An error that the client receives as JSON.
 
     Args:
-        status: of HTTP.
-        message: one sentence for a person; holds nothing of the machine and nothing that the client sent.
-        headers: more of them, such as Retry-After.
+        status: HTTP status code.
+        message: one sentence for a person, without details of the server or text that the client sent.
+        headers: additional response headers, such as Retry-After.
     """
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
@@ -21,11 +21,11 @@ class HttpError(Exception):
         self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
-def response(error: HttpError, request_id: str) -> JSONResponse:
-    """Tell a client; the id is what the owner of the service can find the request by."""
+def error_response(error: HttpError, request_id: str) -> JSONResponse:
+    """Return the response for an error; the operator finds the request in the log by its id."""
     return JSONResponse({"error": error.message, "request_id": request_id}, error.status, error.headers)
 
 
-def by(error: InputError) -> HttpError:
-    """Say over HTTP why a picture cannot be used."""
+def from_input_error(error: InputError) -> HttpError:
+    """Convert the reason why a photo cannot be used: status 415 for an unsupported format, otherwise 422."""
     return HttpError(415 if isinstance(error, UnsupportedPicture) else 422, str(error))

@@ -1,4 +1,4 @@
-"""What surrounds every request: an id, headers that keep a browser safe, and metrics for Prometheus."""
+"""ASGI middleware: request ids, security headers, a limit on concurrent requests, and metrics for Prometheus."""
 
 import secrets
 import time
@@ -8,41 +8,41 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modiste.web.http_error import HttpError, response
+from modiste.web.http_error import HttpError, error_response
 
-SAFE = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-"""A page that loads nothing from elsewhere and is framed by nobody."""
+"""The page loads nothing from other hosts and cannot be embedded in a frame."""
 
-UNKNOWN_HOST = HttpError(400, "The service is not known by this name. Call it by its address.")
+UNKNOWN_HOST = HttpError(400, "The service does not accept this host name. Use its IP address or localhost.")
 
-MOST = 1000
-"""Requests at a time, most of which only send slowly; what is at work is bounded by the queue."""
+MAX_REQUESTS = 1000
+"""Concurrent requests, including those whose body is still being received; predictions are limited by the queue."""
 
-BUSY = HttpError(503, "Too many requests wait already. Try again in a second.", {"Retry-After": "1"})
+TOO_MANY_REQUESTS = HttpError(503, "The service has too many open requests. Retry in a second.", {"Retry-After": "1"})
 
-OTHER = "other"
-"""Path of whatever is asked for and does not exist: clients do not decide how many metrics there are."""
+OTHER_PATH = "other"
+"""Label of requests for paths that do not exist, so that clients cannot create any number of metrics."""
 
 
 class ServiceMetrics:
-    """What `/metrics` tells."""
+    """The Prometheus metrics of the service, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = own = CollectorRegistry()
-        self.requests = Counter("modiste_requests_total", "By path and status.", ["path", "status"], registry=own)
-        self.seconds = Histogram("modiste_request_seconds", "From request to answer.", ["path"], registry=own)
-        self.in_flight = Gauge("modiste_requests_in_flight", "Requests that wait for an answer.", registry=own)
-        self.in_use = Gauge("modiste_queue_in_use", "Looks at pictures that the model has to do.", registry=own)
-        self.predictions = Counter("modiste_predictions_total", "By model and label.", ["model", "label"], registry=own)
+        self.registry = r = CollectorRegistry()
+        self.requests = Counter("modiste_requests_total", "HTTP requests.", ["path", "status"], registry=r)
+        self.seconds = Histogram("modiste_request_duration_seconds", "Request duration.", ["path"], registry=r)
+        self.in_flight = Gauge("modiste_requests_in_flight", "Requests without a complete response.", registry=r)
+        self.in_use = Gauge("modiste_queue_in_use", "Forward passes that wait or run.", registry=r)
+        self.predictions = Counter("modiste_predictions_total", "Predictions.", ["model", "label"], registry=r)
 
     def text(self) -> bytes:
-        """All of them in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self.registry)
 
 
@@ -50,51 +50,51 @@ class RequestMiddleware:
     """Middleware around the whole application.
 
     Args:
-        app: what it surrounds.
-        metrics: where requests are counted.
-        paths: those that are counted by name.
-        hosts: names of the service; with any, a request to another name is refused.
+        app: the application that handles the requests.
+        metrics: updated for each request.
+        paths: paths with metrics of their own; all others share the label "other".
+        hosts: accepted host names without port; empty accepts every name.
     """
 
     def __init__(
         self, app: ASGIApp, metrics: ServiceMetrics, paths: Collection[str], hosts: Collection[str] = ()
     ) -> None:
         self.app, self.metrics, self.paths, self.hosts = app, metrics, frozenset(paths), frozenset(hosts)
-        self.in_use = 0
+        self.open_requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and its answer back."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self.paths else OTHER
-        number = scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
-        status = 499  # given up before there was an answer
+        path = scope["path"] if scope["path"] in self.paths else OTHER_PATH
+        request_id = scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
+        status = 499  # the client disconnected before a response began
         started = time.perf_counter()
 
-        async def answer(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(SAFE | {"X-Request-ID": number})
+                MutableHeaders(scope=message).update(SECURITY_HEADERS | {"X-Request-ID": request_id})
             await send(message)
 
-        error = self._refusal(scope["path"], Headers(scope=scope).get("host", ""))
-        self.in_use += 1
+        error = self._error(scope["path"], Headers(scope=scope).get("host", ""))
+        self.open_requests += 1
         try:
             with self.metrics.in_flight.track_inprogress():
-                await (response(error, number) if error else self.app)(scope, receive, answer)
+                await (error_response(error, request_id) if error else self.app)(scope, receive, send_with_headers)
         finally:
-            self.in_use -= 1
+            self.open_requests -= 1
             self.metrics.requests.labels(path, str(status)).inc()
             self.metrics.seconds.labels(path).observe(time.perf_counter() - started)
 
-    def _refusal(self, path: str, host: str) -> HttpError | None:
-        """Why a request is not let in at all; how the service is may always be asked."""
-        if self.in_use >= MOST and not path.startswith("/health/"):
-            return BUSY
-        return None if self._knows(host) else UNKNOWN_HOST
+    def _error(self, path: str, host: str) -> HttpError | None:
+        """Return why a request is rejected before the application sees it; health checks ignore the limit."""
+        if self.open_requests >= MAX_REQUESTS and not path.startswith("/health/"):
+            return TOO_MANY_REQUESTS
+        return None if self._accepts_host(host) else UNKNOWN_HOST
 
-    def _knows(self, host: str) -> bool:
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host  # less the port
+    def _accepts_host(self, host: str) -> bool:
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host  # without the port
         return not self.hosts or name in self.hosts

@@ -1,4 +1,4 @@
-"""One picture, looked at: the work of a thread of the queue."""
+"""Predict one photo: the work that a thread of the queue does."""
 
 import base64
 from dataclasses import dataclass
@@ -13,22 +13,21 @@ from modiste.imaging.heatmap import overlay
 from modiste.inference.model import Model, Predictor
 from modiste.inference.occlusion import FORWARD_PASSES
 from modiste.inference.prediction import Prediction
-from modiste.web import http_error
-from modiste.web.http_error import HttpError
+from modiste.web.http_error import HttpError, from_input_error
 
-Answer = tuple[dict[str, Any], HttpError | None]
-"""A prediction's record, and why it has no label."""
+Result = tuple[dict[str, Any], HttpError | None]
+"""The JSON record of a prediction, and the reason when it has no label."""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionTask:
-    """What a request wants to know of its pictures.
+    """The options of a request, applied to each of its photos.
 
     Args:
-        predictor: who is asked.
-        top: how many labels to tell.
-        preview: whether to show the image that the network preview, as a PNG in a data URL.
-        heatmap: whether to show where it preview its label, likewise, which takes far longer.
+        predictor: the model, or the models of which one is chosen for each photo.
+        top: number of classes in `top` of the record.
+        preview: add the image that the model receives, as a PNG in a data URL.
+        heatmap: add the occlusion heat map of the best class, as a PNG in a data URL; this takes many forward passes.
     """
 
     predictor: Predictor
@@ -38,29 +37,34 @@ class PredictionTask:
 
     @property
     def cost(self) -> int:
-        """How many times a model looks at each picture."""
+        """Number of forward passes for each photo."""
         return 1 + (FORWARD_PASSES if self.heatmap else 0)
 
-    def __call__(self, picture: bytes) -> Answer:
-        """PredictionTask at a picture, a whole file; the record is the one that `modiste predict --json` prints."""
+    def __call__(self, photo: bytes) -> Result:
+        """Predict an encoded photo; the record is the one that `modiste predict --json` prints.
+
+        Raises:
+            HttpError: the model failed (500).
+        """
         try:
-            model, image = self.predictor.preprocess(picture)
-        except InputError as error:
-            unusable = http_error.by(error)
-            return Prediction("", None, None, (), self.predictor.name, unusable.message).as_dict(), unusable
+            model, image = self.predictor.preprocess(photo)
+        except InputError as input_error:
+            error = from_input_error(input_error)
+            return Prediction("", None, None, (), self.predictor.name, error.message).as_dict(), error
         try:
-            (told,) = model.predict_images(image[None], self.top)
-            return told.as_dict() | self._drawn(model, image, told), None
+            (prediction,) = model.predict_images(image[None], self.top)
+            return prediction.as_dict() | self._figures(model, image, prediction.top[0][0]), None
         except InputError:
-            raise HttpError(500, "The model failed on this picture. Tell the owner of the service.") from None
+            raise HttpError(500, "The model failed on this photo. Report it to the operator of the service.") from None
 
-    def _drawn(self, model: Model, image: NDArray[np.uint8], told: Prediction) -> dict[str, str]:
-        drawn = {"preview": _url(png(image))} if self.preview else {}
+    def _figures(self, model: Model, image: NDArray[np.uint8], label: str) -> dict[str, str]:
+        """Draw the requested figures of an image, uint8 of the model's `image_shape`, as data URLs."""
+        figures = {"preview": _data_url(png(image))} if self.preview else {}
         if self.heatmap:
-            evidence = model.occlusion_map(image, model.class_names.index(told.top[0][0]))
-            drawn["heatmap"] = _url(png(overlay(image, evidence)))
-        return drawn
+            occlusion_map = model.occlusion_map(image, model.class_names.index(label))
+            figures["heatmap"] = _data_url(png(overlay(image, occlusion_map)))
+        return figures
 
 
-def _url(content: bytes) -> str:
+def _data_url(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -1,6 +1,6 @@
-"""What a client sends: pictures as a body or a form, bounded in size and time while they arrive.
+"""Read the photos of a request from its body or form, with limits on size and time.
 
-Nothing is written to disk, and the names that a form gives its files are never used.
+Nothing is written to disk, and the file names in a form are not used.
 """
 
 import asyncio
@@ -15,110 +15,113 @@ from modiste.web.http_error import HttpError
 
 MIB = 2**20
 MAX_BODY = 20 * MIB
-"""A phone's photos have up to 12 MiB."""
+"""Bytes of a photo; those of a phone have up to 12 MiB."""
 
 MAX_FORM = 64 * MIB
 MAX_FILES = 32
-MAX_HELD = 256 * MIB
-"""Of all requests together."""
+MAX_TOTAL = 256 * MIB
+"""Bytes in memory over all requests."""
 
-SECONDS = 30.0
-"""A body that takes longer is given up."""
+BODY_TIMEOUT = 30.0
+"""Seconds in which a body must arrive."""
 
-ANYTHING = "application/octet-stream"
-PICTURES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", ANYTHING)
-FORM = "multipart/form-data"
+OCTET_STREAM = "application/octet-stream"
+PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", OCTET_STREAM)
+FORM_TYPE = "multipart/form-data"
 
 
 class RequestReader:
-    """Reads the pictures of requests, and knows how many bytes of them are in memory."""
+    """Reads the photos of requests and counts the bytes in memory over all of them."""
 
     def __init__(self) -> None:
-        self.held = 0
+        self.total_bytes = 0
 
     @asynccontextmanager
-    async def pictures(self, request: Request) -> AsyncIterator[tuple[list[bytes], bool]]:
-        """Read the pictures of a request and hold them until the block ends.
+    async def photos(self, request: Request) -> AsyncIterator[tuple[list[bytes], bool]]:
+        """Read the photos of a request; their bytes count against the total until the block ends.
 
         Yields:
-            One picture of a body or some of a form, and whether it was a form.
+            The encoded photos, one for a body or several for a form, and whether the request was a form.
 
         Raises:
-            HttpError: they are too large (413), too slow (408), of another type (415), no proper form (400), or there
-                is no memory for them now (503).
+            HttpError: the body is too large (413), too slow (408), of an unsupported type (415) or not a valid form
+                (400), or the bytes of all requests exceed the limit (503).
         """
-        is_form = _kind(request) == FORM
-        arriving = _Arriving(self, request, MAX_FORM if is_form else MAX_BODY)
+        is_form = _content_type(request) == FORM_TYPE
+        body = _BodyStream(self, request, MAX_FORM if is_form else MAX_BODY)
         try:
-            yield await _read(request, arriving.parts()), is_form
+            yield await _read_photos(request, body.chunks()), is_form
         finally:
-            self.held -= arriving.taken
+            self.total_bytes -= body.bytes_read
 
 
-class _Arriving:
-    """The body of one request, given up as soon as it is too large."""
+class _BodyStream:
+    """The body of one request; reading stops with an error as soon as it exceeds the limit, in bytes."""
 
     def __init__(self, reader: RequestReader, request: Request, limit: int) -> None:
         self.reader, self.request, self.limit = reader, request, limit
-        self.taken = 0
+        self.bytes_read = 0
 
-    async def parts(self) -> AsyncGenerator[bytes, None]:
-        self._allow(int(self.request.headers.get("content-length", "0")))
-        async for part in self.request.stream():
-            self._allow(self.taken + len(part))
-            self.taken += len(part)
-            self.reader.held += len(part)
-            yield part
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        self._check_size(int(self.request.headers.get("content-length", "0")))
+        async for chunk in self.request.stream():
+            self._check_size(self.bytes_read + len(chunk))
+            self.bytes_read += len(chunk)
+            self.reader.total_bytes += len(chunk)
+            yield chunk
 
-    def _allow(self, size: int) -> None:
+    def _check_size(self, size: int) -> None:
+        """Raise an HttpError when a body of this size, in bytes, exceeds its limit or that of all requests."""
         if size > self.limit:
-            raise HttpError(413, f"The body is larger than {self.limit // MIB} MiB. Make the picture smaller.")
-        if self.reader.held + size - self.taken > MAX_HELD:
-            raise HttpError(503, "Too many pictures arrive at once. Try again in a second.", {"Retry-After": "1"})
+            raise HttpError(413, f"The body is larger than {self.limit // MIB} MiB. Send a smaller photo.")
+        if self.reader.total_bytes + size - self.bytes_read > MAX_TOTAL:
+            raise HttpError(503, "The service receives too many photos. Retry in a second.", {"Retry-After": "1"})
 
 
-def _kind(request: Request) -> str:
-    kind = request.headers.get("content-type", ANYTHING).partition(";")[0].strip().lower()
-    return "image/jpeg" if kind == "image/jpg" else kind
+def _content_type(request: Request) -> str:
+    media_type = request.headers.get("content-type", OCTET_STREAM).partition(";")[0].strip().lower()
+    return "image/jpeg" if media_type == "image/jpg" else media_type
 
 
-async def _read(request: Request, parts: AsyncGenerator[bytes, None]) -> list[bytes]:
-    kind = _kind(request)
+async def _read_photos(request: Request, chunks: AsyncGenerator[bytes, None]) -> list[bytes]:
+    media_type = _content_type(request)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise HttpError(415, "The body is compressed. Send the picture as it is.")
-    if kind not in (*PICTURES, FORM):
-        known = f"{', '.join(PICTURES[:3])}, or {FORM} for several"
-        raise HttpError(415, f"The Content-Type of the request names no picture that is read. Say {known}.")
+        raise HttpError(415, "The body is compressed. Send the photo without Content-Encoding.")
+    if media_type not in (*PHOTO_TYPES, FORM_TYPE):
+        supported = f"{', '.join(PHOTO_TYPES[:3])}, or {FORM_TYPE} for several photos"
+        raise HttpError(415, f"The Content-Type of the request is not supported. Use {supported}.")
     try:
-        async with asyncio.timeout(SECONDS):
-            return await _form(request, parts) if kind == FORM else [b"".join([part async for part in parts])]
+        async with asyncio.timeout(BODY_TIMEOUT):
+            if media_type == FORM_TYPE:
+                return await _read_form(request, chunks)
+            return [b"".join([chunk async for chunk in chunks])]
     except TimeoutError:
-        raise HttpError(408, f"The body took longer than {SECONDS:.0f} seconds. Send it faster.") from None
+        raise HttpError(408, f"The body took longer than {BODY_TIMEOUT:.0f} seconds. Send it faster.") from None
     except ClientDisconnect:
-        raise HttpError(400, "The client went away.") from None
+        raise HttpError(400, "The client disconnected.") from None
 
 
-async def _form(request: Request, parts: AsyncGenerator[bytes, None]) -> list[bytes]:
-    parser = _InMemory(request.headers, parts, max_files=MAX_FILES, max_fields=4)
+async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> list[bytes]:
+    parser = _InMemoryParser(request.headers, chunks, max_files=MAX_FILES, max_fields=4)
     try:
         form = await parser.parse()
     except (MultiPartException, ValueError):
-        raise HttpError(400, f"The form cannot be read. Send up to {MAX_FILES} files as {FORM}.") from None
-    if not parser.is_whole:
+        raise HttpError(400, f"The form cannot be parsed. Send up to {MAX_FILES} files as {FORM_TYPE}.") from None
+    if not parser.is_complete:
         raise HttpError(400, "The form ends before its last boundary. Send it again.")
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
-        raise HttpError(400, "The form has no file. Add a picture to it.")
-    found = [await file.read() for file in files]
+        raise HttpError(400, "The form has no file. Add a photo to it.")
+    photos = [await file.read() for file in files]
     await form.close()
-    return found
+    return photos
 
 
-class _InMemory(MultiPartParser):
-    """Keeps every part in memory, whose size is bounded as a whole."""
+class _InMemoryParser(MultiPartParser):
+    """Parses a form without temporary files; `_BodyStream` limits its size."""
 
     spool_max_size = MAX_FORM + 1
-    is_whole = False
+    is_complete = False
 
     def on_end(self) -> None:
-        self.is_whole = True
+        self.is_complete = True

@@ -1,17 +1,17 @@
-"""What the API answers, as its description has it."""
+"""Response bodies of the API, as its OpenAPI description lists them."""
 
 from pydantic import BaseModel
 
 
 class ClassProbability(BaseModel):
-    """A label and how probable it is."""
+    """A class and its probability."""
 
     label: str
     probability: float
 
 
 class PredictionResponse(BaseModel):
-    """What a model says of one picture, or why it says nothing."""
+    """The prediction for one photo, or the reason why there is none."""
 
     file: str = ""
     label: str | None
@@ -24,37 +24,37 @@ class PredictionResponse(BaseModel):
 
 
 class ErrorResponse(BaseModel):
-    """Why there is no prediction."""
+    """An error and the id of the request."""
 
     error: str
     request_id: str
 
 
 class Status(BaseModel):
-    """How the service is."""
+    """The state of the service."""
 
     status: str
 
 
 class Sample(BaseModel):
-    """A picture to try."""
+    """A bundled photo or image to try: its path on this server and its class."""
 
     file: str
     label: str
 
 
 class ModelInfo(BaseModel):
-    """A model that answers; its scores are what its file says of itself: on which images, how many, how good."""
+    """A loaded model; `scores` holds the metrics in its file by split, with the number of images as `n`."""
 
-    model: str
-    labels: list[str]
-    size: int
+    name: str
+    class_names: list[str]
+    image_size: int
     channels: int
     scores: dict[str, dict[str, float]]
 
 
 class ServiceInfo(BaseModel):
-    """The models that answer, and pictures to try."""
+    """The loaded models, the version of modiste and the bundled samples."""
 
     models: list[ModelInfo]
     version: str

@@ -1,4 +1,4 @@
-"""The server around the application: where it listens, and how it stops."""
+"""The HTTP server around the application: its socket, its timeouts and its shutdown."""
 
 import errno
 import logging
@@ -15,53 +15,52 @@ import uvicorn
 
 from modiste.errors import STOP_SIGNALS, SettingError
 from modiste.inference.model import Predictor
-from modiste.web.app import create
+from modiste.web.app import create_app
 from modiste.web.work_queue import WorkQueue
 
-GRACE = 20
-"""Seconds that accepted requests have to finish in."""
+SHUTDOWN_TIMEOUT = 20
+"""Seconds that accepted requests have to finish after a stop signal."""
 
-SILENCE = 20.0
-"""Seconds that a connection has for the head of a request, for what it still sends after the answer, and to read."""
+IDLE_TIMEOUT = 20.0
+"""Seconds after which a connection without progress is closed: no complete request head, or a response not read."""
 
-UNREAD = 2**18
-"""Bytes of an answer that the system takes off our hands for each connection: few, so that we see who reads."""
+SEND_BUFFER = 2**18
+"""Bytes of a response that the kernel buffers for each connection: few, so that unread responses are noticed."""
 
-LOCAL = ("127.0.0.1", "localhost", "[::1]")
+LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
-def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until a signal asks to stop; a second one waits for nothing but the pictures that are at work.
+def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; a second signal stops without waiting for open requests.
 
     Args:
-        predictor: answers.
-        queue: where pictures wait for it.
-        host: address to listen at.
-        port: likewise; 0 takes a free one.
-        ready: is given the address of the page once it can be opened.
+        predictor: the loaded models.
+        queue: runs the predictions.
+        host: address to listen on.
+        port: TCP port; 0 chooses a free one.
+        on_ready: called with the URL of the page once the socket listens.
 
     Raises:
-        SettingError: nobody can listen there.
+        SettingError: the address or port cannot be used.
     """
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it tells of every broken form
-    listening = _listen(host, port)
-    name, number = listening.getsockname()[:2]
-    local = name in ("127.0.0.1", "::1")
-    # a page of a stranger's that resolves to this machine still calls it by the stranger's name
-    app = create(predictor, queue, LOCAL if local else ())
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs every malformed form
+    listener = _listen(host, port)
+    address, bound_port = listener.getsockname()[:2]
+    # DNS rebinding: a third-party page whose name resolves to this machine still sends its own name as the host
+    hosts = LOCAL_HOSTS if address in ("127.0.0.1", "::1") else ()
     config = uvicorn.Config(
-        app,
-        http="h11",  # bounds what may come before a body, which the faster parser does not
+        create_app(predictor, queue, hosts),
+        http="h11",  # limits the size of the request head, unlike the faster parser
         ws="none",
         lifespan="off",
         log_level="error",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
-    ready(f"http://{f'[{name}]' if ':' in name else name}:{number}/")
+    on_ready(f"http://{f'[{address}]' if ':' in address else address}:{bound_port}/")
     try:
-        _Server(config, queue).run(sockets=[listening])
+        _Server(config, queue).run(sockets=[listener])
     finally:
         queue.close()
 
@@ -69,54 +68,54 @@ def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, ready: C
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listening = socket.create_server(address[:2], family=family, backlog=1024)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, UNREAD)  # connections inherit it
+        listener = socket.create_server(address[:2], family=family, backlog=1024)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # inherited by connections
     except (OSError, OverflowError, UnicodeError) as error:
-        number = getattr(error, "errno", None)
-        reason = os.strerror(number) if number and number > 0 else "no such address"
-        option = "--port" if number == errno.EADDRINUSE else "--host or --port"
-        raise SettingError(f"Nobody can listen at {host} port {port} ({reason}). Choose another {option}.") from None
-    return listening
+        code = getattr(error, "errno", None)
+        reason = os.strerror(code) if code and code > 0 else "no such address"
+        option = "--port" if code == errno.EADDRINUSE else "--host or --port"
+        raise SettingError(f"Cannot listen on {host} port {port} ({reason}). Choose another {option}.") from None
+    return listener
 
 
-def _is_silent(connection: Any) -> bool:
-    """Whether nothing is asked of us yet, all is answered and still something comes, or nobody reads the answer."""
+def _is_stalled(connection: Any) -> bool:
+    """Return whether a connection waits for its client.
+
+    Either no request head is complete, or the response is not read, or data follows a complete response.
+    """
     cycle = getattr(connection, "cycle", None)
-    unread = cycle is not None and connection.flow.write_paused
-    return cycle is None or unread or (cycle.response_complete and connection.timeout_keep_alive_task is None)
+    is_unread = cycle is not None and connection.flow.write_paused
+    return cycle is None or is_unread or (cycle.response_complete and connection.timeout_keep_alive_task is None)
 
 
 class _Server(uvicorn.Server):
-    """Stops with exit code 0: the first signal lets nothing more in and finishes the rest, the second ends it."""
+    """Exits with code 0 after a signal: the first one rejects new requests, the second one ends the process."""
 
     def __init__(self, config: uvicorn.Config, queue: WorkQueue) -> None:
         super().__init__(config)
         self.queue = queue
-        self.silent: dict[Any, tuple[float, int]] = {}
-        """Since when, and how much of an answer is unread."""
+        self.stalled: dict[Any, tuple[float, int]] = {}
+        """Since when each connection makes no progress, and the bytes of its response that are not read."""
 
     async def on_tick(self, counter: int) -> bool:
-        """Close connections that begin a request and do not end it, or do not read, after a while.
-
-        uvicorn waits for them for ever.
-        """
-        now, before, self.silent = time.monotonic(), self.silent, {}
-        for connection in filter(_is_silent, self.server_state.connections):
+        """Close connections without progress for `IDLE_TIMEOUT`; uvicorn itself would wait forever."""
+        now, previous, self.stalled = time.monotonic(), self.stalled, {}
+        for connection in filter(_is_stalled, self.server_state.connections):
             unread = connection.transport.get_write_buffer_size()
-            since, was_unread = before.get(connection, (now, unread))
-            self.silent[connection] = since if unread == was_unread else now, unread
-            if now - since > SILENCE and unread == was_unread:
-                connection.transport.abort()  # to close it would wait until all is read
+            since, unread_before = previous.get(connection, (now, unread))
+            self.stalled[connection] = since if unread == unread_before else now, unread
+            if now - since > IDLE_TIMEOUT and unread == unread_before:
+                connection.transport.abort()  # close() would wait until everything is read
         return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self.handle_exit) for number in STOP_SIGNALS}
+        handlers = {each: signal.signal(each, self.handle_exit) for each in STOP_SIGNALS}
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.force_exit = self.should_exit

@@ -1,7 +1,7 @@
-"""Where pictures wait for the model: a bounded number at a time, each on a thread of its own.
+"""A bounded queue in front of a thread pool.
 
-Batching is left out: a thread a core, each with its own picture, is as fast for models as small as these, and no
-picture waits for another one.
+There is no batching: for models of this size one thread per core, each with one photo, has the same throughput, and no
+photo waits for a batch.
 """
 
 import asyncio
@@ -15,26 +15,26 @@ from typing import TypeVar
 
 from modiste.web.http_error import HttpError
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
-PER_THREAD = 128
-"""Pictures let in for each thread: a quarter of a second of work when they are tiny, seconds when they are photos."""
+CAPACITY_PER_THREAD = 128
+"""Photos for each thread: a quarter of a second of work for 28 x 28 images, seconds for photos of a phone."""
 
-PATIENCE = 60.0
-"""Seconds after which a picture that still waits for those of others is given up: theirs may be large."""
+MAX_WAIT = 60.0
+"""Seconds after which a job that waits behind those of other requests is given up; their photos may be large."""
 
-BUSY = HttpError(503, "Too many pictures wait already. Try again in a second.", {"Retry-After": "1"})
+QUEUE_FULL = HttpError(503, "The queue of the service is full. Retry in a second.", {"Retry-After": "1"})
 
 
 @dataclass
 class WorkQueue:
-    """Runs work on a few threads and refuses what would have to wait for long.
+    """Runs jobs on a few threads and rejects requests when too many jobs wait.
 
     Args:
-        threads: at work at a time.
-        room: pictures inside at a time, those at work among them.
-        inside: pictures that are inside now, each as often as it costs.
-        closing: whether nothing new is let in.
+        threads: jobs that run at the same time.
+        capacity: total cost of the jobs that wait or run; 0 is `CAPACITY_PER_THREAD` for each thread.
+        in_use: total cost of the jobs that wait or run now.
+        closing: reject all new jobs.
     """
 
     threads: int
@@ -44,54 +44,55 @@ class WorkQueue:
     pool: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
-        self.capacity = self.capacity or self.threads * PER_THREAD
+        self.capacity = self.capacity or self.threads * CAPACITY_PER_THREAD
         self.pool = ThreadPoolExecutor(self.threads, "queue")
 
-    async def submit(self, jobs: Sequence[Callable[[], Answer]], cost: int = 1) -> list[Answer]:
-        """Do all the jobs of a request; return their answers in order.
+    async def submit(self, jobs: Sequence[Callable[[], Result]], cost: int = 1) -> list[Result]:
+        """Run all jobs of a request and return their results in order.
 
         Args:
-            jobs: one a picture.
-            cost: how many pictures each takes the time of. An idle queue takes any one request.
+            jobs: one for each photo.
+            cost: of each job, in forward passes. An empty queue accepts a single request that exceeds the capacity if
+                its cost is above 1.
 
         Raises:
-            HttpError: there is no room for all of them, or the service is stopping.
+            HttpError: the queue is full or the service is stopping (503).
         """
         if self.closing:
-            raise HttpError(503, "The service is stopping. Ask another one.")
+            raise HttpError(503, "The service is stopping. Use another one.")
         if self.in_use + cost * len(jobs) > self.capacity and (self.in_use or cost == 1):
-            raise BUSY
-        patience = PATIENCE if self.in_use else math.inf
+            raise QUEUE_FULL
+        deadline = time.monotonic() + (MAX_WAIT if self.in_use else math.inf)
         self.in_use += cost * len(jobs)
         loop = asyncio.get_running_loop()
-        jobs = [_before(time.monotonic() + patience, job) for job in jobs]
-        return await asyncio.gather(*(asyncio.wrap_future(self._begun(job, cost, loop)) for job in jobs))
+        jobs = [_with_deadline(job, deadline) for job in jobs]
+        return await asyncio.gather(*(asyncio.wrap_future(self._start(job, cost, loop)) for job in jobs))
 
     def close(self) -> None:
-        """Forget what has not begun; what has begun is not waited for."""
+        """Cancel the jobs that wait; those that run are not waited for."""
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    def _begun(self, job: Callable[[], Answer], cost: int, loop: asyncio.AbstractEventLoop) -> Future[Answer]:
-        """Hand a job to a thread; its place is free when the job itself is done, whatever became of its request."""
+    def _start(self, job: Callable[[], Result], cost: int, loop: asyncio.AbstractEventLoop) -> Future[Result]:
+        """Hand a job to the pool; its cost is released when the job ends, even if the client has disconnected."""
 
-        def leave(_: Future[Answer]) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody counts any more
-                loop.call_soon_threadsafe(self._leave, cost)
+        def on_done(_: Future[Result]) -> None:
+            with suppress(RuntimeError):  # the loop is closed, so nothing is counted anymore
+                loop.call_soon_threadsafe(self._release, cost)
 
         future = self.pool.submit(job)
-        future.add_done_callback(leave)
+        future.add_done_callback(on_done)
         return future
 
-    def _leave(self, cost: int) -> None:
+    def _release(self, cost: int) -> None:
         self.in_use -= cost
 
 
-def _before(end: float, job: Callable[[], Answer]) -> Callable[[], Answer]:
-    """The job, refused when it has not begun by then."""
+def _with_deadline(job: Callable[[], Result], deadline: float) -> Callable[[], Result]:
+    """Return the job, which raises `QUEUE_FULL` if it starts after the deadline, in seconds of `time.monotonic`."""
 
-    def begin() -> Answer:
-        if time.monotonic() > end:
-            raise BUSY
+    def run() -> Result:
+        if time.monotonic() > deadline:
+            raise QUEUE_FULL
         return job()
 
-    return begin
+    return run

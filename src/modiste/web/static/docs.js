@@ -1,4 +1,4 @@
-// The API's page, made from its own description.
+// The API documentation, generated from openapi.json.
 const description = await (await fetch("openapi.json")).json();
 
 const EXAMPLES = {
@@ -8,24 +8,24 @@ const EXAMPLES = {
   ],
 };
 
-function element(tag, ...inside) {
-  const made = document.createElement(tag);
-  made.append(...inside);
-  return made;
+function createElement(tag, ...children) {
+  const element = document.createElement(tag);
+  element.append(...children);
+  return element;
 }
 
-function call(method, path, { summary, description: words, parameters = [], responses }) {
-  const section = element("section", element("h2", element("code", `${method.toUpperCase()} ${path}`)), element("p", summary));
-  if (words) section.append(element("p", words));
+function createOperation(method, path, { summary, description: details, parameters = [], responses }) {
+  const section = createElement("section", createElement("h2", createElement("code", `${method.toUpperCase()} ${path}`)), createElement("p", summary));
+  if (details) section.append(createElement("p", details));
   for (const { name, schema } of parameters)
-    section.append(element("p", element("code", name), ` ${schema.type}, ${JSON.stringify(schema.default)} when left out`));
+    section.append(createElement("p", createElement("code", name), ` ${schema.type}, default ${JSON.stringify(schema.default)}`));
   const examples = EXAMPLES[`${method} ${path}`] ?? [`curl '${location.origin}${path}'`];
-  section.append(element("pre", examples.join("\n")));
-  const answers = Object.entries(responses).map(([status, { description: means }]) => element("li", element("code", status), ` ${means}`));
-  section.append(element("ul", ...answers));
+  section.append(createElement("pre", examples.join("\n")));
+  const statuses = Object.entries(responses).map(([status, response]) => createElement("li", createElement("code", status), ` ${response.description}`));
+  section.append(createElement("ul", ...statuses));
   return section;
 }
 
-for (const [path, methods] of Object.entries(description.paths))
-  for (const [method, about] of Object.entries(methods))
-    document.getElementById("calls").append(call(method, path, about));
+for (const [path, operations] of Object.entries(description.paths))
+  for (const [method, operation] of Object.entries(operations))
+    document.getElementById("operations").append(createOperation(method, path, operation));

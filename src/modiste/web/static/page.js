@@ -1,238 +1,240 @@
-// The page: every way in ends in look(), every answer in show().
+// The page: each input calls requestPrediction(), which shows the response with showPrediction().
 import { TEXTS } from "./texts.js";
 
-const TINY = 64; // pixels a side up to which a picture is shown as squares
-const FRAME = 320; // pixels of the longer side of a camera frame that is sent: more would only take longer
-const NONE = "none of these"; // what a model says that knows when it does not know
-const PAUSE = 1000; // milliseconds until the next frame when the server is busy or away
+const MAX_PIXELATED = 64; // images up to this width, in pixels, are enlarged without smoothing
+const FRAME_SIZE = 320; // longer side of a camera frame in pixels: larger ones only take longer to send
+const NONE_OF_THESE = "none of these"; // the class that a model predicts instead of abstaining
+const RETRY_DELAY = 1000; // milliseconds before the next camera frame after an error
 const $ = (id) => document.getElementById(id);
 
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
-let about = null; // the models that answer, and the samples
-let last = null; // the answer on show, for a change of language
-let asked = 0; // numbers the pictures, so that a late answer does not replace a newer one
+let about = null; // the response of /about: models and samples
+let renderStatus = null; // shows the current status or prediction again, after a change of language
+let requestNumber = 0; // of the newest request: the responses of earlier ones are ignored
 
 const text = (key, values = {}) =>
   TEXTS[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const named = (label) => TEXTS[language].labels[label] ?? label;
+const labelText = (label) => TEXTS[language].labels[label] ?? label;
+const percent = (fraction) => (100 * fraction).toFixed(1);
 
-// --- what is on show ---------------------------------------------------------------------------------------------
+// --- output ------------------------------------------------------------------------------------------------------
 
-function speak() {
+function renderTexts() {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
-  $("language").textContent = text("other");
-  $("language").lang = text("otherLang");
-  $("picture").alt = text("picture");
+  $("language-button").textContent = text("otherLanguage");
+  $("language-button").lang = text("otherLanguageCode");
+  $("photo").alt = text("photoAlt");
   if (about) {
-    $("models").replaceChildren(...about.models.map(known));
-    for (const image of $("samples").querySelectorAll("img")) image.alt = text("sample", { label: named(image.dataset.label) });
+    $("models").replaceChildren(...about.models.map(createModelRow));
+    for (const image of $("samples").querySelectorAll("img")) image.alt = text("sampleAlt", { label: labelText(image.dataset.label) });
   }
-  if (last) last();
+  renderStatus();
 }
 
-function known({ model, labels, scores }) {
+function createModelRow({ name, class_names, scores }) {
   const row = document.createElement("li");
-  const name = document.createElement("b");
-  name.textContent = model;
-  const told = [text(labels.includes(NONE) ? "knows" : "always", { count: labels.length })];
+  const title = document.createElement("b");
+  title.textContent = name;
+  const facts = [text(class_names.includes(NONE_OF_THESE) ? "classesWithNone" : "classes", { count: class_names.length })];
   const split = ["test", "folds", "validation"].find((each) => scores[each]?.n && scores[each].accuracy);
   if (split) {
     const { accuracy, n } = scores[split];
-    told.push(text(split, { accuracy: (100 * accuracy).toFixed(1), n: n.toLocaleString(language) }));
+    facts.push(text(split, { accuracy: percent(accuracy), n: n.toLocaleString(language) }));
   }
-  row.append(name, told.join(text("stop")));
+  row.append(title, facts.join(text("separator")));
   return row;
 }
 
-function say(words, kind = "") {
-  delete $("said").dataset.text; // it is no longer the text of an empty page
-  $("said").textContent = words;
-  $("live").textContent = words;
-  $("said").className = kind;
+function setStatus(message, className = "") {
+  $("status").textContent = message;
+  $("live-status").textContent = message;
+  $("status").className = className;
 }
 
-function show(record) {
-  last = () => show(record);
-  const model = about.models.find((each) => each.model === record.model);
-  say(named(record.label));
-  const by = about.models.length > 1 ? [text("by", { model: model.model })] : [];
-  const best = record.top[0].label;
-  if (record.label !== best) by.push(text("unsure", { label: named(best) }));
-  $("by").textContent = by.join(text("stop"));
-  document.querySelector("#sees figcaption").textContent = text(model.channels === 1 ? "sees" : "seesColour");
-  $("bars").replaceChildren(...record.top.map(bar));
-  draw("sees", "seen", record.preview);
-  draw("where", "heat", record.heatmap);
-  document.querySelector("#where figcaption").textContent = text("where", { label: named(best) });
+function showPrediction(record) {
+  renderStatus = () => showPrediction(record);
+  const { image_size: size, channels, name: model } = about.models.find((each) => each.name === record.model);
+  const [{ label: topLabel }] = record.top;
+  setStatus(labelText(record.label));
+  const details = about.models.length > 1 ? [text("modelName", { model })] : [];
+  if (record.label !== topLabel) details.push(text("lowConfidence", { label: labelText(topLabel) }));
+  $("details").textContent = details.join(text("separator"));
+  $("probabilities").replaceChildren(...record.top.map(createProbabilityRow));
+  showFigure("preview", record.preview, text(channels === 1 ? "grayInput" : "colorInput", { size }));
+  showFigure("heatmap", record.heatmap, text("heatmap", { label: labelText(topLabel) }));
 }
 
-function draw(figure, image, source) {
-  $(figure).hidden = !source;
-  if (source) $(image).src = source;
+function showFigure(id, source, caption) {
+  $(id).hidden = !source;
+  if (!source) return;
+  const [image, figcaption] = $(id).children;
+  if (image.src !== source) image.src = source;
+  figcaption.textContent = caption;
 }
 
-function bar({ label, probability }) {
+function createProbabilityRow({ label, probability }) {
   const row = document.createElement("li");
-  const [name, room, stroke, share] = ["span", "span", "i", "b"].map((tag) => document.createElement(tag));
-  name.textContent = named(label);
-  stroke.style.width = `${100 * probability}%`;
-  share.textContent = `${(100 * probability).toFixed(1)} %`;
-  room.append(stroke);
-  row.append(name, room, share);
+  const [name, track, bar, value] = ["span", "span", "i", "b"].map((tag) => document.createElement(tag));
+  name.textContent = labelText(label);
+  bar.style.width = `${100 * probability}%`;
+  value.textContent = `${percent(probability)}%`;
+  track.append(bar);
+  row.append(name, track, value);
   return row;
 }
 
-function fail(key, status, sentence) {
-  last = () => fail(key, status, sentence);
-  say(TEXTS[language].statuses[status] ?? sentence ?? text(key), "wrong");
-  empty();
+// Shows an error: the text of its HTTP status in the language of the page, else the server's message, else the text of `key`.
+function showError(key, httpStatus, message) {
+  renderStatus = () => setStatus(TEXTS[language].statuses[httpStatus] ?? message ?? text(key), "error");
+  renderStatus();
+  clearPrediction();
 }
 
-function empty() {
-  $("by").textContent = "";
-  $("bars").replaceChildren();
-  draw("sees", "seen");
-  draw("where", "heat");
+function showPlaceholder(key) {
+  requestNumber++; // the response of an earlier request belongs to another photo
+  renderStatus = () => setStatus(text(key), "placeholder");
+  renderStatus();
+  clearPrediction();
 }
 
-function wipeAnswer() {
-  asked++; // an answer that is still on its way is to another picture
-  last = () => say(text("thinking"), "quiet");
-  last();
-  empty();
+function clearPrediction() {
+  $("details").textContent = "";
+  $("probabilities").replaceChildren();
+  showFigure("preview");
+  showFigure("heatmap");
 }
 
-function rest() {
-  wipeAnswer();
-  last = () => say(text("waiting"), "quiet");
-  last();
-}
-
-function stage(id) {
-  for (const each of ["hint", "picture", "video", "drawing"]) $(each).hidden = each !== id;
-  $("draw").setAttribute("aria-pressed", id === "drawing");
-  $("camera").setAttribute("aria-pressed", id === "video");
-  $("clear").hidden = id !== "drawing";
-  $("live").hidden = id !== "video" && id !== "drawing";
+// Shows one of the elements in the drop zone and stops the camera for all but the video.
+function showInput(id) {
+  for (const each of ["hint", "photo", "video", "drawing"]) $(each).hidden = each !== id;
+  $("draw-button").setAttribute("aria-pressed", id === "drawing");
+  $("camera-button").setAttribute("aria-pressed", id === "video");
+  $("clear-button").hidden = id !== "drawing";
+  $("live-status").hidden = id !== "video" && id !== "drawing";
   if (id !== "video") stopCamera();
 }
 
-// --- asking ------------------------------------------------------------------------------------------------------
+// --- requests ----------------------------------------------------------------------------------------------------
 
-// Returns whether there was an answer with a label in it. Without a model's name, the server takes the one that fits.
-// A heat map takes the server much longer than a label, which is there before; so if it fails, the label stays.
-async function look(picture, model = "", heatmap = false) {
-  const number = ++asked;
+// Sends a photo and shows the response; returns whether it is a prediction. Without a model name the server chooses one.
+// A failed request for a heat map changes nothing, since the prediction is on show already.
+async function requestPrediction(photo, model = "", heatmap = false) {
+  const number = ++requestNumber;
   try {
-    const answer = await fetch(`predict?top=5&preview=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: picture, headers: { "Content-Type": "application/octet-stream" } });
-    const record = await answer.json();
-    if (number === asked && answer.ok) show(record);
-    else if (number === asked && !heatmap) fail("noServer", answer.status, record.error);
-    return answer.ok;
+    const response = await fetch(`predict?top=5&preview=true&heatmap=${heatmap}&model=${encodeURIComponent(model)}`, { method: "POST", body: photo, headers: { "Content-Type": "application/octet-stream" } });
+    const record = await response.json();
+    if (number === requestNumber && response.ok) showPrediction(record);
+    else if (number === requestNumber && !heatmap) showError("noServer", response.status, record.error);
+    return response.ok;
   } catch {
-    if (number === asked && !heatmap) fail("noServer");
+    if (number === requestNumber && !heatmap) showError("noServer");
     return false;
   }
 }
 
-// The label as soon as it is there, then the heat map, unless something else was asked meanwhile.
-async function ask(picture, model) {
-  const number = asked + 1;
-  if (await look(picture, model) && number === asked) look(picture, model, true);
+// Requests the prediction first, then the heat map, which takes much longer, unless a newer request was sent.
+async function requestWithHeatmap(photo, model) {
+  const number = requestNumber + 1;
+  if (await requestPrediction(photo, model) && number === requestNumber) requestPrediction(photo, model, true);
 }
 
-async function give(picture) {
-  stage("picture");
-  URL.revokeObjectURL($("picture").src);
-  $("picture").src = URL.createObjectURL(picture);
-  wipeAnswer();
-  await ask(picture);
-  $("answer").scrollIntoView({ behavior: "smooth", block: "nearest" }); // on a phone it is below the picture
+async function predictPhoto(photo) {
+  showInput("photo");
+  URL.revokeObjectURL($("photo").src);
+  $("photo").src = URL.createObjectURL(photo);
+  showPlaceholder("predicting");
+  await requestWithHeatmap(photo);
+  $("prediction").scrollIntoView({ behavior: "smooth", block: "nearest" }); // on a phone it is below the photo
 }
 
-// --- ways in -----------------------------------------------------------------------------------------------------
+// --- files -------------------------------------------------------------------------------------------------------
 
-$("picture").onload = () => $("picture").classList.toggle("tiny", $("picture").naturalWidth <= TINY);
-$("file").onchange = () => {
-  if ($("file").files.length) give($("file").files[0]);
-  $("file").value = ""; // the same file again is a choice too
+$("photo").onload = () => $("photo").classList.toggle("pixelated", $("photo").naturalWidth <= MAX_PIXELATED);
+$("file-input").onchange = () => {
+  if ($("file-input").files.length) predictPhoto($("file-input").files[0]);
+  $("file-input").value = ""; // so that choosing the same file again is a change
 };
 
-document.ondragover = (event) => { event.preventDefault(); $("stage").classList.add("over"); };
-document.ondragleave = () => $("stage").classList.remove("over");
+document.ondragover = (event) => { event.preventDefault(); $("dropzone").classList.add("dragover"); };
+document.ondragleave = () => $("dropzone").classList.remove("dragover");
 document.ondrop = (event) => {
   event.preventDefault();
-  $("stage").classList.remove("over");
-  if (event.dataTransfer.files.length) give(event.dataTransfer.files[0]);
+  $("dropzone").classList.remove("dragover");
+  if (event.dataTransfer.files.length) predictPhoto(event.dataTransfer.files[0]);
 };
 document.onpaste = (event) => {
-  if (event.clipboardData.files.length) give(event.clipboardData.files[0]);
+  if (event.clipboardData.files.length) predictPhoto(event.clipboardData.files[0]);
 };
 
-// --- camera: a frame is sent when the answer to the one before is there ---------------------------------------------
+// --- camera: the next frame is sent after the response to the previous one -------------------------------------------
 
-let opening = false;
+let isOpeningCamera = false;
 
 async function startCamera() {
-  if (opening) return; // a second click while the browser still asks
-  opening = true;
+  if (isOpeningCamera) return; // a second click while the browser asks for permission
+  isOpeningCamera = true;
   let stream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
-    fail(isSecureContext ? "noCamera" : "notSecure");
+    showError(isSecureContext ? "noCamera" : "insecureContext");
     return;
   } finally {
-    opening = false;
+    isOpeningCamera = false;
   }
-  stage("video");
+  showInput("video");
   $("video").srcObject = stream;
   const [track] = stream.getVideoTracks();
-  $("video").classList.toggle("mirror", track.getSettings().facingMode !== "environment");
+  $("video").classList.toggle("selfie", track.getSettings().facingMode !== "environment");
   await $("video").play();
-  $("rate").hidden = false;
-  const began = performance.now();
-  const on = () => $("video").srcObject === stream; // and not switched off, or off and on again
-  for (let frames = 1; on(); frames++) {
-    const shot = await frame();
-    if (!on()) break; // another picture was given meanwhile
-    if (!(await look(shot))) await new Promise((done) => setTimeout(done, PAUSE));
-    $("rate").textContent = text("rate", { rate: (1000 * frames / (performance.now() - began)).toFixed(1) });
+  $("frame-rate").hidden = false;
+  await predictFrames(stream);
+}
+
+async function predictFrames(stream) {
+  const start = performance.now();
+  const isActive = () => $("video").srcObject === stream; // false after the camera was switched off, even if it is on again
+  for (let frames = 1; isActive(); frames++) {
+    const frame = await captureFrame();
+    if (!isActive()) break; // another input was chosen meanwhile
+    if (!(await requestPrediction(frame))) await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY));
+    $("frame-rate").textContent = text("frameRate", { rate: (1000 * frames / (performance.now() - start)).toFixed(1) });
   }
 }
 
 function stopCamera() {
   for (const track of $("video").srcObject?.getTracks() ?? []) track.stop();
   $("video").srcObject = null;
-  $("rate").hidden = true;
+  $("frame-rate").hidden = true;
 }
 
-function frame() {
+function captureFrame() {
   const { videoWidth: width, videoHeight: height } = $("video");
-  const scale = FRAME / Math.max(width, height);
+  const scale = FRAME_SIZE / Math.max(width, height);
   const canvas = new OffscreenCanvas(Math.round(scale * width), Math.round(scale * height));
   canvas.getContext("2d").drawImage($("video"), 0, 0, canvas.width, canvas.height);
   return canvas.convertToBlob({ type: "image/jpeg", quality: 0.9 });
 }
 
-$("camera").onclick = () => {
+$("camera-button").onclick = () => {
   if (!$("video").srcObject) return startCamera();
-  stage("hint");
-  rest();
+  showInput("hint");
+  showPlaceholder("noPhoto");
 };
 
 // --- drawing -----------------------------------------------------------------------------------------------------
 
 const pen = $("drawing").getContext("2d", { willReadFrequently: true });
 
-function wipe() {
+function clearDrawing() {
   pen.fillStyle = "#000";
   pen.fillRect(0, 0, $("drawing").width, $("drawing").height);
   Object.assign(pen, { strokeStyle: "#fff", lineWidth: 22, lineCap: "round", lineJoin: "round" });
+  showPlaceholder("noPhoto");
 }
 
-function place(event) {
+function canvasPosition(event) {
   const box = $("drawing").getBoundingClientRect();
   const scale = $("drawing").width / box.width;
   return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
@@ -241,42 +243,42 @@ function place(event) {
 $("drawing").onpointerdown = (event) => {
   $("drawing").setPointerCapture(event.pointerId);
   pen.beginPath();
-  pen.moveTo(...place(event));
-  pen.lineTo(...place(event));
+  pen.moveTo(...canvasPosition(event));
+  pen.lineTo(...canvasPosition(event));
   pen.stroke();
 };
 $("drawing").onpointermove = (event) => {
   if (!event.buttons) return;
-  pen.lineTo(...place(event));
+  pen.lineTo(...canvasPosition(event));
   pen.stroke();
 };
-// what is drawn is bright on black, as the pictures of a gray model are
-const gray = () => (about.models.find((each) => each.channels === 1) ?? about.models[0]).model;
-$("drawing").onpointerup = () => $("drawing").toBlob((drawn) => $("drawing").hidden || ask(drawn, gray()), "image/png");
-$("draw").onclick = () => { wipe(); rest(); stage($("drawing").hidden ? "drawing" : "hint"); };
-$("clear").onclick = () => { wipe(); rest(); };
+// drawings are light on black, like the images that models for gray images were trained on
+const drawingModel = () => (about.models.find((each) => each.channels === 1) ?? about.models[0]).name;
+$("drawing").onpointerup = () => $("drawing").toBlob((drawing) => $("drawing").hidden || requestWithHeatmap(drawing, drawingModel()), "image/png");
+$("draw-button").onclick = () => { clearDrawing(); showInput($("drawing").hidden ? "drawing" : "hint"); };
+$("clear-button").onclick = clearDrawing;
 
 // --- start -------------------------------------------------------------------------------------------------------
 
-$("language").onclick = () => {
-  language = text("otherLang");
+$("language-button").onclick = () => {
+  language = text("otherLanguageCode");
   localStorage.setItem("language", language);
-  speak();
+  renderTexts();
 };
 
-function sample({ file, label }) {
+function createSample({ file, label }) {
   const [row, button, image] = ["li", "button", "img"].map((tag) => document.createElement(tag));
   button.type = "button";
   image.src = file;
   image.dataset.label = label;
-  button.onclick = () => fetch(file).then((answer) => answer.blob()).then(give, () => fail("noServer"));
+  button.onclick = () => fetch(file).then((response) => response.blob()).then(predictPhoto, () => showError("noServer"));
   button.append(image);
   row.append(button);
   return row;
 }
 
-speak();
-$("said").className = "quiet";
+showPlaceholder("noPhoto");
+renderTexts();
 about = await (await fetch("about")).json();
-$("samples").append(...about.samples.map(sample));
-speak();
+$("samples").append(...about.samples.map(createSample));
+renderTexts();
