@@ -17,15 +17,15 @@ PARTICIPLES = {"told", "known", "kept", "seen", "found", "judged", "given", "mad
 """As names of things they do not say of what."""
 
 WORDS = PARTICIPLES | {
-    "allowed", "coarse", "colour", "damaged", "desk", "entries", "erasing", "facts", "intake", "judge", "look", "looks",
+    "allowed", "coarse", "colour", "damaged", "desk", "entries", "facts", "intake", "judge", "look", "looks",
     "mirrored", "mixing", "plateau", "sees", "softened", "strange", "sureness", "together", "triangle", "watch",
     "whole", "wrong",
 }  # fmt: skip
 """Words that stood in names, and whose better ones are the terms of PyTorch, scikit-learn or FastAPI."""
 
 NAMES = {
-    "DenseConv2d", "Known", "Part", "Prepared", "Share", "Told", "drop_path", "epoch_kept", "initialisation", "inside",
-    "keeps", "lr_head", "lr_rest", "number", "room", "second_look",
+    "DenseConv2d", "Known", "Part", "Prepared", "Share", "Told", "drop_path", "epoch_kept", "erasing", "initialisation",
+    "inside", "keeps", "lr_head", "lr_rest", "number", "room", "second_look",
 }  # fmt: skip
 """Names that are not to come back, though their words may stand in others."""
 

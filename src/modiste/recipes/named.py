@@ -1,4 +1,4 @@
-"""The named recipes: plain functions, one each. Add a recipe here rather than a flag elsewhere."""
+"""The named recipes, one function each. Its docstring is what `modiste train --list` prints."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,14 +17,15 @@ from modiste.recipes.recipe import (
     ScheduleConfig,
 )
 
-ABOUT = "The course report's method; patience, dropout rate and plateau patience are ours, chosen on validation."
+COURSE_REPORT = "The method of the course report; patience, dropout and schedule.patience are chosen on validation."
+CHOSEN = "all values are chosen on validation."
 
 
 def classic_cnn() -> Recipe:
-    """The course report's two-layer CNN, 16.8 M parameters."""
+    """CNN of the course report: two convolutional layers, 16.8 M parameters."""
     return Recipe(
         name="classic-cnn",
-        description=ABOUT,
+        description=COURSE_REPORT,
         data=DataConfig(val_fraction=0.2),
         model=ModelConfig(name="cnn", init="xavier", dropout=0.5),
         augmentation=AugmentationConfig(horizontal_flip=True, random_crop_padding=0, random_erasing_prob=0.0),
@@ -35,31 +36,34 @@ def classic_cnn() -> Recipe:
 
 
 def classic_resnet18() -> Recipe:
-    """The course report's ResNet-18, from scratch; `--set model.weights=imagenet` starts from ImageNet's."""
+    """ResNet-18 of the course report, from random weights; `--set model.weights=imagenet` takes pretrained ones."""
     cnn = classic_cnn()
     return replace(
         cnn,
         name="classic-resnet18",
-        description=f"{ABOUT} So is the weight decay, which the report has at 0: without it validation stays at 92.2 %.",
+        description=f"{COURSE_REPORT} So is the weight decay: at the report's 0 validation accuracy stays at 92.2 %.",
         model=ModelConfig(name="resnet18"),
-        # rate times decay sets the pace of a network with batch norm: this is the usual 0.0005 at a rate of 0.1
+        # with batch norm only lr * weight_decay matters: this is the usual 0.0005 at a learning rate of 0.1
         optimizer=replace(cnn.optimizer, weight_decay=0.005),
-        # at the first rate the accuracy goes up and down for longer than the CNN's patience
+        # at the initial learning rate the accuracy varies for longer than the CNN's patience
         early_stopping=replace(cnn.early_stopping, patience=10),
     )
 
 
 def sprint() -> Recipe:
-    """A small residual network, trained on what it finds hardest: 12 to 25 seconds on two cores."""
+    """Small residual network, 12 to 25 seconds on two cores.
+
+    After the first epoch only the 32 % of images with the highest loss are trained on.
+    """
     return Recipe(
         name="sprint",
-        description="A small residual network, nothing held out, last epoch; all numbers are ours.",
+        description=f"A small residual network, nothing held out, last epoch; {CHOSEN}",
         data=DataConfig(val_fraction=0.0),
-        # 24 channels reach as much in fewer epochs, but not in less time
+        # 24 channels reach the same accuracy in fewer epochs, but not in less time
         model=ModelConfig(name="residual", width=16, init="default"),
-        augmentation=AugmentationConfig(horizontal_flip=True),  # shifts help only a longer training
-        # rates of 0.07 and 0.14 and batches of 256 and 400 were no better, nor was a higher rate for the head or for
-        # batch norm; without smoothing the loss is lower, but so is the accuracy
+        augmentation=AugmentationConfig(horizontal_flip=True),  # random crops help only longer trainings
+        # lr 0.07 and 0.14, batch_size 256 and 400 and higher multiples for head and batch norm were no better; without
+        # label smoothing the loss is lower, but so is the accuracy
         optimizer=OptimizerConfig(
             name="muon",
             lr=0.1,
@@ -69,114 +73,116 @@ def sprint() -> Recipe:
             batch_size=320,
             label_smoothing=0.1,
         ),
-        # a third of the images have nearly all that is left to learn after the first epoch
+        # after the first epoch a third of the images have nearly all of the loss
         schedule=ScheduleConfig(name="one_cycle", epochs=5, warmup_fraction=0.2, skip_easy_fraction=0.68),
     )
 
 
 def sprint_94() -> Recipe:
-    """`sprint` to 94 %: a stem that sees the full size, shifts of a pixel, more epochs."""
+    """`sprint` for 94 % accuracy: a stage at full resolution, random crops by one pixel, more epochs."""
     short = sprint()
     return replace(
         short,
         name="sprint-94",
-        model=replace(short.model, stem_width=16),  # 24 channels without a stem come to less in the same time
-        augmentation=replace(short.augmentation, random_crop_padding=1),  # 2 pixels are too much for so few epochs
+        model=replace(short.model, stem_width=16),  # 24 channels without a stem are less accurate after the same time
+        augmentation=replace(short.augmentation, random_crop_padding=1),  # 2 pixels are worse in so few epochs
         schedule=replace(short.schedule, epochs=11, skip_easy_fraction=0.6),
     )
 
 
 def sprint_95() -> Recipe:
-    """`sprint-94` to 95 %: twice as wide, more epochs."""
+    """`sprint-94` for 95 % accuracy: twice the width, more epochs."""
     shorter = sprint_94()
     return replace(
         shorter,
         name="sprint-95",
-        model=replace(shorter.model, stem_width=32, width=32),  # without the stem, twice the epochs did not come as far
+        model=replace(shorter.model, stem_width=32, width=32),  # less accurate without a stem, even in twice the epochs
         schedule=replace(shorter.schedule, epochs=34),
     )
 
 
 def marathon() -> Recipe:
-    """For accuracy, whatever the time: a million parameters, by labels alone."""
-    return _marathon("marathon", "A million", marathon_teacher().model, mixup=0.5, erasing=0.5, epochs=400)
+    """Highest accuracy without teachers: a million parameters, 400 epochs."""
+    return _long_training("marathon", "A million", marathon_teacher().model, 400)
 
 
 def marathon_taught() -> Recipe:
-    """`marathon` in fewer epochs, taught by two `marathon-teacher`, which come first."""
+    """`marathon` in fewer epochs, by distillation from two `marathon-teacher` runs, which are trained first."""
     model = marathon().model
-    return _taught(_marathon("marathon-taught", "A million", model, mixup=0.5, erasing=0.5, epochs=120))
+    return _with_teachers(_long_training("marathon-taught", "A million", model, 120))
 
 
 def marathon_300k() -> Recipe:
-    """`marathon-taught` within 300,000 parameters: channels grow less, fewer images are erased."""
+    """`marathon-taught` with at most 300,000 parameters: fewer channels in later stages, less random erasing."""
     model = replace(marathon().model, width_multiplier=1.25)
-    return _taught(_marathon("marathon-300k", "At most 300,000", model, mixup=0.5, erasing=0.25, epochs=120))
+    return _with_teachers(_long_training("marathon-300k", "At most 300,000", model, 120, random_erasing_prob=0.25))
 
 
 def marathon_100k() -> Recipe:
-    """`marathon-taught` within 100,000 parameters: as many channels at every size, nothing erased."""
+    """`marathon-taught` with at most 100,000 parameters: the same channels in all stages, no random erasing."""
     model = replace(marathon().model, width=24, width_multiplier=1.0)
-    return _taught(_marathon("marathon-100k", "At most 100,000", model, mixup=0.5, erasing=0.0, epochs=120))
+    return _with_teachers(_long_training("marathon-100k", "At most 100,000", model, 120, random_erasing_prob=0.0))
 
 
 def marathon_25k() -> Recipe:
-    """Within 25,000 parameters, by labels alone: one block a stage, nothing mixed or erased; half an hour on a core."""
-    # as many channels at every size: twice as many at each next would leave too few at the first
+    """At most 25,000 parameters, without teachers, mixup and random erasing; half an hour on one core."""
+    # doubling the channels from stage to stage would leave too few for the first
     model = replace(sprint_94().model, stem_width=14, width=14, width_multiplier=1.0)
-    return _marathon("marathon-25k", "At most 25,000", model, mixup=0.0, erasing=0.0, epochs=200)
+    return _long_training("marathon-25k", "At most 25,000", model, 200, mixup_prob=0.0, random_erasing_prob=0.0)
 
 
 def marathon_teacher() -> Recipe:
-    """What the larger marathons learn from, trained with --fold 0 and 1: `sprint-94` with two blocks a stage."""
-    # three times the arithmetic in the same epochs is no better; mixing and erasing are better label_groups than either
+    """Teacher of the larger marathons, trained with --fold 0 and with --fold 1: two blocks per stage."""
+    # three times the arithmetic in the same epochs is no better; mixup with random erasing is better than either alone
     model = replace(sprint_94().model, width=32, blocks_per_stage=2)
-    whole = _marathon("marathon-teacher", "A million", model, mixup=0.5, erasing=0.5, epochs=100)
-    description = "A million parameters, one fold held out, last epoch; all numbers are ours."
-    return replace(whole, description=description, data=DataConfig(val_fraction=0.2))
+    recipe = _long_training("marathon-teacher", "A million", model, 100)
+    description = f"A million parameters, one fold held out, last epoch; {CHOSEN}"
+    return replace(recipe, description=description, data=DataConfig(val_fraction=0.2))
 
 
-def _marathon(name: str, size: str, model: ModelConfig, *, mixup: float, erasing: float, epochs: int) -> Recipe:
-    """`sprint-94` for long, with another network and other changes of its images."""
+def _long_training(
+    name: str, size: str, model: ModelConfig, epochs: int, *, mixup_prob: float = 0.5, random_erasing_prob: float = 0.5
+) -> Recipe:
+    """Return `sprint-94` with another network, another augmentation and more epochs."""
     short = sprint_94()
     return replace(
         short,
         name=name,
-        description=f"{size} parameters, nothing held out, last epoch; all numbers are ours.",
+        description=f"{size} parameters, nothing held out, last epoch; {CHOSEN}",
         model=model,
-        augmentation=replace(short.augmentation, mixup_prob=mixup, random_erasing_prob=erasing),
-        # without smoothing it is as accurate within what trainings differ by, and its probabilities are true
+        augmentation=replace(short.augmentation, mixup_prob=mixup_prob, random_erasing_prob=random_erasing_prob),
+        # without label smoothing it is as accurate within the spread over seeds, and its probabilities are calibrated
         optimizer=replace(short.optimizer, label_smoothing=0.0),
         schedule=replace(short.schedule, epochs=epochs),
     )
 
 
-def _taught(alone: Recipe) -> Recipe:
-    """The same, taught by what `modiste train marathon-teacher` leaves as `teachers/fold-0` and `teachers/fold-1`."""
+def _with_teachers(recipe: Recipe) -> Recipe:
+    """Return the recipe with distillation from the runs `teachers/fold-0` and `teachers/fold-1`."""
     return replace(
-        alone,
-        description=f"Taught by others. {alone.description}",
+        recipe,
+        description=f"Distillation from two teachers. {recipe.description}",
         distillation=DistillationConfig(("runs/teachers/fold-0", "runs/teachers/fold-1")),
     )
 
 
 def photo() -> Recipe:
-    """Photos of clothes in class folders of one's own: a network that knows ImageNet, trained on."""
+    """Your own photos in class folders: EfficientNet-Lite1 with ImageNet weights, fine-tuned."""
     return Recipe(
         name="photo",
-        description="EfficientNet-Lite1 from ImageNet's weights, all but its first stages trained on; all numbers are ours.",
+        description=f"EfficientNet-Lite1 with ImageNet weights, first stages frozen; {CHOSEN}",
         data=DataConfig(image_size=224, channels=3, val_fraction=0.2),
         model=ModelConfig(
-            name="efficientnet_lite1",  # Lite2 knows no more of clothes, Lite0 less
+            name="efficientnet_lite1",  # Lite2 is no more accurate on clothes, Lite0 is less
             weights="imagenet",
             init="default",
             dropout=0.2,
             drop_path_rate=0.2,
-            eval_blur=0.5,  # without, one photo in 16 is called otherwise at half its size
-            flip_tta=True,  # without, one photo in twelve is called otherwise in the mirror
-            freeze_stages=3,  # half of the time would go into these stages, and they are as good as they were
+            eval_blur=0.5,  # without it, 1 photo in 16 gets another class at half its resolution
+            flip_tta=True,  # without it, 1 photo in 12 gets another class when it is mirrored
+            freeze_stages=3,  # training these stages takes half of the time and does not improve accuracy
         ),
-        # much of it, as a few thousand photos are soon known by heart; but what is cut out shall have its sleeves
+        # strong, as a network overfits a few thousand photos; but a crop must still show the sleeves
         augmentation=AugmentationConfig(
             horizontal_flip=True,
             random_downscale=0.45,
@@ -221,4 +227,4 @@ def resolve(name_or_file: str) -> Recipe:
         return NAMED[name_or_file]()
     if name_or_file.endswith(".json") or Path(name_or_file).is_file():
         return settings.read(Path(name_or_file))
-    raise SettingError(f"There is no recipe {name_or_file!r}. {settings.nearest(name_or_file, list(NAMED))}")
+    raise SettingError(f"There is no recipe {name_or_file!r}. {settings.suggest(name_or_file, list(NAMED))}")

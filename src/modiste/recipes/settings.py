@@ -1,7 +1,7 @@
 """Recipes as text: dotted keys on the command line, JSON in a file.
 
-A recipe is read strictly. An unknown key is an error that names the nearest one; a value of the wrong type is an error
-that names the type. So a `recipe.json` that is accepted means exactly what it says.
+Recipes are read strictly: an unknown key, a value of the wrong type and a former name are errors that say what to
+write instead.
 """
 
 import ast
@@ -10,119 +10,111 @@ import difflib
 import inspect
 import json
 import typing
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError, SettingError
+from modiste.recipes.former_names import rename_key, rename_value
 from modiste.recipes.recipe import Recipe, Settings
 
 SECTIONS: dict[str, type] = {
     f.name: f.type for f in dataclasses.fields(Recipe) if isinstance(f.type, type) and dataclasses.is_dataclass(f.type)
 }
 
-MOST = 1e300
-"""No number of a recipe is larger; what is not a number is not smaller either."""
+MAX_NUMBER = 1e300
+"""Larger numbers, infinity and NaN are refused."""
 
 
 def describe(recipe: Recipe) -> list[tuple[str, Any, str]]:
-    """Return each setting of a recipe: dotted key, value, and the line that explains it."""
-    lines = _explanations()
-    return [(key, value, lines[key]) for key, value in to_settings(recipe).items()]
+    """Return each setting of a recipe: dotted key, value, and the docstring of its field on one line."""
+    docstrings = _field_docstrings()
+    return [(key, value, docstrings[key]) for key, value in to_settings(recipe).items()]
 
 
-def _explanations() -> dict[str, str]:
-    """Read the lines below the fields; Python keeps them in the source alone."""
-    owners = {owner.__name__: section for section, owner in SECTIONS.items()} | {"Recipe": ""}
-    found = {}
-    for part in ast.parse(inspect.getsource(inspect.getmodule(Recipe) or Recipe)).body:
-        if isinstance(part, ast.ClassDef):
-            for field, line in zip(part.body, part.body[1:], strict=False):
-                if isinstance(field, ast.AnnAssign) and isinstance(line, ast.Expr):
-                    key = f"{owners[part.name]}.{ast.unparse(field.target)}".removeprefix(".")
-                    found[key] = " ".join(str(ast.literal_eval(line.value)).split())
-    return found
+def reference() -> str:
+    """Return every setting with type, default and explanation as Markdown: a table for each section."""
+    lines = ["| setting | type | default | meaning |", "|---|---|---|---|"]
+    section = ""
+    for key, value, explanation in describe(Recipe()):
+        if section != (section := key.rpartition(".")[0]):
+            lines += ["", f"## `{section}`", "", inspect.cleandoc(SECTIONS[section].__doc__ or ""), "", *lines[:2]]
+        default = f"`{json.dumps(value)}`" if value != "" else "empty"
+        lines.append(f"| `{key}` | {_type_name(_field_type(key))} | {default} | {explanation} |")
+    return "\n".join(lines) + "\n"
 
 
 def to_settings(recipe: Recipe) -> Settings:
-    """Flatten a recipe into dotted keys, in the order of the record."""
-    flat: Settings = {}
-    for key, value in dataclasses.asdict(recipe).items():
-        if key in SECTIONS:
-            flat.update({f"{key}.{inner}": inner_value for inner, inner_value in value.items()})
-        else:
-            flat[key] = value
-    return flat
+    """Flatten a recipe into dotted keys, in the order of its fields."""
+    return _flatten(dataclasses.asdict(recipe))
 
 
 def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
-    """Return the recipe with some dotted keys replaced.
+    """Return the recipe with some settings replaced.
 
     Args:
-        recipe: where to start from.
-        settings: dotted keys and values. A section alone stands for its name: `network` is `model.name`.
+        recipe: the recipe to start from, which is not changed.
+        settings: dotted keys and values. A section alone stands for its name: `model` is `model.name`.
 
     Raises:
-        SettingError: an unknown key, a value of the wrong type, or one that its rule forbids.
+        SettingError: a key does not exist or was renamed, or a value has the wrong type or breaks a rule.
     """
-    known = to_settings(recipe)
-    changes: dict[str, Any] = {}
-    for given, value in settings.items():
-        key = f"{given}.name" if f"{given}.name" in known else given
-        if key not in known:
-            raise SettingError(f"There is no setting {given!r}. {nearest(given, list(known))}")
+    changes: dict[str, dict[str, Any]] = {}
+    for typed_key, value in settings.items():
+        key = _full_key(typed_key)
         section, _, name = key.rpartition(".")
-        owner = SECTIONS.get(section, Recipe)
-        checked = _checked(key, value, typing.get_type_hints(owner)[name])
-        if section:
-            changes.setdefault(section, {})[name] = checked
-        else:
-            changes[name] = checked
-    for section, inner in list(changes.items()):
-        if section in SECTIONS:
-            changes[section] = dataclasses.replace(getattr(recipe, section), **inner)
-    return dataclasses.replace(recipe, **changes)
+        changes.setdefault(section, {})[name] = _checked(key, value, _field_type(key))
+    top = changes.pop("", {})
+    sections = {name: dataclasses.replace(getattr(recipe, name), **inner) for name, inner in changes.items()}
+    return dataclasses.replace(recipe, **sections, **top)
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Return the recipe with the files it names found from any folder.
+    """Return the recipe with absolute paths of its dataset and initial weights, so that any working folder will do.
 
-    Not so its teachers, which named recipes have too: their results would tell a path of one machine.
+    The paths of teachers stay relative: named recipes have them, and a results file shall not name a folder of one
+    machine.
     """
     paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
-    found = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
-    return with_settings(recipe, found)
+    absolute = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
+    return with_settings(recipe, absolute)
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Split `optimizer.lr=0.02` into key and value; a value that is not JSON is taken as text.
+    """Split `optimizer.lr=0.02` into key and value.
+
+    The value is read as JSON, or as text where it is no JSON or the setting takes text: `data.source=2024` is a folder.
 
     Raises:
-        SettingError: there is no equals sign.
+        SettingError: there is no equals sign, or there is no such setting.
     """
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise SettingError(f"{text!r} is no setting. Write key=value, as in optimizer.lr=0.02.")
+    is_text = _field_type(_full_key(key)) in (str, tuple[str, ...])
+    as_typed: Any = {"parse_int": str, "parse_float": str, "parse_constant": str} if is_text else {}
     try:
-        return key, json.loads(value)
+        parsed = json.loads(value, **as_typed)
     except (ValueError, RecursionError):
         return key, value
+    return key, value if is_text and not isinstance(parsed, str | list) else parsed
 
 
 def to_json(recipe: Recipe) -> str:
-    """Write a recipe out in full; `from_json` reads it back to an equal one."""
+    """Write a complete recipe as JSON; `from_json` reads it back to an equal one."""
     return json.dumps(dataclasses.asdict(recipe), indent=2) + "\n"
 
 
 def from_json(text: str, origin: str) -> Recipe:
-    """Read a recipe; keys that are left out keep their defaults.
+    """Read a recipe; settings that are left out have their defaults.
 
     Args:
         text: a JSON object of sections, as `to_json` writes it.
-        origin: where the text is from, for messages.
+        origin: the name of the file, for error messages.
 
     Raises:
         InputError: the text is not JSON, or not an object.
-        SettingError: a key or value that no recipe has.
+        SettingError: as `with_settings`.
     """
     try:
         content = json.loads(text)
@@ -130,13 +122,7 @@ def from_json(text: str, origin: str) -> Recipe:
         raise InputError(f"{origin} is not JSON ({error}). Give a recipe.json that a run wrote, or a name.") from None
     if not isinstance(content, dict):
         raise InputError(f"{origin} holds no recipe. Give a recipe.json that a run wrote, or a name.")
-    flat: Settings = {}
-    for key, value in content.items():
-        if key in SECTIONS and isinstance(value, dict):
-            flat.update({f"{key}.{inner}": inner_value for inner, inner_value in value.items()})
-        else:
-            flat[key] = value
-    return with_settings(Recipe(), flat)
+    return with_settings(Recipe(), _flatten(content))
 
 
 def read(path: Path) -> Recipe:
@@ -149,31 +135,96 @@ def read(path: Path) -> Recipe:
     return from_json(text, str(path))
 
 
-def nearest(given: str, known: list[str]) -> str:
-    """Say which known word was probably meant, or list them all."""
-    close = difflib.get_close_matches(given, known, n=1, cutoff=0.4)
-    if not close:  # somebody who writes `lr` means `optimizer.lr`
-        close = [key for key in known if key.rpartition(".")[2] == given]
-    return f"Did you mean {close[0]!r}?" if close else f"There are: {', '.join(known)}."
+def suggest(word: str, choices: Sequence[str]) -> str:
+    """Return a sentence with the choice most similar to a misspelled word, or with all of them."""
+    best = max(choices, key=lambda choice: _similarity(word, choice))
+    return f"Did you mean {best!r}?" if _similarity(word, best) > 0.6 else f"There are: {', '.join(choices)}."
+
+
+def _similarity(word: str, choice: str) -> float:
+    """Compare two dotted names from 0 to 1.1, by the last part of each or a word of it, as in `augmentation.flip`."""
+    section, _, name = word.rpartition(".")
+    choice_section, _, choice_name = choice.rpartition(".")
+    by_name = difflib.SequenceMatcher(None, name, choice_name).ratio()
+    by_word = max(
+        difflib.SequenceMatcher(None, name, part).ratio() for part in choice_name.replace("-", "_").split("_")
+    )
+    same_section = difflib.SequenceMatcher(None, section, choice_section).ratio()
+    return max(by_name, 0.9 * by_word) + 0.1 * same_section * bool(section)
+
+
+def _full_key(key: str) -> str:
+    """Return the dotted key of a setting, where a section stands for its name; raise a SettingError for other keys."""
+    settings = to_settings(Recipe())
+    if key not in settings and f"{key}.name" in settings:
+        return f"{key}.name"
+    if key not in settings:
+        new = rename_key(key)
+        if new != key and new in {*settings, *SECTIONS}:
+            raise SettingError(f"{key} was renamed to {new}. Use the new name.")
+        raise SettingError(f"There is no setting {key!r}. {suggest(key, list(settings))}")
+    return key
+
+
+def _field_type(key: str) -> Any:
+    section, _, name = key.rpartition(".")
+    return typing.get_type_hints(SECTIONS.get(section, Recipe))[name]
+
+
+def _type_name(annotation: Any) -> str:
+    """Return the type of a field in words; for a Literal its values."""
+    names = {float: "number", int: "integer", bool: "true or false", str: "text", tuple[str, ...]: "list of texts"}
+    if typing.get_origin(annotation) is typing.Literal:
+        return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
+    return names.get(annotation, "two numbers")
+
+
+def _field_docstrings() -> dict[str, str]:
+    """Read the docstrings below the fields of a recipe, which Python keeps in the source alone."""
+    sections = {owner.__name__: f"{section}." for section, owner in SECTIONS.items()} | {"Recipe": ""}
+    classes = ast.parse(inspect.getsource(inspect.getmodule(Recipe) or Recipe)).body
+    return {
+        f"{sections[node.name]}{ast.unparse(field.target)}": " ".join(str(ast.literal_eval(docstring.value)).split())
+        for node in classes
+        if isinstance(node, ast.ClassDef)
+        for field, docstring in zip(node.body, node.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign) and isinstance(docstring, ast.Expr)
+    }
+
+
+def _flatten(content: dict[str, Any]) -> Settings:
+    flat: Settings = {}
+    for key, value in content.items():
+        if key in SECTIONS and isinstance(value, dict):
+            flat.update({f"{key}.{name}": inner for name, inner in value.items()})
+        else:
+            flat[key] = value
+    return flat
 
 
 def _checked(key: str, value: Any, annotation: Any) -> Any:
-    """Return the value as its field wants it, or raise a SettingError that says what the field wants."""
-    origin, choices = typing.get_origin(annotation), typing.get_args(annotation)
+    """Return the value in the type of its field, or raise a SettingError that says which type that is."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
-        if not any(value == choice and type(value) is type(choice) for choice in choices):
-            raise SettingError(f"{key} is {value!r}, but it must be one of {', '.join(map(str, choices))}.")
-        return value
-    if origin is tuple and choices[-1] is Ellipsis:  # as many as one likes; one alone needs no brackets
+        return _checked_choice(key, value, arguments)
+    if origin is tuple and arguments[-1] is Ellipsis:  # a list of any length; a single item needs no brackets
         items = value if isinstance(value, list | tuple) else [value] if value != "" else []
-        return tuple(_checked(key, item, choices[0]) for item in items)
+        return tuple(_checked(key, item, arguments[0]) for item in items)
     if origin is tuple:
-        if not isinstance(value, list | tuple) or len(value) != len(choices):
-            raise SettingError(f"{key} is {value!r}, but it must be {len(choices)} numbers, as in [0.1, 0.5].")
-        return tuple(_checked(key, item, kind) for item, kind in zip(value, choices, strict=True))
-    if annotation is float and type(value) in (int, float) and abs(value) < MOST:
+        if not isinstance(value, list | tuple) or len(value) != len(arguments):
+            raise SettingError(f"{key} is {value!r}, but it must be {len(arguments)} numbers, as in [0.1, 0.5].")
+        return tuple(_checked(key, item, kind) for item, kind in zip(value, arguments, strict=True))
+    if annotation is float and type(value) in (int, float) and abs(value) < MAX_NUMBER:
         return float(value)
-    if type(value) is annotation and annotation is not float:  # exactly: true is no whole number
+    if type(value) is annotation and annotation is not float:  # exactly: true is no integer
         return value
-    wanted = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[annotation]
-    raise SettingError(f"{key} is {value!r}, but it must be {wanted}.")
+    expected = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[annotation]
+    raise SettingError(f"{key} is {value!r}, but it must be {expected}.")
+
+
+def _checked_choice(key: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    if any(value == choice and type(value) is type(choice) for choice in choices):
+        return value
+    if (new := rename_value(key, value)) != value:
+        raise SettingError(f"{key}={value} was renamed to {key}={new}. Use the new name.")
+    raise SettingError(f"{key} is {value!r}, but it must be one of {', '.join(map(str, choices))}.")
