@@ -128,7 +128,7 @@ def figures(folds_seen: list[Seen]) -> dict[str, Any]:
 def accuracy(judged: Seen) -> dict[str, Any]:
     """Share of photos whose most probable label is right."""
     right = judged.truth.is_correct(judged.probabilities.argmax(1))
-    interval = intervals.wilson(int(right.sum()), len(right))
+    interval = intervals.wilson_interval(int(right.sum()), len(right))
     return {"images": len(right), "accuracy": float(right.mean()), "interval_images": interval}
 
 
@@ -141,7 +141,7 @@ def answers(judged: Seen, given: NDArray[np.bool_]) -> dict[str, Any]:
         "answered_correct": float(right[given].mean()) if given.any() else None,
         "none_recall": float((~given)[none].mean()) if none.any() else None,
         "answers_correct": float(answer.mean()),
-        "answers_correct_interval": intervals.wilson(int(answer.sum()), len(answer)),
+        "answers_correct_interval": intervals.wilson_interval(int(answer.sum()), len(answer)),
     }
 
 

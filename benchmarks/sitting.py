@@ -53,8 +53,8 @@ def summary(name: str, records: list[Record]) -> Record:
         "recipe": name,
         "n": len(records),
         "seconds": fmean(seconds),
-        "seconds_interval": intervals.student(seconds),
+        "seconds_interval": intervals.t_interval(seconds),
         "seconds_importing": fmean(record["seconds_importing"] for record in records),
         "accuracy": fmean(record["accuracy"] for record in records),
-        **intervals.summary([accuracy(record) for record in records], records[0]["images"]),
+        **intervals.summarize([accuracy(record) for record in records], records[0]["images"]),
     }

@@ -75,7 +75,7 @@ def compared(name: str, records: list[sitting.Record], plain: list[sitting.Recor
     return row | {
         "settings": TRICKS.get(name, ()),
         "difference": fmean(differences),
-        "difference_interval": intervals.student(differences),
+        "difference_interval": intervals.t_interval(differences),
         "seconds_ratio": row["seconds"] / fmean(record["seconds"] for record in plain),
     }
 

@@ -71,7 +71,7 @@ def row(name: str, content: dict[str, Any], say: Say) -> list[str]:
         "-" if flip_tta is None else f"{flip_tta:.2%}",
         f"{content['mean_loss']:.4f}",
         str(content["n"]),
-        formatting.count(runs[0]["parameters"]),
+        formatting.format_count(runs[0]["parameters"]),
         f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
     ]
 
@@ -215,7 +215,7 @@ def track(name: str, bound: float) -> list[str]:
     _, accuracy, required = held(name, ".2%", content["mean"], bound)
     return [
         f"`{name}`",
-        formatting.count(runs[0]["parameters"]),
+        formatting.format_count(runs[0]["parameters"]),
         accuracy,
         required,
         f"{content['mean_flip_tta']:.2%}",

@@ -59,7 +59,7 @@ def test_folds_leave_the_test_split_sealed(small: list[str], tmp_path: Path) -> 
     assert [run["fold"] for run in told["runs"]] == [0, 1]
     assert told["split"] == "validation"
     images = sum(run["images"] for run in told["runs"])  # each fold has its own
-    assert told["interval_images"] == list(intervals.wilson(round(told["mean"] * images), images))
+    assert told["interval_images"] == list(intervals.wilson_interval(round(told["mean"] * images), images))
     for run in (tmp_path / "runs" / "bench" / "small").glob("*/scores.json"):
         assert json.loads(run.read_text())["test_openings"] == 0
 

@@ -57,7 +57,10 @@ def test_groups_that_share_a_label_are_one() -> None:
     found = calibration.find_label_groups(candidate_labels)
     assert sorted(found) == [(0, 1, 2), (3, 4)]
     labels = tuple("abcde")
-    assert inference_calibration.from_metadata(Calibration(label_groups=found).to_metadata(labels), labels).label_groups == found
+    assert (
+        inference_calibration.from_metadata(Calibration(label_groups=found).to_metadata(labels), labels).label_groups
+        == found
+    )
     assert calibration.find_label_groups(None) == calibration.find_label_groups(np.eye(3, dtype=bool)) == ()
 
 

@@ -19,16 +19,16 @@ def test_an_npz_is_read(tmp_path: Path) -> None:
     """The array named probabilities, or an only one of any name."""
     for name in ("probabilities", "p"):
         np.savez(tmp_path / "a.npz", **{name: GOOD.astype(np.float32)})
-        assert (probability_files.read(tmp_path / "a.npz", NAMES, LABELS) == GOOD).all()
+        assert (probability_files.read_probabilities(tmp_path / "a.npz", NAMES, LABELS) == GOOD).all()
 
 
 def test_a_csv_is_read_with_and_without_header(tmp_path: Path) -> None:
     """A header of label names orders the columns."""
     file = tmp_path / "a.csv"
     file.write_text("0.75,0.25\n0.5,0.5\n")
-    assert (probability_files.read(file, NAMES, LABELS) == GOOD).all()
+    assert (probability_files.read_probabilities(file, NAMES, LABELS) == GOOD).all()
     file.write_text("coat,bag\n0.25,0.75\n0.5,0.5\n")
-    assert (probability_files.read(file, NAMES, LABELS) == GOOD).all()
+    assert (probability_files.read_probabilities(file, NAMES, LABELS) == GOOD).all()
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_what_is_no_distribution_is_refused(tmp_path: Path, text: str, says: str
     file = tmp_path / "a.csv"
     file.write_text(text)
     with pytest.raises(InputError, match=says):
-        probability_files.read(file, NAMES, LABELS)
+        probability_files.read_probabilities(file, NAMES, LABELS)
 
 
 def test_probabilities_of_another_split_are_refused(tmp_path: Path) -> None:
     """A file that brings labels must bring those of the split."""
     np.savez(tmp_path / "a.npz", probabilities=GOOD, labels=[1, 1])
     with pytest.raises(InputError, match="other images"):
-        probability_files.read(tmp_path / "a.npz", NAMES, LABELS)
+        probability_files.read_probabilities(tmp_path / "a.npz", NAMES, LABELS)
 
 
 def test_a_damaged_or_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,4 +74,4 @@ def test_a_damaged_or_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.M
         archive.writestr("probabilities.npy", header.getvalue())
     for name in ("bad.npz", "objects.npz", "changed.npz", "bomb.npz", "vast.npz", "none.npz", "none.csv"):
         with pytest.raises(InputError, match="holds no probabilities"):
-            probability_files.read(tmp_path / name, NAMES, LABELS)
+            probability_files.read_probabilities(tmp_path / name, NAMES, LABELS)

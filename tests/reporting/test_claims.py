@@ -9,7 +9,7 @@ import pytest
 from helpers.runs import rows, write_results, write_run
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
-from modiste.metrics.scores import score
+from modiste.metrics.scores import compute_scores
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import claims, results_table
@@ -34,7 +34,7 @@ def judged(name: str, recipe: Recipe, confusion: list[list[int]]) -> MethodResul
     """A run that was judged on the official test split with this confusion matrix."""
     pairs = [(t, s) for t, row in enumerate(confusion) for s, count in enumerate(row) for _ in range(count)]
     labels, said = np.array(pairs).T
-    found = score(np.eye(10)[said], labels, FASHION_MNIST, "test")
+    found = compute_scores(np.eye(10)[said], labels, FASHION_MNIST, "test")
     outcome = results_table.RunResult(recipe.seed, found.accuracy, found.loss, 3, 7840, 6.0)
     return MethodResult(name, recipe, "test", found.n, (outcome,), scores=found)
 
@@ -88,7 +88,7 @@ def test_results_go_before_a_single_run_with_imagenet_weights(tmp_path: Path) ->
     told = {answer.claim: answer.values for answer in claims.answers(both)}
     assert (told["resnet18_accuracy"]["accuracy"], told["resnet18_accuracy"]["n"]) == ("93.00%", "3")
     slower = settings.with_settings(recipe, {"optimizer.lr": 0.002})
-    other = replace(poor, recipe=slower, outcomes=(replace(poor.outcomes[0], seed=1),))
+    other = replace(poor, recipe=slower, run_results=(replace(poor.run_results[0], seed=1),))
     told = {answer.claim: answer.values for answer in claims.answers(ReportData((poor, other), {}))}
     assert told["resnet18_accuracy"]["n"] == "1"
 
@@ -99,7 +99,7 @@ def test_results_go_before_a_single_run_with_imagenet_weights(tmp_path: Path) ->
 def test_overfitting_is_seen_in_the_curves(tmp_path: Path, losses: tuple[float, ...], verdict: str) -> None:
     """Validation loss that rose after the epoch kept, while train loss fell, is about to overfit."""
     run = write_run(tmp_path / "run", named.classic_resnet18(), losses=losses)
-    assert verdicts(ReportData((results_table.of_run(run.path),), {}))["overfit"] == verdict
+    assert verdicts(ReportData((results_table.read_run(run.path),), {}))["overfit"] == verdict
 
 
 def test_the_worst_and_the_best_class() -> None:
@@ -123,10 +123,10 @@ def test_crop_and_erasing_are_compared_by_seed(tmp_path: Path) -> None:
 def test_xavier_takes_two_runs_that_differ_in_it_alone(tmp_path: Path) -> None:
     """The loss after one epoch decides; runs that differ in more say nothing."""
     plain = replace(named.classic_cnn(), model=replace(named.classic_cnn().model, init="default"))
-    quick = results_table.of_run(write_run(tmp_path / "xavier", losses=(0.4, 0.3)).path)
-    slow = results_table.of_run(write_run(tmp_path / "plain", plain, losses=(0.5, 0.3)).path)
+    quick = results_table.read_run(write_run(tmp_path / "xavier", losses=(0.4, 0.3)).path)
+    slow = results_table.read_run(write_run(tmp_path / "plain", plain, losses=(0.5, 0.3)).path)
     assert verdicts(ReportData((slow, quick), {}))["xavier"] == "holds"
-    other = results_table.of_run(
+    other = results_table.read_run(
         write_run(tmp_path / "other", replace(plain, seed=1, optimizer=replace(plain.optimizer, lr=1))).path
     )
     assert verdicts(ReportData((other, quick), {}))["xavier"] == "unmeasured"
@@ -142,10 +142,10 @@ def test_the_public_table_has_two_layer_rows_outside_91_to_93(tmp_path: Path) ->
 def test_a_results_file_goes_before_runs_and_a_changed_recipe_counts_as_another() -> None:
     """`measured` takes the file of that name, else the runs of exactly that recipe."""
     run = judged("mine", named.classic_cnn(), shirts(0))
-    assert (ReportData((run,), {}).measured("classic-cnn") or run).outcomes == run.outcomes
+    assert (ReportData((run,), {}).measured("classic-cnn") or run).run_results == run.run_results
     changed = replace(named.classic_cnn(), optimizer=replace(named.classic_cnn().optimizer, lr=0.02))
     assert ReportData((judged("mine", changed, shirts(0)),), {}).measured("classic-cnn") is None
-    file = replace(run, name="classic-cnn", outcomes=run.outcomes * 2)
+    file = replace(run, name="classic-cnn", run_results=run.run_results * 2)
     assert ReportData((run,), {"classic-cnn": file}).measured("classic-cnn") is file
 
 
@@ -153,7 +153,7 @@ def test_one_run_of_each_method_is_shown(tmp_path: Path) -> None:
     """A second seed of the same method is left out of the figures."""
     first, second = (write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (0, 1))
     other = write_run(tmp_path / "resnet", named.classic_resnet18())
-    opened = tuple(results_table.of_run(run.path) for run in (first, second, other))
+    opened = tuple(results_table.read_run(run.path) for run in (first, second, other))
     assert [entry.name for entry in ReportData(opened, {}).shown()] == ["0", "resnet"]
     assert opened[0].history == tuple(rows((0.6, 0.4, 0.5)))
 

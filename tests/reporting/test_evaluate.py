@@ -15,7 +15,7 @@ from modiste.data import sources
 from modiste.errors import InputError, SettingError
 from modiste.inference.model_file import load
 from modiste.labels import FASHION_MNIST
-from modiste.metrics.scores import from_dict
+from modiste.metrics.scores import Scores
 from modiste.recipes import settings
 from modiste.reporting.evaluate import evaluate
 from modiste.runs import files
@@ -35,7 +35,7 @@ def test_a_run_gets_its_four_files(run: Run) -> None:
     written = {path.name for path in run.path.iterdir()} - before
     assert written == {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
     assert scores.accuracy == pytest.approx(0.9)
-    assert from_dict(files.read_json(run.scores)["test"], "here") == scores
+    assert Scores.from_dict(files.read_json(run.scores)["test"], "here") == scores
     with np.load(run.probabilities) as arrays:
         assert arrays["probabilities"].shape == (20, 10)
         assert arrays["labels"].tolist() == list(range(10)) * 2
@@ -166,7 +166,7 @@ def test_scores_are_plain_json(run: Run) -> None:
     """The file has no NaN, and both forms of the confusion matrix."""
     evaluate(run.path)
     content = json.loads(run.scores.read_text(), parse_constant=pytest.fail)
-    assert len(content["test"]["confusion"]) == len(content["test"]["confusion_normalized"]) == 10
+    assert len(content["test"]["confusion_matrix"]) == len(content["test"]["confusion_matrix_normalized"]) == 10
 
 
 def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modiste.errors import InputError
-from modiste.metrics.scores import Scores, score
+from modiste.metrics.scores import Scores, compute_scores
 from modiste.reporting import canvas, figures
 from modiste.reporting.leaderboard import Point
 from modiste.runs.metrics_file import EpochMetrics
@@ -27,7 +27,7 @@ def rows(count: int, held_out: bool = True) -> list[EpochMetrics]:
 
 def scores() -> Scores:
     """Three images of two labels, one of them wrong."""
-    return score(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]]), np.array([0, 1, 1]), ("bag", "coat"), "test")
+    return compute_scores(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]]), np.array([0, 1, 1]), ("bag", "coat"), "test")
 
 
 @pytest.mark.parametrize("held_out", [True, False])
@@ -138,7 +138,7 @@ def test_svg_takes_the_colors_of_the_page_and_other_words() -> None:
 @pytest.mark.parametrize("name", [r"$\frac$", "$1", "衬衫 100 元", "\U0010fffd"])
 def test_a_name_says_what_it_says(tmp_path: Path, name: str) -> None:
     """Dollar signs are no mathematics; other scripts, and characters that no font has, are drawn without a warning."""
-    found = score(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
+    found = compute_scores(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
     canvas.save_png(figures.plot_confusion_matrix(found), tmp_path / "c.png")
     assert f">{name}</text>" in texts(figures.plot_confusion_matrix(found))
     assert f">{name}</text>" in texts(

@@ -8,15 +8,15 @@ from modiste.reporting import formatting
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (formatting.percent(0.92424), "92.42%"),
-        (formatting.count(0.5), "0.5"),
-        (formatting.count(24_272), "24.3K"),
-        (formatting.count(999_499), "999K"),
-        (formatting.count(999_500), "1M"),
-        (formatting.tenths(0.92424), "92.4"),
-        (formatting.reach((0.9188, 0.9292)), "91.88 to 92.92"),
-        (formatting.reach((0.9188, 0.9292), "至"), "91.88 至 92.92"),
-        (formatting.half_width((0.93, 0.9324)), "±0.12"),
+        (formatting.format_percent(0.92424), "92.42%"),
+        (formatting.format_count(0.5), "0.5"),
+        (formatting.format_count(24_272), "24.3K"),
+        (formatting.format_count(999_499), "999K"),
+        (formatting.format_count(999_500), "1M"),
+        (formatting.format_percent_number(0.92424), "92.4"),
+        (formatting.format_interval((0.9188, 0.9292)), "91.88 to 92.92"),
+        (formatting.format_interval((0.9188, 0.9292), "至"), "91.88 至 92.92"),
+        (formatting.format_half_width((0.93, 0.9324)), "±0.12"),
     ],
 )
 def test_figures_have_one_form(text: str, expected: str) -> None:
@@ -26,5 +26,10 @@ def test_figures_have_one_form(text: str, expected: str) -> None:
 
 def test_what_is_not_known_is_a_hyphen() -> None:
     """A figure that nobody has is said to be missing."""
-    kinds = (formatting.percent, formatting.tenths, formatting.reach, formatting.half_width)
+    kinds = (
+        formatting.format_percent,
+        formatting.format_percent_number,
+        formatting.format_interval,
+        formatting.format_half_width,
+    )
     assert [kind(None) for kind in kinds] == ["-"] * 4

@@ -6,7 +6,7 @@ import sys
 
 def test_nothing_here_loads_torch() -> None:
     """Runs are judged, compared and reported on machines without torch."""
-    modules = ", ".join(f"modiste.reporting.{name}" for name in ("evaluate", "comparison", "report.page"))
+    modules = ", ".join(f"modiste.reporting.{name}" for name in ("evaluate", "comparison", "html_report.page"))
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -36,7 +36,7 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     from modiste.cli.output import print_json
     from modiste.reporting import comparison, results_table
 
-    opened = results_table.open_all(runs)
+    opened = results_table.read_methods(runs)
     drawn = comparison.draw(opened, out)
     if as_json:
         told = {"entries": [entry.as_dict() for entry in opened], "figures": list(map(str, drawn))}
@@ -78,12 +78,12 @@ def _side_by_side(opened: list["MethodResult"]) -> "Table":
             escape(entry.name),
             entry.split or "-",
             str(entry.n),
-            formatting.percent(entry.accuracy),
-            formatting.reach(entry.interval_images),
-            formatting.half_width(entry.interval_seeds),
+            formatting.format_percent(entry.accuracy),
+            formatting.format_interval(entry.interval_images),
+            formatting.format_half_width(entry.interval_seeds),
             "-" if entry.loss is None else f"{entry.loss:.4f}",
             f"{entry.epochs:.3g}",
-            formatting.count(entry.parameters),
+            formatting.format_count(entry.parameters),
             f"{entry.seconds:.0f}",
         )
     return table
@@ -101,7 +101,11 @@ def _public_table(opened: list["MethodResult"]) -> "Table":
     for title in ("parameters", "data", "remark"):
         table.add_column(title)
     for row in leaderboard.add_results(opened):
-        remark = f"ours, n = {row.result.n}, {formatting.reach(row.result.interval_images)}" if row.result else row.note
-        cells = (row.classifier, formatting.percent(row.accuracy), row.parameters, row.data_version, remark)
+        remark = (
+            f"ours, n = {row.result.n}, {formatting.format_interval(row.result.interval_images)}"
+            if row.result
+            else row.note
+        )
+        cells = (row.classifier, formatting.format_percent(row.accuracy), row.parameters, row.data_version, remark)
         table.add_row(*map(escape, cells), style="bold green" if row.result else None)
     return table

@@ -52,7 +52,7 @@ def _told(target: Path, scores: "Scores") -> str:
         figures += f"\nwith the mirror image of each as a second view {scores.accuracy_flip_tta:.2%}"
     lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]
     for label in scores.per_class:
-        precision, recall, f1 = map(formatting.tenths, (label.precision, label.recall, label.f1))
+        precision, recall, f1 = map(formatting.format_percent_number, (label.precision, label.recall, label.f1))
         row = f"{precision:>9}  {recall:>6}  {f1:>5}  {label.support:>6}"
         lines.append(f"{label.name:{width}}  {row}")
     pairs = [f"{pair.true} for {pair.predicted} {pair.count}" for pair in scores.most_confused[:5]]

@@ -102,7 +102,7 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
         runs=records,
         settings=_common(bench.recipes),
         split=bench.split,
-        **intervals.summary(accuracies, results.images(records, bench.split)),
+        **intervals.summarize(accuracies, results.images(records, bench.split)),
         mean_flip_tta=None if None in flip_tta else fmean(flip_tta),
         mean_loss=fmean(record["loss"] for record in records),
     )

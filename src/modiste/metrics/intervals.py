@@ -12,7 +12,7 @@ Interval = tuple[float, float]
 """Lower and upper end, as fractions."""
 
 
-def wilson(right: int, n: int) -> Interval:
+def wilson_interval(right: int, n: int) -> Interval:
     """95 % interval of a share: what other images of the same kind would give (Wilson 1927).
 
     Args:
@@ -23,7 +23,7 @@ def wilson(right: int, n: int) -> Interval:
     return float(found.low), float(found.high)
 
 
-def student(values: Sequence[float]) -> Interval | None:
+def t_interval(values: Sequence[float]) -> Interval | None:
     """95 % interval of the mean over seeds: what other seeds would give (Student 1908); None for fewer than two."""
     if len(values) < 2:
         return None
@@ -31,7 +31,7 @@ def student(values: Sequence[float]) -> Interval | None:
     return fmean(values) - reach, fmean(values) + reach
 
 
-def summary(accuracies: Sequence[float], images: int) -> dict[str, Any]:
+def summarize(accuracies: Sequence[float], images: int) -> dict[str, Any]:
     """Describe the accuracies of several seeds or folds as results files do.
 
     Args:
@@ -46,6 +46,6 @@ def summary(accuracies: Sequence[float], images: int) -> dict[str, Any]:
     return {
         "mean": mean,
         "sd": stdev(accuracies) if len(accuracies) > 1 else None,
-        "interval_seeds": student(accuracies),
-        "interval_images": wilson(round(mean * images), images),
+        "interval_seeds": t_interval(accuracies),
+        "interval_images": wilson_interval(round(mean * images), images),
     }

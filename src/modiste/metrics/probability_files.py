@@ -19,7 +19,7 @@ TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: float16 and four decimals pass, logits do not."""
 
 
-def read(path: Path, class_names: tuple[str, ...], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+def read_probabilities(path: Path, class_names: tuple[str, ...], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """Read probabilities, float64 [n, k], in the order of the labels' images.
 
     An .npz holds the array `probabilities` (or one array alone); a `labels` array in it must be the truth. A .csv holds

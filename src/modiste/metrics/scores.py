@@ -4,7 +4,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,13 +102,51 @@ class Scores:
         shares: NDArray[np.float64] = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         return shares
 
+    def lowest_recall(self) -> tuple[ClassScore, ...]:
+        """Return the class with the lowest recall; several when they tie, none without images."""
+        lowest = min((label.recall for label in self.per_class if label.recall is not None), default=None)
+        return tuple(label for label in self.per_class if label.support and label.recall == lowest)
+
+    def highest_recall(self) -> tuple[ClassScore, ...]:
+        """Return the class with the highest recall; several when they tie, none without images."""
+        highest = max((label.recall for label in self.per_class if label.recall is not None), default=None)
+        return tuple(label for label in self.per_class if label.support and label.recall == highest)
+
     def as_dict(self) -> dict[str, Any]:
         """The record as scores.json has it, with the normalized matrix beside the raw one."""
         rows = [[round(value, 4) for value in row] for row in self.normalized().tolist()]
         return dataclasses.asdict(self) | {"confusion_matrix_normalized": rows}
 
+    @classmethod
+    def from_dict(cls, content: Any, origin: str) -> Self:
+        """Read what `as_dict` wrote.
 
-def read_all(path: Path) -> dict[str, Any]:
+        Raises:
+            InputError: it is something else; the message names the origin.
+        """
+        with parsing.as_input_error(f"{origin} holds no scores. Remove it and make it anew with `modiste evaluate`."):
+            found = cls(
+                split=str(content["split"]),
+                n=int(content["n"]),
+                loss=float(content["loss"]),
+                accuracy=float(content["accuracy"]),
+                interval_images=(float(content["interval_images"][0]), float(content["interval_images"][1])),
+                ece=float(content["ece"]),
+                per_class=tuple(map(_label, content["per_class"])),
+                confusion_matrix=tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
+                most_confused=tuple(
+                    Confused(str(p["true"]), str(p["predicted"]), int(p["count"])) for p in content["most_confused"]
+                ),
+                worst_mistakes=tuple(map(int, content["worst_mistakes"])),
+                accuracy_flip_tta=_given(content.get("accuracy_flip_tta")),
+                ece_calibrated=_given(content.get("ece_calibrated")),
+            )
+            if not _belong_together(found):
+                raise ValueError("figures that do not belong label_groups")
+        return found
+
+
+def read_scores(path: Path) -> dict[str, Any]:
     """Read a run's scores.json: scores by split, and what else stands there; empty when there is no such file.
 
     Raises:
@@ -120,34 +158,6 @@ def read_all(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def from_dict(content: Any, origin: str) -> Scores:
-    """Read what `as_dict` wrote.
-
-    Raises:
-        InputError: it is something else; the message names the origin.
-    """
-    with parsing.as_input_error(f"{origin} holds no scores. Remove it and make it anew with `modiste evaluate`."):
-        found = Scores(
-            split=str(content["split"]),
-            n=int(content["n"]),
-            loss=float(content["loss"]),
-            accuracy=float(content["accuracy"]),
-            interval_images=(float(content["interval_images"][0]), float(content["interval_images"][1])),
-            ece=float(content["ece"]),
-            per_class=tuple(map(_label, content["per_class"])),
-            confusion_matrix=tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
-            most_confused=tuple(
-                Confused(str(p["true"]), str(p["predicted"]), int(p["count"])) for p in content["most_confused"]
-            ),
-            worst_mistakes=tuple(map(int, content["worst_mistakes"])),
-            accuracy_flip_tta=_given(content.get("accuracy_flip_tta")),
-            ece_calibrated=_given(content.get("ece_calibrated")),
-        )
-        if not _belong_together(found):
-            raise ValueError("figures that do not belong label_groups")
-    return found
-
-
 def _belong_together(found: Scores) -> bool:
     """Whether the confusion matrix is one, the accuracy is its own, and the loss is a number."""
     counts = [count for row in found.confusion_matrix for count in row]
@@ -157,7 +167,7 @@ def _belong_together(found: Scores) -> bool:
     return math.isclose(found.accuracy, right / found.n, abs_tol=1e-6) and math.isfinite(found.loss + found.ece)
 
 
-def score(
+def compute_scores(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], class_names: tuple[str, ...], split: str
 ) -> Scores:
     """Score probabilities.
@@ -185,7 +195,7 @@ def score(
         n=len(labels),
         loss=float(-np.log(np.maximum(exact[np.arange(len(labels)), labels], FLOOR)).mean()),
         accuracy=float(right.mean()),
-        interval_images=intervals.wilson(int(right.sum()), len(labels)),
+        interval_images=intervals.wilson_interval(int(right.sum()), len(labels)),
         ece=calibration_error(exact.max(1), right),
         per_class=_per_class(labels, said, class_names),
         confusion_matrix=tuple(map(tuple, confusion.tolist())),

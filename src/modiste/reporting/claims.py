@@ -111,19 +111,19 @@ def _resnet(study: ReportData) -> list[Answer]:
     started = [entry for entry in found if entry.recipe.model.weights == "imagenet"]
     if started:
         filed = max((entry for entry in started if not entry.run), key=lambda entry: entry.n, default=None)
-        return _figures("resnet18", filed or results_table.pooled("resnet18", started), "")
+        return _figures("resnet18", filed or results_table.pool_runs("resnet18", started), "")
     scratch = _figures("resnet18", study.measured("classic-resnet18"), "_scratch")
     return [Answer(answer.claim, "unmeasured", answer.sentence, answer.values) for answer in scratch]
 
 
 def _overfit(study: ReportData) -> Answer:
     """After the epoch that was kept, validation loss rose while train loss fell, and training stopped on its own."""
-    runs = [entry for entry in study.given if entry.network == "resnet18" and entry.history and entry.kept]
+    runs = [entry for entry in study.given if entry.network == "resnet18" and entry.history and entry.best_epoch]
     judged = [entry for entry in runs if entry.history[0].val_loss is not None]
     if not judged:
         return _unmeasured("overfit")
     entry = judged[0]
-    kept, last = entry.history[entry.kept - 1], entry.history[-1]
+    kept, last = entry.history[entry.best_epoch - 1], entry.history[-1]
     before, after = kept.val_loss or 0.0, last.val_loss or 0.0
     rose = last.epoch > kept.epoch and after > before and last.train_loss < kept.train_loss
     values = {
@@ -198,7 +198,7 @@ def _erasing(study: ReportData, word: Word) -> list[Answer]:
         return [_unmeasured(claim) for claim in ("generalizes", "costs")]
     gaps = paired(erasing, plain)
     gap = (erasing.accuracy or 0.0) - (plain.accuracy or 0.0)
-    reach = intervals.student(gaps)
+    reach = intervals.t_interval(gaps)
     values = {
         "with": f"{erasing.accuracy or 0:.2%}",
         "without": f"{plain.accuracy or 0:.2%}",
@@ -218,8 +218,8 @@ def _erasing(study: ReportData, word: Word) -> list[Answer]:
 
 def paired(one: MethodResult, other: MethodResult) -> list[float]:
     """Differences of the accuracies of two entries, seed by seed, where both have the seed."""
-    there = {outcome.seed: outcome.accuracy for outcome in other.outcomes}
-    both = [(outcome.accuracy, there.get(outcome.seed)) for outcome in one.outcomes]
+    there = {outcome.seed: outcome.accuracy for outcome in other.run_results}
+    both = [(outcome.accuracy, there.get(outcome.seed)) for outcome in one.run_results]
     return [here - theirs for here, theirs in both if here is not None and theirs is not None]
 
 
@@ -228,7 +228,7 @@ def _xavier(study: ReportData) -> Answer:
     runs = [entry for entry in study.given if entry.history and entry.history[0].val_loss is not None]
     for one in runs:
         for other in runs:
-            if results_table.differences(one, other) == {"model.init": ("xavier", "default")}:
+            if results_table.setting_differences(one, other) == {"model.init": ("xavier", "default")}:
                 ours, theirs = (entry.history[0].val_loss or 0.0 for entry in (one, other))
                 values = {"name": one.name, "other": other.name, "ours": f"{ours:.4f}", "theirs": f"{theirs:.4f}"}
                 return Answer("xavier", _verdict(ours < theirs), "xavier", values)

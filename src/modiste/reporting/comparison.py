@@ -24,7 +24,7 @@ def draw(entries: Sequence[MethodResult], out: Path) -> list[Path]:
     """
     files.make_folder(out)
     histories = {entry.name: entry.history for entry in entries if entry.history}
-    kept = {entry.name: entry.kept for entry in entries if entry.history}
+    kept = {entry.name: entry.best_epoch for entry in entries if entry.history}
     drawn = {}
     if histories:
         drawn["loss.png"] = figures.plot_curve(histories, "loss", kept)

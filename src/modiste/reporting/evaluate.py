@@ -14,7 +14,7 @@ from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
 from modiste.inference.calibration import Calibration
 from modiste.metrics import probability_files as other_tools
-from modiste.metrics.scores import FLOOR, OPENINGS, SPLITS, Scores, calibration_error, read_all, score
+from modiste.metrics.scores import FLOOR, OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
 from modiste.recipes import settings
 from modiste.recipes.recipe import DataConfig, Recipe
 from modiste.reporting import canvas, figures
@@ -78,7 +78,7 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     found = subject.judge(numbered, known)
     resolved = replace(numbered, labels=_resolved(numbered, found))
     scores = replace(
-        score(found, resolved.labels, known, split),
+        compute_scores(found, resolved.labels, known, split),
         loss=float(-np.log(numbered.likelihood(found).clip(FLOOR)).mean()),
         accuracy_flip_tta=_mirrored(subject, numbered, known, found),
     )
@@ -128,7 +128,7 @@ def _subject(target: Path, data: str | None) -> Subject:
     is_bundled = str(target) in bundled_files.NAMES and not target.exists()
     run = None if is_bundled else run_of(target)
     if run is None and target.suffix in other_tools.SUFFIXES:
-        read = other_tools.read
+        read = other_tools.read_probabilities
         return Subject(None, Recipe(), None, lambda split, names: read(target, names, split.labels))
     if run is not None:
         folder.require_model(run)
@@ -179,7 +179,7 @@ def require_unchanged(run: Run, held_out: Split) -> None:
 def _count(run: Run | None) -> None:
     """Write down that the test split is opened for a run; a file alone has no place for it."""
     if run:
-        content = {OPENINGS: 0} | read_all(run.scores)
+        content = {OPENINGS: 0} | read_scores(run.scores)
         files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
 
 
@@ -219,4 +219,4 @@ def _write(run: Run, scores: Scores, found: Probabilities, split: Split) -> None
         found[worst].max(1).tolist(),
     )
     canvas.save_png(sheet, run.mistakes)
-    files.write_json(run.scores, {OPENINGS: 0} | read_all(run.scores) | {scores.split: scores.as_dict()})
+    files.write_json(run.scores, {OPENINGS: 0} | read_scores(run.scores) | {scores.split: scores.as_dict()})

@@ -197,7 +197,7 @@ def plot_accuracy_over_cost(recipes: Mapping[str, "Point"], published: Mapping[s
         _draw_points(ax, others, front, label="published by others", marker="D", color=canvas.GRAY)
         _draw_points(ax, ours, set(ours), label="modiste", marker="o", color=canvas.BLUE)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, _: formatting.count(value))
+        ax.xaxis.set_major_formatter(lambda value, _: formatting.format_count(value))
         ax.yaxis.set_major_formatter(_tick_percent)
         ax.set(xlabel=label, ylabel="test accuracy")
         ax.margins(x=0.12)  # room for names

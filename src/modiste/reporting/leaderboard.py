@@ -113,5 +113,5 @@ def describe_augmentation(result: MethodResult) -> str:
 
 
 def _to_row(result: MethodResult, accuracy: float) -> LeaderboardRow:
-    parameters = formatting.count(result.parameters) if result.parameters else ""
+    parameters = formatting.format_count(result.parameters) if result.parameters else ""
     return LeaderboardRow(result.name, describe_augmentation(result), parameters, accuracy, "", "v2", "", result)

@@ -32,7 +32,7 @@ class ReportData:
         """The first run of each method: the ones whose curves and matrices are drawn."""
         first: list[MethodResult] = []
         for entry in self.given:
-            if entry.run and all(results_table.differences(entry, other) for other in first):
+            if entry.run and all(results_table.setting_differences(entry, other) for other in first):
                 first.append(entry)
         return first
 
@@ -52,8 +52,8 @@ class ReportData:
         if recipe is None:
             return None
         wanted = MethodResult(name, recipe, "", 0, ())
-        return results_table.pooled(
-            name, [e for e in self.given if e.on_fashion_mnist and not results_table.differences(e, wanted)]
+        return results_table.pool_runs(
+            name, [e for e in self.given if e.on_fashion_mnist and not results_table.setting_differences(e, wanted)]
         )
 
 
@@ -74,9 +74,9 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
     found = results.published() if folder is None else {path.stem: results.read(path) for path in _files(folder)}
     trained = {name: content for name, content in found.items() if _has_trainings(content)}
     filed = {
-        name: results_table.from_results(name, content, f"results/{name}.json") for name, content in trained.items()
+        name: results_table.parse_results(name, content, f"results/{name}.json") for name, content in trained.items()
     }
-    given = tuple(results_table.open_all(paths))
+    given = tuple(results_table.read_methods(paths))
     for entry in given:
         _require_fashion(entry)
     return ReportData(given, filed)

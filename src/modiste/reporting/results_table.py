@@ -52,7 +52,7 @@ class MethodResult:
         recipe: that its trainings share, but for seed and fold; what a results file is too old for has its default.
         split: that they were judged on; empty when nobody has judged them.
         images: that they were judged on; of folds all label_groups.
-        outcomes: one a training, at least one.
+        run_results: one a training, at least one.
         hardware: that they ran on.
         run: the run folder, where it is one.
         history: its epochs.
@@ -63,7 +63,7 @@ class MethodResult:
     recipe: Recipe
     split: str
     images: int
-    outcomes: tuple[RunResult, ...]
+    run_results: tuple[RunResult, ...]
     hardware: str = ""
     run: Run | None = None
     history: tuple[EpochMetrics, ...] = ()
@@ -72,12 +72,12 @@ class MethodResult:
     @property
     def n(self) -> int:
         """How many trainings."""
-        return len(self.outcomes)
+        return len(self.run_results)
 
     @property
     def accuracies(self) -> tuple[float, ...]:
         """One a judged training, as fractions."""
-        return tuple(outcome.accuracy for outcome in self.outcomes if outcome.accuracy is not None)
+        return tuple(outcome.accuracy for outcome in self.run_results if outcome.accuracy is not None)
 
     @property
     def accuracy(self) -> float | None:
@@ -87,36 +87,40 @@ class MethodResult:
     @property
     def loss(self) -> float | None:
         """Mean cross-entropy likewise."""
-        losses = [outcome.loss for outcome in self.outcomes if outcome.loss is not None]
+        losses = [outcome.loss for outcome in self.run_results if outcome.loss is not None]
         return fmean(losses) if losses else None
 
     @property
     def interval_images(self) -> Interval | None:
         """95 % interval of the mean accuracy over images."""
-        return intervals.wilson(round(fmean(self.accuracies) * self.images), self.images) if self.accuracies else None
+        return (
+            intervals.wilson_interval(round(fmean(self.accuracies) * self.images), self.images)
+            if self.accuracies
+            else None
+        )
 
     @property
     def interval_seeds(self) -> Interval | None:
         """95 % interval of the mean accuracy over seeds; None for one."""
-        return intervals.student(self.accuracies)
+        return intervals.t_interval(self.accuracies)
 
     @property
     def epochs(self) -> float:
         """Mean of the epochs trained."""
-        return fmean(outcome.epochs for outcome in self.outcomes)
+        return fmean(outcome.epochs for outcome in self.run_results)
 
     @property
     def seconds(self) -> float:
         """Mean of the wall clock."""
-        return fmean(outcome.seconds for outcome in self.outcomes)
+        return fmean(outcome.seconds for outcome in self.run_results)
 
     @property
     def parameters(self) -> int:
         """Of its network."""
-        return self.outcomes[0].parameters
+        return self.run_results[0].parameters
 
     @property
-    def kept(self) -> int:
+    def best_epoch(self) -> int:
         """The epoch whose weights count, from 1; 0 without a history."""
         return metrics_file.best_epoch(list(self.history), self.recipe.early_stopping) if self.history else 0
 
@@ -137,7 +141,7 @@ class MethodResult:
         return {key: getattr(self, key) for key in keys}
 
 
-def open_all(paths: Sequence[Path]) -> list[MethodResult]:
+def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
     """Open runs and results files, in their order, each under a name of its own.
 
     Where names are the same, the folders above are named as far as they tell the paths apart; a results file keeps its
@@ -146,7 +150,7 @@ def open_all(paths: Sequence[Path]) -> list[MethodResult]:
     Raises:
         InputError: one of them is neither, or is damaged.
     """
-    entries = [of_results(path) if path.suffix == ".json" else of_run(path) for path in paths]
+    entries = [read_results(path) if path.suffix == ".json" else read_run(path) for path in paths]
     runs = [entry.run.path.resolve() for entry in entries if entry.run]
     results = [_place(path) for entry, path in zip(entries, paths, strict=True) if not entry.run]
     return [
@@ -155,7 +159,7 @@ def open_all(paths: Sequence[Path]) -> list[MethodResult]:
     ]
 
 
-def of_run(path: Path) -> MethodResult:
+def read_run(path: Path) -> MethodResult:
     """Open a run folder; its test scores count, else its validation scores, else it is not judged.
 
     Raises:
@@ -170,16 +174,16 @@ def of_run(path: Path) -> MethodResult:
     return MethodResult(run.name, recipe, split, images, (outcome,), known.hardware, run, history, found)
 
 
-def of_results(path: Path) -> MethodResult:
+def read_results(path: Path) -> MethodResult:
     """Open a results file; raises InputError when it is missing or holds no trainings."""
-    return from_results(path.stem, results.read(path), str(path))
+    return parse_results(path.stem, results.read(path), str(path))
 
 
-def from_results(name: str, content: dict[str, Any], origin: str) -> MethodResult:
+def parse_results(name: str, content: dict[str, Any], origin: str) -> MethodResult:
     """Make an entry of a results file's content; raises InputError when it holds no trainings."""
     split = str(content.get("split", "test"))
     with parsing.as_input_error(f"{origin} holds no trainings judged on {split}. Give one that `modiste bench` wrote."):
-        outcomes = tuple(_outcome(record, split) for record in content["runs"])
+        run_results = tuple(_outcome(record, split) for record in content["runs"])
         images = results.images(content["runs"], split)
         if split not in SPLITS or images < 1:
             raise ValueError(split)
@@ -188,36 +192,36 @@ def from_results(name: str, content: dict[str, Any], origin: str) -> MethodResul
         recipe = settings.with_settings(Recipe(), shared)
     except SettingError as error:
         raise InputError(f"{origin} has settings that no recipe has: {error}") from None
-    return MethodResult(name, recipe, split, images, outcomes, str(content["hardware"]))
+    return MethodResult(name, recipe, split, images, run_results, str(content["hardware"]))
 
 
-def method(entry: MethodResult) -> Settings:
+def method_settings(entry: MethodResult) -> Settings:
     """The settings that make the method: all but what may differ between its trainings."""
     return {key: value for key, value in settings.to_settings(entry.recipe).items() if key not in INCIDENTAL}
 
 
-def differences(one: MethodResult, other: MethodResult) -> dict[str, tuple[Any, Any]]:
+def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tuple[Any, Any]]:
     """The settings in which two methods differ, with both values."""
-    here, there = method(one), method(other)
+    here, there = method_settings(one), method_settings(other)
     return {key: (here[key], there[key]) for key in here if here[key] != there[key]}
 
 
-def pooled(name: str, entries: Iterable[MethodResult]) -> MethodResult | None:
+def pool_runs(name: str, entries: Iterable[MethodResult]) -> MethodResult | None:
     """Make one entry of the runs of the first one's method, each seed once; None when none is judged on test."""
     judged = [entry for entry in entries if entry.split == "test" and entry.n == 1]
     if not judged:
         return None
     first = judged[0]
-    by_seed = {entry.outcomes[0].seed: entry for entry in judged if not differences(first, entry)}
-    outcomes = tuple(entry.outcomes[0] for _, entry in sorted(by_seed.items()))
-    return MethodResult(name, first.recipe, first.split, first.images, outcomes, first.hardware)
+    by_seed = {entry.run_results[0].seed: entry for entry in judged if not setting_differences(first, entry)}
+    run_results = tuple(entry.run_results[0] for _, entry in sorted(by_seed.items()))
+    return MethodResult(name, first.recipe, first.split, first.images, run_results, first.hardware)
 
 
 def _judged(run: Run) -> tuple[str, Scores | None]:
     """The split that a run's scores are told of, and these scores; nothing when nobody has judged it."""
-    judged = scores.read_all(run.scores)
+    judged = scores.read_scores(run.scores)
     split = next((split for split in SPLITS if split in judged), "")
-    return split, scores.from_dict(judged[split], str(run.scores)) if split else None
+    return split, Scores.from_dict(judged[split], str(run.scores)) if split else None
 
 
 def _place(path: Path) -> Path:

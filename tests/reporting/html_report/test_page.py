@@ -100,7 +100,7 @@ def test_a_taught_run_is_told_as_one(tmp_path: Path) -> None:
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     for told in ("Kullback-Leibler divergence", "1,006 with those of its teachers", "960,506"):
         assert told in text
-    assert training.TRICKS["teachers"](results_table.of_run(run.path)) == 1  # of the two in its recipe
+    assert training.TRICKS["teachers"](results_table.read_run(run.path)) == 1  # of the two in its recipe
 
 
 def test_results_files_alone_give_a_whole_page(tmp_path: Path) -> None:

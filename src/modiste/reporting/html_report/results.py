@@ -40,12 +40,12 @@ def _numbers(study: ReportData, say: Texts) -> Html:
         rows.append([
             entry.name,
             say(f"results.{entry.split}"),
-            formatting.percent(entry.accuracy),
-            formatting.reach(entry.interval_images, say.word("to")),
-            formatting.half_width(entry.interval_seeds),
+            formatting.format_percent(entry.accuracy),
+            formatting.format_interval(entry.interval_images, say.word("to")),
+            formatting.format_half_width(entry.interval_seeds),
             f"{entry.loss:.4f}" if entry.loss is not None else "-",
             str(entry.n),
-            formatting.count(entry.parameters) if entry.parameters else "-",
+            formatting.format_count(entry.parameters) if entry.parameters else "-",
         ])  # fmt: skip
     keys = ("run", "split", "accuracy", "images", "seeds", "loss", "n", "parameters")
     return table([say(f"results.{key}") for key in keys], rows, marked, "figures")
@@ -65,7 +65,7 @@ def _curves(study: ReportData, say: Texts, quantity: Metric) -> Html:
     if not runs:
         return tag("p", say("results.no_curves"), class_="missing")
     drawn = figures.plot_curve(
-        {entry.name: entry.history for entry in runs}, quantity, {entry.name: entry.kept for entry in runs}
+        {entry.name: entry.history for entry in runs}, quantity, {entry.name: entry.best_epoch for entry in runs}
     )
     ours = figure(Html(canvas.to_svg(drawn, f"{quantity} curves", say.words)), say(f"results.{quantity}_curves"))
     return _beside(ours, study, say, quantity)
@@ -105,9 +105,9 @@ def _judged(entry: MethodResult, scores: Scores, say: Texts) -> Html:
     rows = [
         [
             say.word(label.name),
-            formatting.tenths(label.precision),
-            formatting.tenths(label.recall),
-            formatting.tenths(label.f1),
+            formatting.format_percent_number(label.precision),
+            formatting.format_percent_number(label.recall),
+            formatting.format_percent_number(label.f1),
             str(label.support),
         ]
         for label in scores.per_class
@@ -136,5 +136,8 @@ def _classes(scores: Scores, say: Texts) -> Html:
     worst, best = ranked[0], ranked[-1]
     taken_for = next((pair.predicted for pair in scores.most_confused if pair.true == worst.name), "-")
     values = {"worst": worst.name, "taken_for": taken_for, "best": best.name}
-    shares = {"low": formatting.tenths(worst.recall), "high": formatting.tenths(best.recall)}
+    shares = {
+        "low": formatting.format_percent_number(worst.recall),
+        "high": formatting.format_percent_number(best.recall),
+    }
     return say("results.classes", **{key: say.word(label) for key, label in values.items()}, **shares)

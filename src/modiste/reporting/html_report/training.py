@@ -8,7 +8,7 @@ from modiste.reporting.claims import paired
 from modiste.reporting.html_report.html import Html, join, table, tag
 from modiste.reporting.html_report.texts import Texts, beside
 from modiste.reporting.report_data import ReportData
-from modiste.reporting.results_table import MethodResult, differences
+from modiste.reporting.results_table import MethodResult, setting_differences
 from modiste.runs import run_info
 
 
@@ -51,7 +51,7 @@ def _worth(study: ReportData, say: Texts) -> Html:
 def _gaps(base: MethodResult, study: ReportData) -> Iterator[list[Any]]:
     """A row for each method that differs from the base in nothing but tricks."""
     for entry in study.everything():
-        changed = differences(base, entry) if entry.on_fashion_mnist else {}
+        changed = setting_differences(base, entry) if entry.on_fashion_mnist else {}
         if changed and all(key.startswith(("augmentation.", "network.init", "network.drop")) for key in changed):
             what = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changed.items())
             gap, loss = (entry.accuracy or 0) - (base.accuracy or 0), (entry.loss or 0) - (base.loss or 0)
@@ -108,10 +108,10 @@ ROWS: dict[str, Callable[[MethodResult, Texts], Any]] = {
     "stopping": _stopping,
     "most": lambda entry, say: entry.recipe.schedule.epochs,
     "epochs": lambda entry, say: f"{entry.epochs:.3g}",
-    "kept": lambda entry, say: entry.kept or "-",
+    "kept": lambda entry, say: entry.best_epoch or "-",
     "seconds": _seconds,
     "hardware": lambda entry, say: entry.hardware or "-",
-    "seed": lambda entry, say: ", ".join(str(outcome.seed) for outcome in entry.outcomes),
+    "seed": lambda entry, say: ", ".join(str(outcome.seed) for outcome in entry.run_results),
 }
 
 
