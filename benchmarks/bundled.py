@@ -176,9 +176,9 @@ def main() -> None:
         given.out,
         recipe=whole.recipe().name,
         command=timing.command(),
-        runs=[results.record(whole)],
+        runs=[results.run_record(whole)],
         form=form.name,
-        held_out=found | {"run": results.record(held_out)},
+        held_out=found | {"run": results.run_record(held_out)},
         test={key: getattr(test, key) for key in TOLD},
     )
     print(f"{model}: {form.name}, right on {test.accuracy:.2%} of {test.n:,} test images\n{given.out}")

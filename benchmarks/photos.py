@@ -50,7 +50,7 @@ SETS = ("data.synthetic_per_class=100",)
 def record(number: int, run: Run, judged: Seen) -> dict[str, Any]:
     """What a results file says of one fold."""
     return {
-        **results.record(run),
+        **results.run_record(run),
         "fold": number,
         "val_accuracy": float(judged.truth.is_correct(judged.probabilities.argmax(1)).mean()),
         "val_loss": float(-np.log(judged.truth.likelihood(judged.probabilities).clip(FLOOR)).mean()),

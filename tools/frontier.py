@@ -39,7 +39,7 @@ def raced() -> Iterator[tuple[str, Point]]:
 
 def mean(runs: list[dict[str, Any]], accuracy: str, seconds: str) -> Point:
     """A recipe's place by its trainings, whose numbers go by these names; what its teachers took counts."""
-    minutes = fmean(results.seconds(run | {"seconds": run[seconds]}) for run in runs) / 60
+    minutes = fmean(results.total_seconds(run | {"seconds": run[seconds]}) for run in runs) / 60
     return Point(fmean(run[accuracy] for run in runs), runs[0]["parameters"], minutes)
 
 

@@ -1,28 +1,28 @@
 """One family of errors, an exit code each.
 
-A message is one sentence for a person: the value, the rule, the next step. It is printed as it stands in the terminal
-and over HTTP, so it must never need a traceback to be understood.
+A message gives the value, the rule and the next step. The terminal and the HTTP API show it as it is, without a
+traceback.
 """
 
 import signal
 
 
 class ModisteError(Exception):
-    """Anything that is told to the user in one sentence; `exit_code` is what the command ends with."""
+    """An error that is shown to the user as one sentence; the command ends with `exit_code`."""
 
     exit_code = 2
 
 
 class InputError(ModisteError):
-    """A file, picture, data set, model or run folder that cannot be used."""
+    """A file, photo, dataset, model or run folder that cannot be used."""
 
 
 class UnsupportedPicture(InputError):
-    """A file that is no JPEG, PNG or WebP picture at all."""
+    """A file that is not a photo in a supported format."""
 
 
 class SettingError(ModisteError):
-    """A recipe, key, flag or value that does not exist or does not fit."""
+    """A recipe, setting, option or value that does not exist or is not allowed."""
 
 
 class TrainingError(ModisteError):
@@ -38,11 +38,11 @@ class OutputError(ModisteError):
 
 
 class Stopped(ModisteError):
-    """A training that was asked to stop and can be resumed.
+    """A training that a signal stopped, and that can be resumed.
 
     Args:
-        signal_number: the signal that asked; the exit code is 128 more, as shells count.
-        message: where the run is and how to go on.
+        signal_number: of the signal; the exit code is 128 more, as in shells.
+        message: where the run is and how to resume it.
     """
 
     def __init__(self, signal_number: int, message: str) -> None:

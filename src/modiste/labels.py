@@ -1,4 +1,4 @@
-"""What a model can say: the labels of Fashion-MNIST and the answer for everything else."""
+"""The class names of Fashion-MNIST, and the label of images that belong to no class."""
 
 FASHION_MNIST: tuple[str, ...] = (
     "T-shirt/top",

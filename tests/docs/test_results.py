@@ -93,7 +93,7 @@ def test_the_chart_has_every_judged_recipe(monkeypatch: pytest.MonkeyPatch) -> N
     assert judged <= found.keys() <= NAMED.keys()
     for name in judged - {"sprint"}:  # which ran the race too, and later
         content = results.read(ROOT / "results" / f"{name}.json")
-        minutes = sum(map(results.seconds, content["runs"])) / content["n"] / 60
+        minutes = sum(map(results.total_seconds, content["runs"])) / content["n"] / 60
         assert found[name] == (pytest.approx(content["mean"]), content["runs"][0]["parameters"], pytest.approx(minutes))
 
 

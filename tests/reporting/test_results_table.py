@@ -239,8 +239,8 @@ def test_published_results_of_known_size_are_those_of_the_table_and_more() -> No
 
 def test_what_a_training_took_counts_its_teachers(tmp_path: Path) -> None:
     """In a results file and in a run alike; a record without teachers is its own time."""
-    assert results.seconds({"seconds": 10}) == 10
-    assert results.seconds({"seconds": 10, "teachers": [{"seconds": 20.5}, {"seconds": 2}]}) == 32.5
+    assert results.total_seconds({"seconds": 10}) == 10
+    assert results.total_seconds({"seconds": 10, "teachers": [{"seconds": 20.5}, {"seconds": 2}]}) == 32.5
     run = write_run(tmp_path / "run")
     alone = results_table.read_run(run.path).seconds
     facts = files.read_json(run.environment)

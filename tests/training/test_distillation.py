@@ -113,7 +113,7 @@ def test_a_student_believes_its_teachers_not_the_labels(taught: Path, idx: Path,
         for each in told
     )
     known = run_info.read(Run(tmp_path / "runs" / "student"))
-    assert known.seconds_teachers == pytest.approx(sum(each["seconds"] for each in told))
+    assert known.teacher_seconds == pytest.approx(sum(each["seconds"] for each in told))
 
 
 def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...]
         return
     if given or sets:
         raise SettingError("Settings are those of a recipe. Name it: modiste train sprint --list --epochs 3.")
-    measured = results.published()
+    measured = results.read_published()
     listed = [
         _listed(name, (make.__doc__ or "").partition("\n")[0], measured.get(name)) for name, make in named.NAMED.items()
     ]
@@ -167,7 +167,7 @@ def _listed(name: str, about: str, found: dict[str, Any] | None) -> dict[str, An
 
     if not found:
         return {"recipe": name, "description": about, "n": 0}
-    seconds = fmean(map(results.seconds, found["runs"]))
+    seconds = fmean(map(results.total_seconds, found["runs"]))
     kept = {key: found[key] for key in ("n", "mean", "hardware")}
     taught = any(run.get("teachers") for run in found["runs"])
     return {"recipe": name, "description": about, "seconds": seconds, "taught": taught} | kept

@@ -102,7 +102,7 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
         runs=records,
         settings=_common(bench.recipes),
         split=bench.split,
-        **intervals.summarize(accuracies, results.images(records, bench.split)),
+        **intervals.summarize(accuracies, results.count_images(records, bench.split)),
         mean_flip_tta=None if None in flip_tta else fmean(flip_tta),
         mean_loss=fmean(record["loss"] for record in records),
     )
@@ -171,7 +171,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
     scores = files.read_json(run.scores)[split]
     kept = rows[metrics_file.best_epoch(rows, recipe.early_stopping) - 1]
     return {
-        **results.record(run),
+        **results.run_record(run),
         "fold": recipe.data.fold,
         "accuracy": scores["accuracy"],
         "accuracy_flip_tta": scores.get("accuracy_flip_tta"),

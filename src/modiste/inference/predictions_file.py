@@ -150,7 +150,7 @@ class PredictionsFile:
     def _read_state(self) -> defaultdict[str, deque[PhotoId]]:
         """Return the photos of each `file`, in the order of their rows; empty when the model or `top` is another."""
         photos: defaultdict[str, deque[PhotoId]] = defaultdict(deque)
-        lines = files.lines(self.state)
+        lines = files.read_lines(self.state)
         if next(lines, b"") != self.header.encode():
             return photos
         for line in lines:
@@ -164,8 +164,8 @@ class PredictionsFile:
     def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Yield each row as bytes and as a record; cut off an unfinished last line."""
         position = 0
-        for line in files.lines(self.path):
-            if not line.endswith(b"\n") and len(line) < files.LONGEST and (position or self._is_own_start(line)):
+        for line in files.read_lines(self.path):
+            if not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES and (position or self._is_own_start(line)):
                 os.truncate(self.path, position)  # left by a killed process
                 return
             is_header = not position and self.is_csv

@@ -322,7 +322,7 @@ class Recipe:
     def __post_init__(self) -> None:
         held_out = self.data.val_fraction > 0
         fits = self.augmentation.train_size <= self.data.image_size
-        no_plateau = "one_cycle or constant when data.val_fraction is 0: reduce_on_plateau needs a validation loss"
+        needs_loss = "one_cycle or constant when data.val_fraction is 0: reduce_on_plateau needs a validation loss"
         rules = {
             "seed": (0 <= self.seed < 2**32, "from 0 to 4294967295"),
             "augmentation.train_size": (fits, f"at most data.image_size, {self.data.image_size}"),
@@ -330,7 +330,7 @@ class Recipe:
                 held_out or self.early_stopping.patience == 0,
                 "0 when data.val_fraction is 0: there is no validation metric to monitor",
             ),
-            "schedule.name": (held_out or self.schedule.name != "reduce_on_plateau", no_plateau),
+            "schedule.name": (held_out or self.schedule.name != "reduce_on_plateau", needs_loss),
         }
         require(self, "", rules)
 

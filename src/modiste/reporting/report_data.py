@@ -71,7 +71,7 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
         raise InputError(
             f"{folder} is no folder. Give the folder that holds the results files, or leave --results out."
         )
-    found = results.published() if folder is None else {path.stem: results.read(path) for path in _files(folder)}
+    found = results.read_published() if folder is None else {path.stem: results.read(path) for path in _files(folder)}
     trained = {name: content for name, content in found.items() if _has_trainings(content)}
     filed = {
         name: results_table.parse_results(name, content, f"results/{name}.json") for name, content in trained.items()

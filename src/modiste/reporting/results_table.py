@@ -169,7 +169,7 @@ def read_run(path: Path) -> MethodResult:
     recipe, history, known = run.recipe(), tuple(metrics_file.read(run.metrics)), run_info.read(run)
     split, found = _judged(run)
     accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
-    seconds = metrics_file.seconds(history) + known.seconds_teachers
+    seconds = metrics_file.total_seconds(history) + known.teacher_seconds
     outcome = RunResult(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
     return MethodResult(run.name, recipe, split, images, (outcome,), known.hardware, run, history, found)
 
@@ -184,7 +184,7 @@ def parse_results(name: str, content: dict[str, Any], origin: str) -> MethodResu
     split = str(content.get("split", "test"))
     with parsing.as_input_error(f"{origin} holds no trainings judged on {split}. Give one that `modiste bench` wrote."):
         run_results = tuple(_outcome(record, split) for record in content["runs"])
-        images = results.images(content["runs"], split)
+        images = results.count_images(content["runs"], split)
         if split not in SPLITS or images < 1:
             raise ValueError(split)
         shared = dict(content["settings"])
@@ -243,5 +243,5 @@ def _outcome(record: dict[str, Any], split: str) -> RunResult:
     accuracy, loss = float(record["accuracy"]), float(record["loss"])
     if not 0 <= accuracy <= 1 or not math.isfinite(loss):
         raise ValueError(record)
-    numbers = int(record["epochs"]), int(record["parameters"]), results.seconds(record)
+    numbers = int(record["epochs"]), int(record["parameters"]), results.total_seconds(record)
     return RunResult(int(record["seed"]), accuracy, loss, *numbers)

@@ -1,4 +1,4 @@
-"""Where a number was made: versions, processor, commit."""
+"""The environment of a measurement: versions, processor, commit."""
 
 import os
 import platform
@@ -25,58 +25,58 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Return `commit`, `hardware` and `versions` of this process, as results and runs record them."""
+    """Return `commit`, `hardware` and `versions` of this process, as runs and results files record them."""
     return {"commit": commit(), "hardware": hardware(), "versions": versions()}
 
 
 def hardware() -> str:
-    """Name the processor and how many cores this process may use."""
+    """Return the name of the processor and the number of cores that this process may use."""
     cores = usable_cores()
     return f"{_processor()}, {cores} core{'s' * (cores != 1)}"
 
 
 def usable_cores() -> int:
-    """How many cores the system lets this process use."""
+    """Return how many cores the system lets this process use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, this package and the libraries that decide a figure; what is not installed is left out."""
-    found = {"python": platform.python_version(), "modiste": modiste.__version__}
+    """Return the versions of Python, this package and the installed libraries that affect results."""
+    installed = {"python": platform.python_version(), "modiste": modiste.__version__}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def commit() -> str:
-    """Hash of the commit this code is from, with `-dirty` when files differ from it; empty outside a checkout."""
-    here = Path(modiste.__file__).parent
+    """Return the hash of the commit of this code, with `-dirty` if files differ from it; empty outside a checkout."""
+    package = Path(modiste.__file__).parent
     try:
-        revision = _git(here, "rev-parse", "HEAD")
-        if not _git(here, "ls-files", "__init__.py"):  # installed below somebody else's checkout
+        revision = _git(package, "rev-parse", "HEAD")
+        if not _git(package, "ls-files", "__init__.py"):  # installed in a folder of another repository
             return ""
-        changed = _git(here, "status", "--porcelain", "--untracked-files=no")
+        changes = _git(package, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return revision + ("-dirty" if changed else "")
+    return revision + ("-dirty" if changes else "")
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)  # noqa: S603, S607 - git by its name
-    return done.stdout.strip()
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - fixed arguments
 
 
 def _processor() -> str:
-    """Its name; with its family and model where the system tells them, as virtual machines shorten the name."""
+    """Return the name of the processor, with family and model on Linux, as virtual machines shorten the name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     except OSError:
         lines = []
-    known = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    name = known.get("model name") or platform.processor() or platform.machine()
-    if not {"cpu family", "model"} <= known.keys():
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    if not {"cpu family", "model"} <= fields.keys():
         return name
-    return f"{name} (family {known['cpu family']}, model {known['model']})"
+    return f"{name} (family {fields['cpu family']}, model {fields['model']})"

@@ -1,4 +1,4 @@
-"""Files that are atomic_write or not there: written beside their place, flushed to the disk, then moved into it."""
+"""Atomic files: written beside their place, flushed to the disk, then moved into it."""
 
 import json
 import os
@@ -9,28 +9,28 @@ from typing import Any, TextIO
 
 from modiste.errors import InputError, OutputError
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX = ".partial"
 
-LONGEST = 2**20
-"""Bytes of a line; a longer one is read as several."""
+MAX_LINE_BYTES = 2**20
+"""A longer line is read as several."""
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a path to write to; it takes the place of `path` only when the block ends well.
+    """Yield a temporary path to write to, and move it to `path` if the block ends without an error.
 
-    A process that is killed inside the block leaves the old file as it was. What it left beside it has a fixed name
-    (`.partial`), so the next attempt overwrites it and `remove_partials` finds it.
+    A process that is killed in the block leaves the old file unchanged, and beside it a file with the suffix
+    `.partial`, which the next attempt overwrites and `remove_partials` deletes.
 
     Raises:
         InputError: the folder of the path does not exist, or the path is a folder.
-        OutputError: the disk is full, read-only or not ours; the message names the path.
+        OutputError: the file cannot be written.
     """
     if not path.parent.is_dir():
         raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
     if not path.name or path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it.")
-    partial = path.with_name(path.name + PARTIAL)
+    partial = path.with_name(path.name + PARTIAL_SUFFIX)
     try:
         yield partial
         with partial.open("rb+") as file:
@@ -47,7 +47,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def append_text(path: Path) -> Iterator[TextIO]:
-    """Open a text file to append lines to; they are on the disk when the block has ended.
+    """Open a text file to append lines to, which are flushed to the disk at the end of the block.
 
     Raises:
         InputError: the folder of the path does not exist.
@@ -64,15 +64,15 @@ def append_text(path: Path) -> Iterator[TextIO]:
         raise write_error(path, error) from error
 
 
-def lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file with their ends, in bounded memory; none when it is missing.
+def read_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file with their ends, in bounded memory; none if there is no such file.
 
     Raises:
         InputError: it cannot be read.
     """
     try:
         with path.open("rb") as file:
-            while line := file.readline(LONGEST):
+            while line := file.readline(MAX_LINE_BYTES):
                 yield line
     except FileNotFoundError:
         return
@@ -81,7 +81,7 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it where they are missing; raises OutputError when the disk refuses."""
+    """Make a folder and its missing parents; raises OutputError when it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -115,28 +115,30 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read ({error}). Restore it or make it anew.") from None
+        raise InputError(f"{path} cannot be read ({error}). Restore it, or write it again.") from None
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed writers left in a folder and the folders below it."""
-    for leftover in folder.rglob("*" + PARTIAL):
+    """Delete the temporary files of killed processes in a folder and below."""
+    for leftover in folder.rglob("*" + PARTIAL_SUFFIX):
         leftover.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: OSError) -> OutputError:
-    """What to raise when the disk does not take what is written to that path."""
+    """Return the error for a path that cannot be written."""
     reason = error.strerror or error
-    return OutputError(f"{path} cannot be written ({reason}). Make room or choose another folder, then go on.")
+    return OutputError(
+        f"{path} cannot be written ({reason}). Free space or choose another folder, then repeat the command."
+    )
 
 
 def _remove(partial: Path) -> None:
-    with suppress(OSError):  # a disk that refuses to write refuses this as well, and that is not the news
+    with suppress(OSError):  # the error of the write itself is the one to report
         partial.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the move itself durable; not every system can."""
+    """Flush the move to the disk, where the system can."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

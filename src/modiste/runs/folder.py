@@ -1,4 +1,4 @@
-"""The run folder: one recipe, one seed, everything that came of it. This file knows its names."""
+"""The run folder: its files, and how it is created and opened."""
 
 import os
 from dataclasses import dataclass
@@ -14,28 +14,28 @@ from modiste.runs.lock import lock
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run folder by its path; each property is the path of one of its files."""
+    """A run folder: one recipe, one seed, and all that the training and the evaluation wrote."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
+        """The name of the folder."""
         return self.path.resolve().name
 
     @property
     def recipe_file(self) -> Path:
-        """The complete recipe: a valid input to `train`."""
+        """The complete recipe, which `train` takes as input."""
         return self.path / "recipe.json"
 
     @property
     def environment(self) -> Path:
-        """Versions, processor, commit, hashes of data and splits."""
+        """Versions, processor, commit, precision, checksums of the images."""
         return self.path / "environment.json"
 
     @property
     def metrics(self) -> Path:
-        """A row an epoch."""
+        """A row for each epoch."""
         return self.path / "metrics.csv"
 
     @property
@@ -45,12 +45,12 @@ class Run:
 
     @property
     def weights(self) -> Path:
-        """The weights that count, as safetensors."""
+        """The weights of the best epoch, as safetensors."""
         return self.path / "model.safetensors"
 
     @property
     def model(self) -> Path:
-        """The model that is judged and used: ONNX, with its preparation."""
+        """The exported ONNX model, with its preprocessing."""
         return self.path / "model.onnx"
 
     @property
@@ -60,12 +60,12 @@ class Run:
 
     @property
     def curves(self) -> Path:
-        """Loss and accuracy over the epochs, as a picture."""
+        """Figure of loss and accuracy over the epochs."""
         return self.path / "curves.png"
 
     @property
     def events(self) -> Path:
-        """The folder of TensorBoard events; there when they were asked for."""
+        """The folder of TensorBoard events, with `train --tensorboard`."""
         return self.path / "events"
 
     @property
@@ -75,22 +75,22 @@ class Run:
 
     @property
     def scores(self) -> Path:
-        """What `evaluate` found, by split."""
+        """The scores that `evaluate` wrote, by split, and how often the test split was opened."""
         return self.path / "scores.json"
 
     @property
     def probabilities(self) -> Path:
-        """The probabilities that the scores were made from."""
+        """The probabilities of the images that were evaluated last."""
         return self.path / "probabilities.npz"
 
     @property
     def confusion(self) -> Path:
-        """The confusion matrix, as a picture."""
+        """Figure of the confusion matrix."""
         return self.path / "confusion.png"
 
     @property
     def mistakes(self) -> Path:
-        """The worst mistakes, as a picture."""
+        """Contact sheet of the worst mistakes."""
         return self.path / "mistakes.png"
 
     @property
@@ -104,43 +104,43 @@ class Run:
         return self.finished_marker.is_file()
 
     def recipe(self) -> Recipe:
-        """Read the recipe; raises InputError or SettingError when it is not one."""
+        """Read the recipe; raises InputError or SettingError when it cannot be used."""
         return settings.read(self.recipe_file)
 
 
-def require_new(path: Path) -> None:
-    """Raise an InputError when there is something at that path already; an empty folder is nothing."""
-    if os.path.lexists(path) and not _is_empty(path):
-        raise InputError(
-            f"{path} exists already and is not overwritten. Choose another --name, go on with --resume {path}, "
-            "or remove it."
-        )
+def require_unused(path: Path) -> None:
+    """Raise an InputError if the path exists and is not an empty folder."""
+    if not os.path.lexists(path) or _is_empty(path):
+        return
+    run = Run(path)
+    resume = f"resume it with modiste train --resume {path}, " if run.recipe_file.exists() and not run.finished else ""
+    raise InputError(f"{path} exists already and is not overwritten. Choose another --name, {resume}or remove it.")
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether it is a folder that holds nothing but what `create` leaves when it is killed."""
-    leftovers = {LOCK_NAME, Run(path).recipe_file.name + files.PARTIAL}
+    """Return whether it is a folder with nothing but what `create` leaves when it is killed."""
+    leftovers = {LOCK_NAME, Run(path).recipe_file.name + files.PARTIAL_SUFFIX}
     return path.is_dir() and {file.name for file in path.iterdir()} <= leftovers
 
 
 def create(path: Path, recipe: Recipe) -> Run:
-    """Make a new run folder that holds the recipe.
+    """Make a new run folder that holds the recipe. Of several processes that do so at once, one succeeds.
 
     Raises:
-        InputError: there is something at that path already.
+        InputError: the path exists and is not an empty folder.
         OutputError: the folder cannot be made or written to.
     """
-    require_new(path)
+    require_unused(path)
     files.make_folder(path)
     run = Run(path)
     with lock(path, timeout=60):
-        require_new(path)  # once more: of two processes that create it at a time, one gets here second
+        require_unused(path)  # once more: of two processes that create it at a time, one gets here second
         files.write_text(run.recipe_file, settings.to_json(recipe))
     return run
 
 
 def require_model(run: Run) -> None:
-    """Raise an InputError when a run has no model; it says why, and what to do."""
+    """Raise an InputError that says why and what to do, if a run has no model."""
     if run.model.is_file():
         return
     why = "its weights were dropped" if run.finished else "it was not finished"

@@ -1,4 +1,4 @@
-"""metrics.csv: a row an epoch, numbers written so that they read back to the same bits."""
+"""metrics.csv: a row for each epoch; numbers read back to the same bits."""
 
 import csv
 import io
@@ -24,16 +24,16 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EpochMetrics:
-    """What one epoch gave; the validation figures are None when nothing is held out.
+    """Metrics of one epoch; the validation metrics are None when nothing is held out.
 
     Args:
         epoch: from 1.
-        train_loss: mean of the minimized loss over the epoch's images, augmented and with dropout.
-        train_accuracy: fraction of these that were right.
-        val_loss: mean cross-entropy, without smoothing.
-        val_accuracy: fraction right.
+        train_loss: mean of the training loss, on augmented images and with dropout.
+        train_accuracy: fraction of these images that were classified correctly.
+        val_loss: mean cross-entropy, without label smoothing.
+        val_accuracy: fraction classified correctly.
         lr: learning rate of the last step.
-        seconds: wall clock, judging included.
+        seconds: wall-clock time, with validation.
     """
 
     epoch: int
@@ -46,7 +46,7 @@ class EpochMetrics:
 
 
 def write(path: Path, rows: list[EpochMetrics]) -> None:
-    """Write all rows as a whole; raises OutputError when the disk refuses."""
+    """Write all rows atomically; raises OutputError when the file cannot be written."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -55,13 +55,13 @@ def write(path: Path, rows: list[EpochMetrics]) -> None:
     files.write_text(path, text.getvalue())
 
 
-def seconds(rows: Iterable[EpochMetrics]) -> float:
-    """What a training took, by its epochs."""
+def total_seconds(rows: Iterable[EpochMetrics]) -> float:
+    """Return the seconds of a training, the sum over its epochs."""
     return sum(row.seconds for row in rows)
 
 
 def read(path: Path) -> list[EpochMetrics]:
-    """Read the rows back.
+    """Read the rows.
 
     Raises:
         InputError: the file is missing or is no metrics.csv.
@@ -69,13 +69,13 @@ def read(path: Path) -> list[EpochMetrics]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *lines = list(csv.reader(file, strict=True))
-        return [_row([dict(zip(header, line, strict=True))[column] for column in COLUMNS]) for line in lines]
+        return [_parse_row([dict(zip(header, line, strict=True))[column] for column in COLUMNS]) for line in lines]
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise InputError(f"{path} is no metrics.csv ({error}). Give a run that `modiste train` made.") from None
 
 
 def best_epoch(history: list[EpochMetrics], early_stopping: EarlyStoppingConfig) -> int:
-    """Return the epoch (from 1) whose weights count: the last one without early stopping, else the best monitored."""
+    """Return the epoch (from 1) whose weights are kept: the last, or with early stopping the best by its metric."""
     if not early_stopping.patience or not history:
         return len(history)
     if early_stopping.monitor == "val_accuracy":
@@ -85,22 +85,22 @@ def best_epoch(history: list[EpochMetrics], early_stopping: EarlyStoppingConfig)
     return values.index(min(values)) + 1
 
 
-def _row(line: list[str]) -> EpochMetrics:
+def _parse_row(line: list[str]) -> EpochMetrics:
     epoch, loss, accuracy, val_loss, val_accuracy, rate, seconds = line
     return EpochMetrics(
         int(epoch),
-        _number(loss),
-        _number(accuracy),
-        _number(val_loss) if val_loss else None,
-        _number(val_accuracy) if val_accuracy else None,
-        _number(rate),
-        _number(seconds),
+        _finite(loss),
+        _finite(accuracy),
+        _finite(val_loss) if val_loss else None,
+        _finite(val_accuracy) if val_accuracy else None,
+        _finite(rate),
+        _finite(seconds),
     )
 
 
-def _number(text: str) -> float:
-    """Read a number; raises ValueError for what is infinite or none."""
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no number")
-    return number
+def _finite(text: str) -> float:
+    """Parse a number; raises ValueError for infinity and NaN."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is not finite")
+    return value

@@ -1,18 +1,18 @@
-"""One way to say that a file does not hold what it should."""
+"""Errors for files whose content has the wrong structure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from modiste.errors import InputError
 
-SIGNS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
-"""What strange JSON does to code that takes it apart."""
+PARSING_ERRORS = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What code that reads JSON of another structure raises."""
 
 
 @contextmanager
 def as_input_error(message: str) -> Iterator[None]:
-    """Raise an InputError with this message, which names the file, when the block stumbles over its content."""
+    """Raise an InputError with this message, which should name the file, when the block fails on its content."""
     try:
         yield
-    except SIGNS:
+    except PARSING_ERRORS:
         raise InputError(message) from None

@@ -1,4 +1,4 @@
-"""What a run's environment.json says, as far as it is judged and told of."""
+"""What environment.json records of a training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from modiste.runs.folder import Run
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """RunInfo of a training.
+    """The environment of a training.
 
     Args:
-        hardware: that it ran on.
-        parameters: numbers that it changed.
-        images: how many it had, by split: train and validation.
-        sha256: fingerprints of these, likewise; older runs have none.
-        commit: of the code that trained it.
-        precision: that it computed in: bf16 or fp32.
-        teachers: a record of each: its run, recipe, weights' SHA-256, the seconds that its training took.
+        hardware: the processor.
+        parameters: number of trained parameters.
+        images: number of images by split: train and validation.
+        sha256: checksum of the images by split; empty for older runs.
+        commit: of the code.
+        precision: bf16 or fp32.
+        teachers: for each teacher its run, recipe, SHA-256 of its weights, and the seconds that its training took.
     """
 
     hardware: str = ""
@@ -31,13 +31,13 @@ class RunInfo:
     teachers: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def seconds_teachers(self) -> float:
-        """What its teachers took to train, all label_groups."""
-        return sum(float(each["seconds"]) for each in self.teachers)
+    def teacher_seconds(self) -> float:
+        """Seconds that the trainings of all teachers took."""
+        return sum(float(teacher["seconds"]) for teacher in self.teachers)
 
 
 def read(run: Run) -> RunInfo:
-    """Read the facts of a run; empty ones when it has no environment.json.
+    """Read the environment of a run; an empty one when it has no environment.json.
 
     Raises:
         InputError: the file is damaged.
@@ -45,10 +45,9 @@ def read(run: Run) -> RunInfo:
     if not run.environment.exists():
         return RunInfo()
     content = files.read_json(run.environment)
-    with parsing.as_input_error(
-        f"{run.environment} is no record of a training. Restore it, or remove it to go without."
-    ):
-        splits = {name: split for name, split in content.get("data", {}).items() if name in ("train", "validation")}
+    with parsing.as_input_error(f"{run.environment} is damaged. Restore it, or remove it to do without."):
+        data = content.get("data", {})
+        splits = {name: split for name, split in data.items() if name in ("train", "validation")}
         return RunInfo(
             str(content.get("hardware", "")),
             int(content.get("parameters", 0)),
@@ -56,5 +55,5 @@ def read(run: Run) -> RunInfo:
             {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
             str(content.get("commit", "")),
             str(content.get("precision", "")),
-            tuple({**each, "seconds": float(each["seconds"])} for each in content.get("data", {}).get("teachers", [])),
+            tuple({**teacher, "seconds": float(teacher["seconds"])} for teacher in data.get("teachers", [])),
         )

@@ -129,5 +129,5 @@ def _known(run: Run) -> dict[str, Any]:
         "commit": known.commit,
         "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
         "parameters": known.parameters,
-        "seconds": round(metrics_file.seconds(metrics_file.read(run.metrics)) + known.seconds_teachers, 1),
+        "seconds": round(metrics_file.total_seconds(metrics_file.read(run.metrics)) + known.teacher_seconds, 1),
     }

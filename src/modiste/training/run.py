@@ -60,7 +60,7 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool =
     Raises:
         ModisteError: bad data, settings or weights, before anything is written; or as `resume`.
     """
-    folder.require_new(path)
+    folder.require_unused(path)
     if events:
         tensorboard.require()
     training = prepare(recipe)
