@@ -23,7 +23,7 @@ from helpers.service import SAMPLES
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
-from modiste.inference.predictions_file import PredictionsFile
+from modiste.inference.predictions_file import open_predictions
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_a_stopped_command_keeps_its_rows(model: str, photos: Path, tmp_path: Pa
 def test_two_commands_do_not_write_one_file(model: str, photos: Path, tmp_path: Path) -> None:
     """The second one is refused, and the first one's rows are not doubled."""
     out = tmp_path / "out.csv"
-    with PredictionsFile(out, "0" * 64, 1, []):
+    with open_predictions(out, "0" * 64, 1, []):
         refused = run(photos, "--model", model, "--out", out)
     assert "is in use by another modiste process" in str(refused.exception)
     assert len(out.read_text().splitlines()) == 1

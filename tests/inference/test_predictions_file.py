@@ -14,7 +14,7 @@ from helpers.models import tiny_model
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
 from modiste.inference.prediction import Prediction
-from modiste.inference.predictions_file import PredictionsFile
+from modiste.inference.predictions_file import open_predictions
 
 OUT = "labels.csv"
 
@@ -167,7 +167,7 @@ def test_a_link_is_followed_and_a_pipe_or_folder_is_refused() -> None:
 def test_standard_input_is_predicted_every_time() -> None:
     """It has no identity, so each command appends a row."""
     for rows in (1, 2):
-        with PredictionsFile(Path(OUT), "0" * 64, 1, ["-"]) as file:
+        with open_predictions(Path(OUT), "0" * 64, 1, ["-"]) as file:
             assert file.missing == ["-"]
             file.append([Prediction("-", "bright", 0.9, (("bright", 0.9),), "tiny")])
             assert file.rows == file.count_rows() == rows

@@ -144,9 +144,9 @@ def _write(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -
     """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
     from dataclasses import replace
 
-    from modiste.inference.predictions_file import PredictionsFile
+    from modiste.inference.predictions_file import open_predictions
 
-    with PredictionsFile(out, predictor.sha256, top, inputs.names) as file:
+    with open_predictions(out, predictor.sha256, top, inputs.names) as file:
         old_rows = file.rows
         _append_all(file, _predictions(replace(inputs, names=file.missing), predictor, top))
     summary = f"{printable(str(out))}: {_count(file.rows)}"

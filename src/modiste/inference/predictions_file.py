@@ -13,9 +13,9 @@ import json
 import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from modiste.errors import InputError, SettingError
 from modiste.inference.prediction import STDIN, Prediction
@@ -44,11 +44,12 @@ def identify(name: str) -> PhotoId:
     return PhotoId(os.path.realpath(name))
 
 
-class PredictionsFile:
-    """A context manager for a file of predictions; photos that already have a valid row are not predicted again.
+@contextmanager
+def open_predictions(path: Path, model_sha256: str, top: int, names: Sequence[str]) -> Iterator["PredictionsFile"]:
+    """Open a file of predictions to append to, locked until the block ends.
 
-    Opening it drops an unfinished last line, rows with an error, and rows of the given photos that are out of date: the
-    photo was replaced, or the model or `top` is another. It is locked until it is closed.
+    An unfinished last line, rows with an error, and rows of the given photos that are out of date (the photo, the model
+    or `top` is another) are dropped.
 
     Args:
         path: ends in .csv or .jsonl; a link is followed.
@@ -56,38 +57,46 @@ class PredictionsFile:
         top: number of classes per row.
         names: paths of the photos to predict, or `-` for standard input, which is predicted every time.
 
+    Raises:
+        SettingError: the path has another suffix, or is not a regular file.
+        InputError: the file has other content, has rows of photos that are not given and that another model or `top`
+            predicted, or is locked by another process.
+        OutputError: the file cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if path.suffix not in (".csv", ".jsonl") or (target.exists() and not target.is_file()):
+        raise SettingError(f"--out is {path}, but it must be a regular file whose name ends in .csv or .jsonl.")
+    with files.append_text(target):
+        pass  # so that a path that cannot be written is an error before hours of work
+    with lock(target):
+        yield PredictionsFile(target, path.suffix == ".csv", {"model": model_sha256, "top": top}, names)
+
+
+class PredictionsFile:
+    """An open file of predictions.
+
     Attributes:
         missing: the names without a valid row, in order; a photo given under several names is listed once.
         rows: rows in the file.
         failed: rows with an error.
         replaced: rows that were dropped because they were out of date.
-
-    Raises:
-        SettingError: the path has another suffix, or is not a regular file.
-        InputError: the file has other content, has rows of photos that are not given and that another model or `top`
-            predicted, or is being written by another command.
-        OutputError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, model_sha256: str, top: int, names: Sequence[str]) -> None:
-        self.path = Path(os.path.realpath(path))
-        self.state = self.path.with_name(f"{self.path.name}.state")
-        if path.suffix not in (".csv", ".jsonl") or (self.path.exists() and not self.path.is_file()):
-            raise SettingError(f"--out is {path}, but it must be a regular file whose name ends in .csv or .jsonl.")
-        self.is_csv = path.suffix == ".csv"
-        self.header = json.dumps({"model": model_sha256, "top": top}) + "\n"
-        with files.append_text(self.path):
-            pass  # so that a path that cannot be written is an error before hours of work
-        with ExitStack() as stack:
-            stack.enter_context(lock(self.path))
-            self._resume(names)
-            self._stack = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __init__(self, path: Path, is_csv: bool, predictor: dict[str, Any], names: Sequence[str]) -> None:
+        self.path, self.is_csv = path, is_csv
+        self.state = path.with_name(f"{path.name}.state")
+        self.header = json.dumps(predictor) + "\n"
+        requested: dict[str, tuple[str, PhotoId]] = {}
+        for name in names:
+            photo = identify(name)
+            requested.setdefault(photo.path, (name, photo))
+        photos, dropped = self._current_rows({path: photo for path, (_, photo) in requested.items()})
+        self.rows, self.failed = len(photos), 0
+        self._rewrite(photos, dropped)
+        finished = {photo.path for _, photo in photos} - {STDIN}
+        pending = [(name, photo) for name, photo in requested.values() if photo.path not in finished]
+        self.missing = [name for name, _ in pending]
+        self._next_photo = iter([photo for _, photo in pending])
 
     def append(self, predictions: Iterable[Prediction]) -> None:
         """Append a row for each of the next photos of `missing`, in order; raises OutputError when that fails."""
@@ -103,19 +112,6 @@ class PredictionsFile:
     def count_rows(self) -> int:
         """Return the number of complete rows in the file, also after an interrupted `append`."""
         return sum(1 for _ in self._records())
-
-    def _resume(self, names: Sequence[str]) -> None:
-        requested: dict[str, tuple[str, PhotoId]] = {}
-        for name in names:
-            photo = identify(name)
-            requested.setdefault(photo.path, (name, photo))
-        photos, dropped = self._current_rows({path: photo for path, (_, photo) in requested.items()})
-        self.rows, self.failed = len(photos), 0
-        self._rewrite(photos, dropped)
-        finished = {photo.path for _, photo in photos} - {STDIN}
-        pending = [(name, photo) for name, photo in requested.values() if photo.path not in finished]
-        self.missing = [name for name, _ in pending]
-        self._next_photo = iter([photo for _, photo in pending])
 
     def _current_rows(self, requested: dict[str, PhotoId]) -> tuple[list[tuple[str, PhotoId]], set[int]]:
         """Return file and photo of the rows that are up to date, and the numbers of those to drop."""
