@@ -274,7 +274,7 @@ def test_invalid_options_are_errors(model: str, photos: Path, tmp_path: Path) ->
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.avif").write_bytes(b"")
     refused = run(tmp_path / "empty", "--model", model)
-    assert "has no photo that can be read: JPEG, PNG and WebP are read, and HEIC with" in str(refused.exception)
+    assert "has no photo that can be read. Give a folder with photos: JPEG, PNG and WebP" in str(refused.exception)
     assert refused.stderr == ""
     (tmp_path / "none").mkdir()
     assert "Give a folder" in str(run(tmp_path / "none", "--model", model).exception)

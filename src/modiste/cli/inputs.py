@@ -65,11 +65,10 @@ def _names(file: str, is_only: bool) -> list[str]:
     if not is_folder:
         return [file]
     photos, unreadable = pictures_below(folder), unreadable_below(folder)
-    if not photos and not is_only:
-        return [file]
+    if not photos and is_only:
+        raise InputError(f"{printable(file)} has no photo that can be read. Give a folder with photos: {FORMATS}")
     if not photos:
-        problem = f"{printable(file)} has no photo that can be read"
-        raise InputError(f"{problem}: {FORMATS}" if unreadable else f"{problem}. Give a folder with photos: {FORMATS}")
+        return [file]
     if unreadable:
         skipped = f"{unreadable[0]} and {len(unreadable) - 1} more are" if unreadable[1:] else f"{unreadable[0]} is"
         click.echo(f"modiste: {printable(skipped)} skipped: {FORMATS}", err=True)

@@ -157,11 +157,7 @@ def _write(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -
 
 
 def _append_all(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
-    """Append the predictions in batches, with a progress bar on a terminal.
-
-    Raises:
-        Stopped: on Ctrl-C; the rows so far are complete.
-    """
+    """Append the predictions in batches, with a progress bar on a terminal; raises Stopped on Ctrl-C."""
     import signal
     from itertools import islice
 

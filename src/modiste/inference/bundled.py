@@ -17,8 +17,6 @@ class BundledModels(Predictor):
         threads: CPU threads of each model; 0 is one per core.
     """
 
-    __slots__ = ("_loaded", "_lock", "sha256", "threads")
-
     name = "bundled"
 
     def __init__(self, threads: int = 0) -> None:

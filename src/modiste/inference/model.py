@@ -38,8 +38,6 @@ SUM_TOLERANCE = 1e-3
 class Predictor(ABC):
     """Predict photos with a model, or with several from which one is selected for each photo."""
 
-    __slots__ = ()
-
     name: str
     """In the record of a photo that could not be used, so that no model was selected."""
 
@@ -83,7 +81,7 @@ class Predictor(ABC):
         return list(self.stream(photos, top))
 
     def stream(self, photos: Picture | Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
-        """Predict photos one after the other, in order and in bounded memory; raises as `predict`.
+        """Yield what `predict` returns, in bounded memory; raises as `predict`.
 
         Args:
             photos: as `predict`.
@@ -109,26 +107,19 @@ class Predictor(ABC):
 
     def _predict_chunk(self, photos: list[Picture], top: int, is_cancelled: Event) -> list[Prediction]:
         """Predict some photos, one batch per model; nothing once the caller has stopped reading."""
-        results = [self._try_preprocess(photo) for photo in photos if not is_cancelled.is_set()]
-        if is_cancelled.is_set():
-            return []
-        images = {index: result for index, result in enumerate(results) if not isinstance(result, str)}
-        predictions = {
-            index: Prediction("", None, None, (), self.name, error)
-            for index, error in enumerate(results)
-            if isinstance(error, str)
-        }
-        for model in {selected.name: selected for selected, _ in images.values()}.values():
-            batch = {index: image for index, (selected, image) in images.items() if selected is model}
-            predictions |= zip(batch, model.predict_images(np.stack(list(batch.values())), top), strict=True)
+        predictions: dict[int, Prediction] = {}
+        batches: dict[str, tuple[Model, dict[int, NDArray[np.uint8]]]] = {}
+        for index, photo in enumerate(photos):
+            if is_cancelled.is_set():
+                return []
+            try:
+                model, image = self.preprocess(photo)
+                batches.setdefault(model.name, (model, {}))[1][index] = image
+            except InputError as error:
+                predictions[index] = Prediction("", None, None, (), self.name, printable(str(error)))
+        for model, images in batches.values():
+            predictions |= zip(images, model.predict_images(np.stack(list(images.values())), top), strict=True)
         return [replace(predictions[index], file=_file_name(photo)) for index, photo in enumerate(photos)]
-
-    def _try_preprocess(self, photo: Picture) -> "tuple[Model, NDArray[np.uint8]] | str":
-        """Return what `preprocess` returns, or the message of its error."""
-        try:
-            return self.preprocess(photo)
-        except InputError as error:
-            return printable(str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +160,7 @@ class Model(Predictor):
         try:
             splits = json.loads(self.metadata.get("scores", "{}"))
             return {
-                split: {key: float(value) for key, value in scores.items() if _is_finite(value)}
+                split: {k: float(v) for k, v in scores.items() if isinstance(v, int | float) and math.isfinite(v)}
                 for split, scores in splits.items()
                 if isinstance(scores, dict)
             }
@@ -253,7 +244,8 @@ class Model(Predictor):
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it again.") from None
         probabilities = np.asarray(output)
         shape = (len(images), len(self.class_names))
-        if probabilities.shape != shape or not _are_distributions(probabilities):
+        is_valid = probabilities.shape == shape and (probabilities >= 0).all()
+        if not is_valid or np.abs(probabilities.sum(1) - 1).max() > SUM_TOLERANCE:
             raise InputError(
                 f"Model {self.name} returns {list(probabilities.shape)} values for {len(images)} images and "
                 f"{len(self.class_names)} classes, or values that are not probabilities. Export it again."
@@ -267,15 +259,6 @@ class Model(Predictor):
             by_name = dict(zip(self.class_names, probabilities.tolist(), strict=True))
             return Prediction("", NONE_OF_THESE, by_name.get(NONE_OF_THESE, 1 - confidence), best, self.name)
         return Prediction("", *best[0], best, self.name)
-
-
-def _are_distributions(rows: NDArray[Any]) -> bool:
-    """Whether no value is negative or NaN and each row sums to 1."""
-    return bool((rows >= 0).all() and (np.abs(rows.sum(1) - 1) <= SUM_TOLERANCE).all())
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _file_name(photo: Picture) -> str:
