@@ -30,7 +30,7 @@ from modiste.errors import InputError
 from modiste.imaging import photo_files as pictures
 from modiste.imaging.preprocess import photo_of, to_image
 from modiste.inference import model_file
-from modiste.metrics.scores import FLOOR
+from modiste.inference.calibration import FLOOR
 from modiste.runs import environment, results
 from modiste.runs.folder import Run
 

@@ -48,8 +48,8 @@ def find_photos(files: tuple[str, ...]) -> PhotoInputs:
 
 
 def _idx_images(file: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    for number, image in enumerate(idx.read_images(Path(file), idx.read_bytes(Path(file)))):
-        yield f"{file}#{number}", image
+    for index, image in enumerate(idx.read_images(Path(file), idx.read_bytes(Path(file)))):
+        yield f"{file}#{index}", image
 
 
 def _names(file: str, is_only: bool) -> list[str]:

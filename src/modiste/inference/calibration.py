@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOOR = float(np.finfo(np.float32).tiny)
-"""Probabilities are raised to this before a logarithm is taken, here and in the metrics."""
+"""Probabilities are raised to this, the smallest normal float32, before a logarithm: a zero costs 87.3 nats."""
 
 TEMPERATURES = 0.01, 100.0
 """Lowest and highest: beyond them probabilities become zeros and ones, or all equal."""

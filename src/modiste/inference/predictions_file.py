@@ -119,7 +119,7 @@ class PredictionsFile:
         dropped: set[int] = set()
         self.replaced = 0
         stored = self._read_state()
-        for number, (_, record) in enumerate(self._records()):
+        for index, (_, record) in enumerate(self._records()):
             photo = stored[record["file"]].popleft() if stored[record["file"]] else None
             if photo and not record["error"] and requested.get(photo.path, photo) == photo:
                 photos.append((record["file"], photo))
@@ -129,7 +129,7 @@ class PredictionsFile:
                     f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
                     "another --top. Give all its photos again, or choose another --out."
                 )
-            dropped.add(number)
+            dropped.add(index)
             self.replaced += not record["error"]
         return photos, dropped
 
@@ -138,7 +138,7 @@ class PredictionsFile:
         if dropped:
             with files.atomic_write(self.path) as partial, partial.open("wb") as file:
                 file.write(_csv_line(COLUMNS).encode() if self.is_csv else b"")
-                file.writelines(line for number, (line, _) in enumerate(self._records()) if number not in dropped)
+                file.writelines(line for index, (line, _) in enumerate(self._records()) if index not in dropped)
         files.write_text(self.state, self.header + "".join(map(_state_line, photos)))
         with files.append_text(self.path) as file:
             file.write(_csv_line(COLUMNS) if self.is_csv and not file.tell() else "")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from modiste.errors import InputError
+from modiste.inference.calibration import FLOOR
 from modiste.metrics import intervals
 from modiste.metrics.intervals import Interval
 from modiste.runs import files, parsing
@@ -20,9 +21,6 @@ OPENINGS = "test_openings"
 
 SPLITS = ("test", "validation")
 """That trainings are judged on; where both have scores, the first counts."""
-
-FLOOR = float(np.finfo(np.float32).tiny)
-"""Probabilities below the smallest normal float32 count as it, so that one zero costs 87.3 nats and not infinity."""
 
 BINS = 15
 """Of equal width, for the calibration error, as in Guo et al. 2017."""

@@ -12,9 +12,9 @@ from modiste.data import sources
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
-from modiste.inference.calibration import Calibration
+from modiste.inference.calibration import FLOOR, Calibration
 from modiste.metrics import probability_files as other_tools
-from modiste.metrics.scores import FLOOR, OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
+from modiste.metrics.scores import OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
 from modiste.recipes import settings
 from modiste.recipes.recipe import DataConfig, Recipe
 from modiste.reporting import canvas, figures
