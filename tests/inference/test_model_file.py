@@ -123,3 +123,10 @@ def test_a_model_is_identified_by_the_content_of_its_file(tmp_path: Path) -> Non
     one, other, copy = (inference.load(tmp_path / folder / "m.onnx") for folder in "abc")
     assert one.name == other.name == copy.name
     assert one.sha256 == copy.sha256 != other.sha256
+
+
+def test_metadata_that_is_not_text_is_refused() -> None:
+    """Bytes that are not UTF-8 in place of a value."""
+    content = tiny_model(metadata={"scores": "replace me"}).replace(b"replace me", b"\xff" * 10)
+    with pytest.raises(InputError, match="invalid metadata"):
+        inference.load(content)

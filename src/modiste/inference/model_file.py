@@ -38,9 +38,9 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
     content, name, source = _read(model)
     _require_self_contained(content, source)
     session = _session(content, source, threads)
-    metadata = _metadata(session)
-    _require_format(metadata.get("format"), source)
     try:
+        metadata = dict(session.get_modelmeta().custom_metadata_map)
+        _require_format(metadata.get("format"), source)
         class_names = _class_names(metadata["class_names"])
         image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
         calibrated, tta_threshold = calibration.from_metadata(metadata, class_names), _tta_threshold(metadata)
@@ -104,14 +104,6 @@ def _session(content: bytes, source: str, threads: int) -> onnxruntime.Inference
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception:  # noqa: BLE001  as in Model._run_batch
         raise InputError(f"{source} is not an ONNX model that can be run. Copy it again, or export it again.") from None
-
-
-def _metadata(session: onnxruntime.InferenceSession) -> dict[str, str]:
-    """Return the metadata; empty where it is not text."""
-    try:
-        return dict(session.get_modelmeta().custom_metadata_map)
-    except UnicodeDecodeError:
-        return {}
 
 
 def _require_format(file_format: str | None, source: str) -> None:

@@ -114,7 +114,7 @@ class PredictionsFile:
         return sum(1 for _ in self._records())
 
     def _current_rows(self, requested: dict[str, PhotoId]) -> tuple[list[tuple[str, PhotoId]], set[int]]:
-        """Return file and photo of the rows that are up to date, and the numbers of those to drop."""
+        """Return file and photo of the rows that are up to date, and the indices of those to drop."""
         photos: list[tuple[str, PhotoId]] = []
         dropped: set[int] = set()
         self.replaced = 0
