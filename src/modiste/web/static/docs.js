@@ -16,7 +16,7 @@ function createElement(tag, ...children) {
 
 function createOperation(method, path, { summary, description: details, parameters = [], responses }) {
   const section = createElement("section", createElement("h2", createElement("code", `${method.toUpperCase()} ${path}`)), createElement("p", summary));
-  if (details) section.append(createElement("p", details));
+  if (details) section.append(createElement("p", ...details.split("`").map((part, i) => (i % 2 ? createElement("code", part) : part))));
   for (const { name, schema } of parameters)
     section.append(createElement("p", createElement("code", name), ` ${schema.type}, default ${JSON.stringify(schema.default)}`));
   const examples = EXAMPLES[`${method} ${path}`] ?? [`curl '${location.origin}${path}'`];

@@ -42,7 +42,7 @@ function createModelRow({ name, class_names, scores }) {
     const { accuracy, n } = scores[split];
     facts.push(text(split, { accuracy: percent(accuracy), n: n.toLocaleString(language) }));
   }
-  row.append(title, facts.join(text("separator")));
+  row.append(title, " ", facts.join(text("separator")));
   return row;
 }
 
@@ -151,6 +151,7 @@ async function predictPhoto(photo) {
 // --- files -------------------------------------------------------------------------------------------------------
 
 $("photo").onload = () => $("photo").classList.toggle("pixelated", $("photo").naturalWidth <= MAX_PIXELATED);
+$("photo").onerror = () => $("photo").hidden || showInput("hint"); // a format that the browser cannot show, such as HEIC
 $("file-input").onchange = () => {
   if ($("file-input").files.length) predictPhoto($("file-input").files[0]);
   $("file-input").value = ""; // so that choosing the same file again is a change
