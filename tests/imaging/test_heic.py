@@ -71,7 +71,7 @@ def test_code_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: p
 def test_the_decoder_has_no_more_memory_than_it_needs() -> None:
     """Asking for more than that ends it, as an honest photo never would."""
     code = (
-        "from modiste.images import heic_decoder as child\n"
+        "from modiste.imaging import heic_decoder as child\n"
         "child.MEMORY = 10**9\n"
         "child.pi_heif.open_heif = lambda *_, **__: bytearray(2 * 10**9)\n"
         "child.main()"

@@ -14,13 +14,13 @@ from modiste.imaging.preprocess import stages, to_image
 
 
 @pytest.mark.parametrize("size", [28, 40])
-def test_a_gray_picture_of_the_right_size_is_unchanged(size: int, tmp_path: Path) -> None:
-    """Pixels, bytes and a path of one gray picture give that very picture, byte for byte."""
-    image = noise(size)
+def test_a_gray_image_of_the_right_size_is_unchanged(size: int, tmp_path: Path) -> None:
+    """Pixels, bytes and a path of one gray image on a dark background give that very image, byte for byte."""
+    image = noise(size) // 2
     path = tmp_path / "image.png"
     path.write_bytes(saved(Image.fromarray(image)))
-    for picture in (image, path, str(path), path.read_bytes(), np.stack([image] * 3, 2)):
-        assert (to_image(picture, size, 1) == image).all()
+    for photo in (image, path, str(path), path.read_bytes(), np.stack([image] * 3, 2)):
+        assert (to_image(photo, size, 1) == image).all()
 
 
 def test_a_catalogue_shot_becomes_like_fashion_mnist() -> None:
@@ -99,6 +99,6 @@ def test_the_stages_lead_to_the_image(channels: int, names: list[str]) -> None:
         assert drawn.size == (len(names) * 228 + 4, 252)
 
 
-def test_a_gray_image_has_one_stage() -> None:
-    """What comes ready is not touched."""
-    assert [name for name, _ in stages(noise(28), 28, 1)] == ["picture", "gray"]
+def test_an_image_of_the_right_size_has_one_stage() -> None:
+    """A prepared image is not prepared again."""
+    assert [name for name, _ in stages(noise(28) // 2, 28, 1)] == ["picture", "gray"]

@@ -14,6 +14,7 @@ from PIL import Image, ImageChops, ImageFilter
 from modiste.errors import InputError
 from modiste.imaging import decode
 from modiste.imaging.decode import Photo
+from modiste.imaging.fashion_mnist_like import MAX_BACKGROUND, corner_color, original_image
 
 Picture = bytes | str | Path | Image.Image | NDArray[np.uint8]
 """A picture file as bytes, its path, what Pillow opened, or pixels: uint8 [h, w] gray or [h, w, 3] RGB."""
@@ -30,7 +31,8 @@ TRIM = round(0.05 * 255)
 def to_image(picture: Picture, size: int, channels: int) -> NDArray[np.uint8]:
     """Make the image of a picture: uint8 [size, size] gray or [size, size, 3] RGB.
 
-    A gray picture of just that size passes through unchanged, byte for byte.
+    For a gray model, a gray image on a dark background passes through unchanged where it has that size, and is
+    restored where it was enlarged or padded; a photo, or an image on white, is prepared as Fashion-MNIST was.
 
     Args:
         picture: a file as bytes, a path, what Pillow opened, or pixels.
@@ -55,8 +57,8 @@ def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, St
     if channels == 3:
         # the whole of it: what a square would cut away from a photo may be the sleeves
         yield "square", Image.fromarray(photo).resize((size, size), Image.Resampling.BICUBIC)
-    elif photo.shape == (size, size, 3) and is_gray(photo):
-        yield "gray", np.ascontiguousarray(photo[:, :, 0])
+    elif (original := original_image(photo, size)) is not None:
+        yield "gray", original
     else:
         yield from _as_fashion_mnist(photo, size)
 
@@ -88,15 +90,19 @@ def is_picture(given: object) -> bool:
     return isinstance(given, FILE | str | Path | Image.Image)
 
 
-def is_gray(photo: Photo) -> bool:
-    """Whether the three channels are equal."""
-    return bool((photo == photo[:, :, :1]).all())
+def resembles_fashion_mnist(photo: Photo) -> bool:
+    """Return whether a photo shows an image of Fashion-MNIST, at its own size, enlarged, or padded with black.
+
+    Args:
+        photo: uint8 [h, w, 3].
+    """
+    return original_image(photo, 28) is not None
 
 
 def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, Stage]]:
     """Trim, longest edge to size by skipping pixels, sharpen, gray, background to black, pad centered."""
-    corners = np.median(photo[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0)
-    trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corners))
+    corner = corner_color(photo)
+    trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corner))
     yield "trimmed", trimmed
     scale = size / max(trimmed.size)
     edges = (max(1, round(trimmed.width * scale)), max(1, round(trimmed.height * scale)))
@@ -105,7 +111,7 @@ def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, Stage]]:
     sharp = small.filter(ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0))
     yield "sharpened", sharp
     gray = np.asarray(sharp.convert("L"))
-    if corners.mean() > 127:  # the clothes of Fashion-MNIST are bright on black
+    if corner.mean() > MAX_BACKGROUND and np.ptp(photo):  # clothes are bright on black; a plain photo shows none
         gray = 255 - gray
     image = np.zeros((size, size), np.uint8)
     top, left = (size - gray.shape[0]) // 2, (size - gray.shape[1]) // 2

@@ -3,7 +3,7 @@
 from threading import Lock
 
 from modiste.imaging.decode import Photo
-from modiste.imaging.preprocess import is_gray
+from modiste.imaging.preprocess import resembles_fashion_mnist
 from modiste.inference import bundled_files, model_file
 from modiste.inference.model import Model, Predictor
 
@@ -32,16 +32,10 @@ class BundledModels(Predictor):
 
     def select_model(self, photo: Photo) -> Model:
         """Return the model for a photo, uint8 [h, w, 3]."""
-        return self._load(bundled_files.NAMES[0 if _is_catalogue(photo) else -1])
+        return self._load(bundled_files.NAMES[0 if resembles_fashion_mnist(photo) else -1])
 
     def _load(self, name: str) -> Model:
         with self._lock:  # photos are predicted on several threads
             if name not in self._loaded:
                 self._loaded[name] = model_file.load(name, self.threads)
             return self._loaded[name]
-
-
-def _is_catalogue(photo: Photo) -> bool:
-    """Whether a photo is as Fashion-MNIST has them: 28 x 28 pixels, gray, something bright on black."""
-    on_black = photo[[0, 0, -1, -1], [0, -1, 0, -1]].min() < 128
-    return photo.shape[:2] == (28, 28) and is_gray(photo) and bool(on_black and photo.any())
