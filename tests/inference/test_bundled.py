@@ -21,11 +21,13 @@ GRAY = np.random.default_rng(0).integers(256, size=(28, 28, 3), dtype=np.uint8)[
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second bundled model, of RGB photos."""
-    content, file = tiny_model(size=32, channels=3), bundled_files.file
+    content, file = tiny_model(size=32, channels=3), bundled_files.bundled_file
     (tmp_path / "second.onnx").write_bytes(content)
     monkeypatch.setattr(bundled_files, "NAMES", (FIRST, LAST))
     monkeypatch.setitem(bundled_files.SHA256, LAST, hashlib.sha256(content).hexdigest())
-    monkeypatch.setattr(bundled_files, "file", lambda name: tmp_path / "second.onnx" if name == LAST else file(name))
+    monkeypatch.setattr(
+        bundled_files, "bundled_file", lambda name: tmp_path / "second.onnx" if name == LAST else file(name)
+    )
 
 
 @pytest.mark.usefixtures("two")
@@ -69,9 +71,9 @@ def test_a_model_is_loaded_once_when_it_is_first_needed() -> None:
 @pytest.mark.parametrize("name", bundled_files.NAMES)
 def test_a_bundled_model_is_the_pinned_one(name: str) -> None:
     """Other content is refused with the next step; the model card is beside the file."""
-    content = bundled_files.file(name).read_bytes()
-    bundled_files.verify(name, content)
+    content = bundled_files.bundled_file(name).read_bytes()
+    bundled_files.verify_sha256(name, content)
     with pytest.raises(InputError, match="Install modiste again"):
-        bundled_files.verify(name, content + b"x")
-    assert name in (bundled_files.file(name).parent / f"{name}.md").read_text()
+        bundled_files.verify_sha256(name, content + b"x")
+    assert name in (bundled_files.bundled_file(name).parent / f"{name}.md").read_text()
     assert len(content) <= 14e6

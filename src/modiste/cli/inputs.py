@@ -43,7 +43,7 @@ def find_photos(files: tuple[str, ...]) -> PhotoInputs:
         InputError: the only argument is a folder without photos, or an IDX file is damaged.
     """
     images = {file: dict(_idx_images(file)) for file in files if idx.is_images(Path(file))}
-    names = [name for file in files for name in (images[file] if file in images else _names(file, len(files) == 1))]
+    names = [name for file in files for name in images.get(file) or _photo_names(file, is_only=len(files) == 1)]
     return PhotoInputs(names, {name: image for by_name in images.values() for name, image in by_name.items()})
 
 
@@ -52,7 +52,7 @@ def _idx_images(file: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         yield f"{file}#{index}", image
 
 
-def _names(file: str, is_only: bool) -> list[str]:
+def _photo_names(file: str, is_only: bool) -> list[str]:
     """Return the photos below a folder, or the file itself; print which files of the folder are skipped.
 
     A folder without photos that is one of several arguments is returned itself, so that it gets a record with an error.

@@ -77,10 +77,10 @@ def predict(
     predictor = inference.load(find_model(model), threads)
     _draw(drawings, inputs, predictor)
     if out:
-        rows, failed = _write(out, inputs, predictor, top)
+        rows, failed = _write_predictions(out, inputs, predictor, top)
     else:
         rows = len(inputs.names)
-        failed = _print(_predictions(inputs, predictor, top), rows, as_json, show_model=model is None)
+        failed = _print_predictions(_predictions(inputs, predictor, top), rows, as_json, show_model=model is None)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
@@ -140,7 +140,7 @@ def _predictions(inputs: "PhotoInputs", predictor: "Predictor", top: int) -> Gen
         yield replace(prediction, file=printable(name))
 
 
-def _write(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -> tuple[int, int]:
+def _write_predictions(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -> tuple[int, int]:
     """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
     from dataclasses import replace
 
@@ -148,15 +148,15 @@ def _write(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -
 
     with open_predictions(out, predictor.sha256, top, inputs.names) as file:
         old_rows = file.rows
-        _append_all(file, _predictions(replace(inputs, names=file.missing), predictor, top))
-    summary = f"{printable(str(out))}: {_count(file.rows)}"
+        _append_predictions(file, _predictions(replace(inputs, names=file.missing), predictor, top))
+    summary = f"{printable(str(out))}: {_format_count(file.rows)}"
     summary += f", {old_rows} of them from before" if old_rows else ""
     summary += f", {file.replaced} predicted again" if file.replaced else ""
     click.echo(summary + (f"; {file.failed} could not be used" if file.failed else ""))
     return file.rows, file.failed
 
 
-def _append_all(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
+def _append_predictions(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
     """Append the predictions in batches, with a progress bar on a terminal; raises Stopped on Ctrl-C."""
     import signal
     from itertools import islice
@@ -173,11 +173,11 @@ def _append_all(file: "PredictionsFile", predictions: Generator["Prediction"]) -
                 advance(len(batch))
     except KeyboardInterrupt:
         predictions.close()
-        rows = _count(file.count_rows())
+        rows = _format_count(file.count_rows())
         raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
 
 
-def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, show_model: bool) -> int:
+def _print_predictions(predictions: Iterable["Prediction"], count: int, as_json: bool, show_model: bool) -> int:
     """Print a line per photo as it is predicted, or all records as JSON; return how many photos could not be used."""
     from modiste.cli.output import print_json
 
@@ -187,14 +187,14 @@ def _print(predictions: Iterable["Prediction"], count: int, as_json: bool, show_
         if as_json:
             records.append(prediction.as_dict())
         elif prediction.error is None:
-            line = _line(prediction) + (f"  ({prediction.model})" if show_model else "")
+            line = _format_line(prediction) + (f"  ({prediction.model})" if show_model else "")
             click.echo(line if count == 1 else f"{prediction.file}: {line}")
     if as_json:
         print_json(records, indent=2)
     return failed
 
 
-def _line(prediction: "Prediction") -> str:
+def _format_line(prediction: "Prediction") -> str:
     """Format the classes with their percentages, after "none of these, or" where the model abstained."""
     is_abstained = prediction.label != prediction.top[0][0]
     shown = [best for best in prediction.top if not is_abstained or best[0] != prediction.label]
@@ -209,5 +209,5 @@ def _print_error(prediction: "Prediction") -> bool:
     return prediction.error is not None
 
 
-def _count(photos: int) -> str:
+def _format_count(photos: int) -> str:
     return f"{photos} photo{'s' * (photos != 1)}"

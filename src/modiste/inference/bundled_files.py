@@ -15,12 +15,12 @@ SHA256 = {
 NAMES = tuple(SHA256)
 
 
-def file(name: str) -> Traversable:
+def bundled_file(name: str) -> Traversable:
     """Return the file of a bundled model."""
     return resources.files("modiste") / "assets" / "models" / f"{name}.onnx"
 
 
-def verify(name: str, content: bytes) -> None:
+def verify_sha256(name: str, content: bytes) -> None:
     """Raise an InputError unless the content has the SHA-256 of that bundled model."""
     if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise InputError(f"The bundled model {name} is damaged or was changed. Install modiste again.")

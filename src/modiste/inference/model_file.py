@@ -35,15 +35,15 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
     Raises:
         InputError: the file is missing, too large or damaged, refers to other files, or was not written by modiste.
     """
-    content, name, source = _read(model)
+    content, name, source = _read_model(model)
     _require_self_contained(content, source)
-    session = _session(content, source, threads)
+    session = _create_session(content, source, threads)
     try:
         metadata = dict(session.get_modelmeta().custom_metadata_map)
         _require_format(metadata.get("format"), source)
-        class_names = _class_names(metadata["class_names"])
+        class_names = _parse_class_names(metadata["class_names"])
         image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
-        calibrated, tta_threshold = calibration.from_metadata(metadata, class_names), _tta_threshold(metadata)
+        calibrated, tta_threshold = calibration.from_metadata(metadata, class_names), _parse_tta_threshold(metadata)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{source} has incomplete or invalid metadata (classes, image size or calibration). Export it again from "
@@ -57,21 +57,21 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
     return loaded
 
 
-def _read(model: str | Path | bytes) -> tuple[bytes, str, str]:
+def _read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
     """Return the content, the model's name, and the file's name for error messages."""
     if isinstance(model, bytes):
         return model, "model", "The model"
     if model in bundled_files.NAMES:
-        content = _content(bundled_files.file(str(model)), "Install modiste again.")
-        bundled_files.verify(str(model), content)
+        content = _read_file(bundled_files.bundled_file(str(model)), "Install modiste again.")
+        bundled_files.verify_sha256(str(model), content)
         return content, str(model), f"The bundled model {model}"
     path = Path(model)
     name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
     advice = f"Give the model.onnx of a run, another that modiste wrote, or one of {', '.join(bundled_files.NAMES)}."
-    return _content(path, advice), name, str(path)
+    return _read_file(path, advice), name, str(path)
 
 
-def _content(file: Traversable, advice: str) -> bytes:
+def _read_file(file: Traversable, advice: str) -> bytes:
     if not file.is_file():
         reason = "is a folder, not a model" if file.is_dir() else "does not exist"
         raise InputError(f"{file} {reason}. {advice}")
@@ -95,7 +95,7 @@ def _require_self_contained(content: bytes, source: str) -> None:
         raise InputError(f"{source} refers to other files, which is not allowed. Export it with all its weights.")
 
 
-def _session(content: bytes, source: str, threads: int) -> onnxruntime.InferenceSession:
+def _create_session(content: bytes, source: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # failures are reported by our own errors
@@ -115,7 +115,7 @@ def _require_format(file_format: str | None, source: str) -> None:
         raise InputError(f"{source} was not written by modiste. Give a model.onnx from a run.")
 
 
-def _class_names(text: str) -> tuple[str, ...]:
+def _parse_class_names(text: str) -> tuple[str, ...]:
     """Read a JSON list of texts; raises ValueError when it is anything else."""
     names = json.loads(text)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -123,7 +123,7 @@ def _class_names(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _tta_threshold(metadata: dict[str, str]) -> float:
+def _parse_tta_threshold(metadata: dict[str, str]) -> float:
     """Read the threshold, 0 where there is none; raises ValueError when it is not a probability."""
     threshold = float(metadata.get("tta_threshold", 0))
     if not 0 <= threshold <= 1:

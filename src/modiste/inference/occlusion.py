@@ -31,7 +31,8 @@ def occlusion_map(predict_images: PredictImages, image: NDArray[np.uint8], label
         image: uint8 [s, s] or [s, s, 3].
         label: index of the class.
     """
-    windows = np.stack([_window(top, left) for top in range(GRID - WINDOW + 1) for left in range(GRID - WINDOW + 1)])
+    positions = range(GRID - WINDOW + 1)
+    windows = np.stack([_window_mask(top, left) for top in positions for left in positions])
     images = np.stack([image, *(occlude(image, window) for window in windows)])
     original, *occluded = np.log(predict_images(images)[:, label].clip(FLOOR))
     drop = original - np.array(occluded)
@@ -46,7 +47,7 @@ def occlude(image: NDArray[np.uint8], cells: NDArray[np.bool_]) -> NDArray[np.ui
     return occluded
 
 
-def _window(top: int, left: int) -> NDArray[np.bool_]:
+def _window_mask(top: int, left: int) -> NDArray[np.bool_]:
     cells = np.zeros((GRID, GRID), bool)
     cells[top : top + WINDOW, left : left + WINDOW] = True
     return cells

@@ -38,7 +38,7 @@ def has_external_data(content: bytes) -> bool:
         message, data, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise ValueError("too deep")
-        for field, value in _fields(data):
+        for field, value in _iterate_fields(data):
             field_count += 1
             if field_count > MAX_FIELDS:
                 raise ValueError("too many fields")
@@ -50,20 +50,20 @@ def has_external_data(content: bytes) -> bool:
     return False
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def _iterate_fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield number and value of each field: an integer, or the bytes of any other type."""
     position = 0
     while position < len(data):
-        key, position = _varint(data, position)
+        key, position = _read_varint(data, position)
         if key >= 2**32:  # a parser that keeps 32 bits of it would read another field
             raise ValueError("a field key of more than 32 bits")
         kind = key & 7
         if kind == 0:
-            value, position = _varint(data, position)
+            value, position = _read_varint(data, position)
             yield key >> 3, value
             continue
         if kind == 2:
-            length, position = _varint(data, position)
+            length, position = _read_varint(data, position)
         elif kind in (1, 5):
             length = 8 if kind == 1 else 4
         else:  # groups, which ONNX does not use
@@ -74,7 +74,7 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         position += length
 
 
-def _varint(data: memoryview, position: int) -> tuple[int, int]:
+def _read_varint(data: memoryview, position: int) -> tuple[int, int]:
     """Read an integer of 7 bits per byte; return it and the position after it."""
     value = 0
     for shift in range(0, 70, 7):

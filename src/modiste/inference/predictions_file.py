@@ -90,7 +90,7 @@ class PredictionsFile:
         for name in names:
             photo = identify(name)
             requested.setdefault(photo.path, (name, photo))
-        photos, dropped = self._current_rows({path: photo for path, (_, photo) in requested.items()})
+        photos, dropped = self._select_current_rows({path: photo for path, (_, photo) in requested.items()})
         self.rows, self.failed = len(photos), 0
         self._rewrite(photos, dropped)
         finished = {photo.path for _, photo in photos} - {STDIN}
@@ -103,23 +103,23 @@ class PredictionsFile:
         records = [prediction.as_dict() for prediction in predictions]
         photos = [(record["file"], next(self._next_photo)) for record in records]
         with files.append_text(self.state) as state:
-            state.write("".join(map(_state_line, photos)))
+            state.write("".join(map(_format_state, photos)))
         with files.append_text(self.path) as file:
-            file.write("".join(map(self._line, records)))
+            file.write("".join(map(self._format_row, records)))
         self.rows += len(records)
         self.failed += sum(bool(record["error"]) for record in records)
 
     def count_rows(self) -> int:
         """Return the number of complete rows in the file, also after an interrupted `append`."""
-        return sum(1 for _ in self._records())
+        return sum(1 for _ in self._read_records())
 
-    def _current_rows(self, requested: dict[str, PhotoId]) -> tuple[list[tuple[str, PhotoId]], set[int]]:
+    def _select_current_rows(self, requested: dict[str, PhotoId]) -> tuple[list[tuple[str, PhotoId]], set[int]]:
         """Return file and photo of the rows that are up to date, and the indices of those to drop."""
         photos: list[tuple[str, PhotoId]] = []
         dropped: set[int] = set()
         self.replaced = 0
         stored = self._read_state()
-        for index, (_, record) in enumerate(self._records()):
+        for index, (_, record) in enumerate(self._read_records()):
             photo = stored[record["file"]].popleft() if stored[record["file"]] else None
             if photo and not record["error"] and requested.get(photo.path, photo) == photo:
                 photos.append((record["file"], photo))
@@ -137,11 +137,11 @@ class PredictionsFile:
         """Write the file without the dropped rows, and the state of the others."""
         if dropped:
             with files.atomic_write(self.path) as partial, partial.open("wb") as file:
-                file.write(_csv_line(COLUMNS).encode() if self.is_csv else b"")
-                file.writelines(line for index, (line, _) in enumerate(self._records()) if index not in dropped)
-        files.write_text(self.state, self.header + "".join(map(_state_line, photos)))
+                file.write(_format_csv(COLUMNS).encode() if self.is_csv else b"")
+                file.writelines(line for index, (line, _) in enumerate(self._read_records()) if index not in dropped)
+        files.write_text(self.state, self.header + "".join(map(_format_state, photos)))
         with files.append_text(self.path) as file:
-            file.write(_csv_line(COLUMNS) if self.is_csv and not file.tell() else "")
+            file.write(_format_csv(COLUMNS) if self.is_csv and not file.tell() else "")
 
     def _read_state(self) -> defaultdict[str, deque[PhotoId]]:
         """Return the photos of each `file`, in the order of their rows; empty when the model or `top` is another."""
@@ -157,17 +157,18 @@ class PredictionsFile:
             photos[file].append(PhotoId(path, size, mtime_ns))
         return photos
 
-    def _records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    def _read_records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Yield each row as bytes and as a record; cut off an unfinished last line."""
         position = 0
         for line in files.read_lines(self.path):
-            if not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES and (position or self._is_own_start(line)):
+            is_cut_off = not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES
+            if is_cut_off and (position or self._is_start_of_predictions(line)):
                 os.truncate(self.path, position)  # left by a killed process
                 return
             is_header = not position and self.is_csv
             position += len(line)
             try:
-                record = self._parse(line.decode("utf-8"))
+                record = self._parse_row(line.decode("utf-8"))
             except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
                 record = {}
             if not isinstance(record.get("file"), str) or (is_header and tuple(record.values()) != COLUMNS):
@@ -175,17 +176,17 @@ class PredictionsFile:
             if not is_header:
                 yield line, record
 
-    def _is_own_start(self, line: bytes) -> bool:
+    def _is_start_of_predictions(self, line: bytes) -> bool:
         """Whether a file that is a part of one line is ours, and not another file of that name."""
-        start = _csv_line(COLUMNS).encode() if self.is_csv else b'{"file": "'
+        start = _format_csv(COLUMNS).encode() if self.is_csv else b'{"file": "'
         return self.state.exists() and start.startswith(line[: len(start)])
 
-    def _line(self, record: dict[str, Any]) -> str:
+    def _format_row(self, record: dict[str, Any]) -> str:
         if not self.is_csv:
             return json.dumps(record, ensure_ascii=False) + "\n"
-        return _csv_line((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
+        return _format_csv((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
 
-    def _parse(self, line: str) -> dict[str, Any]:
+    def _parse_row(self, line: str) -> dict[str, Any]:
         if not self.is_csv:
             record = json.loads(line)
             return {column: record[column] for column in COLUMNS}
@@ -193,12 +194,12 @@ class PredictionsFile:
         return dict(zip(COLUMNS, values, strict=True))
 
 
-def _state_line(row: tuple[str, PhotoId]) -> str:
+def _format_state(row: tuple[str, PhotoId]) -> str:
     file, photo = row
     return json.dumps([file, *photo]) + "\n"
 
 
-def _csv_line(values: Iterable[Any]) -> str:
+def _format_csv(values: Iterable[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
