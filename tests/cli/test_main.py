@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from helpers.command import environment, modiste
+from helpers.pictures import fill
 from modiste.cli.main import COMMANDS
 from modiste.cli.main import modiste as group
 
@@ -54,7 +55,7 @@ def test_help_is_quick() -> None:
 
 
 @pytest.mark.parametrize("arguments", [["frobnicate"], ["train", "--frobnicate"], ["predict"]])
-def test_a_slip_of_the_pen_is_exit_2(arguments: list[str], tmp_path: Path) -> None:
+def test_a_usage_error_is_exit_2(arguments: list[str], tmp_path: Path) -> None:
     """An unknown command or option, or a missing argument, is one line that names the help page, and ends with 2."""
     (line,) = modiste(tmp_path, *arguments, code=2).stderr.splitlines()
     assert line.startswith("modiste: ")
@@ -63,10 +64,15 @@ def test_a_slip_of_the_pen_is_exit_2(arguments: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("module", "arguments", "extra"),
-    [("torch", ["train", "sprint"], "train"), ("fastapi", ["serve", "--port=0"], "web")],
+    [
+        ("torch", ["train", "sprint"], "train"),
+        ("fastapi", ["serve", "--port=0"], "web"),
+    ],
 )
 def test_a_missing_extra_names_what_to_install(tmp_path: Path, module: str, arguments: list[str], extra: str) -> None:
-    """Without torch, or FastAPI, a command says which extra brings it."""
+    """Without torch or FastAPI, a command says which extra to install, and leaves no run."""
+    for label in ("coat", "dress"):
+        fill(tmp_path / "photos" / label, 10)
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}', name='{module}')")
     command = [sys.executable, "-m", "modiste", *arguments]
     variables = environment(PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
@@ -74,3 +80,16 @@ def test_a_missing_extra_names_what_to_install(tmp_path: Path, module: str, argu
     assert done.returncode == 2
     assert f"pip install 'modiste[{extra}]'" in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full")
+def test_a_full_disk_behind_standard_output_is_exit_4() -> None:
+    """What is printed into a file on a full disk is an output that cannot be written."""
+    command = [sys.executable, "-m", "modiste", "train", "--list"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr == (
+        "modiste: Standard output cannot be written (No space left on device). Free space, or write to another place.\n"
+    )

@@ -1,8 +1,9 @@
-"""The `modiste` command: finds the command that was named, and turns errors into one line and an exit code.
+"""The `modiste` command: runs a subcommand, and turns errors into one line and an exit code.
 
-Only the command that runs is imported, so `--help` is quick and `predict` never waits for what `train` needs.
+Only the subcommand that runs is imported, so that `--help` is fast and `predict` does not import torch.
 """
 
+import errno
 import importlib
 import io
 import os
@@ -11,19 +12,19 @@ import sys
 import click
 
 from modiste import __version__
-from modiste.errors import ModisteError
+from modiste.errors import InputError, ModisteError, OutputError
 
 COMMANDS = {
-    "demo": "The main job in one go: train, judge, predict, report.",
-    "train": "Train a recipe into a run folder, or go on with one.",
-    "evaluate": "Judge a run or a model on the test split.",
-    "compare": "Put several runs side by side.",
-    "report": "Write the report of some runs as one HTML page.",
-    "bench": "Train recipes with several seeds or folds; means and intervals.",
-    "predict": "Say what is on pictures.",
-    "export": "Write a run's model as one file to take away.",
-    "serve": "A web page and an HTTP API that say what is on pictures.",
-    "data": "Verify or show the data.",
+    "demo": "Train, evaluate, predict and report in one go.",
+    "train": "Train a recipe into a run folder, or resume a run.",
+    "evaluate": "Evaluate a run or a model on the test split.",
+    "compare": "Compare several runs.",
+    "report": "Write a report on runs as one HTML page.",
+    "bench": "Train recipes with several seeds or folds; report means and intervals.",
+    "predict": "Predict the class of photos.",
+    "export": "Export the model of a run as one file.",
+    "serve": "Serve a web page and an HTTP API that classify photos.",
+    "data": "Verify or show a dataset.",
 }
 
 EXTRAS = {
@@ -41,25 +42,28 @@ EXTRAS = {
     "matplotlib": "report",
     "scipy": "report",
     "sklearn": "report",
+    "jinja2": "report",
 }
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
 
 class Commands(click.Group):
-    """The commands, each in a file of its name, imported when it is called."""
+    """The subcommands, each in the module of its name, which is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help page."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import a command; None when there is none of that name."""
+        """Import a subcommand; None if there is none of that name."""
         if name not in COMMANDS:
             return None
         command: click.Command = getattr(importlib.import_module(f"modiste.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing one."""
+        """List the subcommands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -67,54 +71,65 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="modiste")
 def modiste() -> None:
-    """Train, judge and use classifiers of clothes.
+    """Train, evaluate and deploy image classifiers of clothes.
 
     \b
     Examples:
       modiste demo
       modiste train classic-cnn --name my-cnn
-      modiste predict picture.png
+      modiste predict photo.jpg
     """
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # Read when torch is imported. Threads that spin while they wait make a training 3 to 7 times slower as soon as
-    # anything else runs on the machine; threads that sleep at once are a quarter slower on an idle one, as waking them
+    # Read when torch is imported. Threads that spin while they wait make a training 3 to 7 times slower when anything
+    # else runs on the machine; threads that sleep at once make it a quarter slower on an idle machine, as waking them
     # takes longer than most waits. So they spin for about 0.1 ms, then sleep.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may have bytes that no text has
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
     try:
         sys.exit(modiste(prog_name="modiste", standalone_mode=False))
     except ModisteError as error:
-        _end(str(error), error.exit_code)
+        _exit(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        _end(_sentence(error), error.exit_code)
+        _exit(_usage_message(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _end("Stopped.", 130)
+        _exit("Stopped.", 130)
     except BrokenPipeError:
         sys.stderr.close()  # or Python complains about it at its end
         sys.exit(141)
     except OSError as error:
-        _end(f"{error.filename or 'A file'} cannot be used ({error.strerror or error}). Choose another, or free it.", 2)
+        _exit(*_os_error_message(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        _end(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
+        _exit(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
 
 
-def _sentence(error: click.ClickException) -> str:
-    """Click's words for a slip of the pen, and where the command is explained."""
+def _usage_message(error: click.ClickException) -> str:
+    """Return click's message for a usage error, with the help page of the command."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     help_page = f" See {context.command_path} --help." if context else ""
     return f"{error.format_message()}{help_page}"
 
 
-def _end(message: str, code: int) -> None:
+def _os_error_message(error: OSError) -> tuple[str, int]:
+    """Return the message and the exit code for an error of the operating system that no command has handled."""
+    reason = error.strerror or error
+    if error.errno not in DISK_ERRORS:
+        return f"{error.filename or 'A file'} cannot be used ({reason}). Check its permissions.", InputError.exit_code
+    if error.filename is None:  # standard output: discard what is left, or Python reports it again when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    place = error.filename or "Standard output"
+    return f"{place} cannot be written ({reason}). Free space, or write to another place.", OutputError.exit_code
+
+
+def _exit(message: str, code: int) -> None:
     click.echo(f"modiste: {message}", err=True)
     sys.exit(code)

@@ -107,7 +107,7 @@ def marathon() -> Recipe:
 
 
 def marathon_taught() -> Recipe:
-    """`marathon` in fewer epochs, by distillation from two `marathon-teacher` runs, which are trained first."""
+    """`marathon` in fewer epochs, by distillation from two runs of `marathon-teacher`, to train first."""
     model = marathon().model
     return _with_teachers(_long_training("marathon-taught", "A million", model, 120))
 
