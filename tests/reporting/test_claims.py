@@ -1,4 +1,4 @@
-"""The course report's claims, answered from runs and results that are made to hold or not."""
+"""The claims of the course report, checked against runs and results for which they hold or not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,159 +6,181 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.runs import rows, write_results, write_run
-from modiste.errors import InputError
+from helpers.runs import write_results, write_run
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.scores import compute_scores
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import claims, results_table
-from modiste.reporting.report_data import RECIPES, ReportData, open_report_data
+from modiste.reporting.report_data import CNN, CNN_ERASING, RESNET18, ReportData, find_result, open_report_data
 from modiste.reporting.results_table import MethodResult
+from modiste.runs.folder import Run
+
+RECIPES = {"classic_cnn": CNN, "classic_cnn_erasing": CNN_ERASING, "classic_resnet18": RESNET18}
 
 
-def verdicts(study: ReportData) -> dict[str, str]:
+def verdicts(data: ReportData) -> dict[str, str]:
     """The verdict on each claim."""
-    return {answer.claim: answer.verdict for answer in claims.answers(study)}
+    return {answer.claim: answer.verdict for answer in claims.check_claims(data)}
 
 
-def filed(folder: Path, **results: tuple[tuple[float, ...], float]) -> ReportData:
-    """A study of results files alone: accuracies and a loss for each named method; underscores stand for hyphens."""
-    for name, (accuracies, loss) in results.items():
-        title = name.replace("_", "-")
-        write_results(folder / f"{title}.json", accuracies, RECIPES[title], loss)
-    return open_report_data([], folder)
+def answer(data: ReportData, claim: str) -> claims.Answer:
+    """The answer to one claim."""
+    return next(each for each in claims.check_claims(data) if each.claim == claim)
 
 
-def judged(name: str, recipe: Recipe, confusion: list[list[int]]) -> MethodResult:
-    """A run that was judged on the official test split with this confusion matrix."""
-    pairs = [(t, s) for t, row in enumerate(confusion) for s, count in enumerate(row) for _ in range(count)]
-    labels, said = np.array(pairs).T
-    found = compute_scores(np.eye(10)[said], labels, FASHION_MNIST, "test")
-    outcome = results_table.RunResult(recipe.seed, found.accuracy, found.loss, 3, 7840, 6.0)
-    return MethodResult(name, recipe, "test", found.n, (outcome,), scores=found)
+def results_files(folder: Path, **results: tuple[tuple[float, ...], float]) -> tuple[MethodResult, ...]:
+    """Results files of methods with these accuracies and this loss."""
+    return tuple(
+        results_table.read_results(write_results(folder / f"{name}.json", accuracies, RECIPES[name], loss))
+        for name, (accuracies, loss) in results.items()
+    )
 
 
-def shirts(taken_for: int, bags: int = 20) -> list[list[int]]:
-    """Nineteen of twenty right for every label, but shirts, ten of which are taken for one other label, and bags."""
-    matrix = [[19 if t == s else int(s == (t + 1) % 10) for s in range(10)] for t in range(10)]
-    matrix[6] = [10 if s in (6, taken_for) else 0 for s in range(10)]
-    matrix[8] = [bags if s == 8 else (20 - bags if s == 7 else 0) for s in range(10)]
+def evaluated(name: str, recipe: Recipe, confusion: list[list[int]]) -> MethodResult:
+    """A run that was evaluated on the official test split with this confusion matrix."""
+    pairs = [(t, p) for t, row in enumerate(confusion) for p, count in enumerate(row) for _ in range(count)]
+    labels, predicted = np.array(pairs).T
+    scores = compute_scores(np.eye(10)[predicted], labels, FASHION_MNIST, "test")
+    outcome = results_table.RunResult(recipe.seed, scores.accuracy, scores.loss, 3, 7840, 6.0)
+    return MethodResult(name, recipe, "test", scores.n, (outcome,), run=Run(Path(name)), scores=scores)
+
+
+def confusion_matrix(shirts_as: int, bags: int = 20) -> list[list[int]]:
+    """Of 20 images of each class 19 are right; 10 shirts are predicted as one other class; `bags` bags are right."""
+    matrix = [[19 if t == p else int(p == (t + 1) % 10) for p in range(10)] for t in range(10)]
+    matrix[6] = [10 if p in (6, shirts_as) else 0 for p in range(10)]
+    matrix[8] = [bags if p == 8 else (20 - bags if p == 7 else 0) for p in range(10)]
     return matrix
 
 
-def test_nothing_measured_is_said_so(tmp_path: Path) -> None:
-    """Without runs every claim but the one on the public table is unmeasured."""
-    found = verdicts(open_report_data([], tmp_path))
-    assert set(found.values()) - {found.pop("two_layers")} == {"unmeasured"}
+def test_without_results_nothing_is_measured() -> None:
+    """Only the claim about the public leaderboard has a verdict."""
+    found = verdicts(ReportData(()))
+    assert set(found.values()) - {found.pop("two_layers")} == {"not_measured"}
+
+
+def test_published_results_answer_no_claim() -> None:
+    """With the published results alone a claim is not measured; their figures stand beside it."""
+    answers = claims.check_claims(replace(open_report_data([]), own=()))
+    assert {a.verdict for a in answers if a.claim != "two_layers"} == {"not_measured"}
+    assert all(a.sentence in {"no_run", "no_pair", "batch_norm", "two_layers_leaderboard"} for a in answers)
+    published = {a.claim: a.published for a in answers if a.published}
+    assert published["cnn_accuracy"].values["accuracy"] == "92.82%"
+    assert {"cnn_loss", "resnet18_accuracy", "costs", "two_layers"} <= published.keys()
+
+
+def test_an_own_run_answers_and_published_results_stand_beside_it() -> None:
+    """The verdict and the figures are those of the user's run, however good the published ones are."""
+    own = evaluated("mine", CNN, confusion_matrix(0))
+    found = answer(replace(open_report_data([]), own=(own,)), "cnn_accuracy")
+    assert (found.verdict, found.values["accuracy"], found.values["n"]) == ("fails", f"{own.accuracy:.2%}", "1")
+    assert found.published is not None
+    assert found.published.values["accuracy"] == "92.82%"
 
 
 def test_figures_of_the_cnn(tmp_path: Path) -> None:
     """The mean over seeds decides: at least the accuracy, at most the loss."""
-    found = verdicts(filed(tmp_path, classic_cnn=((0.9270, 0.9280), 0.40)))
+    found = verdicts(ReportData(results_files(tmp_path, classic_cnn=((0.9270, 0.9280), 0.40))))
     assert (found["cnn_accuracy"], found["cnn_loss"]) == ("holds", "fails")
-    found = verdicts(filed(tmp_path, classic_cnn=((0.9270, 0.9279), 0.3281)))
+    found = verdicts(ReportData(results_files(tmp_path, classic_cnn=((0.9270, 0.9279), 0.3281))))
     assert (found["cnn_accuracy"], found["cnn_loss"]) == ("fails", "holds")
 
 
 def test_a_resnet_from_scratch_does_not_answer_for_imagenet_weights(tmp_path: Path) -> None:
-    """What was reached from scratch is told, and the claim stays unmeasured."""
-    study = filed(tmp_path, classic_resnet18=((0.92,), 0.3))
-    answer = next(answer for answer in claims.answers(study) if answer.claim == "resnet18_accuracy")
-    assert (answer.verdict, answer.sentence, answer.values["accuracy"]) == ("unmeasured", "accuracy_scratch", "92.00%")
+    """Its figures are reported, and the claim is not measured."""
+    found = answer(ReportData(results_files(tmp_path, classic_resnet18=((0.92,), 0.3))), "resnet18_accuracy")
+    assert (found.verdict, found.sentence, found.values["accuracy"]) == ("not_measured", "accuracy_scratch", "92.00%")
 
 
 def test_a_resnet_with_imagenet_weights_does(tmp_path: Path) -> None:
-    """Results whose settings name ImageNet weights are held against the report's figures."""
-    recipe = replace(named.classic_resnet18(), model=replace(named.classic_resnet18().model, weights="imagenet"))
-    write_results(tmp_path / "transfer.json", (0.93,), recipe, 0.36)
-    found = verdicts(open_report_data([], tmp_path))
+    """Results whose settings name ImageNet weights are compared with the course report's figures."""
+    recipe = settings.with_settings(RESNET18, {"model.weights": "imagenet"})
+    own = results_table.read_results(write_results(tmp_path / "transfer.json", (0.93,), recipe, 0.36))
+    found = verdicts(ReportData((own,)))
     assert (found["resnet18_accuracy"], found["resnet18_loss"]) == ("holds", "fails")
 
 
-def test_results_go_before_a_single_run_with_imagenet_weights(tmp_path: Path) -> None:
-    """A bad run does not beat a results file of three seeds, not even of its name; without one, methods do not mix."""
-    network = replace(named.classic_resnet18().model, weights="imagenet")
-    recipe = replace(named.classic_resnet18(), model=network)
-    write_results(tmp_path / "resnet.json", (0.92, 0.93, 0.94), recipe)
-    poor = replace(judged("resnet", recipe, shirts(0)), run=write_run(tmp_path / "resnet", recipe))
-    study = open_report_data([], tmp_path)
-    both = replace(study, given=(poor,))
-    assert [entry.name for entry in both.everything()] == ["resnet", "resnet (results)"]
-    told = {answer.claim: answer.values for answer in claims.answers(both)}
-    assert (told["resnet18_accuracy"]["accuracy"], told["resnet18_accuracy"]["n"]) == ("93.00%", "3")
+def test_results_files_go_before_runs_with_imagenet_weights(tmp_path: Path) -> None:
+    """A results file of three seeds counts, not a single run; without a file, runs of two methods are not pooled."""
+    recipe = settings.with_settings(RESNET18, {"model.weights": "imagenet"})
+    own = results_table.read_results(write_results(tmp_path / "resnet.json", (0.92, 0.93, 0.94), recipe))
+    poor = evaluated("resnet", recipe, confusion_matrix(0))
+    values = answer(ReportData((poor, own)), "resnet18_accuracy").values
+    assert (values["accuracy"], values["n"]) == ("93.00%", "3")
     slower = settings.with_settings(recipe, {"optimizer.lr": 0.002})
     other = replace(poor, recipe=slower, run_results=(replace(poor.run_results[0], seed=1),))
-    told = {answer.claim: answer.values for answer in claims.answers(ReportData((poor, other), {}))}
-    assert told["resnet18_accuracy"]["n"] == "1"
+    assert answer(ReportData((poor, other)), "resnet18_accuracy").values["n"] == "1"
 
 
 @pytest.mark.parametrize(
     ("losses", "verdict"), [((0.5, 0.3, 0.4), "holds"), ((0.5, 0.4, 0.3), "fails"), ((0.3,), "fails")]
 )
-def test_overfitting_is_seen_in_the_curves(tmp_path: Path, losses: tuple[float, ...], verdict: str) -> None:
-    """Validation loss that rose after the epoch kept, while train loss fell, is about to overfit."""
+def test_overfitting_is_read_from_the_curves(tmp_path: Path, losses: tuple[float, ...], verdict: str) -> None:
+    """The claim holds if after the best epoch validation loss rose while train loss fell."""
     run = write_run(tmp_path / "run", named.classic_resnet18(), losses=losses)
-    assert verdicts(ReportData((results_table.read_run(run.path),), {}))["overfit"] == verdict
+    assert verdicts(ReportData((results_table.read_run(run.path),)))["overfit"] == verdict
 
 
 def test_the_worst_and_the_best_class() -> None:
-    """Shirt has the lowest recall and goes for a T-shirt, Bag has the highest, in every run."""
-    cnn = judged("cnn", named.classic_cnn(), shirts(taken_for=0))
-    found = verdicts(ReportData((cnn,), {}))
-    assert (found["worst"], found["taken_for"], found["best"]) == ("holds", "holds", "holds")
-    resnet = judged("resnet", named.classic_resnet18(), shirts(taken_for=2, bags=5))
-    found = verdicts(ReportData((cnn, resnet), {}))
-    assert (found["worst"], found["taken_for"], found["best"]) == ("fails", "fails", "fails")
+    """Shirt has the lowest recall and is predicted as T-shirt, Bag has the highest recall, in every run."""
+    cnn = evaluated("cnn", CNN, confusion_matrix(shirts_as=0))
+    found = verdicts(ReportData((cnn,)))
+    assert (found["worst"], found["confused"], found["best"]) == ("holds", "holds", "holds")
+    resnet = evaluated("resnet", RESNET18, confusion_matrix(shirts_as=2, bags=5))
+    found = verdicts(ReportData((cnn, resnet)))
+    assert (found["worst"], found["confused"], found["best"]) == ("fails", "fails", "fails")
+
+
+@pytest.mark.parametrize("label", [1, 9])
+def test_classes_of_equal_recall_tie(label: int) -> None:
+    """Bag and another class with the highest recall are both named, whichever is first, and neither is the best."""
+    matrix = confusion_matrix(shirts_as=0)
+    matrix[label] = [20 if p == label else 0 for p in range(10)]
+    found = answer(ReportData((evaluated("cnn", CNN, matrix),)), "best")
+    names = " = ".join(FASHION_MNIST[place] for place in sorted((8, label)))
+    assert (found.verdict, found.values["list"]) == ("tied", f"cnn: {names} 100.0%")
+
+
+def test_equally_frequent_predictions_tie() -> None:
+    """Shirts that are predicted as T-shirts as often as something else."""
+    matrix = confusion_matrix(shirts_as=0)
+    matrix[6] = [10, 0, 10, 0, 0, 0, 10, 0, 0, 0]
+    found = answer(ReportData((evaluated("cnn", CNN, matrix),)), "confused")
+    assert (found.verdict, found.values["list"]) == ("tied", "cnn: T-shirt/top = Pullover 10 / 20")
 
 
 def test_crop_and_erasing_are_compared_by_seed(tmp_path: Path) -> None:
-    """A lower loss generalizes, a lower accuracy is a cost; the interval is over the seeds that both have."""
-    study = filed(tmp_path, classic_cnn=((0.930, 0.931, 0.932), 0.22), classic_cnn_erasing=((0.928, 0.930), 0.21))
-    found = {answer.claim: answer for answer in claims.answers(study)}
-    assert (found["generalizes"].verdict, found["costs"].verdict) == ("holds", "holds")
-    assert (found["costs"].values["points"], found["costs"].values["n"]) == ("-0.20", "2")
+    """A lower loss is better generalization, a lower accuracy a cost; the interval is over the common seeds."""
+    data = ReportData(
+        results_files(tmp_path, classic_cnn=((0.930, 0.931, 0.932), 0.22), classic_cnn_erasing=((0.928, 0.930), 0.21))
+    )
+    assert (answer(data, "generalizes").verdict, answer(data, "costs").verdict) == ("holds", "holds")
+    assert (answer(data, "costs").values["points"], answer(data, "costs").values["n"]) == ("-0.20", "2")
 
 
 def test_xavier_takes_two_runs_that_differ_in_it_alone(tmp_path: Path) -> None:
-    """The loss after one epoch decides; runs that differ in more say nothing."""
-    plain = replace(named.classic_cnn(), model=replace(named.classic_cnn().model, init="default"))
+    """The loss after one epoch decides; runs that differ in more settings are not compared."""
+    plain = settings.with_settings(CNN, {"model.init": "default"})
     quick = results_table.read_run(write_run(tmp_path / "xavier", losses=(0.4, 0.3)).path)
     slow = results_table.read_run(write_run(tmp_path / "plain", plain, losses=(0.5, 0.3)).path)
-    assert verdicts(ReportData((slow, quick), {}))["xavier"] == "holds"
-    other = results_table.read_run(
-        write_run(tmp_path / "other", replace(plain, seed=1, optimizer=replace(plain.optimizer, lr=1))).path
-    )
-    assert verdicts(ReportData((other, quick), {}))["xavier"] == "unmeasured"
+    assert verdicts(ReportData((slow, quick)))["xavier"] == "holds"
+    faster = settings.with_settings(plain, {"optimizer.lr": 1.0})
+    other = results_table.read_run(write_run(tmp_path / "other", faster).path)
+    assert verdicts(ReportData((other, quick)))["xavier"] == "not_measured"
 
 
-def test_the_public_table_has_two_layer_rows_outside_91_to_93(tmp_path: Path) -> None:
-    """Seven of its ten rows lie within, so the claim fails whatever ours is."""
-    answer = claims.answers(filed(tmp_path, classic_cnn=((0.93,), 0.2)))[-1]
-    assert (answer.claim, answer.verdict) == ("two_layers", "fails")
-    assert (answer.values["within"], answer.values["rows"]) == ("7", "10")
+def test_the_public_leaderboard_has_two_layer_rows_outside_91_to_93(tmp_path: Path) -> None:
+    """Seven of its ten rows are within, so the claim fails whatever the own result is."""
+    found = answer(ReportData(results_files(tmp_path, classic_cnn=((0.93,), 0.2))), "two_layers")
+    assert (found.verdict, found.values["within"], found.values["rows"]) == ("fails", "7", "10")
 
 
-def test_a_results_file_goes_before_runs_and_a_changed_recipe_counts_as_another() -> None:
-    """`measured` takes the file of that name, else the runs of exactly that recipe."""
-    run = judged("mine", named.classic_cnn(), shirts(0))
-    assert (ReportData((run,), {}).measured("classic-cnn") or run).run_results == run.run_results
-    changed = replace(named.classic_cnn(), optimizer=replace(named.classic_cnn().optimizer, lr=0.02))
-    assert ReportData((judged("mine", changed, shirts(0)),), {}).measured("classic-cnn") is None
-    file = replace(run, name="classic-cnn", run_results=run.run_results * 2)
-    assert ReportData((run,), {"classic-cnn": file}).measured("classic-cnn") is file
-
-
-def test_one_run_of_each_method_is_shown(tmp_path: Path) -> None:
-    """A second seed of the same method is left out of the figures."""
-    first, second = (write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (0, 1))
-    other = write_run(tmp_path / "resnet", named.classic_resnet18())
-    opened = tuple(results_table.read_run(run.path) for run in (first, second, other))
-    assert [entry.name for entry in ReportData(opened, {}).shown()] == ["0", "resnet"]
-    assert opened[0].history == tuple(rows((0.6, 0.4, 0.5)))
-
-
-def test_a_folder_of_results_must_be_there(tmp_path: Path) -> None:
-    """A folder that does not exist is named."""
-    with pytest.raises(InputError, match="is no folder"):
-        open_report_data([], tmp_path / "none")
+def test_a_method_is_identified_by_its_recipe() -> None:
+    """A results file of that recipe counts before runs of it; another recipe of the same name does not count."""
+    run = evaluated("mine", CNN, confusion_matrix(0))
+    assert (find_result([run], CNN) or run).run_results == run.run_results
+    changed = settings.with_settings(CNN, {"optimizer.lr": 0.02})
+    assert find_result([evaluated("classic-cnn", changed, confusion_matrix(0))], CNN) is None
+    file = replace(run, name="other", run=None, run_results=run.run_results * 2)
+    assert find_result([run, file], CNN) is file

@@ -1,30 +1,65 @@
-"""What a report is made from."""
+"""Which results a report is about."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from helpers.runs import write_run
+from helpers.runs import rows, write_results, write_run
 from modiste.errors import InputError
-from modiste.reporting import report_data
+from modiste.recipes import named
+from modiste.reporting import results_table
 from modiste.reporting.evaluate import evaluate
+from modiste.reporting.report_data import ReportData, open_report_data
 from modiste.runs import files, results
 
 
-def test_a_run_of_other_labels_has_no_place_in_the_report(tmp_path: Path) -> None:
-    """The report is about Fashion-MNIST; a judged run of other labels is pointed to `compare`."""
+def test_a_run_of_other_classes_is_refused(tmp_path: Path) -> None:
+    """The report is about Fashion-MNIST; the message points to `compare`."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
     scores = files.read_json(run.scores)
-    scores["test"]["labels"][0]["label"] = "kimono"
+    scores["test"]["per_class"][0]["name"] = "kimono"
     files.write_json(run.scores, scores)
     with pytest.raises(InputError, match="modiste compare"):
-        report_data.open_report_data([run.path], tmp_path)
+        open_report_data([run.path])
 
 
-def test_results_of_photos_have_no_place_in_the_report(tmp_path: Path) -> None:
-    """They tell of trainings too, but of another task: their settings are those of many."""
-    told = {"seed": 0, "val_accuracy": 0.9, "val_loss": 0.3, "epochs": 1, "parameters": 9, "seconds": 1.0}
+def test_own_results_are_those_of_the_command_line_and_of_the_folder(tmp_path: Path) -> None:
+    """Runs, results files, and the results files of `--results`, each once; what comes with modiste is published."""
+    run, file = write_run(tmp_path / "run"), write_results(tmp_path / "results" / "mine.json")
+    write_results(tmp_path / "results" / "other.json")
+    data = open_report_data([run.path, file], tmp_path / "results")
+    assert [result.name for result in data.own] == ["run", "mine", "other"]
+    assert {"classic-cnn", "classic-resnet18", "sprint"} <= {result.name for result in data.published}
+
+
+def test_a_published_file_that_is_named_is_not_shown_twice(tmp_path: Path) -> None:
+    """Whoever names it has it among the own results, and not among the published ones."""
+    files.write_json(tmp_path / "copy.json", results.read_published()["classic-cnn"])
+    data = open_report_data([tmp_path / "copy.json"])
+    assert [result.name for result in data.own] == ["copy"]
+    assert "classic-cnn" not in {result.name for result in data.published}
+
+
+def test_results_about_photos_are_left_out(tmp_path: Path) -> None:
+    """A folder may hold results files about other things than trainings of one recipe."""
+    record = {"seed": 0, "val_accuracy": 0.9, "val_loss": 0.3, "epochs": 1, "parameters": 9, "seconds": 1.0}
     changes = {"split": "validation", "settings": ["data.synthetic_per_class=100"]}
-    results.write(tmp_path / "photos.json", recipe="photos", command="python x.py", runs=[told], **changes)
-    assert report_data.open_report_data([], tmp_path).filed == {}
+    results.write(tmp_path / "photos.json", recipe="photos", command="python x.py", runs=[record], **changes)
+    assert open_report_data([], tmp_path).own == ()
+
+
+def test_one_run_of_each_method_is_shown_in_detail(tmp_path: Path) -> None:
+    """A second seed of the same method is not."""
+    first, second = (write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (0, 1))
+    other = write_run(tmp_path / "resnet", named.classic_resnet18())
+    opened = tuple(results_table.read_run(run.path) for run in (first, second, other))
+    assert [result.name for result in ReportData(opened).runs] == ["0", "resnet"]
+    assert opened[0].history == tuple(rows((0.6, 0.4, 0.5)))
+
+
+def test_a_folder_of_results_must_exist(tmp_path: Path) -> None:
+    """A folder that does not exist is named in the error."""
+    with pytest.raises(InputError, match="none is not a folder"):
+        open_report_data([], tmp_path / "none")

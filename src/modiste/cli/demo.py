@@ -1,65 +1,65 @@
-"""`modiste demo`: the main job in one go."""
+"""`modiste demo`: train, evaluate, predict and report in one command."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import click
 
 SUMMARY = """
-test accuracy  {test_accuracy:.2%}  (95 % interval {interval_images[0]:.2%} to {interval_images[1]:.2%})
-a sample       {sample}: {prediction}
-the run        {run}
-the model      {model}
-the report     {report}
-took           {seconds} s
+test accuracy      {test_accuracy:.2%}  (95% confidence interval {interval_images[0]:.2%} to {interval_images[1]:.2%})
+sample prediction  {prediction}  ({sample})
+run                {run}
+model              {model}
+report             {report}
+elapsed time       {seconds} s
 
-Next: modiste predict --model {run} PICTURE
+Next: modiste predict --model {run} PHOTO
 """
 
 
 @click.command()
-@click.option("--name", help="Name of the run below the folder `runs`; left out: demo, demo-2, ...")
+@click.option("--name", help="Name of the run in the folder `runs`; default: demo, demo-2, ...")
 @click.option(
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print where everything is as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results and the paths of the files as JSON.")
 def demo(name: str | None, lang: str, as_json: bool) -> None:
-    """Train the recipe `sprint`, judge it, predict a sample, write the report; says where everything is.
+    """Train the recipe `sprint`, evaluate it, predict a sample image and write a report.
 
     \b
     Examples:
       modiste demo
       modiste demo --name first-try --lang zh
     """
+    import json
     import time
 
-    from modiste.cli.output import print_json
-
     started = time.perf_counter()
-    found = _found(Path("runs") / name if name else _free(Path("runs")), lang)
-    found["seconds"] = round(time.perf_counter() - started, 1)
-    print_json(found) if as_json else click.echo(SUMMARY.format(**found))
+    summary = _run_demo(Path("runs") / name if name else _new_run_path(Path("runs")), lang)
+    summary["seconds"] = round(time.perf_counter() - started, 1)
+    click.echo(json.dumps(summary) if as_json else SUMMARY.format(**summary))
 
 
-def _found(path: Path, lang: str) -> dict[str, Any]:
-    """Do the four parts; return what came of them and where it is."""
+def _run_demo(path: Path, lang: str) -> dict[str, Any]:
+    """Train, evaluate, predict and report; return the results and the paths of the files."""
     from modiste.cli.progress import TrainingProgress
     from modiste.recipes import named
     from modiste.reporting.evaluate import evaluate
-    from modiste.reporting.html_report import page
+    from modiste.reporting.html_report.page import write_report
     from modiste.training import run as training
 
-    _say("1/4 training the recipe sprint on Fashion-MNIST; about half a minute on two cores")
+    click.echo("1/4 training the recipe sprint on Fashion-MNIST; about 30 seconds on two CPU cores", err=True)
     with TrainingProgress() as progress:
         run = training.start(named.resolve("sprint"), path, progress)
-    _say("2/4 judging it on the 10,000 test images")
+    click.echo("2/4 evaluating on the 10,000 test images", err=True)
     scores = evaluate(run.path)
-    _say("3/4 predicting a sample")
-    sample = _sample()
+    click.echo("3/4 predicting a sample image", err=True)
+    sample = _sample_image()
     prediction = _predict(run.model, sample)
-    _say("4/4 writing the report")
+    click.echo("4/4 writing the report", err=True)
     report = run.path / "report.html"
-    page.write([run.path], report, lang)
+    write_report([run.path], report, lang)
     return {
         "run": str(run.path),
         "model": str(run.model),
@@ -71,26 +71,20 @@ def _found(path: Path, lang: str) -> dict[str, Any]:
     }
 
 
-def _predict(model: Path, sample: Path) -> str:
+def _predict(model: Path, image: Path) -> str:
     from modiste import inference
 
-    (prediction,) = inference.load(model).predict([sample])
+    (prediction,) = inference.load(model).predict([image])
     return f"{prediction.label} {prediction.probability:.1%}"
 
 
-def _sample() -> Path:
+def _sample_image() -> Path:
     import modiste
 
     return Path(modiste.__file__).parent / "assets" / "samples" / "ankle-boot.png"
 
 
-def _free(folder: Path) -> Path:
-    """Return the first of demo, demo-2, demo-3 ... that is not there yet."""
-    number = 1
-    while (path := folder / ("demo" if number == 1 else f"demo-{number}")).exists():
-        number += 1
-    return path
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _new_run_path(folder: Path) -> Path:
+    """Return the first of demo, demo-2, demo-3 ... in the folder that does not exist."""
+    names = itertools.chain(["demo"], (f"demo-{index}" for index in itertools.count(2)))
+    return next(path for path in map(folder.joinpath, names) if not path.exists())

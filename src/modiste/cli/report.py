@@ -1,4 +1,4 @@
-"""`modiste report`: some runs as one HTML page, in the order of the course report."""
+"""`modiste report`: write an HTML report about runs and results files."""
 
 from pathlib import Path
 
@@ -6,23 +6,25 @@ import click
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="Folder of your results files.")
 @click.option(
-    "--results", type=click.Path(path_type=Path), metavar="DIR", help="Results files; left out: the published."
-)
-@click.option("--out", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="F")
-@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the text.")
-def report(runs: tuple[Path, ...], results: Path | None, out: Path, lang: str) -> None:
-    """Write the report of some runs as one HTML file that opens from disk and needs no network.
+    "--out", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE",
+    help="HTML file to write.",
+)  # fmt: skip
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the page.")
+def report(paths: tuple[Path, ...], results: Path | None, out: Path, lang: str) -> None:
+    """Write a report about runs as one HTML file, which needs no network connection.
 
-    RUN is a run folder or a results file. What was not measured is said, not left out.
+    RUN is a run folder or a results file. The report follows the course report on Fashion-MNIST and checks its claims
+    against your results. Results that come with modiste are shown beside them, marked as published.
 
     \b
     Examples:
       modiste report runs/my-cnn runs/my-resnet
       modiste report runs/my-cnn --results results --lang zh --out baogao.html
     """
-    from modiste.reporting.html_report import page
+    from modiste.reporting.html_report.page import write_report
 
-    page.write(runs, out, lang, results)
-    click.echo(f"{out}: open it in a browser")
+    write_report(paths, out, lang, results)
+    click.echo(f"{out}: open this file in a browser")

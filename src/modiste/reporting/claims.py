@@ -1,253 +1,273 @@
-"""The course report's claims, each answered from runs and results files.
+"""The claims of the course report, each checked against measured results.
 
-An answer is a verdict and the key of a sentence with its figures; the sentences are in the report's texts, one language
-a file. Each rule stands in the docstring of its function.
+The rule of each check is in the docstring of its function. The sentences that report the figures are texts of the
+report, one file per language.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from modiste.labels import FASHION_MNIST
 from modiste.metrics import intervals
-from modiste.reporting import leaderboard, results_table
-from modiste.reporting.report_data import COURSE_REPORT, ReportData
+from modiste.metrics.scores import ClassScore, Scores
+from modiste.reporting import formatting, leaderboard, results_table
+from modiste.reporting.report_data import (
+    CNN,
+    CNN_ERASING,
+    COURSE_REPORT,
+    RESNET18,
+    ReportData,
+    combine_results,
+    find_result,
+)
 from modiste.reporting.results_table import MethodResult
 
 BENCH_RESNET18 = "modiste bench classic-resnet18 --seeds 2"
-BENCH_ERASING = "modiste bench classic-cnn --set augmentation.random_crop_padding=4 --set augmentation.random_erasing_prob=0.5 --name classic-cnn-erasing"
-MEASURED_BY = {
+BENCH_ERASING = (
+    "modiste bench classic-cnn --set augmentation.random_crop_padding=4 --set augmentation.random_erasing_prob=0.5 "
+    "--name classic-cnn-erasing"
+)
+COMMANDS = {
     "cnn_accuracy": "modiste bench classic-cnn",
     "cnn_loss": "modiste bench classic-cnn",
     "resnet18_accuracy": BENCH_RESNET18,
     "resnet18_loss": BENCH_RESNET18,
     "overfit": "modiste train classic-resnet18",
     "worst": "modiste evaluate RUN",
-    "taken_for": "modiste evaluate RUN",
+    "confused": "modiste evaluate RUN",
     "best": "modiste evaluate RUN",
     "generalizes": BENCH_ERASING,
     "costs": BENCH_ERASING,
     "xavier": "modiste train classic-cnn --epochs 1 --name default --set model.init=default",
 }
-"""What to type to measure a claim that nobody has measured."""
+"""The command that measures a claim."""
 
-Verdict = Literal["holds", "fails", "unmeasured"]
-Word = Callable[[str], str]
-"""Says a label, or a word between figures, in the reader's language."""
+Verdict = Literal["holds", "tied", "fails", "not_measured"]
+Translate = Callable[[str], str]
+"""Translates a class name, or a word between figures, into the language of the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a claim.
+    """The check of a claim.
 
     Args:
         claim: its key.
-        verdict: holds, fails (does not hold here) or unmeasured.
-        sentence: key of the sentence that gives the figures.
-        values: what is put into the sentence.
+        verdict: `tied` where the claim names one class and another one is equal.
+        sentence: key of the sentence that reports the figures.
+        values: of the placeholders in the sentence.
+        published: the same check against the results that come with modiste, which has no part in the verdict; None
+            without such results.
     """
 
     claim: str
     verdict: Verdict
     sentence: str
     values: Mapping[str, str] = field(default_factory=dict)
+    published: "Answer | None" = None
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether the sentence reports measurements."""
+        return bool(self.values) and "command" not in self.values
 
 
-def answers(study: ReportData, word: Word = str) -> list[Answer]:
-    """Answer every claim, in the report's order."""
+def check_claims(data: ReportData, translate: Translate = str) -> list[Answer]:
+    """Check every claim against the user's results, in the order of the course report."""
+    published = {answer.claim: answer for answer in _check_all(data.published, translate)}
+    published["two_layers"] = published["cnn_accuracy"]  # the rows of the public leaderboard are in both
     return [
-        *_figures("cnn", study.measured("classic-cnn"), ""),
-        *_resnet(study),
-        _overfit(study),
-        _worst(study, word),
-        _taken_for(study, word),
-        _best(study, word),
-        *_erasing(study, word),
-        _xavier(study),
-        Answer("batch_norm", "unmeasured", "batch_norm"),
-        _two_layers(study),
+        replace(answer, published=other if (other := published[answer.claim]).has_figures else None)
+        for answer in _check_all(data.own, translate)
     ]
 
 
-def _unmeasured(claim: str, sentence: str = "no_run") -> Answer:
-    return Answer(claim, "unmeasured", sentence, {"command": MEASURED_BY[claim]})
+def _check_all(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
+    tested = [result for result in results if result.on_fashion_mnist and _has_fashion_mnist_classes(result)]
+    return [
+        *_check_course_figures("cnn", find_result(results, CNN), translate),
+        *_check_resnet18(results, translate),
+        _check_overfitting(results),
+        _check_recall("worst", "Shirt", tested, Scores.lowest_recall, translate),
+        _check_confusion(tested, translate),
+        _check_recall("best", "Bag", tested, Scores.highest_recall, translate),
+        *_check_crop_and_erasing(find_result(results, CNN_ERASING), find_result(results, CNN), translate),
+        _check_xavier(results),
+        Answer("batch_norm", "not_measured", "batch_norm"),
+        _check_two_layers(find_result(results, CNN)),
+    ]
 
 
-def _verdict(holds: bool) -> Verdict:
+def _not_measured(claim: str, sentence: str = "no_run") -> Answer:
+    return Answer(claim, "not_measured", sentence, {"command": COMMANDS[claim]})
+
+
+def _to_verdict(holds: bool) -> Verdict:
     return "holds" if holds else "fails"
 
 
-def _figures(network: str, entry: MethodResult | None, suffix: str) -> list[Answer]:
-    """Accuracy at least, and loss at most, what the report gives; means over the seeds on the official test split."""
+def _check_course_figures(
+    network: str, result: MethodResult | None, translate: Translate, suffix: str = ""
+) -> list[Answer]:
+    """Check that the mean accuracy is at least, and the mean loss at most, that of the course report."""
+    if result is None or result.accuracy is None or result.loss is None:
+        return [_not_measured(f"{network}_{metric}") for metric in ("accuracy", "loss")]
     loss, accuracy = COURSE_REPORT[network]
-    if entry is None or entry.accuracy is None or entry.loss is None:
-        return [_unmeasured(f"{network}_{figure}") for figure in ("accuracy", "loss")]
-    values = _values(entry)
+    values = {
+        "accuracy": f"{result.accuracy:.2%}",
+        "interval": formatting.format_interval(result.interval_images, translate("to")),
+        "loss": f"{result.loss:.4f}",
+        "limit": f"{loss:.4f}",
+        "n": str(result.n),
+        "epochs": f"{result.epochs:.3g}",
+    }
     return [
-        Answer(f"{network}_accuracy", _verdict(entry.accuracy >= accuracy), f"accuracy{suffix}", values),
-        Answer(f"{network}_loss", _verdict(entry.loss <= loss), f"loss{suffix}", values),
+        Answer(f"{network}_accuracy", _to_verdict(result.accuracy >= accuracy), f"accuracy{suffix}", values),
+        Answer(f"{network}_loss", _to_verdict(result.loss <= loss), f"loss{suffix}", values),
     ]
 
 
-def _values(entry: MethodResult) -> dict[str, str]:
-    low, high = entry.interval_images or (0.0, 0.0)
-    return {
-        "name": entry.name,
-        "accuracy": f"{entry.accuracy or 0:.2%}",
-        "loss": f"{entry.loss or 0:.4f}",
-        "low": f"{low:.2%}",
-        "high": f"{high:.2%}",
-        "n": str(entry.n),
-        "epochs": f"{entry.epochs:.3g}",
-    }
+def _check_resnet18(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
+    """Check the figures of ResNet-18 with ImageNet weights; without these, report those from scratch unchecked."""
+    pretrained = [r for r in results if r.network == "resnet18" and r.recipe.model.weights == "imagenet"]
+    result = combine_results(pretrained)
+    if result:
+        return _check_course_figures("resnet18", result, translate)
+    scratch = _check_course_figures("resnet18", find_result(results, RESNET18), translate, "_scratch")
+    return [replace(answer, verdict="not_measured") for answer in scratch]
 
 
-def _resnet(study: ReportData) -> list[Answer]:
-    """As `_figures` with ImageNet weights; without them the claim is not measured, and what was reached is told.
-
-    The results file of most trainings goes before single runs, of which the first one's method counts.
-    """
-    found = [entry for entry in study.everything() if entry.network == "resnet18" and entry.on_fashion_mnist]
-    started = [entry for entry in found if entry.recipe.model.weights == "imagenet"]
-    if started:
-        filed = max((entry for entry in started if not entry.run), key=lambda entry: entry.n, default=None)
-        return _figures("resnet18", filed or results_table.pool_runs("resnet18", started), "")
-    scratch = _figures("resnet18", study.measured("classic-resnet18"), "_scratch")
-    return [Answer(answer.claim, "unmeasured", answer.sentence, answer.values) for answer in scratch]
-
-
-def _overfit(study: ReportData) -> Answer:
-    """After the epoch that was kept, validation loss rose while train loss fell, and training stopped on its own."""
-    runs = [entry for entry in study.given if entry.network == "resnet18" and entry.history and entry.best_epoch]
-    judged = [entry for entry in runs if entry.history[0].val_loss is not None]
-    if not judged:
-        return _unmeasured("overfit")
-    entry = judged[0]
-    kept, last = entry.history[entry.best_epoch - 1], entry.history[-1]
-    before, after = kept.val_loss or 0.0, last.val_loss or 0.0
-    rose = last.epoch > kept.epoch and after > before and last.train_loss < kept.train_loss
+def _check_overfitting(results: Sequence[MethodResult]) -> Answer:
+    """Check that after the best epoch of a ResNet-18 validation loss rose while train loss fell."""
+    runs = [r for r in results if r.network == "resnet18" and r.history and r.history[0].val_loss is not None]
+    if not runs:
+        return _not_measured("overfit")
+    result = runs[0]
+    best, last = result.history[result.best_epoch - 1], result.history[-1]
+    before, after = best.val_loss or 0.0, last.val_loss or 0.0
+    holds = last.epoch > best.epoch and after > before and last.train_loss < best.train_loss
     values = {
-        "name": entry.name,
-        "kept": str(kept.epoch),
+        "name": result.name,
+        "best": str(best.epoch),
         "last": str(last.epoch),
         "before": f"{before:.4f}",
         "after": f"{after:.4f}",
-        "train_before": f"{kept.train_loss:.4f}",
+        "train_before": f"{best.train_loss:.4f}",
         "train_after": f"{last.train_loss:.4f}",
     }
-    return Answer("overfit", _verdict(rose), "overfit", values)
+    return Answer("overfit", _to_verdict(holds), "overfit", values)
 
 
-def _judged(study: ReportData) -> list[MethodResult]:
-    """The runs whose confusion on the official test split is known."""
-    return [
-        entry for entry in study.given if entry.scores and entry.on_fashion_mnist and _labels(entry) == FASHION_MNIST
+def _has_fashion_mnist_classes(result: MethodResult) -> bool:
+    """Return whether the classes are those of Fashion-MNIST."""
+    return result.scores is not None and tuple(c.name for c in result.scores.per_class) == FASHION_MNIST
+
+
+def _compare_classes(label: str, classes_by_run: Collection[set[str]]) -> Verdict:
+    """Return whether a class is the only one of its kind in every run, or ties with others in some."""
+    if not all(label in classes for classes in classes_by_run):
+        return "fails"
+    return "holds" if all(len(classes) == 1 for classes in classes_by_run) else "tied"
+
+
+def _check_recall(
+    claim: str,
+    label: str,
+    runs: Sequence[MethodResult],
+    select: Callable[[Scores], tuple[ClassScore, ...]],
+    translate: Translate,
+) -> Answer:
+    """Check that in every run one class, and no other, has the lowest or the highest recall."""
+    if not runs:
+        return _not_measured(claim)
+    selected = {result.name: select(result.scores) for result in runs if result.scores}
+    texts = [
+        f"{name}: {' = '.join(translate(c.name) for c in classes)} {classes[0].recall or 0:.1%}"
+        for name, classes in selected.items()
     ]
+    verdict = _compare_classes(label, [{c.name for c in classes} for classes in selected.values()])
+    return Answer(
+        claim, verdict, claim, {"list": "; ".join(texts), "images": f"{runs[0].images:,}", "n": str(len(runs))}
+    )
 
 
-def _labels(entry: MethodResult) -> tuple[str, ...]:
-    return tuple(label.name for label in entry.scores.per_class) if entry.scores else ()
-
-
-def _recalls(entry: MethodResult) -> dict[str, float]:
-    return {label.name: label.recall or 0.0 for label in entry.scores.per_class} if entry.scores else {}
-
-
-def _worst(study: ReportData, word: Word) -> Answer:
-    """Shirt has the lowest recall, in every run."""
-    return _extreme("worst", study, "Shirt", lambda recalls: min(recalls, key=lambda label: recalls[label]), word)
-
-
-def _best(study: ReportData, word: Word) -> Answer:
-    """Bag has the highest recall, in every run."""
-    return _extreme("best", study, "Bag", lambda recalls: max(recalls, key=lambda label: recalls[label]), word)
-
-
-def _extreme(claim: str, study: ReportData, label: str, pick: Callable[[dict[str, float]], str], word: Word) -> Answer:
-    runs = _judged(study)
+def _check_confusion(runs: Sequence[MethodResult], translate: Translate) -> Answer:
+    """Check that in every run most of the misclassified shirts are predicted to be T-shirts."""
     if not runs:
-        return _unmeasured(claim)
-    recalls = {entry.name: _recalls(entry) for entry in runs}
-    picked = {name: pick(found) for name, found in recalls.items()}
-    told = [f"{name}: {word(picked[name])} {found[picked[name]]:.1%}" for name, found in recalls.items()]
-    values = {"list": "; ".join(told), "images": f"{runs[0].images:,}", "n": str(len(runs))}
-    return Answer(claim, _verdict(set(picked.values()) == {label}), claim, values)
-
-
-def _taken_for(study: ReportData, word: Word) -> Answer:
-    """Of the shirts that were taken for something else, most were taken for T-shirts, in every run."""
-    runs = _judged(study)
-    if not runs:
-        return _unmeasured("taken_for")
+        return _not_measured("confused")
     shirt = FASHION_MNIST.index("Shirt")
-    told, commonest = [], set()
-    for entry in runs:
-        row = list(entry.scores.confusion_matrix[shirt]) if entry.scores else []
-        others = [count if label != shirt else -1 for label, count in enumerate(row)]
-        label = FASHION_MNIST[others.index(max(others))]
-        commonest.add(label)
-        told.append(f"{entry.name}: {word(label)} {max(others)} / {sum(row) - row[shirt]}")
-    values = {"list": "; ".join(told), "n": str(len(runs))}
-    return Answer("taken_for", _verdict(commonest == {"T-shirt/top"}), "taken_for", values)
+    texts, classes_by_run = [], []
+    for result in runs:
+        counts = dict(zip(FASHION_MNIST, result.scores.confusion_matrix[shirt] if result.scores else (), strict=True))
+        del counts["Shirt"]
+        most = max(counts.values())
+        classes = [name for name, count in counts.items() if count == most]
+        classes_by_run.append(set(classes))
+        texts.append(f"{result.name}: {' = '.join(map(translate, classes))} {most} / {sum(counts.values())}")
+    values = {"list": "; ".join(texts), "n": str(len(runs))}
+    return Answer("confused", _compare_classes("T-shirt/top", classes_by_run), "confused", values)
 
 
-def _erasing(study: ReportData, word: Word) -> list[Answer]:
-    """Generalizes: a lower test loss with crop and erasing. Costs accuracy: a lower mean test accuracy with them."""
-    plain, erasing = study.measured("classic-cnn"), study.measured("classic-cnn-erasing")
-    if plain is None or erasing is None or plain.loss is None or erasing.loss is None:
-        return [_unmeasured(claim) for claim in ("generalizes", "costs")]
-    gaps = paired(erasing, plain)
-    gap = (erasing.accuracy or 0.0) - (plain.accuracy or 0.0)
-    reach = intervals.t_interval(gaps)
+def _check_crop_and_erasing(
+    augmented: MethodResult | None, plain: MethodResult | None, translate: Translate
+) -> list[Answer]:
+    """Check that random crop and erasing lower the mean test loss, and that they lower the mean test accuracy."""
+    if plain is None or augmented is None or plain.loss is None or augmented.loss is None:
+        return [_not_measured(claim) for claim in ("generalizes", "costs")]
+    differences = accuracy_differences(augmented, plain)
+    mean = (augmented.accuracy or 0.0) - (plain.accuracy or 0.0)
+    interval = intervals.t_interval(differences)
     values = {
-        "with": f"{erasing.accuracy or 0:.2%}",
+        "with": f"{augmented.accuracy or 0:.2%}",
         "without": f"{plain.accuracy or 0:.2%}",
-        "loss_with": f"{erasing.loss:.4f}",
+        "loss_with": f"{augmented.loss:.4f}",
         "loss_without": f"{plain.loss:.4f}",
-        "points": f"{100 * gap:+.2f}",
-        "interval": f"{100 * reach[0]:+.2f} {word('to')} {100 * reach[1]:+.2f}" if reach else "-",
-        "n": str(len(gaps)),
-        "n_with": str(erasing.n),
+        "points": f"{100 * mean:+.2f}",
+        "interval": f"{100 * interval[0]:+.2f} {translate('to')} {100 * interval[1]:+.2f}" if interval else "-",
+        "n": str(len(differences)),
+        "n_with": str(augmented.n),
         "n_without": str(plain.n),
     }
     return [
-        Answer("generalizes", _verdict(erasing.loss < plain.loss), "generalizes", values),
-        Answer("costs", _verdict(gap < 0), "costs", values),
+        Answer("generalizes", _to_verdict(augmented.loss < plain.loss), "generalizes", values),
+        Answer("costs", _to_verdict(mean < 0), "costs", values),
     ]
 
 
-def paired(one: MethodResult, other: MethodResult) -> list[float]:
-    """Differences of the accuracies of two entries, seed by seed, where both have the seed."""
-    there = {outcome.seed: outcome.accuracy for outcome in other.run_results}
-    both = [(outcome.accuracy, there.get(outcome.seed)) for outcome in one.run_results]
-    return [here - theirs for here, theirs in both if here is not None and theirs is not None]
+def accuracy_differences(result: MethodResult, baseline: MethodResult) -> list[float]:
+    """Return the difference in accuracy to the baseline for each seed that both have."""
+    by_seed = {outcome.seed: outcome.accuracy for outcome in baseline.run_results}
+    pairs = [(outcome.accuracy, by_seed.get(outcome.seed)) for outcome in result.run_results]
+    return [accuracy - other for accuracy, other in pairs if accuracy is not None and other is not None]
 
 
-def _xavier(study: ReportData) -> Answer:
-    """Of two runs that differ in the initialization alone, Xavier's has the lower validation loss after one epoch."""
-    runs = [entry for entry in study.given if entry.history and entry.history[0].val_loss is not None]
-    for one in runs:
-        for other in runs:
-            if results_table.setting_differences(one, other) == {"model.init": ("xavier", "default")}:
-                ours, theirs = (entry.history[0].val_loss or 0.0 for entry in (one, other))
-                values = {"name": one.name, "other": other.name, "ours": f"{ours:.4f}", "theirs": f"{theirs:.4f}"}
-                return Answer("xavier", _verdict(ours < theirs), "xavier", values)
-    return _unmeasured("xavier", "no_pair")
+def _check_xavier(results: Sequence[MethodResult]) -> Answer:
+    """Check that of two runs that differ in initialization alone, Xavier has the lower val loss after one epoch."""
+    runs = [result for result in results if result.history and result.history[0].val_loss is not None]
+    for xavier in runs:
+        for default in runs:
+            if results_table.setting_differences(xavier, default) == {"model.init": ("xavier", "default")}:
+                losses = [result.history[0].val_loss or 0.0 for result in (xavier, default)]
+                texts = {"loss": f"{losses[0]:.4f}", "default_loss": f"{losses[1]:.4f}"}
+                names = {"name": xavier.name, "default": default.name}
+                return Answer("xavier", _to_verdict(losses[0] < losses[1]), "xavier", names | texts)
+    return _not_measured("xavier", "no_pair")
 
 
-def _two_layers(study: ReportData) -> Answer:
-    """Every row of the public table that starts with `2 Conv`, and our CNN, rounds to 91, 92 or 93 per cent."""
-    found = [row.accuracy for row in leaderboard.public_table() if row.classifier.startswith("2 Conv")]
-    within = sum(91 <= round(100 * accuracy) <= 93 for accuracy in found)
-    ours = study.measured("classic-cnn")
-    mine = ours.accuracy if ours and ours.accuracy is not None else None
-    holds = within == len(found) and (mine is None or 91 <= round(100 * mine) <= 93)
+def _check_two_layers(cnn: MethodResult | None) -> Answer:
+    """Check that all `2 Conv` rows of the public leaderboard, and the user's CNN, round to 91 to 93 percent."""
+    accuracies = [row.accuracy for row in leaderboard.public_table() if row.classifier.startswith("2 Conv")]
+    measured = [cnn.accuracy] if cnn and cnn.accuracy is not None else []
+    within = [91 <= round(100 * accuracy) <= 93 for accuracy in (*accuracies, *measured)]
     values = {
-        "within": str(within),
-        "rows": str(len(found)),
-        "low": f"{min(found):.1%}",
-        "high": f"{max(found):.1%}",
-        "ours": "-" if mine is None else f"{mine:.2%}",
-        "n": str(ours.n if ours else 0),
+        "within": str(sum(within[: len(accuracies)])),
+        "rows": str(len(accuracies)),
+        "low": f"{min(accuracies):.1%}",
+        "high": f"{max(accuracies):.1%}",
     }
-    return Answer("two_layers", _verdict(holds), "two_layers" if ours else "two_layers_table", values)
+    if cnn and measured:
+        values |= {"accuracy": f"{measured[0]:.2%}", "n": str(cnn.n)}
+    return Answer(
+        "two_layers", _to_verdict(all(within)), "two_layers" if measured else "two_layers_leaderboard", values
+    )

@@ -1,8 +1,9 @@
-"""The material of a report: the runs that were given, and the results files beside them."""
+"""The results that a report shows: those that the user measured, and those that modiste publishes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
@@ -13,104 +14,112 @@ from modiste.reporting.results_table import MethodResult
 from modiste.runs import results
 
 COURSE_REPORT: dict[str, tuple[float, float]] = {"cnn": (0.3281, 0.9275), "resnet18": (0.3552, 0.9152)}
-"""Test loss and accuracy that the course report gives, by network."""
+"""Test loss and accuracy of the course report, by network."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """What a report is made from.
+    """The results that a report is made from.
 
     Args:
-        given: runs and results files, in the order they were named.
-        filed: results files by name.
+        own: runs and results files of the user, in the order in which they were named.
+        published: results that come with modiste; no claim is checked against them.
     """
 
-    given: tuple[MethodResult, ...]
-    filed: dict[str, MethodResult]
+    own: tuple[MethodResult, ...]
+    published: tuple[MethodResult, ...] = ()
 
-    def shown(self) -> list[MethodResult]:
-        """The first run of each method: the ones whose curves and matrices are drawn."""
+    @property
+    def runs(self) -> list[MethodResult]:
+        """The first run of each method, which the report shows in detail."""
         first: list[MethodResult] = []
-        for entry in self.given:
-            if entry.run and all(results_table.setting_differences(entry, other) for other in first):
-                first.append(entry)
+        for result in self.own:
+            if result.run and all(results_table.setting_differences(result, other) for other in first):
+                first.append(result)
         return first
 
-    def everything(self) -> list[MethodResult]:
-        """All that was given, then the results files that were not; one that is called as a run is says what it is."""
-        given = {entry.name for entry in self.given if not entry.run}
-        runs = {entry.name for entry in self.given if entry.run}
-        others = [entry for name, entry in self.filed.items() if name not in given]
-        return [*self.given, *(replace(e, name=f"{e.name} (results)") if e.name in runs else e for e in others)]
-
-    def measured(self, name: str) -> MethodResult | None:
-        """The best measurement of a method on the official test split: its results file, else its runs, else None."""
-        for entry in (self.filed.get(name), *(entry for entry in self.given if entry.name == name and not entry.run)):
-            if entry and entry.on_fashion_mnist:
-                return entry
-        recipe = RECIPES.get(name)
-        if recipe is None:
-            return None
-        wanted = MethodResult(name, recipe, "", 0, ())
-        return results_table.pool_runs(
-            name, [e for e in self.given if e.on_fashion_mnist and not results_table.setting_differences(e, wanted)]
-        )
+    @property
+    def methods(self) -> list[MethodResult]:
+        """The runs that the report shows in detail; if there are none, the results files of the user."""
+        return self.runs or list(self.own)
 
 
 def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> ReportData:
-    """Open runs and results.
+    """Open runs and results files of the user, and the results that come with modiste.
 
     Args:
         paths: run folders and results files.
-        folder: of results files; left out: those that this version of the package publishes.
+        folder: of more results files of the user; files about other things than trainings are skipped.
 
     Raises:
-        InputError: one of the paths is neither, a run is of other data, or the folder does not exist.
+        InputError: a path is neither a run nor a results file, a result is not on Fashion-MNIST, or the folder does
+            not exist.
     """
-    if folder is not None and not folder.is_dir():
+    own = tuple(results_table.read_methods([*paths, *_list_results(folder, paths)]))
+    for result in own:
+        _require_fashion_mnist(result)
+    published = [
+        results_table.parse_results(name, content, f"results/{name}.json")
+        for name, content in results.read_published().items()
+        if _has_trainings(content)
+    ]
+    measured = [(result.recipe, result.run_results) for result in own]
+    return ReportData(own, tuple(result for result in published if (result.recipe, result.run_results) not in measured))
+
+
+def find_result(candidates: Sequence[MethodResult], recipe: Recipe) -> MethodResult | None:
+    """Return the result of a recipe on the official test split, as `combine_results`; None if it was not measured."""
+    method = MethodResult(recipe.name, recipe, "", 0, ())
+    matching = [r for r in candidates if results_table.setting_differences(r, method).keys() <= {"data.source"}]
+    return combine_results(matching)
+
+
+def combine_results(candidates: Sequence[MethodResult]) -> MethodResult | None:
+    """Return one result for several on the official test split.
+
+    Returns:
+        The results file with most trainings; without one, the runs of the first run's method; without a run, None.
+    """
+    tested = [result for result in candidates if result.on_fashion_mnist and result.accuracy is not None]
+    results_files = [result for result in tested if not result.run]
+    if results_files:
+        return max(results_files, key=lambda result: result.n)
+    return results_table.pool_runs(tested[0].name, tested) if tested else None
+
+
+def _list_results(folder: Path | None, paths: Sequence[Path]) -> list[Path]:
+    """Return the results files about trainings in a folder, those of `paths` left out."""
+    if folder is None:
+        return []
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder. Pass the folder of your results files, or omit --results.")
+    already = {path.resolve() for path in paths}
+    files = [path for path in sorted(folder.glob("*.json")) if path.resolve() not in already]
+    return [path for path in files if _has_trainings(results.read(path))]
+
+
+def _require_fashion_mnist(result: MethodResult) -> None:
+    """Raise an InputError for a result on other classes, which cannot be compared with the course report."""
+    if result.scores and tuple(label.name for label in result.scores.per_class) != FASHION_MNIST:
         raise InputError(
-            f"{folder} is no folder. Give the folder that holds the results files, or leave --results out."
-        )
-    found = results.read_published() if folder is None else {path.stem: results.read(path) for path in _files(folder)}
-    trained = {name: content for name, content in found.items() if _has_trainings(content)}
-    filed = {
-        name: results_table.parse_results(name, content, f"results/{name}.json") for name, content in trained.items()
-    }
-    given = tuple(results_table.read_methods(paths))
-    for entry in given:
-        _require_fashion(entry)
-    return ReportData(given, filed)
-
-
-def _require_fashion(entry: MethodResult) -> None:
-    """Refuse runs of other labels: beside the course report's figures theirs would mean nothing."""
-    if entry.scores and tuple(label.name for label in entry.scores.per_class) != FASHION_MNIST:
-        raise InputError(
-            f"{entry.name} has other labels than Fashion-MNIST, which the report is about. "
-            "Put such runs side by side with `modiste compare`."
+            f"{result.name} has other classes than Fashion-MNIST, which the report is about. "
+            "Compare such runs with `modiste compare`."
         )
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.json"))
-
-
-def _has_trainings(content: dict[str, object]) -> bool:
-    """Whether these are trainings; results of other kinds have other records."""
+def _has_trainings(content: dict[str, Any]) -> bool:
+    """Return whether a results file is about trainings of one recipe."""
     runs = content["runs"]
-    split = content.get("split", "test")
-    needed = {"seed", "accuracy", "loss", "epochs", "parameters", "seconds"}
+    required = {"seed", "accuracy", "loss", "epochs", "parameters", "seconds"}
     if not isinstance(runs, list) or not runs or not isinstance(content.get("settings"), dict):
         return False
-    return all(isinstance(run, dict) and needed <= run.keys() for run in runs)
+    return all(isinstance(run, dict) and required <= run.keys() for run in runs)
 
 
-def _with_erasing(recipe: Recipe) -> Recipe:
+def _with_crop_and_erasing(recipe: Recipe) -> Recipe:
     return replace(recipe, augmentation=replace(recipe.augmentation, random_crop_padding=4, random_erasing_prob=0.5))
 
 
-RECIPES: dict[str, Recipe] = {
-    **{name: recipe() for name, recipe in named.NAMED.items()},
-    "classic-cnn-erasing": _with_erasing(named.classic_cnn()),
-}
-"""The methods that the report's claims are about, by the name of their results file."""
+CNN, RESNET18 = named.classic_cnn(), named.classic_resnet18()
+CNN_ERASING = _with_crop_and_erasing(CNN)
+"""The recipes that the course report's claims are about."""

@@ -4,24 +4,27 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
-from modiste.errors import SettingError
-from modiste.recipes import named
+from modiste.errors import InputError, SettingError
+from modiste.recipes import named, settings
 from modiste.reporting import claims, results_table
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.html_report import page, texts, training
 from modiste.reporting.report_data import ReportData
+from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
+from modiste.runs.folder import Run
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
 class Balanced(HTMLParser):
-    """Fails on a tag that is closed in the wrong place, and gathers addresses and ids."""
+    """Fails on a tag that is closed in the wrong place, and collects addresses and ids."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,30 +33,48 @@ class Balanced(HTMLParser):
         self.ids: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what a tag points to."""
+        """Collect the addresses and the id of a tag."""
         self.ids += [value or "" for key, value in attrs if key == "id"]
         self.addresses += [value or "" for key, value in attrs if key in ("src", "href", "xlink:href")]
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Close the tag that was opened last."""
+        """Require the tag that was opened last."""
         assert self.open.pop() == tag
 
 
-def parsed(path: Path) -> Balanced:
-    """Parse the page and check that every tag is closed."""
+def parse(html: str) -> Balanced:
+    """Parse a page and check that every tag is closed."""
     parser = Balanced()
-    parser.feed(path.read_text(encoding="utf-8"))
+    parser.feed(html)
     assert not parser.open
     return parser
 
 
+def render(*own: MethodResult, published: tuple[MethodResult, ...] = (), lang: str = "en") -> str:
+    """The page about these results; every tag of it is closed."""
+    html = page.render_report(ReportData(own, published), texts.read(lang))
+    parse(html)
+    return html
+
+
+def read_runs(*runs: Run) -> list[MethodResult]:
+    """These runs as results."""
+    return [results_table.read_run(run.path) for run in runs]
+
+
+def read_results(path: Path, **options: Any) -> MethodResult:
+    """A results file, written and read."""
+    return results_table.read_results(write_results(path, **options))
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> list[Path]:
-    """A judged CNN, a judged ResNet, one that nobody judged, and a results file; names need escaping."""
+    """A CNN and a ResNet that are evaluated, a run that is not, and a results file; names and layers need escaping."""
     data = write_idx_folder(tmp_path / "data")
     cnn = write_run(tmp_path / "<cnn> & co", data=data, blind=1)
+    files.write_json(cnn.layers, [{"layer": "<Conv2d> 5 x 5", "output_shape": [32, 28, 28], "parameters": 832}])
     resnet = write_run(tmp_path / "resnet", named.classic_resnet18(), data)
     for run in (cnn, resnet):
         evaluate(run.path)
@@ -63,104 +84,148 @@ def runs(tmp_path: Path) -> list[Path]:
 
 @pytest.mark.parametrize("lang", texts.LANGUAGES)
 def test_the_page_stands_alone(tmp_path: Path, runs: list[Path], lang: str) -> None:
-    """No address leads out of the file, no script is in it, no id is there twice, and every tag is closed."""
+    """No address leads out of the file, no script is in it, no id is there twice, and names are escaped."""
     out = tmp_path / "deep" / "report.html"
-    page.write(runs, out, lang, tmp_path)
-    found = parsed(out)
-    assert all(address.startswith(("data:", "#")) for address in found.addresses)
-    assert len(found.ids) == len(set(found.ids))
+    page.write_report(runs, out, lang, tmp_path)
     text = out.read_text(encoding="utf-8")
+    parser = parse(text)
+    assert all(address.startswith(("data:", "#")) for address in parser.addresses)
+    assert len(parser.ids) == len(set(parser.ids))
     assert "<script" not in text
     assert not re.search(r"url\((?!#)|@import|http-equiv", text)
     assert f'<html lang="{lang}">' in text
     assert "&lt;cnn&gt; &amp; co" in text
     assert "<cnn>" not in text
+    assert "<Conv2d>" not in text
+
+
+def test_published_results_are_marked_as_published(tmp_path: Path) -> None:
+    """In the tables, in the figure and under a claim, and never as measured here."""
+    own, other = (
+        read_results(tmp_path / "mine.json", recipe=named.sprint()),
+        read_results(tmp_path / "classic-cnn.json"),
+    )
+    html = render(own, published=(other,))
+    assert html.count('<tr class="own"><th scope="row">mine</th>') == 2  # results and leaderboard
+    assert html.count('<tr class="published"><th scope="row">classic-cnn</th>') == 2
+    assert '<tr class="own"><th scope="row">classic-cnn</th>' not in html
+    assert {">measured here</text>", ">published with modiste</text>"} <= set(re.findall(r">[a-z ]+</text>", html))
+    assert '<td class="own">not measured here</td><td class="published">93.05% (n = 2)</td>' in html
+    claim = html[html.index("92.75% after about 40 epochs") :]
+    assert claim.index("None of your results measures this") < claim.index("published with modiste")
 
 
 def test_one_run_of_sprint_alone_gives_a_whole_page(tmp_path: Path) -> None:
-    """What is missing is said: no CNN, no ResNet, no trick measured, no row of ours."""
-    run = write_run(tmp_path / "run", named.sprint())
-    (tmp_path / "results").mkdir()
-    page.write([run.path], tmp_path / "r.html", "en", tmp_path / "results")
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    parsed(tmp_path / "r.html")
-    for sentence in ("CNN has not been trained here", "ResNet-18 has not been trained here", "Not judged yet"):
-        assert sentence in text
-    assert text.count("not measured here") == len(claims.answers(ReportData((), {}))) - 1
+    """What was not measured is named: no CNN, no ResNet, no trick, no row of the leaderboard."""
+    html = render(*read_runs(write_run(tmp_path / "run", named.sprint())))
+    networks = ("The CNN of the course report was not", "The ResNet-18 of the course report was not")
+    for sentence in (*networks, "Not evaluated yet", "no two of your methods", "none of your results is on"):
+        assert sentence in html
+    assert html.count('"verdict not_measured"') == len(claims.check_claims(ReportData(()))) - 1
 
 
-def test_a_taught_run_is_told_as_one(tmp_path: Path) -> None:
-    """By whom it learned, what they took, and the layers of its own network."""
+def test_layers_are_read_from_the_runs(tmp_path: Path) -> None:
+    """Networks of equal layers share a table with their total; a run without layers.json is named."""
+    layers = [
+        {"layer": "Conv2d 3 x 3", "output_shape": [8, 26, 26], "parameters": 80},
+        {"layer": "Linear", "output_shape": [7], "parameters": 1200},
+    ]
+    other_lr = settings.with_settings(named.sprint(), {"optimizer.lr": 0.5})
+    first, second = write_run(tmp_path / "a", named.sprint()), write_run(tmp_path / "b", other_lr)
+    for run in (first, second):
+        files.write_json(run.layers, layers)
+    html = render(*read_runs(first, second, write_run(tmp_path / "c")))
+    assert '<th scope="row">Conv2d 3 × 3</th><td>8 × 26 × 26</td><td>80</td>' in html
+    assert "<td>1,280</td>" in html
+    assert html.count("2 layers, 1.28K parameters") == 1
+    assert "there is no layers.json: c" in html
+
+
+def test_damaged_layers_are_refused(tmp_path: Path) -> None:
+    """The message names the file."""
+    run = write_run(tmp_path / "run")
+    files.write_json(run.layers, [{"layer": "Linear"}])
+    with pytest.raises(InputError, match=r"layers\.json is not a list of layers"):
+        render(*read_runs(run))
+
+
+def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
+    """The loss, the time including that of the teachers, and how many were used."""
     run = write_run(tmp_path / "run", named.marathon_taught())
-    facts = files.read_json(run.environment)
-    facts["data"]["teachers"] = [{"run": "fold-0", "seconds": 1000}]
-    files.write_json(run.environment, facts)
-    (tmp_path / "results").mkdir()
-    page.write([run.path], tmp_path / "r.html", "en", tmp_path / "results")
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    for told in ("Kullback-Leibler divergence", "1,006 with those of its teachers", "960,506"):
-        assert told in text
-    assert training.TRICKS["teachers"](results_table.read_run(run.path)) == 1  # of the two in its recipe
+    environment = files.read_json(run.environment)
+    environment["data"]["teachers"] = [{"run": "fold-0", "seconds": 1000}]
+    files.write_json(run.environment, environment)
+    (result,) = read_runs(run)
+    html = render(result)
+    assert "Kullback-Leibler divergence" in html
+    assert "1,006 including the teachers" in html
+    assert training.TRICKS["teachers"](result) == 1  # of the two in its recipe
 
 
 def test_results_files_alone_give_a_whole_page(tmp_path: Path) -> None:
-    """Without a run there are no curves, which is said, and the numbers are there."""
-    path = write_results(tmp_path / "classic-cnn.json", (0.93, 0.94))
-    page.write([path], tmp_path / "r.html", "en", tmp_path)
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    parsed(tmp_path / "r.html")
-    assert "There are no curves" in text
-    assert "93.50%" in text
+    """Without a run there are no curves, and the numbers are there."""
+    html = render(read_results(tmp_path / "classic-cnn.json", accuracies=(0.93, 0.94)))
+    assert "No curves" in html
+    assert "93.50%" in html
 
 
-def test_data_that_is_gone_is_said(tmp_path: Path) -> None:
-    """A run whose data was moved still has its report."""
+def test_data_that_was_moved_leaves_the_samples_out(tmp_path: Path) -> None:
+    """The report of such a run says why."""
     run = write_run(tmp_path / "run")
     (tmp_path / "data").rename(tmp_path / "moved")
-    page.write([run.path], tmp_path / "r.html", "en", tmp_path)
-    assert "There is no sample sheet" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "No sample images" in render(*read_runs(run))
 
 
-def test_folds_are_told_apart_from_seeds(tmp_path: Path) -> None:
-    """Results judged on the folds held out are a cross-validation, and no row of the public table."""
-    path = write_results(tmp_path / "classic-cnn-folds.json", (0.93, 0.94), split="validation")
-    page.write([path], tmp_path / "r.html", "en", tmp_path)
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "each of 2 folds was held out in turn" in text
-    assert "the table has no row of ours" in text
+def test_folds_are_a_cross_validation(tmp_path: Path) -> None:
+    """Results on held-out folds are no row of the leaderboard, and their best epochs were chosen on these folds."""
+    html = render(read_results(tmp_path / "folds.json", accuracies=(0.93, 0.94), split="validation"))
+    assert "2-fold cross-validation of folds" in html
+    assert "none of your results is on the official test split" in html
+    assert "the best epoch was chosen on it" in html
 
 
-def test_tricks_are_weighed_from_results(tmp_path: Path) -> None:
+def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
     """Two results files that differ in crop and erasing alone give a row of differences."""
     base = named.classic_cnn()
     erasing = replace(base, augmentation=replace(base.augmentation, random_crop_padding=4, random_erasing_prob=0.5))
-    one = write_results(tmp_path / "classic-cnn.json", (0.93, 0.94))
-    write_results(tmp_path / "classic-cnn-erasing.json", (0.92, 0.93), erasing)
-    page.write([one], tmp_path / "r.html", "en", tmp_path)
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert "augmentation.random_crop_padding 0 → 4, augmentation.random_erasing_prob 0.0 → 0.5" in text
-    assert "<td>-1.00</td>" in text
+    one = read_results(tmp_path / "classic-cnn.json", accuracies=(0.93, 0.94))
+    other = read_results(tmp_path / "erasing.json", accuracies=(0.92, 0.93), recipe=erasing)
+    html = render(one, other)
+    assert "augmentation.random_crop_padding 0 → 4, augmentation.random_erasing_prob 0.0 → 0.5" in html
+    assert "<td>-1.00</td>" in html
+
+
+def test_classes_of_equal_recall_are_both_named(tmp_path: Path) -> None:
+    """Under the confusion matrix, as in the claim."""
+    run = write_run(tmp_path / "run")
+    evaluate(run.path)
+    assert "highest recall T-shirt/top = Trouser = Pullover" in render(*read_runs(run))
 
 
 def test_both_languages_have_the_same_texts() -> None:
-    """Every key of one is in the other, with the same names to fill in."""
-    names = re.compile(r"\$\{?(\w+)", re.ASCII)
-    en, zh = (texts.read(lang).known for lang in texts.LANGUAGES)
-    assert en.keys() == zh.keys()
-    assert {key: set(names.findall(text)) for key, text in en.items()} == {
-        key: set(names.findall(text)) for key, text in zh.items()
+    """Every key of one is in the other, with the same placeholders."""
+    placeholders = re.compile(r"\{(\w+)\}", re.ASCII)
+    en, zh = (texts.read(lang).texts for lang in texts.LANGUAGES)
+    assert {key: set(placeholders.findall(text)) for key, text in en.items()} == {
+        key: set(placeholders.findall(text)) for key, text in zh.items()
     }
 
 
-@pytest.mark.parametrize(("lang", "reach"), [("en", "93.00 to 93.97"), ("zh", "93.00 至 93.97")])
-def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, reach: str) -> None:
-    """The word between the ends of an interval is English or Chinese as the rest."""
-    path = write_results(tmp_path / "classic-cnn.json", (0.93, 0.94))
-    page.write([path], tmp_path / "r.html", lang, tmp_path)
-    assert f"<td>{reach}</td>" in (tmp_path / "r.html").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("lang", "interval"), [("en", "93.00 to 93.97"), ("zh", "93.00 至 93.97")])
+def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, interval: str) -> None:
+    """The word between the ends of an interval is translated."""
+    assert f"<td>{interval}</td>" in render(read_results(tmp_path / "a.json", accuracies=(0.93, 0.94)), lang=lang)
+
+
+def test_every_word_of_a_chinese_figure_is_translated(runs: list[Path]) -> None:
+    """No text in an SVG is English, but for names of runs."""
+    own, published = results_table.read_methods(runs[:2]), results_table.read_methods(runs[3:])
+    html = render(*own, *published, published=(*published,), lang="zh")
+    names = {"&lt;cnn&gt; &amp; co", "resnet", "classic-cnn (n = 2)"}
+    assert set(re.findall(r">([^<一-鿿]*[A-Za-z][^<一-鿿]*)</text>", html)) == names
 
 
 def test_another_language_is_refused() -> None:
-    """The languages there are are named."""
+    """The error names the languages."""
     with pytest.raises(SettingError, match="one of en, zh"):
         texts.read("fr")

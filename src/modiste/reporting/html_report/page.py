@@ -1,74 +1,77 @@
-"""The report: one HTML file that needs nothing else, in the order of the course report."""
+"""The report: one HTML file without external resources, in the order of the course report."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from string import Template
+from typing import Any
 
 import modiste
-from modiste.reporting import report_data as studies
-from modiste.reporting.html_report import closing, data, networks, results, texts, training
-from modiste.reporting.html_report.html import Html, join, tag
+from modiste.reporting import formatting
+from modiste.reporting.html_report import comparisons, dataset, render, results, texts, training
+from modiste.reporting.html_report.render import Markup
 from modiste.reporting.html_report.texts import Texts
-from modiste.reporting.report_data import ReportData
+from modiste.reporting.report_data import ReportData, open_report_data
 from modiste.runs import files
 
-SECTIONS: dict[str, Callable[[ReportData, Texts], Html]] = {
-    "data": data.section,
-    "networks": networks.section,
-    "training": training.section,
-    "tricks": training.tricks,
-    "results": results.section,
-    "picture": closing.prediction,
-    "table": closing.public_table,
-    "claims": closing.answered,
+MAX_CARDS = 6
+
+SECTIONS: dict[str, Callable[[ReportData, Texts], dict[str, Any]]] = {
+    "data": dataset.describe_data,
+    "networks": dataset.describe_networks,
+    "training": training.describe_training,
+    "tricks": training.describe_tricks,
+    "results": results.describe_results,
+    "sample": comparisons.describe_sample,
+    "leaderboard": comparisons.describe_leaderboard,
+    "claims": comparisons.describe_claims,
 }
+"""Each returns the values of the template with its name."""
 
 
-def write(runs: Sequence[Path], out: Path, lang: str = "en", folder: Path | None = None) -> None:
-    """Write the report of some runs.
+def write_report(paths: Sequence[Path], out: Path, lang: str = "en", folder: Path | None = None) -> None:
+    """Write the report about runs and results files of the user.
 
     Args:
-        runs: run folders and results files.
-        out: the HTML file; its folder is made when it is not there.
+        paths: run folders and results files.
+        out: the HTML file; its folder is created if necessary.
         lang: en or zh.
-        folder: of results files; left out: those that this version of the package publishes.
+        folder: of more results files of the user.
 
     Raises:
         InputError: a run or a results file cannot be used.
         SettingError: there is no such language.
         OutputError: the file cannot be written.
     """
-    say = texts.read(lang)
-    text = page(studies.open_report_data(runs, folder), say)
+    language = texts.read(lang)
+    html = render_report(open_report_data(paths, folder), language)
     files.make_folder(out.parent)
-    files.write_text(out, text)
+    files.write_text(out, html)
 
 
-def page(study: ReportData, say: Texts) -> str:
-    """Return the whole page."""
-    written = {name: make(study, say) for name, make in SECTIONS.items()}
-    links = [tag("a", say(f"{name}.title"), href=f"#{name}") for name in written]
-    titled = [tag("section", tag("h2", say(f"{name}.title")), body, id=name) for name, body in written.items()]
-    return Template(texts.beside("page.html")).substitute(
-        lang=say.lang,
-        title=say("page.title"),
-        style=texts.beside("style.css"),
-        lead=say("page.lead", runs=", ".join(entry.name for entry in study.given), n=len(study.given)),
-        cards=_cards(study, say),
-        contents=join(links),
-        body=join(titled),
-        foot=say("page.foot", version=modiste.__version__),
+def render_report(data: ReportData, language: Texts) -> str:
+    """Return the report as HTML."""
+    return render.render(
+        "page.html",
+        lang=language.lang,
+        text=language.get,
+        translate=language.translate,
+        style=Markup(render.read_text("style.css")),
+        names=", ".join(result.name for result in data.own),
+        cards=_list_cards(data, language),
+        sections={name: describe(data, language) for name, describe in SECTIONS.items()},
+        version=modiste.__version__,
     )
 
 
-def _cards(study: ReportData, say: Texts) -> Html:
-    """The accuracy of each method that was given, large."""
-    cards = []
-    for entry in study.given:
-        if entry.accuracy is None or entry.interval_images is None:
-            continue
-        low, high = entry.interval_images
-        values = {"low": f"{low:.2%}", "high": f"{high:.2%}", "split": say(f"results.{entry.split}"), "n": entry.n}
-        number = tag("b", f"{entry.accuracy:.2%}")
-        cards.append(tag("div", tag("span", entry.name), number, tag("small", say("page.card", **values))))
-    return join(cards[:6])
+def _list_cards(data: ReportData, language: Texts) -> list[dict[str, object]]:
+    """Return name, accuracy and a caption for the first results of the user."""
+    return [
+        {
+            "name": result.name,
+            "accuracy": formatting.format_percent(result.accuracy),
+            "split": language.get(f"results.{result.split}"),
+            "n": result.n,
+            "interval": formatting.format_interval(result.interval_images, language.translate("to")),
+        }
+        for result in data.own
+        if result.accuracy is not None
+    ][:MAX_CARDS]

@@ -1,143 +1,146 @@
-"""The results: curves and confusion matrices of our runs, beside the course report's numbers."""
+"""The section on the results: numbers, curves and confusion matrices beside those of the course report."""
 
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.scores import Scores
 from modiste.reporting import canvas, figures, formatting
-from modiste.reporting.figures import Metric
-from modiste.reporting.html_report.html import Html, details, figure, join, picture, table, tag
+from modiste.reporting.figures import AccuracyRow, Metric
+from modiste.reporting.html_report.dataset import Section, encode_png
+from modiste.reporting.html_report.render import Markup
 from modiste.reporting.html_report.texts import Texts
-from modiste.reporting.report_data import COURSE_REPORT, ReportData
+from modiste.reporting.report_data import CNN, COURSE_REPORT, RESNET18, ReportData, find_result
 from modiste.reporting.results_table import MethodResult
 
-
-def section(study: ReportData, say: Texts) -> Html:
-    """Numbers first, then the figures."""
-    parts = [say("results.about"), _numbers(study, say), _side_by_side(study, say)]
-    parts += [_curves(study, say, "loss"), _curves(study, say, "accuracy")]
-    parts += [_missing(study, say)]
-    parts += [_judged(entry, entry.scores, say) for entry in study.shown() if entry.scores]
-    return join(parts)
+COURSE_RECIPES = {"cnn": CNN, "resnet18": RESNET18}
 
 
-def _missing(study: ReportData, say: Texts) -> Html:
-    """Which of the report's two networks nobody has trained here."""
-    known = {entry.network for entry in study.everything()}
-    gone = [say(f"results.no_{network}") for network in COURSE_REPORT if network not in known]
-    waiting = [entry.name for entry in study.given if entry.accuracy is None]
-    if waiting:
-        gone.append(say("results.not_judged", names=", ".join(waiting)))
-    return join(tag("p", sentence, class_="missing") for sentence in gone)
+def describe_results(data: ReportData, texts: Texts) -> Section:
+    """Return the table of numbers, the figures, and the details of each evaluated run."""
+    return {
+        "numbers": _list_numbers(data, texts),
+        "missing": _list_missing(data, texts),
+        "accuracies": _plot_accuracies(data, texts),
+        "curves": [_describe_metric(data, texts, metric) for metric in ("loss", "accuracy")],
+        "runs": [_describe_run(result, result.scores, texts) for result in data.runs if result.scores],
+    }
 
 
-def _numbers(study: ReportData, say: Texts) -> Html:
-    rows, marked = [], []
+def _list_missing(data: ReportData, texts: Texts) -> list[Markup]:
+    """Return a sentence for each network of the course report without an own result, and for runs not evaluated."""
+    networks = {result.network for result in data.own}
+    sentences = [texts.get(f"results.no_{network}") for network in COURSE_REPORT if network not in networks]
+    names = ", ".join(result.name for result in data.own if result.accuracy is None)
+    return [*sentences, texts.get("results.not_evaluated", names=names)] if names else sentences
+
+
+def _list_numbers(data: ReportData, texts: Texts) -> list[tuple[str, list[object]]]:
+    """Return rows of the course report, of the user's results and of the published ones, each with its source."""
+    rows: list[tuple[str, list[object]]] = []
     for network, (loss, accuracy) in COURSE_REPORT.items():
-        rows.append([say(f"results.report_{network}"), "", f"{accuracy:.2%}", "", "", f"{loss:.4f}", "", ""])
-    for entry in study.everything():
-        if entry.accuracy is None:
-            continue
-        marked.append(len(rows))
-        rows.append([
-            entry.name,
-            say(f"results.{entry.split}"),
-            formatting.format_percent(entry.accuracy),
-            formatting.format_interval(entry.interval_images, say.word("to")),
-            formatting.format_half_width(entry.interval_seeds),
-            f"{entry.loss:.4f}" if entry.loss is not None else "-",
-            str(entry.n),
-            formatting.format_count(entry.parameters) if entry.parameters else "-",
-        ])  # fmt: skip
-    keys = ("run", "split", "accuracy", "images", "seeds", "loss", "n", "parameters")
-    return table([say(f"results.{key}") for key in keys], rows, marked, "figures")
+        name, course = texts.get(f"results.{network}"), texts.get("source.course")
+        rows.append(("", [name, course, "", f"{accuracy:.2%}", "", "", f"{loss:.4f}", "", ""]))
+    for source, results in (("own", data.own), ("published", data.published)):
+        rows += [(source, _list_cells(result, source, texts)) for result in results if result.accuracy is not None]
+    return rows
 
 
-def _side_by_side(study: ReportData, say: Texts) -> Html:
-    judged = [entry for entry in study.everything() if entry.on_fashion_mnist]
-    rows = [(e.name, e.accuracy, e.interval_images) for e in judged if e.accuracy is not None and e.interval_images]
-    if len(rows) < 2:
-        return Html("")
-    drawn = figures.plot_accuracies(rows)
-    return figure(Html(canvas.to_svg(drawn, "accuracies", say.words)), say("results.accuracies"))
+def _list_cells(result: MethodResult, source: str, texts: Texts) -> list[object]:
+    chosen = result.split == "validation" and result.recipe.early_stopping.patience
+    return [
+        result.name,
+        texts.get(f"source.{'run' if result.run else source}"),
+        texts.get("results.chosen" if chosen else f"results.{result.split}"),
+        formatting.format_percent(result.accuracy),
+        formatting.format_interval(result.interval_images, texts.translate("to")),
+        formatting.format_half_width(result.interval_seeds),
+        "-" if result.loss is None else f"{result.loss:.4f}",
+        result.n,
+        formatting.format_count(result.parameters) if result.parameters else "-",
+    ]
 
 
-def _curves(study: ReportData, say: Texts, quantity: Metric) -> Html:
-    runs = [entry for entry in study.shown() if entry.history]
-    if not runs:
-        return tag("p", say("results.no_curves"), class_="missing")
-    drawn = figures.plot_curve(
-        {entry.name: entry.history for entry in runs}, quantity, {entry.name: entry.best_epoch for entry in runs}
-    )
-    ours = figure(Html(canvas.to_svg(drawn, f"{quantity} curves", say.words)), say(f"results.{quantity}_curves"))
-    return _beside(ours, study, say, quantity)
+def _plot_accuracies(data: ReportData, texts: Texts) -> Markup | None:
+    """Plot the accuracies on the official test split; None for fewer than two."""
+    own, published = _list_accuracies(data.own), _list_accuracies(data.published)
+    if len(own) + len(published) < 2:
+        return None
+    return Markup(canvas.to_svg(figures.plot_accuracies(own, published), "accuracies", texts.terms))
 
 
-def _beside(ours: Html, study: ReportData, say: Texts, quantity: Metric) -> Html:
-    """Our figure, and the numbers of the report's own figure next to ours."""
-    place = ("loss", "accuracy").index(quantity)
+def _list_accuracies(results: tuple[MethodResult, ...]) -> list[AccuracyRow]:
+    return [
+        (f"{result.name} (n = {result.n})", result.accuracy, result.interval_images)
+        for result in results
+        if result.on_fashion_mnist and result.accuracy is not None and result.interval_images
+    ]
+
+
+def _describe_metric(data: ReportData, texts: Texts, metric: Metric) -> Section:
+    """Return the curves of the user's runs, and the figures of the course report, the user and modiste."""
+    runs = {result.name: result for result in data.runs if result.history}
+    figure = None
+    if runs:
+        histories = {name: result.history for name, result in runs.items()}
+        plot = figures.plot_curve(histories, metric, {name: result.best_epoch for name, result in runs.items()})
+        figure = Markup(canvas.to_svg(plot, f"{metric} curves", texts.terms))
     rows = []
-    for network, report in COURSE_REPORT.items():
-        best = study.measured(f"classic-{network}")
-        mine = (best.loss, best.accuracy)[place] if best else None
-        here = "-" if mine is None or best is None else f"{_figure(mine, quantity)} (n = {best.n})"
-        rows.append([say(f"results.short_{network}"), _figure(report[place], quantity), here])
-    head = [say("results.test_" + quantity), say("results.report"), say("results.here")]
-    return tag("div", ours, tag("aside", table(head, rows, kind="figures")), class_="pair")
+    for network, course in COURSE_REPORT.items():
+        own, published = (find_result(results, COURSE_RECIPES[network]) for results in (data.own, data.published))
+        measured = [_format_result(metric, own), _format_result(metric, published)]
+        rows.append([texts.get(f"results.short_{network}"), _format_metric(metric, *course), *measured])
+    return {"metric": metric, "figure": figure, "rows": rows}
 
 
-def _figure(value: float, quantity: Metric) -> str:
-    return f"{value:.2%}" if quantity == "accuracy" else f"{value:.4f}"
+def _format_result(metric: Metric, result: MethodResult | None) -> str:
+    if result is None or result.loss is None or result.accuracy is None:
+        return ""
+    return f"{_format_metric(metric, result.loss, result.accuracy)} (n = {result.n})"
 
 
-def _judged(entry: MethodResult, scores: Scores, say: Texts) -> Html:
-    """The confusion matrix of a run, its labels one by one, and its worst mistakes."""
-    matrix = Html(canvas.to_svg(figures.plot_confusion_matrix(scores), f"confusion {entry.name}", say.words))
-    values = {
-        "name": entry.name,
+def _format_metric(metric: Metric, loss: float, accuracy: float) -> str:
+    return f"{accuracy:.2%}" if metric == "accuracy" else f"{loss:.4f}"
+
+
+def _describe_run(result: MethodResult, scores: Scores, texts: Texts) -> Section:
+    """Return the confusion matrices of a run, the scores of its classes, and its worst mistakes."""
+    matrices = [
+        canvas.to_svg(figures.plot_confusion_matrix(scores, normalized), f"{title} {result.name}", texts.terms)
+        for title, normalized in (("confusion", True), ("counts", False))
+    ]
+    per_class = [
+        (
+            texts.translate(label.name),
+            *map(formatting.format_percent_number, (label.precision, label.recall, label.f1)),
+            label.support,
+        )
+        for label in scores.per_class
+    ]
+    sheet = result.run.mistakes if result.run else None
+    return {
+        "name": result.name,
         "n": f"{scores.n:,}",
         "accuracy": f"{scores.accuracy:.2%}",
         "ece": f"{100 * scores.ece:.1f}",
+        "matrix": Markup(matrices[0]),
+        "counts": Markup(matrices[1]),
+        "confused": scores.most_confused[:5],
+        "per_class": per_class,
+        "mistakes": encode_png(sheet.read_bytes()) if sheet and sheet.is_file() else None,
+        "classes": _describe_classes(scores, texts),
     }
-    pairs = [(say.word(p.true), say.word(p.predicted), p.count) for p in scores.most_confused[:5]]
-    confused = table([say("results.true"), say("results.taken_for"), say("results.count")], pairs)
-    aside = tag(
-        "aside", say("results.of_run", **values), _classes(scores, say), tag("h4", say("results.confused")), confused
-    )
-    rows = [
-        [
-            say.word(label.name),
-            formatting.format_percent_number(label.precision),
-            formatting.format_percent_number(label.recall),
-            formatting.format_percent_number(label.f1),
-            str(label.support),
-        ]
-        for label in scores.per_class
-    ]
-    head = [say(f"results.{key}") for key in ("label", "precision", "recall", "f1", "support")]
-    counts = Html(
-        canvas.to_svg(figures.plot_confusion_matrix(scores, normalized=False), f"counts {entry.name}", say.words)
-    )
-    parts = [
-        tag("h3", entry.name),
-        tag("div", figure(matrix, say("results.confusion")), aside, class_="pair"),
-        details(say("results.per_label"), table(head, rows, kind="figures")),
-        details(say("results.counts"), counts),
-    ]
-    if entry.run and entry.run.mistakes.is_file():
-        sheet = picture(entry.run.mistakes.read_bytes(), str(say("results.mistakes")), "sheet")
-        parts.append(details(say("results.mistakes"), sheet))
-    return join(parts)
 
 
-def _classes(scores: Scores, say: Texts) -> Html:
-    """What the report says of its classes, beside what holds for this run."""
-    if tuple(label.name for label in scores.per_class) != FASHION_MNIST:
-        return Html("")
-    ranked = sorted(scores.per_class, key=lambda label: label.recall or 0.0)
-    worst, best = ranked[0], ranked[-1]
-    taken_for = next((pair.predicted for pair in scores.most_confused if pair.true == worst.name), "-")
-    values = {"worst": worst.name, "taken_for": taken_for, "best": best.name}
-    shares = {
-        "low": formatting.format_percent_number(worst.recall),
-        "high": formatting.format_percent_number(best.recall),
-    }
-    return say("results.classes", **{key: say.word(label) for key, label in values.items()}, **shares)
+def _describe_classes(scores: Scores, texts: Texts) -> Markup | None:
+    """Compare the lowest and the highest recall with the course report's; None for other classes."""
+    worst, best = scores.lowest_recall(), scores.highest_recall()
+    if tuple(label.name for label in scores.per_class) != FASHION_MNIST or not worst:
+        return None
+    names = [label.name for label in worst]
+    confused = next((pair.predicted for pair in scores.most_confused if pair.true in names), "-")
+    return texts.get(
+        "results.classes",
+        worst=" = ".join(map(texts.translate, names)),
+        best=" = ".join(texts.translate(label.name) for label in best),
+        confused=texts.translate(confused),
+        low=formatting.format_percent_number(worst[0].recall),
+        high=formatting.format_percent_number(best[0].recall),
+    )

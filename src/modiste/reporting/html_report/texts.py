@@ -1,13 +1,11 @@
-"""The texts of the report in one language: a file a language beside this one."""
+"""The texts of the report in one language, from a TOML file per language."""
 
 import tomllib
 from dataclasses import dataclass
-from importlib import resources
-from string import Template
 from typing import Any
 
 from modiste.errors import SettingError
-from modiste.reporting.html_report.html import Html, safe
+from modiste.reporting.html_report.render import Markup, read_text
 
 LANGUAGES = ("en", "zh")
 
@@ -17,40 +15,35 @@ class Texts:
     """All texts of one language.
 
     Args:
-        lang: its code, as HTML has it.
-        known: dotted key -> markup with $names.
-        words: English label or word of a figure -> that of the language.
+        lang: language code of the HTML page.
+        texts: key with dots -> markup with {placeholders}.
+        terms: English class name or text of a figure -> translation.
     """
 
     lang: str
-    known: dict[str, str]
-    words: dict[str, str]
+    texts: dict[str, str]
+    terms: dict[str, str]
 
-    def __call__(self, key: str, **values: object) -> Html:
-        """Return a text with its values filled in; values that are no markup are escaped."""
-        return Html(Template(self.known[key]).substitute({name: safe(value) for name, value in values.items()}))
+    def get(self, key: str, **values: object) -> Markup:
+        """Return a text with its placeholders filled in; values that are not markup are escaped."""
+        return Markup(self.texts[key]).format(**values)
 
-    def word(self, english: str) -> str:
-        """Say a label or a word of a figure; what has no translation stays English."""
-        return self.words.get(english, english)
+    def translate(self, english: str) -> str:
+        """Translate a class name or a text of a figure; without a translation it stays English."""
+        return self.terms.get(english, english)
 
 
 def read(lang: str) -> Texts:
-    """Read the texts of a language; raises SettingError when there are none."""
+    """Read the texts of a language; raises SettingError if there are none."""
     if lang not in LANGUAGES:
         raise SettingError(f"lang is {lang!r}, but it must be one of {', '.join(LANGUAGES)}.")
-    content = tomllib.loads(beside(f"{lang}.toml"))
-    words = content.pop("words", {})
-    return Texts(lang, dict(_flat(content)), words)
+    content = tomllib.loads(read_text(f"{lang}.toml"))
+    terms = content.pop("terms", {})
+    return Texts(lang, dict(_flatten(content)), terms)
 
 
-def beside(name: str) -> str:
-    """Read a file that lies beside this one."""
-    return (resources.files("modiste") / "reporting" / "html_report" / name).read_text(encoding="utf-8")
-
-
-def _flat(content: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
+def _flatten(content: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
     for key, value in content.items():
-        pairs += _flat(value, f"{above}{key}.") if isinstance(value, dict) else [(above + key, value.strip())]
+        pairs += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value.strip())]
     return pairs

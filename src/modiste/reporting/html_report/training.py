@@ -1,129 +1,139 @@
-"""How it was trained: the settings of each method, and the formulas behind them."""
+"""The sections on how the methods were trained, and on the tricks that they use."""
 
 import tomllib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from modiste.reporting.claims import paired
-from modiste.reporting.html_report.html import Html, join, table, tag
-from modiste.reporting.html_report.texts import Texts, beside
-from modiste.reporting.report_data import ReportData
+from modiste.reporting.claims import accuracy_differences
+from modiste.reporting.html_report.dataset import Section
+from modiste.reporting.html_report.render import Markup, read_text
+from modiste.reporting.html_report.texts import Texts
+from modiste.reporting.report_data import CNN, ReportData, find_result
 from modiste.reporting.results_table import MethodResult, setting_differences
 from modiste.runs import run_info
 
-
-def section(study: ReportData, say: Texts) -> Html:
-    """A column a method, then cross-entropy, momentum and Nesterov momentum."""
-    entries = study.shown() or list(study.given)
-    head = [say("training.setting"), *(entry.name for entry in entries)]
-    rows = [[say(f"training.{key}"), *(tell(entry, say) for entry in entries)] for key, tell in ROWS.items()]
-    formulas = {key: Html(text) for key, text in tomllib.loads(beside("formulas.toml")).items()}
-    return join([say("training.about"), table(head, rows), _folds(study, say), say("training.formulas", **formulas)])
+TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
+"""Beginnings of the settings that belong to tricks."""
 
 
-def _folds(study: ReportData, say: Texts) -> Html:
-    """A sentence for each cross-validation: every fold held out in turn, judged on it."""
-    return join(
-        say("training.folds", name=entry.name, n=entry.n, accuracy=f"{entry.accuracy:.2%}", images=f"{entry.images:,}")
-        for entry in study.everything()
-        if entry.split == "validation" and entry.n > 1
-    )
+def describe_training(data: ReportData, texts: Texts) -> Section:
+    """Return a row for each setting, the cross-validations, and the formulas of losses and optimizers."""
+    rows = [
+        [texts.get(f"training.{key}"), *(value(result, texts) for result in data.methods)]
+        for key, value in SETTINGS.items()
+    ]
+    cross_validations = [
+        {"name": r.name, "n": r.n, "accuracy": f"{r.accuracy:.2%}", "images": f"{r.images:,}", "source": source}
+        for source, results in (("own", data.own), ("published", data.published))
+        for r in results
+        if r.split == "validation" and r.n > 1
+    ]
+    formulas = {key: Markup(text) for key, text in tomllib.loads(read_text("formulas.toml")).items()}
+    return {
+        "names": [result.name for result in data.methods],
+        "rows": rows,
+        "cross_validations": cross_validations,
+        "formulas": formulas,
+    }
 
 
-def tricks(study: ReportData, say: Texts) -> Html:
-    """What each trick is, where it is on, and what it was worth where that was measured."""
-    entries = study.shown() or list(study.given)
-    head = [say("tricks.trick"), *(entry.name for entry in entries)]
-    rows = [[say(f"tricks.{key}"), *(tell(entry) for entry in entries)] for key, tell in TRICKS.items()]
-    return join([say("tricks.about"), table(head, rows), tag("h3", say("tricks.worth")), _worth(study, say)])
+def describe_tricks(data: ReportData, texts: Texts) -> Section:
+    """Return which methods use which trick, and the change in accuracy and loss that was measured for it."""
+    rows = [[texts.get(f"tricks.{key}"), *(value(result) for result in data.methods)] for key, value in TRICKS.items()]
+    own, published = _compare_tricks(data.own), _compare_tricks(data.published)
+    return {"names": [result.name for result in data.methods], "rows": rows, "own": own, "published": published}
 
 
-def _worth(study: ReportData, say: Texts) -> Html:
-    """Differences in test accuracy and loss between methods of one network that differ in a trick."""
-    base = study.measured("classic-cnn") or next((e for e in study.given if e.on_fashion_mnist), None)
-    rows = list(_gaps(base, study)) if base else []
-    if not base or not rows:
-        return tag("p", say("tricks.none"), class_="missing")
-    head = [say(f"tricks.{key}") for key in ("change", "points", "loss", "n", "pairs")]
-    return join([say("tricks.base", name=base.name), table(head, rows, kind="figures")])
+def _compare_tricks(results: Sequence[MethodResult]) -> Section | None:
+    """Compare methods with the two-layer CNN, or without one with the first method; None if none differs in tricks."""
+    tested = [result for result in results if result.on_fashion_mnist and result.accuracy is not None]
+    baseline = find_result(tested, CNN) or next(iter(tested), None)
+    rows = [row for result in tested if baseline and (row := _compare_methods(result, baseline))]
+    return {"baseline": baseline.name, "rows": rows} if baseline and rows else None
 
 
-def _gaps(base: MethodResult, study: ReportData) -> Iterator[list[Any]]:
-    """A row for each method that differs from the base in nothing but tricks."""
-    for entry in study.everything():
-        changed = setting_differences(base, entry) if entry.on_fashion_mnist else {}
-        if changed and all(key.startswith(("augmentation.", "network.init", "network.drop")) for key in changed):
-            what = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changed.items())
-            gap, loss = (entry.accuracy or 0) - (base.accuracy or 0), (entry.loss or 0) - (base.loss or 0)
-            yield [what, f"{100 * gap:+.2f}", f"{loss:+.4f}", f"{entry.n} / {base.n}", len(paired(entry, base))]
+def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
+    """Return changed settings, differences of mean accuracy and loss, both n and the number of common seeds.
+
+    Methods that differ in no trick, or in anything else, give an empty list.
+    """
+    changes = setting_differences(baseline, result)
+    if not changes or not all(key.startswith(TRICK_SETTINGS) for key in changes):
+        return []
+    text = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changes.items())
+    accuracy, loss = (result.accuracy or 0) - (baseline.accuracy or 0), (result.loss or 0) - (baseline.loss or 0)
+    pairs = len(accuracy_differences(result, baseline))
+    return [text, f"{100 * accuracy:+.2f}", f"{loss:+.4f}", f"{result.n} / {baseline.n}", str(pairs)]
 
 
-def _optimizer(entry: MethodResult, say: Texts) -> str:
-    options = entry.recipe.optimizer
-    name = {"sgd": "SGD", "muon": "Muon"}[options.name]
-    kind = say("training.nesterov") if options.nesterov else say("training.momentum")
-    return f"{name}, {kind} {options.momentum}" if options.momentum else name
+def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
+    optimizer = result.recipe.optimizer
+    name = {"sgd": "SGD", "muon": "Muon"}[optimizer.name]
+    kind = texts.get("training.nesterov" if optimizer.nesterov else "training.momentum")
+    return f"{name}, {kind} {optimizer.momentum}" if optimizer.momentum else name
 
 
-def _schedule(entry: MethodResult, say: Texts) -> Html:
-    options = entry.recipe.schedule
-    if options.name == "reduce_on_plateau":
-        return say("training.plateau", factor=options.factor, patience=options.patience)
-    if options.name == "one_cycle":
-        return say("training.triangle", warmup=f"{options.warmup_fraction:.0%}")
-    return say("training.constant")
+def _describe_schedule(result: MethodResult, texts: Texts) -> str:
+    schedule = result.recipe.schedule
+    if schedule.name == "reduce_on_plateau":
+        return texts.get("training.reduce_on_plateau", factor=schedule.factor, patience=schedule.patience)
+    if schedule.name == "one_cycle":
+        return texts.get("training.one_cycle", warmup=f"{schedule.warmup_fraction:.0%}")
+    return texts.get("training.constant")
 
 
-def _stopping(entry: MethodResult, say: Texts) -> Html:
-    options = entry.recipe.early_stopping
-    key = "early" if options.patience else "no_stopping"
-    return say(f"training.{key}", patience=options.patience, monitor=say.word(options.monitor))
+def _describe_early_stopping(result: MethodResult, texts: Texts) -> str:
+    options = result.recipe.early_stopping
+    if not options.patience:
+        return texts.get("training.no_early_stopping")
+    return texts.get("training.monitor", patience=options.patience, monitor=texts.translate(options.monitor))
 
 
-def _loss(entry: MethodResult) -> str:
-    if entry.recipe.distillation.teachers:
-        return "taught"
-    return "smoothed" if entry.recipe.optimizer.label_smoothing else "plain"
+def _describe_loss(result: MethodResult, texts: Texts) -> str:
+    if result.recipe.distillation.teachers:
+        return texts.get("training.distillation")
+    return texts.get("training.smoothing" if result.recipe.optimizer.label_smoothing else "training.cross_entropy")
 
 
-def _seconds(entry: MethodResult, say: Texts) -> str:
-    seconds, taught = f"{entry.seconds:,.0f}", entry.recipe.distillation.teachers
-    return str(say("training.with_teachers", seconds=seconds)) if taught else seconds
+def _describe_seconds(result: MethodResult, texts: Texts) -> str:
+    seconds, teachers = f"{result.seconds:,.0f}", result.recipe.distillation.teachers
+    return texts.get("training.with_teachers", seconds=seconds) if teachers else seconds
 
 
-def _teachers(entry: MethodResult) -> int:
-    """How many there were: of a run those that it asked, which may be fewer than its recipe names."""
-    return len(run_info.read(entry.run).teachers if entry.run else entry.recipe.distillation.teachers)
+def _count_teachers(result: MethodResult) -> int:
+    """Count the teachers: of a run those that were used, which may be fewer than its recipe names."""
+    return len(run_info.read(result.run).teachers if result.run else result.recipe.distillation.teachers)
 
 
-ROWS: dict[str, Callable[[MethodResult, Texts], Any]] = {
-    "network": lambda entry, say: entry.network,
-    "weights": lambda entry, say: entry.recipe.model.weights or say("training.scratch"),
-    "loss": lambda entry, say: say(f"training.{_loss(entry)}"),
-    "optimizer": _optimizer,
-    "lr": lambda entry, say: entry.recipe.optimizer.lr,
-    "batch": lambda entry, say: entry.recipe.optimizer.batch_size,
-    "decay": lambda entry, say: entry.recipe.optimizer.weight_decay,
-    "schedule": _schedule,
-    "stopping": _stopping,
-    "most": lambda entry, say: entry.recipe.schedule.epochs,
-    "epochs": lambda entry, say: f"{entry.epochs:.3g}",
-    "kept": lambda entry, say: entry.best_epoch or "-",
-    "seconds": _seconds,
-    "hardware": lambda entry, say: entry.hardware or "-",
-    "seed": lambda entry, say: ", ".join(str(outcome.seed) for outcome in entry.run_results),
+SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
+    "network": lambda result, _: result.network,
+    "weights": lambda result, texts: result.recipe.model.weights or texts.get("training.random_weights"),
+    "loss": _describe_loss,
+    "optimizer": _describe_optimizer,
+    "lr": lambda result, _: result.recipe.optimizer.lr,
+    "batch_size": lambda result, _: result.recipe.optimizer.batch_size,
+    "weight_decay": lambda result, _: result.recipe.optimizer.weight_decay,
+    "schedule": _describe_schedule,
+    "early_stopping": _describe_early_stopping,
+    "max_epochs": lambda result, _: result.recipe.schedule.epochs,
+    "epochs": lambda result, _: f"{result.epochs:.3g}",
+    "best_epoch": lambda result, _: result.best_epoch or "-",
+    "seconds": _describe_seconds,
+    "hardware": lambda result, _: result.hardware or "-",
+    "seed": lambda result, _: ", ".join(str(outcome.seed) for outcome in result.run_results),
 }
+"""Rows of the table of settings, by the key of their text."""
 
 
-TRICKS: dict[str, Callable[[MethodResult], Any]] = {
-    "bn": lambda entry: "✓" if entry.network in ("cnn", "resnet18", "residual") else "?",
-    "xavier": lambda entry: "✓" if entry.recipe.model.init == "xavier" else "-",
-    "dropout": lambda entry: (entry.recipe.model.dropout or "-") if entry.network == "cnn" else "-",
-    "flip": lambda entry: "✓" if entry.recipe.augmentation.horizontal_flip else "-",
-    "crop": lambda entry: entry.recipe.augmentation.random_crop_padding or "-",
-    "erasing": lambda entry: entry.recipe.augmentation.random_erasing_prob or "-",
-    "mixing": lambda entry: entry.recipe.augmentation.mixup_prob or "-",
-    "teachers": lambda entry: _teachers(entry) or "-",
-    "average": lambda entry: entry.recipe.optimizer.ema_decay or "-",
-    "drop": lambda entry: entry.recipe.schedule.skip_easy_fraction or "-",
+TRICKS: dict[str, Callable[[MethodResult], object]] = {
+    "batch_norm": lambda result: "✓" if result.network in ("cnn", "resnet18", "residual") else "?",
+    "xavier": lambda result: "✓" if result.recipe.model.init == "xavier" else "-",
+    "dropout": lambda result: (result.recipe.model.dropout or "-") if result.network == "cnn" else "-",
+    "flip": lambda result: "✓" if result.recipe.augmentation.horizontal_flip else "-",
+    "crop": lambda result: result.recipe.augmentation.random_crop_padding or "-",
+    "erase": lambda result: result.recipe.augmentation.random_erasing_prob or "-",
+    "mixup": lambda result: result.recipe.augmentation.mixup_prob or "-",
+    "teachers": lambda result: _count_teachers(result) or "-",
+    "ema": lambda result: result.recipe.optimizer.ema_decay or "-",
+    "skip_easy": lambda result: result.recipe.schedule.skip_easy_fraction or "-",
 }
+"""Rows of the table of tricks, by the key of their text."""

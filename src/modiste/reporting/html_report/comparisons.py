@@ -1,0 +1,68 @@
+"""The sections that end the report: a sample prediction, the public leaderboard, and the course report's claims."""
+
+from importlib import resources
+from pathlib import Path
+
+from modiste import inference
+from modiste.errors import InputError
+from modiste.reporting import claims, formatting, leaderboard
+from modiste.reporting.html_report.dataset import Section, encode_png
+from modiste.reporting.html_report.render import Markup
+from modiste.reporting.html_report.texts import Texts
+from modiste.reporting.report_data import ReportData
+
+SAMPLE = "ankle-boot.png"
+
+
+def describe_sample(data: ReportData, texts: Texts) -> Section:
+    """Return a test image and the prediction of each run; without the model of a run, of the bundled model."""
+    png = (resources.files("modiste") / "assets" / "samples" / SAMPLE).read_bytes()
+    models: list[tuple[str, str, Path | None]] = [
+        (result.name, "own", result.run.model) for result in data.runs if result.run and result.run.model.is_file()
+    ]
+    models = models or [(str(texts.get("sample.bundled")), "published", None)]
+    rows = [(source, [name, _predict(model, png, texts)]) for name, source, model in models]
+    return {"image": encode_png(png), "alt": texts.translate("Ankle boot"), "rows": rows}
+
+
+def _predict(model: Path | None, png: bytes, texts: Texts) -> str:
+    """Return the three most probable classes, or why there is no prediction."""
+    try:
+        (prediction,) = inference.load(model).predict([png], top=3)
+    except InputError as error:
+        return str(error)
+    top = ", ".join(f"{texts.translate(name)} {probability:.1%}" for name, probability in prediction.top)
+    return prediction.error or top
+
+
+def describe_leaderboard(data: ReportData, texts: Texts) -> Section:
+    """Return the rows of the public leaderboard, of the user's results and of modiste's published results."""
+    rows = []
+    for row in leaderboard.add_results([*data.own, *data.published]):
+        source, note, preprocessing = "", Markup.escape(texts.translate(row.note)), [row.preprocessing]
+        if row.result:
+            source = "own" if row.result in data.own else "published"
+            interval = formatting.format_interval(row.result.interval_images, texts.translate("to"))
+            note = texts.get(f"leaderboard.{source}", n=row.result.n, interval=interval)
+            preprocessing = row.preprocessing.split(", ")
+        done = ", ".join(map(texts.translate, preprocessing))
+        accuracy = formatting.format_percent(row.accuracy)
+        cells = [row.classifier, accuracy, row.data_version, row.parameters, done, row.submitter, note]
+        rows.append((source, cells))
+    return {"rows": rows, "has_own": any(source == "own" for source, _ in rows)}
+
+
+def describe_claims(data: ReportData, texts: Texts) -> Section:
+    """Return each claim with its verdict, the user's figures, and the published figures beside them."""
+    return {
+        "claims": [
+            {
+                "key": answer.claim,
+                "verdict": answer.verdict,
+                "figures": texts.get(f"answers.{answer.sentence}", **answer.values),
+                "published": answer.published
+                and texts.get(f"answers.{answer.published.sentence}", **answer.published.values),
+            }
+            for answer in claims.check_claims(data, texts.translate)
+        ]
+    }

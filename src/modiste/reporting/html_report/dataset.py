@@ -1,0 +1,89 @@
+"""The sections on the data and on the networks."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modiste.data import sources
+from modiste.errors import ModisteError
+from modiste.imaging import contact_sheet
+from modiste.recipes.recipe import DataConfig
+from modiste.reporting import formatting
+from modiste.reporting.html_report.texts import Texts
+from modiste.reporting.report_data import ReportData
+from modiste.runs import files, parsing, run_info
+
+IMAGES_PER_CLASS = 10
+
+Section = dict[str, Any]
+"""The values of a section's template."""
+
+
+def describe_data(data: ReportData, _: Texts) -> Section:
+    """Return sample images of each class, and the number of images per split of each method."""
+    run = next((result.run for result in data.own if result.run), None)
+    section: Section = {"samples": [], "reason": "", "splits": _count_images(data)}
+    try:
+        config = run.recipe().data if run else DataConfig(val_fraction=0)
+        samples = sources.first_of_each_label(config, IMAGES_PER_CLASS)
+    except ModisteError as error:
+        return section | {"reason": str(error)}
+    strips = [(name, np.concatenate(list(images), axis=1)) for name, images in samples if len(images)]
+    return section | {"samples": [(name, encode_png(contact_sheet.png(strip))) for name, strip in strips]}
+
+
+def encode_png(content: bytes) -> str:
+    """Return a PNG as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+
+
+def describe_networks(data: ReportData, _: Texts) -> Section:
+    """Return the layers of each network, read from the runs' layers.json; runs with equal layers share a table."""
+    names_by_layers: dict[str, list[str]] = {}
+    kinds, missing = {}, []
+    for result in data.runs:
+        if result.run and result.run.layers.is_file():
+            layers = json.dumps(_read_layers(result.run.layers))
+            names_by_layers.setdefault(layers, []).append(result.name)
+            kinds[layers] = result.network
+        else:
+            missing.append(result.name)
+    networks = [
+        {
+            "kind": kinds[layers],
+            "runs": ", ".join(names),
+            "layers": json.loads(layers),
+            "total": (total := sum(layer["parameters"] for layer in json.loads(layers))),
+            "size": formatting.format_count(total),
+        }
+        for layers, names in names_by_layers.items()
+    ]
+    return {"networks": networks, "missing": ", ".join(missing)}
+
+
+def _read_layers(path: Path) -> list[dict[str, Any]]:
+    """Read a layers.json: layer, output size and number of parameters of each layer, in order of execution."""
+    content = files.read_json(path)
+    with parsing.as_input_error(f"{path} is not a list of layers. Remove it to make the report without it."):
+        return [
+            {
+                "name": str(layer["layer"]).replace(" x ", " × "),
+                "output": " × ".join(str(int(size)) for size in layer["output_shape"]),
+                "parameters": int(layer["parameters"]),
+            }
+            for layer in content
+        ]
+
+
+def _count_images(data: ReportData) -> list[list[object]]:
+    """Return a row for each run: name, images for training, validation and test, and the fold held out."""
+    rows: list[list[object]] = []
+    for result in data.runs:
+        images = run_info.read(result.run).images if result.run else {}
+        counts = [images.get("train"), images.get("validation"), result.images if result.split == "test" else None]
+        texts = ["-" if count is None else f"{count:,}" for count in counts]
+        rows.append([result.name, *texts, result.recipe.data.fold])
+    return rows
