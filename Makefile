@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WHEELS := build/wheels
+DOC_TOOLS := results_tables reference charts pictures
 COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrade --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 pyproject.toml
 
@@ -12,17 +13,17 @@ COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrad
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup lint format types check-base lock clean
+.PHONY: help demo test setup docs check-docs lint format types check-base lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
-demo: $(READY) ## train, judge, predict and report, in one go
+demo: $(READY) ## train, evaluate, predict and report, in one go
 	@$(BIN)/modiste demo
 	@echo "'modiste' itself is $(BIN)/modiste; '. $(BIN)/activate' puts it on the path"
 
 # Cheap things first; the first failure ends it.
-test: lint types check-base ## all that has to hold before a change lands
+test: lint types check-docs check-base ## all that has to hold before a change lands
 	@echo "==> tests"
 	@$(BIN)/pytest
 
@@ -40,6 +41,13 @@ $(READY): pyproject.toml $(VENV)/.locked
 	@echo "==> set-up: modiste itself"
 	@$(PIP) install -qq --no-build-isolation --no-deps --editable .
 	@touch $@
+
+docs: $(READY) ## regenerate all that the documentation takes from results and code: tables, settings, help pages, charts, screenshots
+	@for tool in $(DOC_TOOLS); do $(BIN)/python tools/$$tool.py || exit 1; done
+
+check-docs: $(READY) ## whether these are up to date
+	@echo "==> generated documentation"
+	@for tool in $(DOC_TOOLS); do $(BIN)/python tools/$$tool.py --check || exit 1; done
 
 lint: $(READY) ## style, format and the layers
 	@echo "==> lint"

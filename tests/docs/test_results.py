@@ -88,7 +88,7 @@ def test_weights_in_16_bits_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch)
 def test_the_chart_has_every_judged_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each where its results file puts it, in minutes that have its teachers in them."""
     monkeypatch.syspath_prepend(ROOT / "tools")
-    found = import_module("frontier").ours()
+    found = import_module("charts").recipe_points()
     judged = {path.stem for path in PUBLISHED if path.stem in NAMED}
     assert judged <= found.keys() <= NAMED.keys()
     for name in judged - {"sprint"}:  # which ran the race too, and later

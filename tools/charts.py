@@ -1,0 +1,91 @@
+"""Draw the charts of the documentation from results/; with --check only say whether they are up to date.
+
+python tools/charts.py [--check]
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+from modiste.recipes.named import NAMED
+from modiste.reporting import canvas, figures, leaderboard
+from modiste.reporting.leaderboard import Point
+from modiste.runs import results
+
+ROOT = Path(__file__).parents[1]
+
+TOLERANCE = 0.001
+"""Mean difference of the pixels, as a share of 255, up to which two drawings are the same."""
+
+
+def time_to_accuracy() -> Figure:
+    """Test accuracy with flip TTA against wall-clock time, one dot per training."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for run in results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]:
+        accuracy = run.get("accuracy_flip_tta") or run["accuracy"]
+        points.setdefault(run["recipe"], []).append((run["seconds"], accuracy))
+    return figures.plot_accuracy_over_time(points)
+
+
+def frontier() -> Figure:
+    """Test accuracy without TTA against parameters and minutes of training, with the published rows."""
+    return figures.plot_accuracy_over_cost(recipe_points(), leaderboard.published_points())
+
+
+def recipe_points() -> dict[str, Point]:
+    """Each named recipe with results on the test split, by its name."""
+    return dict([*benchmarked_recipes(), *timed_recipes()])
+
+
+def benchmarked_recipes() -> Iterator[tuple[str, Point]]:
+    """Recipes that have a results file of their own, evaluated on the test split."""
+    for path in sorted((ROOT / "results").glob("*.json")):
+        content = results.read(path)
+        if path.stem in NAMED and content["split"] == "test":
+            yield path.stem, mean_point(content["runs"], "seconds")
+
+
+def timed_recipes() -> Iterator[tuple[str, Point]]:
+    """Recipes of the time-to-accuracy benchmark, with the seconds of training alone."""
+    runs = results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]
+    for name in NAMED:
+        if trainings := [run for run in runs if run["recipe"] == name]:
+            yield name, mean_point(trainings, "seconds_training")
+
+
+def mean_point(runs: list[dict[str, Any]], seconds: str) -> Point:
+    """Mean accuracy and minutes of some trainings, those of their teachers included."""
+    minutes = fmean(results.total_seconds(run | {"seconds": run[seconds]}) for run in runs) / 60
+    return Point(fmean(run["accuracy"] for run in runs), runs[0]["parameters"], minutes)
+
+
+CHARTS = {"frontier.png": frontier, "time_to_accuracy.png": time_to_accuracy}
+
+
+def is_current(name: str) -> bool:
+    """Whether docs/NAME shows what the results files contain."""
+    with TemporaryDirectory() as folder:
+        canvas.save_png(CHARTS[name](), Path(folder) / name)
+        drawings = [np.asarray(Image.open(place / name), np.float64) for place in (Path(folder), ROOT / "docs")]
+    return drawings[0].shape == drawings[1].shape and np.abs(drawings[0] - drawings[1]).mean() < TOLERANCE * 255
+
+
+def main() -> None:
+    """Draw or check all charts."""
+    if "--check" not in sys.argv:
+        for name, draw in CHARTS.items():
+            canvas.save_png(draw(), ROOT / "docs" / name)
+        return
+    if stale := [name for name in CHARTS if not is_current(name)]:
+        sys.exit(f"out of date: {', '.join(f'docs/{name}' for name in stale)}. Run `make docs`.")
+
+
+if __name__ == "__main__":
+    main()
