@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
-from modiste.data import lazy_split, sources
+from modiste.data import sources
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import photo
@@ -134,4 +134,4 @@ def trained(folder: Path, run: Run, changes: Sequence[str]) -> Run:
 
 
 def _sha256(run: Run) -> str:
-    return lazy_split.sha256(sources.open_source(run.recipe().data), ("train", "validation"))
+    return sources.sha256(run.recipe().data)

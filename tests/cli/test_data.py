@@ -9,7 +9,7 @@ from PIL import Image
 
 from helpers.command import modiste
 from helpers.idx import write_idx_folder
-from helpers.pictures import noise, saved
+from helpers.pictures import fill, noise, saved
 from modiste.cli.data import data
 from modiste.data import fashion_mnist
 from modiste.errors import InputError, SettingError
@@ -20,10 +20,11 @@ def test_verify_checks_the_bundled_files() -> None:
     """All four sums are printed as published, and both splits are counted."""
     result = CliRunner().invoke(data, ["verify"])
     lines = result.stdout.splitlines()
-    assert (result.exit_code, len(lines)) == (0, 8)
+    assert (result.exit_code, len(lines)) == (0, 9)
     assert sum(line.endswith("as published") for line in lines) == 4
-    assert lines[4].startswith("train: 60000 images of 28 x 28")
-    assert lines[6].startswith("test: 10000 images of 28 x 28")
+    assert lines[4] == "dataset: fashion-mnist"
+    assert lines[5].startswith("train: 60000 images of 28 x 28")
+    assert lines[7].startswith("test: 10000 images of 28 x 28")
 
 
 def test_verify_names_an_altered_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +41,7 @@ def test_verify_of_a_folder(tmp_path: Path) -> None:
     write_idx_folder(tmp_path)
     result = CliRunner().invoke(data, ["verify", "--data", str(tmp_path), "--json"])
     content = json.loads(result.stdout)
-    assert content["files"] == []
+    assert (content["files"], content["ignored"], content["dataset"]) == ([], [], tmp_path.name)
     assert [(split["split"], split["images"]) for split in content["splits"]] == [("train", 100), ("test", 20)]
 
 
@@ -49,7 +50,7 @@ def test_show_draws_each_label(tmp_path: Path) -> None:
     write_idx_folder(tmp_path / "idx")
     out = tmp_path / "sheet.png"
     arguments = ["show", "--data", str(tmp_path / "idx"), "--per-label", "3", "--out", str(out)]
-    assert CliRunner().invoke(data, arguments).stdout == f"{out}: 30 images of 10 labels\n"
+    assert CliRunner().invoke(data, arguments).stdout == f"{out}: 30 images of 10 classes\n"
     assert decode.read(out).shape[0] == 10 * 60 + 4
     content = json.loads(CliRunner().invoke(data, [*arguments, "--json"]).stdout)
     assert content == {"file": str(out), "labels": 10, "images": 30}
@@ -69,6 +70,26 @@ def test_show_takes_photos(tmp_path: Path) -> None:
 def test_a_size_is_checked_as_in_a_recipe() -> None:
     """A size that no recipe may have is the recipe's own error."""
     assert isinstance(CliRunner().invoke(data, ["verify", "--size", "3"]).exception, SettingError)
+
+
+@pytest.mark.parametrize("command", [["verify"], ["show"]])
+def test_an_empty_option_is_refused(command: list[str]) -> None:
+    """An unset variable of a shell is not the bundled data (report 05)."""
+    error = CliRunner().invoke(data, [*command, "--data", ""]).exception
+    assert isinstance(error, SettingError)
+    assert "--data is empty" in str(error)
+
+
+def test_verify_names_what_is_not_used(tmp_path: Path) -> None:
+    """Files beside photos, folders beside splits and folders without a class are named."""
+    for label in ("boots", "hats", "rest"):
+        fill(tmp_path / "train" / label, 2)
+    (tmp_path / "labels.json").write_text('{"rest": null}')
+    (tmp_path / "train" / "boots" / "notes.txt").write_text("not a photo")
+    (tmp_path / "runs").mkdir()
+    result = CliRunner().invoke(data, ["verify", "--data", str(tmp_path)])
+    ignored = [line.removeprefix("not used: ") for line in result.stdout.splitlines() if line.startswith("not used")]
+    assert ignored == [str(tmp_path / name) for name in ("runs", "train/boots/notes.txt", "train/rest")]
 
 
 def test_a_missing_folder_as_a_process(tmp_path: Path) -> None:

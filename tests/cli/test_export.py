@@ -40,7 +40,7 @@ def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch:
     told = typed(run.path, "--int8")
     made = model_file.load("run-int8.onnx")
     whole = model_file.load(run.model)
-    images = idx_folder.IdxFolder(tmp_path / "data", 28).part("train").split("train").images
+    images = idx_folder.IdxFolder(tmp_path / "data", 28).part("train").load_split("train").images
     assert (made.class_names, made.recipe_json) == (whole.class_names, whole.recipe_json)
     said = made.probabilities(images)
     assert np.abs(said - whole.probabilities(images)).max() < 0.05

@@ -1,15 +1,19 @@
-"""The bundled files of Fashion-MNIST."""
+"""Fashion-MNIST: the bundled files, and what is known as it."""
 
+import gzip
 import shutil
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers.idx import labels_file, write_idx_folder
 from modiste.data import fashion_mnist, sources
 from modiste.errors import InputError, SettingError
 from modiste.imaging import preprocess
+from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
 
 ALL = DataConfig(val_fraction=0)
@@ -65,9 +69,40 @@ def test_training_works_without_the_test_files(copied: Path) -> None:
         sources.open_test(ALL, lambda: None)
 
 
+@pytest.mark.parametrize(
+    "convert", [bytes, gzip.decompress, lambda content: gzip.compress(gzip.decompress(content), 1)]
+)
+def test_the_official_files_are_known_by_their_content(tmp_path: Path, convert: Callable[[bytes], bytes]) -> None:
+    """Official test files are Fashion-MNIST in any folder, gzipped, unpacked or gzipped again."""
+    for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
+        content = convert((fashion_mnist.folder() / name).read_bytes())
+        (tmp_path / (name if content[:2] == b"\x1f\x8b" else name.removesuffix(".gz"))).write_bytes(content)
+    data = DataConfig(str(tmp_path))
+    assert sources.class_names(data) == FASHION_MNIST
+    assert sources.dataset_name(data, "test") == "fashion-mnist"
+    assert sources.dataset_name(data, "train") == tmp_path.name
+
+
+def test_other_idx_files_are_not_fashion_mnist(tmp_path: Path) -> None:
+    """Files of the same names and form with other content are named by their folder, and their classes by numbers."""
+    folder = write_idx_folder(tmp_path / "digits", labels=7)
+    (folder / "labels.json").unlink()
+    data = DataConfig(str(folder))
+    assert sources.dataset_name(data) == "digits"
+    assert sources.class_names(data) == ("0", "1", "2", "3", "4", "5", "6")
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels_file(np.arange(20) % 8))
+    with pytest.raises(InputError, match=r"holds the label 7, but labels go from 0 to 6.*labels.json"):
+        sources.open_test(data, lambda: None)
+
+
+def test_the_name_of_the_bundled_dataset() -> None:
+    """The bundled files are Fashion-MNIST, in both splits."""
+    assert [sources.dataset_name(ALL, split) for split in ("train", "test")] == ["fashion-mnist"] * 2
+
+
 def test_rgb_and_other_sizes_are_settings_errors() -> None:
     """A recipe that wants RGB is told to bring photos; one of another size, which setting to give."""
-    with pytest.raises(SettingError, match=r"wants photos.*--data"):
+    with pytest.raises(SettingError, match=r"needs photos.*--data"):
         sources.open_training(DataConfig(channels=3), seed=0)
     with pytest.raises(SettingError, match=r"data.image_size is 32.*Give 28"):
         sources.open_training(DataConfig(image_size=32), seed=0)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,26 +12,27 @@ from PIL import Image
 
 from helpers.pictures import fill, noise
 from modiste.data import folders, sources
+from modiste.data.split import Split
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
 
 
-def of(root: Path, **settings: object) -> DataConfig:
+def config(root: Path, **settings: object) -> DataConfig:
     """A data section for a folder."""
     return DataConfig(source=str(root), **{"image_size": 16, "val_fraction": 0.0, **settings})  # type: ignore[arg-type]
 
 
 def test_folders_are_labels(tmp_path: Path) -> None:
-    """Each folder is a label; pictures come in turn from each, and are the pixels of their files."""
+    """Each folder is a class; photos are sorted by folder and file name, and are the pixels of their files."""
     fill(tmp_path / "trousers", 3, lambda number: Image.fromarray(noise(16, 10 + number)))
     fill(tmp_path / "boots", 2)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "boots" / "notes.txt").write_text("not a picture")
-    training = sources.open_training(of(tmp_path), seed=0)
+    training = sources.open_training(config(tmp_path), seed=0)
     assert training.class_names == ("boots", "trousers")
-    assert training.train.labels.tolist() == [0, 1, 0, 1, 1]
-    assert (training.train.images[1] == noise(16, 10)).all()
+    assert training.train.labels.tolist() == [0, 0, 1, 1, 1]
+    assert (training.train.images[2] == noise(16, 10)).all()
 
 
 def test_own_validation_is_used(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_own_validation_is_used(tmp_path: Path) -> None:
     for part, count in (("train", 6), ("validation", 2), ("test", 3)):
         for label in ("a", "b"):
             fill(tmp_path / part / label, count)
-    data = of(tmp_path, val_fraction=0.5)
+    data = config(tmp_path, val_fraction=0.5)
     training = sources.open_training(data, seed=0)
     assert (len(training.train), len(training.validation)) == (12, 4)
     assert len(sources.open_validation(data, seed=0)) == 4
@@ -49,7 +51,7 @@ def test_without_validation_a_fold_is_held_out(tmp_path: Path) -> None:
     """Plain class folders are cut into folds, and have no test split."""
     for label in ("a", "b"):
         fill(tmp_path / label, 5)
-    data = of(tmp_path, val_fraction=0.2)
+    data = config(tmp_path, val_fraction=0.2)
     training = sources.open_training(data, seed=0)
     assert np.bincount(training.train.labels).tolist() == [4, 4]
     assert np.bincount(training.validation.labels).tolist() == [1, 1]
@@ -63,7 +65,7 @@ def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
         fill(tmp_path / name, 2)
     meanings = {"tees": "Top", "polos": "Top", "hats": None, "socks": "none of these"}
     (tmp_path / "labels.json").write_text(json.dumps(meanings))
-    training = sources.open_training(of(tmp_path), seed=0)
+    training = sources.open_training(config(tmp_path), seed=0)
     assert training.class_names == ("Top", "zips", "none of these")
     assert np.bincount(training.train.labels).tolist() == [4, 2, 2]
     assert training.train.candidate_labels is None
@@ -74,7 +76,7 @@ def test_a_folder_may_be_one_of_several_labels(tmp_path: Path) -> None:
     for name in ("boots", "shoes", "hats"):
         fill(tmp_path / name, 5)
     (tmp_path / "labels.json").write_text(json.dumps({"shoes": ["sandals", "boots"]}))
-    training = sources.open_training(of(tmp_path, val_fraction=0.2), seed=0)
+    training = sources.open_training(config(tmp_path, val_fraction=0.2), seed=0)
     assert training.class_names == ("boots", "hats", "sandals")
     for split in (training.train, training.validation):
         assert split.candidate_labels is not None
@@ -105,22 +107,130 @@ def test_a_labels_json_that_cannot_be_used(tmp_path: Path, text: str, fault: str
         fill(tmp_path / name, 1)
     (tmp_path / "labels.json").write_text(text)
     with pytest.raises(InputError, match=f"labels.json.*{fault}"):
-        sources.open_training(of(tmp_path), seed=0)
+        sources.open_training(config(tmp_path), seed=0)
+
+
+@pytest.mark.parametrize("spelling", ["validation", "val", "valid", "Val", "dev"])
+def test_usual_names_of_splits(tmp_path: Path, spelling: str) -> None:
+    """Train/, val/, TESTING/ and the like are the splits (report 06)."""
+    for name, count in (("Train", 3), (spelling, 2), ("TESTING", 1)):
+        for label in ("a", "b"):
+            fill(tmp_path / name / label, count)
+    splits = {split["split"]: split["images"] for split in sources.describe(config(tmp_path))}
+    assert splits == {"train": 6, "validation": 4, "test": 2}
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
+    """Which of val/ and valid/ is meant cannot be decided, so both are named."""
+    for name in ("train", "val", "valid"):
+        fill(tmp_path / name / "a", 1)
+    with pytest.raises(InputError, match=r"val and .*valid are both the validation split"):
+        sources.open_training(config(tmp_path), seed=0)
+
+
+@pytest.mark.parametrize("folder", ["eval/a", "a"])
+def test_classes_beside_the_splits_are_named(tmp_path: Path, folder: str) -> None:
+    """A folder that holds the same classes, or is one, is not passed over because of its name."""
+    for label in ("a", "b"):
+        fill(tmp_path / "train" / label, 1)
+    fill(tmp_path / folder, 1)
+    with pytest.raises(InputError, match=r"is no split by its name. Rename it"):
+        sources.open_training(config(tmp_path), seed=0)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    """Toys, say: a folder of photos beside others is a class, whatever its name."""
+    for label in ("car", "train"):
+        fill(tmp_path / label, 2)
+    assert sources.class_names(config(tmp_path)) == ("car", "train")
+
+
+def test_photos_without_classes_are_no_split(tmp_path: Path) -> None:
+    """A test/ of photos without class folders does not hinder training, and is named when it is opened."""
+    for label in ("a", "b"):
+        fill(tmp_path / "train" / label, 2)
+    fill(tmp_path / "test", 2)
+    assert len(sources.open_training(config(tmp_path), seed=0).train) == 4
+    with pytest.raises(InputError, match="test holds no class folder"):
+        sources.open_test(config(tmp_path), lambda: None)
+
+
+def test_labels_json_beside_the_classes_of_a_split(tmp_path: Path) -> None:
+    """It counts for all splits (report 08); two that disagree are refused."""
+    for split in ("train", "test"):
+        for name in ("tees", "pants"):
+            fill(tmp_path / split / name, 2)
+    (tmp_path / "train" / "labels.json").write_text('{"tees": "T-shirt/top", "pants": "Trouser"}')
+    labels = [split["labels"] for split in sources.describe(config(tmp_path))]
+    assert labels == [{"T-shirt/top": 2, "Trouser": 2}] * 2
+    (tmp_path / "labels.json").write_text('{"tees": "Shirt"}')
+    with pytest.raises(InputError, match=r"train/labels.json says of 'tees' other than another"):
+        sources.class_names(config(tmp_path))
+
+
+def test_the_order_is_that_of_image_folder(tmp_path: Path) -> None:
+    """Classes and images are sorted by name as in torchvision's ImageFolder, so that its probabilities fit."""
+    for name, count in (("b", 12), ("B", 1), ("a b", 2), ("a", 3)):
+        fill(tmp_path / "test" / name, count)
+    data = config(tmp_path)
+    test = sources.open_test(data, lambda: None)
+    assert sources.class_names(data) == ("B", "a", "a b", "b")
+    assert test.labels.tolist() == [0, 1, 1, 1, 2, 2, *[3] * 12]
+    order_of_b = [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9]  # "10.png" is before "2.png"
+    assert (test.images[6:] == np.stack([noise(16, number) for number in order_of_b])).all()
+
+
+def test_a_limit_is_balanced(tmp_path: Path) -> None:
+    """The first n training photos are as many of each class as there are."""
+    for name, count in (("a", 9), ("b", 2), ("c", 9)):
+        fill(tmp_path / name, count)
+    assert np.bincount(sources.open_training(config(tmp_path, max_train_images=8), 0).train.labels).tolist() == [
+        3,
+        2,
+        3,
+    ]
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_advice_for_a_missing_split_works(tmp_path: Path, split: str) -> None:
+    """Class folders alone have neither split; where the message says that they go, they can be opened (report 18)."""
+    fill(tmp_path / "a", 2)
+    fill(tmp_path / "b", 2)
+    data = config(tmp_path)
+
+    def open_split() -> Split:
+        return sources.open_test(data, lambda: None) if split == "test" else sources.open_validation(data, 0)
+
+    with pytest.raises(InputError, match="class folders") as error:
+        open_split()
+    assert "--split" not in str(error.value)
+    place = Path(re.findall(rf"{re.escape(str(tmp_path))}/\w+", str(error.value))[0])
+    place.mkdir()
+    for label in ("a", "b"):
+        (tmp_path / label).rename(place / label)
+    assert len(open_split()) == 4
+
+
+def test_archives_of_macos(tmp_path: Path) -> None:
+    """The folder __MACOSX that unpacking leaves is no class."""
+    for label in ("a", "b", "__MACOSX"):
+        fill(tmp_path / label, 1)
+    assert sources.class_names(config(tmp_path)) == ("a", "b")
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
     """A single label cannot be learned; the error names it and says what to add."""
     fill(tmp_path / "boots", 3)
-    with pytest.raises(InputError, match=r"one label \(boots\).*two"):
-        sources.open_training(of(tmp_path), seed=0)
+    with pytest.raises(InputError, match=r"one class \(boots\).*two"):
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_an_empty_class_folder_is_refused(tmp_path: Path) -> None:
     """A class folder without a picture is an error that names it."""
     fill(tmp_path / "boots", 3)
     (tmp_path / "hats").mkdir()
-    with pytest.raises(InputError, match="hats holds no picture"):
-        sources.open_training(of(tmp_path), seed=0)
+    with pytest.raises(InputError, match="hats holds no photo"):
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:
@@ -129,7 +239,7 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     broken = fill(tmp_path / "hats", 3) / "1.png"
     broken.write_bytes(broken.read_bytes()[:100])
     with pytest.raises(InputError, match=r"hats/1.png is truncated"):
-        sources.open_training(of(tmp_path), seed=0)
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_nothing_in_a_class_folder_is_left_out_without_a_word(tmp_path: Path) -> None:
@@ -138,15 +248,15 @@ def test_nothing_in_a_class_folder_is_left_out_without_a_word(tmp_path: Path) ->
     lost = fill(tmp_path / "hats", 3) / "gone.jpg"
     lost.symlink_to("nowhere.jpg")
     with pytest.raises(InputError, match=r"hats/gone.jpg does not exist"):
-        sources.open_training(of(tmp_path), seed=0)
+        sources.open_training(config(tmp_path), seed=0)
     lost.unlink()
     fill(tmp_path / "hats" / "more", 1)
-    with pytest.raises(InputError, match=r"hats/more holds pictures"):
-        sources.open_training(of(tmp_path), seed=0)
+    with pytest.raises(InputError, match=r"hats/more holds photos"):
+        sources.open_training(config(tmp_path), seed=0)
     (tmp_path / "hats").rename(tmp_path / "rest")
     fill(tmp_path / "coats", 3)
     (tmp_path / "labels.json").write_text('{"rest": null}')  # what is left out may hold what it likes
-    assert sources.open_training(of(tmp_path), seed=0).class_names == ("boots", "coats")
+    assert sources.open_training(config(tmp_path), seed=0).class_names == ("boots", "coats")
 
 
 def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
@@ -154,7 +264,7 @@ def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
     fill(tmp_path / "boots", 3)
     (fill(tmp_path / "hats", 1) / "IMG_1.AVIF").write_bytes(b"x")
     with pytest.raises(InputError, match=r"IMG_1.AVIF is of a format that is not read"):
-        sources.open_training(of(tmp_path), seed=0)
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_a_new_label_in_validation_is_refused(tmp_path: Path) -> None:
@@ -162,22 +272,22 @@ def test_a_new_label_in_validation_is_refused(tmp_path: Path) -> None:
     for label in ("a", "b"):
         fill(tmp_path / "train" / label, 2)
     fill(tmp_path / "validation" / "c", 2)
-    with pytest.raises(InputError, match="means 'c', which train has no pictures of"):
-        sources.open_training(of(tmp_path), seed=0)
+    with pytest.raises(InputError, match="means 'c', which train has no photos of"):
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_photos_become_rgb(tmp_path: Path) -> None:
     """With three channels the images are [n, s, s, 3]."""
     for label in ("a", "b"):
         fill(tmp_path / label, 2)
-    assert sources.open_training(of(tmp_path, channels=3), seed=0).train.images.shape == (4, 16, 16, 3)
+    assert sources.open_training(config(tmp_path, channels=3), seed=0).train.images.shape == (4, 16, 16, 3)
 
 
 def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
     """A folder with test/ alone has labels and a test split, and no training."""
     for label in ("a", "b"):
         fill(tmp_path / "test" / label, 2)
-    data = of(tmp_path)
+    data = config(tmp_path)
     assert sources.class_names(data) == ("a", "b")
     assert len(sources.open_test(data, lambda: None)) == 4
     with pytest.raises(InputError, match="no training images"):
@@ -194,7 +304,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(InputError, match=r"cannot be read \(Permission denied\)"):
-        sources.open_training(of(tmp_path), seed=0)
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_a_folder_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -214,7 +324,7 @@ def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None
         fill(tmp_path / name, 5)
     meanings = {"pants": "Trouser", "shoes": ["Sandal", "Sneaker", "Ankle boot"], "hats": "none of these"}
     (tmp_path / "labels.json").write_text(json.dumps(meanings))
-    data = of(tmp_path, channels=3, image_size=32, val_fraction=0.2, synthetic_per_class=3)
+    data = config(tmp_path, channels=3, image_size=32, val_fraction=0.2, synthetic_per_class=3)
     training = sources.open_training(data, seed=0)
     names = training.class_names
     assert set(names) == {*FASHION_MNIST, "none of these"}

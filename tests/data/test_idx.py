@@ -20,7 +20,7 @@ def test_gzipped_or_not_reads_the_same() -> None:
     """Images and labels come back as they were written, from a plain and from a gzipped file."""
     for packed in (bytes, gzip.compress):
         assert (idx.read_images(FILE, packed(images_file(IMAGES))) == IMAGES).all()
-        labels = idx.read_labels(FILE, packed(labels_file(np.array([1, 9, 0]))), 10)
+        labels = idx.read_labels(FILE, packed(labels_file(np.array([1, 9, 0]))))
         assert labels.tolist() == [1, 9, 0]
         assert labels.dtype == np.int64
 
@@ -47,12 +47,6 @@ def test_a_broken_file_is_named_with_its_fault(name: str) -> None:
     content, fault = BROKEN[name]
     with pytest.raises(InputError, match=rf"some-idx-file.gz .*{fault}.*(again|Correct)"):
         idx.read_images(FILE, content)
-
-
-def test_a_label_of_ten_is_refused() -> None:
-    """A label that has no name is an error with its value (fault 30)."""
-    with pytest.raises(InputError, match="label 10, but labels go from 0 to 9"):
-        idx.read_labels(FILE, labels_file(np.array([3, 10])), 10)
 
 
 def test_a_gzip_bomb_is_not_unpacked() -> None:

@@ -1,5 +1,6 @@
 """The doors to data: training, validation, test."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,11 +55,12 @@ def test_nothing_held_out_is_said(source: str) -> None:
 
 
 def test_limit_counts_after_the_fold(source: str) -> None:
-    """A limit of n takes the first n of what the fold leaves, and at most n of what it holds out."""
+    """A limit of n takes n images of what the fold leaves and n of what it holds out, balanced over the classes."""
     full = sources.open_training(DataConfig(source), seed=0)
     few = sources.open_training(DataConfig(source, max_train_images=15), seed=0)
-    assert (few.train.images == full.train.images[:15]).all()
-    assert (few.validation.images == full.validation.images[:15]).all()
+    for split, all_images in ((few.train, full.train.images), (few.validation, full.validation.images)):
+        assert np.bincount(split.labels).tolist() == [2] * 5 + [1] * 5
+        assert {image.tobytes() for image in split.images} <= {image.tobytes() for image in all_images}
 
 
 def test_each_test_opening_is_counted_before_it(source: str) -> None:
@@ -137,6 +139,42 @@ def test_fingerprints_tell_data_apart(tmp_path: Path) -> None:
     assert sources.fingerprint(data, training) == first
     write_idx_folder(source, train=90)
     assert sources.fingerprint(data, training)["data"] != first["data"]
+
+
+def test_data_that_was_moved_is_found_by_its_content(tmp_path: Path) -> None:
+    """The hash of the data does not depend on its path, so a training can go on with a new one (report 13)."""
+    data = DataConfig(str(write_idx_folder(tmp_path / "old")))
+    expected = sources.sha256(data)
+    (tmp_path / "old").rename(tmp_path / "new")
+    other = write_idx_folder(tmp_path / "other", train=90)
+    moved = sources.relocate(data, str(tmp_path / "new"), expected)
+    assert moved == DataConfig(str(tmp_path / "new"))
+    with pytest.raises(InputError, match="other are not those of the training"):
+        sources.relocate(data, str(other), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (["zero", "one", "two"], ("zero", "one", "two")),
+        ({"0": "zero", "2": "two"}, ("zero", "1", "two")),
+        ({"3": "more"}, ("0", "1", "2", "more")),
+    ],
+)
+def test_labels_json_names_the_numbers(tmp_path: Path, content: object, names: tuple[str, ...]) -> None:
+    """Beside IDX files, labels.json gives class names; a number that it leaves out is its own name."""
+    folder = write_idx_folder(tmp_path, labels=3)
+    (folder / "labels.json").write_text(json.dumps(content))
+    assert sources.class_names(DataConfig(str(folder))) == names
+
+
+@pytest.mark.parametrize("content", ['{"Bag": "8"}', "3", '["a", "a", "b"]', '{"0": 7}', '{"0": "1"}', "{"])
+def test_names_of_numbers_that_cannot_be_used(tmp_path: Path, content: str) -> None:
+    """Keys that are no numbers, names twice and broken JSON are errors that name the file (report 04)."""
+    folder = write_idx_folder(tmp_path, labels=3)
+    (folder / "labels.json").write_text(content)
+    with pytest.raises(InputError, match=r"labels.json.*(Write|Give|Correct)"):
+        sources.class_names(DataConfig(str(folder)))
 
 
 def test_describe_reads_all_parts(source: str) -> None:

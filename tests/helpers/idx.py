@@ -1,10 +1,13 @@
 """Tiny IDX folders for tests."""
 
 import gzip
+import json
 import struct
 from pathlib import Path
 
 import numpy as np
+
+from modiste.labels import FASHION_MNIST
 
 
 def images_file(images: np.ndarray, magic: int = 2051) -> bytes:
@@ -18,7 +21,9 @@ def labels_file(labels: np.ndarray, magic: int = 2049) -> bytes:
 
 
 def write_idx_folder(folder: Path, train: int = 100, test: int = 20, labels: int = 10, side: int = 28) -> Path:
-    """Write the four files: label i is a bright row of pixels at height i, with noise around.
+    """Write the four files, and labels.json with the names of clothes.
+
+    Label i is a bright row of pixels at height i, with noise around.
 
     Args:
         folder: made when it is not there.
@@ -28,6 +33,7 @@ def write_idx_folder(folder: Path, train: int = 100, test: int = 20, labels: int
         side: pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "labels.json").write_text(json.dumps(FASHION_MNIST))
     for start, count, seed in (("train", train, 0), ("t10k", test, 1)):
         numbers = np.arange(count) % labels
         images = np.random.default_rng(seed).integers(0, 100, (count, side, side), dtype=np.uint8)

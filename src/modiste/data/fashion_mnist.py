@@ -1,4 +1,4 @@
-"""Fashion-MNIST as it comes with the package: the four official files (Zalando SE, MIT license)."""
+"""The bundled Fashion-MNIST: the four official files (Zalando SE, MIT license)."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -13,32 +13,32 @@ MD5 = {
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
     "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
 }
-"""The sums published at github.com/zalandoresearch/fashion-mnist."""
+"""The checksums published at github.com/zalandoresearch/fashion-mnist."""
 
 
 def folder() -> Traversable:
-    """Where the files are."""
+    """Return the folder of the bundled files."""
     return resources.files("modiste") / "assets" / "fashion-mnist"
 
 
 def source(size: int = 28) -> IdxFolder:
-    """The bundled files as a source; altered or missing files raise InputError when a part is opened."""
+    """Open the bundled files; altered or missing ones raise InputError when a split is opened."""
     return IdxFolder(folder(), size, MD5)
 
 
 def verify() -> list[dict[str, Any]]:
-    """Compare the bundled files with the published sums.
+    """Compare the bundled files with the published checksums.
 
     Returns:
-        For each file `file`, `bytes`, `md5` and `published` (whether the sum is the published one).
+        For each file `file`, `bytes`, `md5` and `published` (whether the checksum is the published one).
 
     Raises:
         InputError: a file is missing.
     """
-    return [_verified(folder() / name, published) for name, published in MD5.items()]
+    return [_verify_file(folder() / name, published) for name, published in MD5.items()]
 
 
-def _verified(file: Traversable, published: str) -> dict[str, Any]:
+def _verify_file(file: Traversable, published: str) -> dict[str, Any]:
     content = idx.read_bytes(file)
-    found = md5(content)
-    return {"file": file.name, "bytes": len(content), "md5": found, "published": found == published}
+    actual = md5(content)
+    return {"file": file.name, "bytes": len(content), "md5": actual, "published": actual == published}

@@ -1,198 +1,234 @@
-"""Class folders: a folder of pictures for each label, with or without train/ validation/ test/ above.
+"""Class folders: a folder of photos for each class, with or without train/, validation/ and test/ above them.
 
-An optional `labels.json` beside them says what a folder means: `{"tees": "T-shirt/top", "shoes": ["Sandal", "Sneaker"],
-"hats": "none of these", "rest": null}`: a label, one of several labels, no garment that has a label, or nothing: left
-out. A folder that it does not name means its own name.
+An optional `labels.json`, beside the class folders or above the splits, says what a folder means:
+`{"tees": "T-shirt/top", "shoes": ["Sandal", "Sneaker"], "hats": "none of these", "rest": null}`: a class, one of
+several classes, none of the classes, or null: the folder is left out. A folder that it does not name is a class of that
+name.
 """
 
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modiste.data.groups import GROUPS_FILE, read_groups
+from modiste.data.labels_file import LABELS_FILE, FolderLabels, read_folder_labels
 from modiste.data.lazy_split import LazySplit
-from modiste.data.split import CandidateLabels, Images
+from modiste.data.split import CandidateLabels, Images, Indices
 from modiste.errors import InputError
 from modiste.imaging import photo_files, preprocess
 from modiste.labels import NONE_OF_THESE
 
-PARTS = ("train", "validation", "test")
-MEANINGS = "labels.json"
+SPELLINGS = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test", "testing"),
+}
+"""Folder names of each split, in any case. `eval` is none: some mean validation by it, others test."""
 
-Meaning = tuple[str, ...]
-"""The labels that a folder's pictures may have; none: they are left out."""
+DECODERS = 4
+"""Photos decoded at a time, at most; one of 65 million pixels takes 195 MB."""
+
+LARGE_FILE = 4 * 2**20
+"""Photo files from this size in bytes on are decoded one at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ClassFolders:
-    """Pictures in class folders, as a `Source`; images come in turn from each label, so that the first n are balanced.
+    """Photos in class folders, as a `Source`.
 
     Args:
-        root: the folder that holds the class folders, or train/ and perhaps validation/ and test/.
-        size: pixels a side that images are made with.
+        root: the folder that holds the class folders, or those of the splits.
+        size: pixels a side of the images.
         channels: 1 gray, 3 RGB.
-        more: labels beside those of the folders.
+        more_classes: classes beside those of the folders.
     """
 
     root: Path
     size: int
     channels: int
-    more: tuple[str, ...] = ()
+    more_classes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The labels of the train folders (or of the first part there is) and `more`, sorted; none of these is last."""
-        self._require_known_meanings()
-        first = next(filter(self.has, PARTS))
-        found = {*self.more, *(label for _, meaning in self._classes(first) for label in meaning)}
-        labels = tuple(sorted(found, key=lambda label: (label == NONE_OF_THESE, label)))
-        if len(labels) < 2:
-            only = labels[0] if labels else "none"
+        """The classes of train (or of the first split there is) and `more_classes`, sorted by name as in `ImageFolder`.
+
+        "none of these" is the exception: it comes last.
+        """
+        split, folder = next(iter(self.split_folders.items()))
+        names = {*self.more_classes, *(label for _, labels in self._class_folders(split) for label in labels)}
+        if len(names) < 2:
+            only = next(iter(names), "none")
             raise InputError(
-                f"{self._part_folder(first)} has class folders for one label ({only}), but at least two are needed. "
-                "Make a folder for each label and put its pictures in."
+                f"{folder} has class folders for one class ({only}), but at least two are needed. Make a folder for "
+                "each class and put its photos in."
             )
-        return labels
+        return tuple(sorted(names, key=lambda name: (name == NONE_OF_THESE, name)))
 
-    def has(self, name: str) -> bool:
-        """Whether the part has a folder; without train/ validation/ test/ all is train."""
-        return self._part_folder(name).is_dir() if self._is_split() else name == "train"
-
-    def part(self, name: str) -> LazySplit:
-        """List a part of the pictures; they are decoded when images are asked for.
+    @cached_property
+    def split_folders(self) -> dict[str, Path]:
+        """The folder of each split; where no folder is named like a split, all photos are train.
 
         Raises:
-            InputError: a class folder is empty or new, a picture is broken, or `labels.json` cannot be used.
+            InputError: there are two folders of one split, or a folder beside them looks like another split or class.
+        """
+        folders = subfolders(self.root)
+        spelled = {split: [path for path in folders if path.name.casefold() in SPELLINGS[split]] for split in SPELLINGS}
+        for split, paths in spelled.items():
+            if len(paths) > 1:
+                raise InputError(
+                    f"{paths[0]} and {paths[1]} are both the {split} split by their names. Merge or rename one of them."
+                )
+        by_split = {split: paths[0] for split, paths in spelled.items() if paths}
+        others = [path for path in folders if path not in by_split.values()]
+        if others and not any(map(subfolders, by_split.values())):
+            return {"train": self.root}  # a class may be called train
+        classes = {path.name for split_folder in by_split.values() for path in subfolders(split_folder)}
+        for path in others:
+            if classes & {path.name, *(below.name for below in subfolders(path))}:
+                raise InputError(
+                    f"{path} is beside {next(iter(by_split.values()))}, but it is no split by its name. Rename it to "
+                    "train, validation or test, move it into one of them, or out of the data."
+                )
+        return by_split
+
+    def has_split(self, name: str) -> bool:
+        """Whether the split has a folder."""
+        return name in self.split_folders
+
+    def is_fashion_mnist(self, name: str) -> bool:
+        """Return False: Fashion-MNIST comes in IDX files."""
+        return False
+
+    def part(self, name: str) -> LazySplit:
+        """List the photos of a split, by folder name and then by file name; they are decoded when images are loaded.
+
+        Raises:
+            InputError: a class folder is empty or has a new class, a photo cannot be read, or labels.json or groups.csv
+                cannot be used.
         """
         names = self.class_names
-        pictures: list[tuple[int, list[int], Path]] = []
-        for folder, meaning in self._classes(name):
-            unknown = [label for label in meaning if label not in names]
+        photos: list[tuple[Path, list[int]]] = []
+        for folder, labels in self._class_folders(name):
+            unknown = [label for label in labels if label not in names]
             if unknown:
                 raise InputError(
-                    f"{folder} means {unknown[0]!r}, which train has no pictures of. "
-                    "Rename it, or add such a folder to train."
+                    f"{folder} means {unknown[0]!r}, which train has no photos of. Rename it, or add such a folder to "
+                    "train."
                 )
-            numbers = sorted(map(names.index, meaning))
-            pictures += [(rank, numbers, path) for rank, path in enumerate(_pictures(folder) if numbers else ())]
-        pictures.sort()
-        labels = np.array([numbers[0] for _, numbers, _ in pictures], np.int64)
-        load = partial(self._load, [path for _, _, path in pictures])
-        return LazySplit(labels, load, _allowed([numbers for _, numbers, _ in pictures], len(names)))
+            numbers = sorted(map(names.index, labels))
+            photos += [(path, numbers) for path in (_class_photos(folder) if labels else ())]
+        paths = [path for path, _ in photos]
+        return LazySplit(
+            np.array([numbers[0] for _, numbers in photos], np.int64),
+            partial(self._load, paths),
+            _candidate_labels([numbers for _, numbers in photos], len(names)),
+            read_groups(self.root, paths),
+        )
 
-    def files(self, name: str) -> Iterator[tuple[str, bytes]]:
-        """All pictures of a part as stored, and what the folders mean."""
-        for folder, meaning in self._classes(name):
-            for path in _pictures(folder) if meaning else ():
-                yield f"{' or '.join(meaning)}/{folder.name}/{path.name}", path.read_bytes()
+    def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Read all photo files of a split; their names hold what their folders mean."""
+        for folder, labels in self._class_folders(name):
+            for path in _class_photos(folder) if labels else ():
+                yield f"{' or '.join(labels)}/{folder.name}/{path.name}", path.read_bytes()
 
-    def _load(self, paths: list[Path], indices: NDArray[np.int64]) -> Images:
-        to_image = partial(preprocess.to_image, size=self.size, channels=self.channels)
+    def ignored_files(self) -> Sequence[Traversable]:
+        """List what is no photo of a class: folders left out, and files beside class folders or in them."""
+        used = {self.root / LABELS_FILE, self.root / GROUPS_FILE, *self.split_folders.values()}
+        holders = {self.root, *self.split_folders.values()}
+        for split, split_folder in self.split_folders.items():
+            classes = [folder for folder, labels in self._class_folders(split) if labels]
+            used |= {split_folder / LABELS_FILE, *classes, *(path for each in classes for path in _class_photos(each))}
+            holders |= set(classes)
+        return sorted(path for holder in holders for path in _visible(holder) if path not in used)
+
+    def _load(self, paths: list[Path], indices: Indices) -> Images:
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         images = np.empty((len(indices), *shape), np.uint8)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoders leave the interpreter's lock
-            for row, image in enumerate(pool.map(to_image, [paths[index] for index in indices])):
+        large = Lock()
+
+        def decode(path: Path) -> NDArray[np.uint8]:
+            with large if path.exists() and path.stat().st_size >= LARGE_FILE else nullcontext():
+                return preprocess.to_image(path, self.size, self.channels)
+
+        with ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1)) as pool:  # decoders release the interpreter's lock
+            for row, image in enumerate(pool.map(decode, [paths[index] for index in indices])):
                 images[row] = image
         return images
 
-    def _require_known_meanings(self) -> None:
-        """Raise an InputError when `labels.json` speaks of a folder that is in no part: a typing error, most likely."""
-        folders = {folder.name for name in PARTS if self.has(name) for folder in subfolders(self._part_folder(name))}
-        unknown = sorted(set(read_meanings(self.root / MEANINGS)) - folders)
-        if unknown:
+    @cached_property
+    def _folder_labels(self) -> dict[str, FolderLabels]:
+        """What the folders mean by all labels.json files.
+
+        Raises:
+            InputError: two of them disagree, or a folder is in no split: a typing error, most likely.
+        """
+        folders = {folder.name for path in self.split_folders.values() for folder in subfolders(path)}
+        merged: dict[str, FolderLabels] = {}
+        for place in dict.fromkeys((self.root, *self.split_folders.values())):
+            file = place / LABELS_FILE
+            for folder, labels in read_folder_labels(file).items():
+                if folder not in folders:
+                    raise InputError(f"{file}: there is no folder {folder!r}. Correct its name or remove it.")
+                if merged.setdefault(folder, labels) != labels:
+                    raise InputError(f"{file} says of {folder!r} other than another labels.json. Remove one of them.")
+        return merged
+
+    def _class_folders(self, split: str) -> list[tuple[Path, FolderLabels]]:
+        """The class folders of a split, sorted by name, and what each means."""
+        folders = subfolders(self.split_folders[split])
+        if not folders:
             raise InputError(
-                f"{self.root / MEANINGS}: there is no folder {unknown[0]!r}. Correct its name or remove it."
+                f"{self.split_folders[split]} holds no class folder. Put its photos into a folder for each class, or "
+                "move it out of the data."
             )
-
-    def _is_split(self) -> bool:
-        return any((self.root / name).is_dir() for name in PARTS)
-
-    def _part_folder(self, name: str) -> Path:
-        return self.root / name if self._is_split() else self.root
-
-    def _classes(self, name: str) -> list[tuple[Path, Meaning]]:
-        """The class folders of a part, sorted, and what each means."""
-        meanings = read_meanings(self.root / MEANINGS)
-        folders = subfolders(self._part_folder(name))
-        return [(folder, meanings.get(folder.name, (folder.name,))) for folder in folders]
-
-
-def is_class_folders(root: Path) -> bool:
-    """Whether there are folders in it at all."""
-    return bool(subfolders(root))
+        return [(folder, self._folder_labels.get(folder.name, (folder.name,))) for folder in folders]
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, sorted; raises InputError when it cannot be read, or a name is not text."""
-    found = [path for path in _listed(folder) if path.is_dir()]
-    for path in found:
-        if not path.name.isprintable():  # bytes that are not UTF-8 end here too: a label has to be told
+    """List the folders in a folder, sorted; raise InputError when it cannot be read, or a name cannot be printed."""
+    folders = [path for path in _visible(folder) if path.is_dir()]
+    for path in folders:
+        if not path.name.isprintable():  # bytes that are not UTF-8, too: a class name is shown and written into models
             raise InputError(f"The folder {path.name!r} in {folder} has a name that cannot be printed. Rename it.")
-    return found
+    return folders
 
 
-def read_meanings(path: Path) -> dict[str, Meaning]:
-    """Read `labels.json`; empty when there is none.
-
-    Raises:
-        InputError: it is not JSON, or a meaning is neither a label, nor several, nor null.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read ({error}). Correct it or remove it.") from None
-    if not isinstance(content, dict):
-        raise InputError(f'{path} is no table. Write it as {{"folder": "label", "other folder": null}}.')
-    return {folder: _meaning(path, folder, meaning) for folder, meaning in content.items()}
-
-
-def _meaning(path: Path, folder: str, meaning: object) -> Meaning:
-    if meaning is None:
-        return ()
-    labels = meaning if isinstance(meaning, list) else [meaning]
-    wrong = not labels or len(labels) != len(set(map(str, labels)))
-    if wrong or not all(isinstance(label, str) and label.isprintable() and label for label in labels):
-        raise InputError(
-            f"{path} says that {folder!r} means {meaning!r}. Give it a label, a list of different labels, or null."
-        )
-    return tuple(labels)
-
-
-def _allowed(numbers: list[list[int]], labels: int) -> CandidateLabels | None:
-    """A row an image; None where no image has more than one label."""
-    if all(len(each) == 1 for each in numbers):
+def _candidate_labels(numbers: list[list[int]], classes: int) -> CandidateLabels | None:
+    """Return a row for each image, True at its labels; None where every image has one label."""
+    if all(len(labels) == 1 for labels in numbers):
         return None
-    candidate_labels = np.zeros((len(numbers), labels), bool)
-    for row, each in zip(candidate_labels, numbers, strict=True):
-        row[each] = True
+    candidate_labels = np.zeros((len(numbers), classes), bool)
+    for row, labels in zip(candidate_labels, numbers, strict=True):
+        row[labels] = True
     return candidate_labels
 
 
-def _pictures(folder: Path) -> list[Path]:
-    """The pictures of a class folder, sorted; at least one."""
-    found = _listed(folder)
-    for path in found:
+def _class_photos(folder: Path) -> list[Path]:
+    """List the photos of a class folder, sorted; at least one."""
+    paths = _visible(folder)
+    for path in paths:
         if photo_files.is_unreadable(path) and not path.is_dir():
             raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
         if path.is_dir() and any(map(Path.is_file, photo_files.pictures_below(path))):
-            raise InputError(f"{path} holds pictures, but class folders have no folders of their own. Move them up.")
-    pictures = [path for path in found if photo_files.is_picture(path) and not path.is_dir()]
-    if not pictures:
-        raise InputError(f"{folder} holds no picture. Put JPEG, PNG or WebP pictures in, or remove the folder.")
-    return pictures
+            raise InputError(f"{path} holds photos, but class folders have no folders of their own. Move them up.")
+    photos = [path for path in paths if photo_files.is_picture(path) and not path.is_dir()]
+    if not photos:
+        raise InputError(f"{folder} holds no photo. Put JPEG, PNG or WebP photos in, or remove the folder.")
+    return photos
 
 
-def _listed(folder: Path) -> list[Path]:
-    """What is in a folder, sorted; hidden files and folders are not counted."""
+def _visible(folder: Path) -> list[Path]:
+    """List what is in a folder, sorted; without hidden files and the folder that macOS adds to archives."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX")
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check its permissions.") from None

@@ -1,38 +1,54 @@
-"""Stratified folds: which images are held out for validation."""
+"""Choices of images by their labels: stratified folds, balanced subsets."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from modiste.data.split import Labels
+from modiste.data.split import Indices, Labels
 from modiste.errors import InputError
 
-Indices = NDArray[np.int64]
 
-
-def fold(labels: Labels, folds: int, held_out: int, seed: int) -> tuple[Indices, Indices]:
-    """Cut images into folds with the same share of every label and hold one out.
+def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[Indices, Indices]:
+    """Cut images into folds with the same share of every class, by scikit-learn's `StratifiedKFold`.
 
     Args:
         labels: int64, [n].
-        folds: how many, at least 2.
-        held_out: which one, from 0.
+        folds: number of folds, at least 2.
+        fold: which of them is held out, from 0.
         seed: of the shuffle before the cut.
 
     Returns:
-        Indices to train on and indices held out, both ascending; label_groups each image once.
+        Indices of the training images and of the held-out images, both ascending.
 
     Raises:
-        InputError: a label has fewer images than there are folds.
+        InputError: a class has fewer images than there are folds.
     """
     counts = np.bincount(labels)
     fewest = int(counts[counts > 0].min())
     if fewest < folds:
         raise InputError(
-            f"A label has only {fewest} images, but {folds} folds are to be cut. Add images, make a folder "
+            f"A class has only {fewest} images, but {folds} folds are to be cut. Add images, make a folder "
             "validation/, or hold nothing out with --set data.val_fraction=0."
         )
-    from sklearn.model_selection import StratifiedKFold  # here, as it takes 1.6 s
+    from sklearn.model_selection import StratifiedKFold  # here, as the import takes 1.6 s
 
-    cut = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    train, validation = list(cut.split(np.zeros(len(labels)), labels))[held_out]
-    return train.astype(np.int64), validation.astype(np.int64)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels)
+    train, held_out = list(splits)[fold]
+    return train.astype(np.int64), held_out.astype(np.int64)
+
+
+def balanced_subset(labels: Labels, count: int) -> Indices:
+    """Choose the first images of each class in turn.
+
+    Args:
+        labels: int64, [n].
+        count: how many images at most; 0 is all.
+
+    Returns:
+        Indices, ascending; classes differ by at most one image unless one has too few.
+    """
+    if not 0 < count < len(labels):
+        return np.arange(len(labels))
+    by_class = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    rank = np.empty(len(labels), np.int64)  # 0 for the first image of each class, 1 for the second
+    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(np.lexsort((labels, rank))[:count])

@@ -1,9 +1,10 @@
-"""One IDX file, gzipped or not, read with every number in it checked.
+"""Reader of one IDX file, gzipped or not, that checks every number in it.
 
-The format is that of MNIST: a magic number, the sizes, big-endian, then the bytes. Nothing is unpacked beyond what the
-header announces, and the header is checked first.
+The format is that of MNIST (yann.lecun.com/exdb/mnist): a magic number, the sizes, big-endian, then the bytes. The
+header is checked first, and nothing is unpacked beyond the size that it states.
 """
 
+import math
 import struct
 import zlib
 from importlib.resources.abc import Traversable
@@ -14,56 +15,40 @@ import numpy as np
 from modiste.data.split import Images, Labels
 from modiste.errors import InputError
 
-IMAGES_MAGIC = 2051
-LABELS_MAGIC = 2049
+IMAGES_MAGIC = 0x803
+"""Unsigned bytes (8) in three dimensions."""
+LABELS_MAGIC = 0x801
 MAX_BYTES = 2**30
 """Largest file, packed or unpacked; 1.3 million images of 28 x 28."""
 
-GET_ANEW = "Download or copy it again."
+ADVICE = "Download or copy it again."
 
 
 def is_images(file: Path) -> bool:
-    """Whether the name says that this is a file of images."""
+    """Whether the file name is that of an IDX file of images."""
     return file.name.removesuffix(".gz").endswith("-images-idx3-ubyte") and file.is_file()
 
 
 def read_images(file: Traversable, content: bytes) -> Images:
-    """Parse a file of images: uint8, [n, rows, columns].
+    """Parse a file of images.
 
     Args:
-        file: where it came from, for errors.
+        file: its path, for errors.
         content: its bytes as stored.
 
-    Raises:
-        InputError: it is no such file, truncated, damaged, too large or longer than it says.
-    """
-    magic, count, rows, columns = struct.unpack(">IIII", _header(file, content, 16))
-    _require_magic(file, magic, IMAGES_MAGIC, "images")
-    if count * rows * columns > MAX_BYTES:
-        raise InputError(f"{file} announces {count} images of {rows} x {columns}, more than 1 GiB. {GET_ANEW}")
-    body = _whole(file, content, 16 + count * rows * columns)
-    return np.frombuffer(body, np.uint8, offset=16).reshape(count, rows, columns)
-
-
-def read_labels(file: Traversable, content: bytes, labels: int) -> Labels:
-    """Parse a file of labels: int64, [n].
-
-    Args:
-        file: where it came from, for errors.
-        content: its bytes as stored.
-        labels: how many labels there are; each number must be below.
+    Returns:
+        uint8, [n, rows, columns].
 
     Raises:
-        InputError: as `read_images`, or a label is too large.
+        InputError: it is no such file, truncated, damaged, larger than 1 GiB or longer than its header says.
     """
-    magic, count = struct.unpack(">II", _header(file, content, 8))
-    _require_magic(file, magic, LABELS_MAGIC, "labels")
-    if count > MAX_BYTES:
-        raise InputError(f"{file} announces {count} labels, more than 1 GiB. {GET_ANEW}")
-    values = np.frombuffer(_whole(file, content, 8 + count), np.uint8, offset=8)
-    if count and values.max() >= labels:
-        raise InputError(f"{file} holds the label {values.max()}, but labels go from 0 to {labels - 1}. Correct it.")
-    return values.astype(np.int64)
+    body = unpack(file, content, IMAGES_MAGIC)
+    return np.frombuffer(body, np.uint8, offset=16).reshape(struct.unpack(">III", body[4:16]))
+
+
+def read_labels(file: Traversable, content: bytes) -> Labels:
+    """Parse a file of labels: int64, [n]; arguments and errors as `read_images`."""
+    return np.frombuffer(unpack(file, content, LABELS_MAGIC), np.uint8, offset=8).astype(np.int64)
 
 
 def read_bytes(file: Traversable) -> bytes:
@@ -84,41 +69,58 @@ def read_bytes(file: Traversable) -> bytes:
     return bytes(content)
 
 
-def _require_magic(file: Traversable, found: int, wanted: int, what: str) -> None:
-    if found != wanted:
-        raise InputError(f"{file} starts with {found}, but IDX {what} start with {wanted}. {GET_ANEW}")
+def unpack(file: Traversable, content: bytes, magic: int) -> bytes:
+    """Return the content without gzip, header included.
+
+    Args:
+        file: its path, for errors.
+        content: its bytes as stored.
+        magic: the number that it must start with; its last byte is the number of dimensions.
+
+    Raises:
+        InputError: as `read_images`.
+    """
+    dimensions = magic % 256
+    header = _read_header(file, content, 4 + 4 * dimensions)
+    actual, *sizes = struct.unpack(f">{1 + dimensions}I", header)
+    if actual != magic:
+        what = "images" if magic == IMAGES_MAGIC else "labels"
+        raise InputError(f"{file} starts with {actual}, but IDX {what} start with {magic}. {ADVICE}")
+    if math.prod(sizes) > MAX_BYTES:
+        raise InputError(f"{file} announces {' x '.join(map(str, sizes))} bytes, more than 1 GiB. {ADVICE}")
+    return _unpack_exactly(file, content, len(header) + math.prod(sizes))
 
 
-def _header(file: Traversable, content: bytes, size: int) -> bytes:
+def _read_header(file: Traversable, content: bytes, size: int) -> bytes:
     """Return the first `size` bytes unpacked."""
-    if not _is_packed(content):
+    if not _is_gzip(content):
         header = content[:size]
     else:
         try:
             header = zlib.decompressobj(wbits=31).decompress(content[:4096], size)
         except zlib.error:
-            raise InputError(f"{file} is damaged. {GET_ANEW}") from None
+            raise InputError(f"{file} is damaged. {ADVICE}") from None
     if len(header) < size:
-        raise InputError(f"{file} is truncated: it ends inside its header. {GET_ANEW}")
+        raise InputError(f"{file} is truncated: it ends inside its header. {ADVICE}")
     return header
 
 
-def _whole(file: Traversable, content: bytes, size: int) -> bytes:
-    """Unpack all, one byte more than `size` at most; the file must have exactly `size` bytes unpacked."""
+def _unpack_exactly(file: Traversable, content: bytes, size: int) -> bytes:
+    """Unpack at most one byte more than `size`; raise InputError unless there are exactly `size` bytes."""
     body, complete, rest = content, True, b""
-    if _is_packed(content):
+    if _is_gzip(content):
         unpacker = zlib.decompressobj(wbits=31)
         try:
             body = unpacker.decompress(content, size + 1)  # checks the CRC when it gets to the end
         except zlib.error:
-            raise InputError(f"{file} is damaged. {GET_ANEW}") from None
+            raise InputError(f"{file} is damaged. {ADVICE}") from None
         complete, rest = unpacker.eof, unpacker.unused_data
     if len(body) > size or rest:
-        raise InputError(f"{file} is longer than its header says ({size} bytes unpacked). {GET_ANEW}")
+        raise InputError(f"{file} is longer than its header says ({size} bytes unpacked). {ADVICE}")
     if len(body) < size or not complete:
-        raise InputError(f"{file} is truncated: {len(body)} of {size} bytes unpacked are there. {GET_ANEW}")
+        raise InputError(f"{file} is truncated: {len(body)} of {size} bytes unpacked are there. {ADVICE}")
     return body
 
 
-def _is_packed(content: bytes) -> bool:
+def _is_gzip(content: bytes) -> bool:
     return content[:2] == b"\x1f\x8b"

@@ -1,108 +1,150 @@
-"""A folder of the four IDX files that Fashion-MNIST made usual."""
+"""A folder of the four IDX files of MNIST and Fashion-MNIST."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.resources.abc import Traversable
 
-import numpy as np
-from numpy.typing import NDArray
-
-from modiste.data import idx
-from modiste.data.lazy_split import LazySplit
-from modiste.data.split import Images
+from modiste.data import idx, labels_file
+from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.split import Images, Indices, Labels
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 
-PARTS = {
+FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+"""Images and labels of each split, without .gz."""
+
+FASHION_MNIST_MD5 = {
+    "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+    "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+    "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+    "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+}
+"""Of the official files unpacked (`gunzip -c FILE | md5sum`), so that they are recognized however they are packed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdxFolder:
-    """Gray images and labels of Fashion-MNIST's ten kinds, as a `Source`.
+    """Gray images in IDX files, as a `Source`.
 
     Args:
-        folder: where the files are, each gzipped or not.
+        folder: where the files are, each gzipped or not, with an optional labels.json.
         size: pixels a side that the images must have.
-        md5: sums that files must have, by file name; empty when any content will do.
+        md5: checksums that the files must have, by file name; empty when any content is accepted.
     """
 
     folder: Traversable
     size: int
     md5: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The ten labels of Fashion-MNIST."""
-        return FASHION_MNIST
+        """Those of labels.json; else of Fashion-MNIST where the files are the official ones; else "0", "1" and so on.
 
-    def has(self, name: str) -> bool:
-        """Whether there is at least one of the part's two files."""
-        return any(_find(self.folder, stem).is_file() for stem in PARTS.get(name, ()))
+        There are as many as the labels of train need, or of test where there is no train.
+        """
+        file = self.folder / labels_file.LABELS_FILE
+        split = next(filter(self.has_split, SPLITS))
+        if not file.is_file() and self.is_fashion_mnist(split):
+            return FASHION_MNIST
+        return labels_file.read_class_names(file, int(self._read_labels(split).max(initial=1)) + 1)
+
+    def has_split(self, name: str) -> bool:
+        """Whether there is at least one of the split's two files."""
+        return any(_find(self.folder, stem).is_file() for stem in FILES.get(name, ()))
+
+    def is_fashion_mnist(self, name: str) -> bool:
+        """Whether both files of a split are the official ones; their unpacked content decides."""
+        if self.md5 or not self.has_split(name):
+            return self.has_split(name)
+        magics = (idx.LABELS_MAGIC, idx.IMAGES_MAGIC)  # labels first: where they differ, no image is read
+        return all(
+            md5(idx.unpack(file := _find(self.folder, stem), self._read(file), magic)) == FASHION_MNIST_MD5[stem]
+            for stem, magic in zip(reversed(FILES[name]), magics, strict=True)
+        )
 
     def part(self, name: str) -> LazySplit:
-        """Read and check the train or the test part.
+        """Read and check the train or the test split.
 
         Raises:
-            InputError: a file is missing, altered, damaged, or the two do not belong label_groups.
+            InputError: a file is missing, altered or damaged, or the two do not belong together.
             SettingError: the images have another size than the recipe says.
         """
-        images_file, labels_file = (_find(self.folder, stem) for stem in PARTS[name])
-        images = idx.read_images(images_file, self._read(images_file))
-        labels = idx.read_labels(labels_file, self._read(labels_file), len(self.class_names))
+        file, labels = _find(self.folder, FILES[name][0]), self._read_labels(name)
+        images = idx.read_images(file, self._read(file))
         if len(images) != len(labels):
             raise InputError(
-                f"{images_file} holds {len(images)} images, but {labels_file} {len(labels)} labels. "
-                "Take both from the same place."
+                f"{file} holds {len(images)} images, but there are {len(labels)} labels. Take both files from the same "
+                "place."
             )
         if not len(images):
-            raise InputError(f"{images_file} holds no image. Name another folder with --data.")
-        if images.shape[1:] != (self.size, self.size):
-            rows, columns = images.shape[1:]
-            raise SettingError(
-                f"data.image_size is {self.size}, but the images of {images_file} have {rows} x {columns} pixels. "
-                f"Give {rows} instead."
-                if rows == columns
-                else f"The images of {images_file} have {rows} x {columns} pixels, but they must be square. Pad them."
+            raise InputError(f"{file} holds no image. Name another folder with --data.")
+        if labels.max() >= len(self.class_names):
+            raise InputError(
+                f"{_find(self.folder, FILES[name][1])} holds the label {labels.max()}, but labels go from 0 to "
+                f"{len(self.class_names) - 1}. Correct it, or name all classes in {labels_file.LABELS_FILE}."
             )
+        self._require_size(file, *images.shape[1:])
 
-        def load(indices: NDArray[np.int64]) -> Images:
+        def load(indices: Indices) -> Images:
             return images[indices]
 
         return LazySplit(labels, load)
 
-    def files(self, name: str) -> Iterator[tuple[str, bytes]]:
-        """The part's two files as stored, without a check of their sums."""
-        for stem in PARTS.get(name, ()):
-            file = _find(self.folder, stem)
+    def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Read the split's files and labels.json as stored, without a check of their checksums."""
+        for file_name in (*FILES.get(name, ()), labels_file.LABELS_FILE):
+            file = _find(self.folder, file_name)
             if file.is_file():
                 yield file.name, idx.read_bytes(file)
 
+    def ignored_files(self) -> Sequence[Traversable]:
+        """List what is in the folder beside the four files and labels.json."""
+        used = {_find(self.folder, stem).name for stem in FASHION_MNIST_MD5} | {labels_file.LABELS_FILE}
+        files = (file for file in self.folder.iterdir() if file.name not in used and not file.name.startswith("."))
+        return sorted(files, key=lambda file: file.name)
+
+    def _read_labels(self, name: str) -> Labels:
+        file = _find(self.folder, FILES[name][1])
+        return idx.read_labels(file, self._read(file))
+
+    def _require_size(self, file: Traversable, rows: int, columns: int) -> None:
+        if rows != columns:
+            raise SettingError(
+                f"The images of {file} have {rows} x {columns} pixels, but they must be square. Pad them."
+            )
+        if rows != self.size:
+            raise SettingError(
+                f"data.image_size is {self.size}, but the images of {file} have {rows} x {columns} pixels. Give {rows} "
+                "instead."
+            )
+
     def _read(self, file: Traversable) -> bytes:
         content = idx.read_bytes(file)
-        wanted = self.md5.get(file.name)
-        if self.md5 and md5(content) != wanted:
+        expected = self.md5.get(file.name)
+        if self.md5 and md5(content) != expected:
             raise InputError(
-                f"{file} is altered: its MD5 is {md5(content)}, not {wanted}. Install modiste again, or name a folder "
-                "of your own with --data."
+                f"{file} is altered: its MD5 is {md5(content)}, not {expected}. Install modiste again, or name a "
+                "folder of your own with --data."
             )
         return content
 
 
 def is_idx_folder(folder: Traversable) -> bool:
     """Whether any of the four files is there."""
-    return any(_find(folder, stem).is_file() for stems in PARTS.values() for stem in stems)
+    return any(_find(folder, stem).is_file() for stem in FASHION_MNIST_MD5)
 
 
 def md5(content: bytes) -> str:
-    """The sum that Fashion-MNIST is published with; it guards against accidents only."""
+    """Return the checksum that Fashion-MNIST is published with; it detects accidents, not attacks."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _find(folder: Traversable, stem: str) -> Traversable:
-    """The gzipped file, or the plain one where only that is there."""
+    """The gzipped file where there is one, else the plain one where there is one."""
     packed, plain = folder / f"{stem}.gz", folder / stem
     return plain if plain.is_file() and not packed.is_file() else packed

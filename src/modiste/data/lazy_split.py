@@ -1,66 +1,81 @@
-"""A source of data seen from above: its labels at once, its images only when asked for."""
+"""The interface of a data source: labels are read at once, images only when they are asked for."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from modiste.data.split import CandidateLabels, Images, Labels, Split
+from modiste.data.split import CandidateLabels, Groups, Images, Indices, Labels, Split
+
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class LazySplit:
-    """The train, validation or test part of a source.
+    """One split of a source, its images not loaded.
+
+    The order is that of the files: in IDX files as stored; in class folders sorted by folder name, then by file name,
+    as torchvision's `ImageFolder` and Keras (`shuffle=False`) have it.
 
     Args:
         labels: int64, [n].
-        load: indices [k] into the part -> images, uint8 [k, s, s] or [k, s, s, 3].
-        candidate_labels: bool, [n, labels], where some images are one of several; else None.
+        load: indices int64 [k] -> images uint8, [k, s, s] or [k, s, s, 3].
+        candidate_labels: bool, [n, classes], where some images have several; else None.
+        groups: int64, [n], where the source says which images belong together; else None.
     """
 
     labels: Labels
-    load: Callable[[NDArray[np.int64]], Images]
+    load: Callable[[Indices], Images]
     candidate_labels: CandidateLabels | None = None
+    groups: Groups | None = None
 
     @property
-    def strata(self) -> Labels:
-        """A number an image: images of the same label, or of the same labels, have the same."""
+    def stratify_by(self) -> Labels:
+        """The stratum of each image, int64 [n]: its label, or a number for its set of candidate labels."""
         if self.candidate_labels is None:
             return self.labels
         return np.unique(self.candidate_labels, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
-    def split(self, name: str, indices: NDArray[np.int64] | None = None) -> Split:
-        """Load some of the images, or all, in the order of the indices."""
-        chosen = np.arange(len(self.labels)) if indices is None else indices
-        candidate_labels = None if self.candidate_labels is None else self.candidate_labels[chosen]
-        return Split(name, self.load(chosen), self.labels[chosen], candidate_labels)
+    def load_split(self, name: str, indices: Indices | None = None) -> Split:
+        """Load the images at some indices, or all, in the order of the indices."""
+        rows = np.arange(len(self.labels)) if indices is None else indices
+        candidates = None if self.candidate_labels is None else self.candidate_labels[rows]
+        return Split(
+            name, self.load(rows), self.labels[rows], candidates, None if self.groups is None else self.groups[rows]
+        )
 
 
 class Source(Protocol):
-    """Where images come from. `has` says which parts there are; to open one opens none of the others."""
+    """Where images come from. Each split is opened without opening the others."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the label numbers mean."""
+        """The class of each label, in the order of the labels."""
 
-    def has(self, name: str) -> bool:
-        """Whether there is such a part, without opening it."""
+    def has_split(self, name: str) -> bool:
+        """Whether there are files for a split, without opening them."""
+
+    def is_fashion_mnist(self, name: str) -> bool:
+        """Whether the files of a split are those of the official Fashion-MNIST, by their checksums."""
 
     def part(self, name: str) -> LazySplit:
-        """Open a part that is there."""
+        """Open a split that is there."""
 
-    def files(self, name: str) -> Iterator[tuple[str, bytes]]:
-        """Names and contents of the files of a part, in a fixed order."""
+    def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Read the files of a split: names and contents, in a fixed order that does not depend on the source's path."""
+
+    def ignored_files(self) -> Sequence[Traversable]:
+        """List the files and folders of the source that belong to no split; hidden ones are left out."""
 
 
-def sha256(source: Source, names: tuple[str, ...]) -> str:
-    """Fingerprint of the files of some parts: their names and contents."""
+def files_sha256(source: Source, names: tuple[str, ...]) -> str:
+    """Hash the files of those of the splits that are there: their names and contents."""
     digest = hashlib.sha256()
-    for name in names:
-        for file, content in source.files(name):
+    for name in filter(source.has_split, names):
+        for file, content in source.read_files(name):
             digest.update(f"{name}/{file}\0{len(content)}\0".encode(errors="surrogateescape"))
             digest.update(content)
     return digest.hexdigest()

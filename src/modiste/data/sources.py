@@ -1,32 +1,35 @@
-"""The doors to data: one for training, one for validation, one that counts for test, one that only verifies.
+"""Functions that open data: one for training, one for validation, one that counts for test, one that only verifies.
 
 A recipe's `data.source` is empty (the bundled Fashion-MNIST), a folder of IDX files or a folder of class folders.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modiste.data import fashion_mnist, folders, folds
 from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import IdxFolder, is_idx_folder
-from modiste.data.lazy_split import LazySplit, Source, sha256
-from modiste.data.split import Images, Split, TrainingData
+from modiste.data.lazy_split import SPLITS, LazySplit, Source, files_sha256
+from modiste.data.split import Images, Indices, Split, TrainingData
 from modiste.data.synthetic.mix import with_catalogue
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
 
+FASHION_MNIST_NAME = "fashion-mnist"
+
 
 def open_training(data: DataConfig, seed: int) -> TrainingData:
-    """Open all that a training may see. No file of the test split is opened.
+    """Open all data that a training may use. No file of the test split is opened.
 
-    Validation is the source's own validation/ where it has one, and `data.val_fraction` does not count then; else fold
-    `data.fold` of the train part; else empty. `data.max_train_images` takes the first n training images after that, and at most n
-    of validation, so that a trial is quick throughout.
+    Validation is the source's own validation split where it has one, and `data.val_fraction` is ignored then; else fold
+    `data.fold` of the train split; else empty. Of each, `data.max_train_images` keeps at most that many images, the
+    same number of each class where possible.
 
     Args:
         data: the recipe's data section.
@@ -37,9 +40,9 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
         SettingError: size or channels do not fit the source.
     """
     source = open_source(data)
-    part, chosen, held_out = _train(source, data, seed)
-    validation = _own_validation(source, data) or part.split("validation", held_out)
-    train = part.split("train", chosen)
+    part, train_indices, held_out = _cut_train(source, data, seed)
+    validation = _open_own_validation(source, data) or part.load_split("validation", held_out)
+    train = part.load_split("train", train_indices)
     if data.synthetic_per_class:
         count = min(data.synthetic_per_class, data.max_train_images or data.synthetic_per_class)
         train = with_catalogue(train, source.class_names, count, seed)
@@ -54,116 +57,179 @@ def open_validation(data: DataConfig, seed: int) -> Split:
         SettingError: as `open_training`.
     """
     source = open_source(data)
-    own = _own_validation(source, data)
-    if own:
+    if own := _open_own_validation(source, data):
         return own
     if not data.folds:
+        test = "Use --split test" if source.has_split("test") else f"Add class folders in {_root(data)}/validation"
         raise InputError(
-            "Nothing was held out for validation (data.val_fraction is 0). Use --split test, or train with "
-            "--set data.val_fraction=0.2."
+            f"{_root(data)} has no validation split, and nothing was held out (data.val_fraction is 0). {test}, or "
+            "train with --set data.val_fraction=0.2."
         )
-    part, _, held_out = _train(source, data, seed)
-    return part.split("validation", held_out)
+    part, _, held_out = _cut_train(source, data, seed)
+    return part.load_split("validation", held_out)
 
 
 def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
-    """Open the test split to judge with it: the only way that gives its images away.
+    """Open the test split to evaluate on it: the only function that returns its images.
 
     Args:
-        data: the recipe's data section; `limit` does not touch this split.
-        count: called once, before anything of the split is read, so that no opening stays uncounted.
+        data: the recipe's data section; `max_train_images` does not apply to this split.
+        count: called once, before anything of the split is read, so that no opening is left uncounted.
 
     Raises:
         InputError: the source has no test split, or as `open_training`.
     """
     source = open_source(data)
-    if not source.has("test"):
-        raise InputError(f"{data.source} has no test split. Use --split validation, or add a folder test/.")
+    if not source.has_split("test"):
+        validation = data.folds or source.has_split("validation")
+        add = (
+            "Add its two IDX files"
+            if isinstance(source, IdxFolder)
+            else f"Put its class folders into {_root(data)}/test"
+        )
+        raise InputError(
+            f"{_root(data)} has no test split. {add}{', or use --split validation' if validation else ''}."
+        )
     count()
-    return source.part("test").split("test")
+    return source.part("test").load_split("test")
+
+
+def has_split(data: DataConfig, name: str) -> bool:
+    """Whether the source has files of its own for train, validation or test; raises as `open_training`."""
+    return open_source(data).has_split(name)
 
 
 def class_names(data: DataConfig) -> tuple[str, ...]:
-    """What the label numbers of a source mean; raises as `open_training`."""
+    """Return the class of each label, in the order of the labels; raises as `open_training`."""
     return open_source(data).class_names
 
 
+def dataset_name(data: DataConfig, split: str = "train") -> str:
+    """Return "fashion-mnist" when the files of a split are the official ones; else the folder's name.
+
+    No other split is opened; raises as `open_training`.
+    """
+    return FASHION_MNIST_NAME if open_source(data).is_fashion_mnist(split) else _root(data).resolve().name
+
+
 def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:
-    """Return SHA-256 sums of what a training used: `data` (the files, test not among them), `train`, `validation`."""
-    files = sha256(open_source(data), ("train", "validation"))
-    return {"data": files, "train": training.train.sha256(), "validation": training.validation.sha256()}
+    """Hash what a training used; the same files in another folder have the same hash.
+
+    Returns:
+        SHA-256 sums in hexadecimal: `data` of the files, test not among them, `train` and `validation` of the images.
+    """
+    return {"data": sha256(data), "train": training.train.sha256(), "validation": training.validation.sha256()}
+
+
+def sha256(data: DataConfig) -> str:
+    """Hash the train and validation files of a source; the same files in another folder have the same hash."""
+    return files_sha256(open_source(data), ("train", "validation"))
+
+
+def relocate(data: DataConfig, source: str, expected_sha256: str) -> DataConfig:
+    """Return the data section with the folder that the same files are in now.
+
+    Args:
+        data: the section with the former folder, which need not exist.
+        source: the new folder.
+        expected_sha256: of the files, as `sha256` gave it when the training began.
+
+    Raises:
+        InputError: the files in the new folder are others, or as `open_training`.
+    """
+    moved = replace(data, source=str(Path(source).resolve()))
+    if sha256(moved) != expected_sha256:
+        raise InputError(
+            f"The train and validation files in {source} are not those of the training. Name the folder that holds "
+            "them with --data, or train anew."
+        )
+    return moved
 
 
 def describe(data: DataConfig) -> list[dict[str, Any]]:
-    """Read every part of a source to the last image, test too, and say what is in it.
+    """Read every split of a source to the last image, test too, and describe its content.
 
-    This looks at integrity alone: no image leaves it and nothing is judged, so it is no counted opening.
+    This checks integrity alone: no image is returned and nothing is evaluated, so it is not a counted opening.
 
     Returns:
-        For each part `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
+        For each split `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
 
     Raises:
         InputError, SettingError: something is damaged, as `open_training`.
     """
     source = open_source(data)
-    parts = [name for name in folders.PARTS if source.has(name)]
-    return [_described(source.part(name).split(name), source.class_names) for name in parts]
+    names = filter(source.has_split, SPLITS)
+    return [_describe_split(source.part(name).load_split(name), source.class_names) for name in names]
+
+
+def ignored_files(data: DataConfig) -> Sequence[Traversable]:
+    """List the files and folders in the source that belong to no split; raises as `open_training`."""
+    return open_source(data).ignored_files()
 
 
 def first_of_each_label(data: DataConfig, count: int) -> list[tuple[str, Images]]:
-    """Load the first training images of each label, at most `count` of each; raises as `open_training`."""
+    """Load the first training images of each class, at most `count` of each; raises as `open_training`.
+
+    Returns:
+        Class name and images, uint8 [k, s, s] or [k, s, s, 3], in the order of the labels.
+    """
     source = open_source(data)
-    part, chosen, _ = _train(source, data, seed=0)
-    labels = part.labels[chosen]
+    part, indices, _ = _cut_train(source, data, seed=0)
+    labels = part.labels[indices]
     names = enumerate(source.class_names)
-    return [(name, part.load(chosen[np.flatnonzero(labels == label)[:count]])) for label, name in names]
+    return [(name, part.load(indices[np.flatnonzero(labels == label)[:count]])) for label, name in names]
 
 
 def open_source(data: DataConfig) -> Source:
-    """Recognise what `data.source` is, without opening its parts.
+    """Recognize what `data.source` is, without opening its splits.
 
     Raises:
         InputError: there is no such folder, or it is of no known form.
-        SettingError: IDX files are asked for in RGB, or photos without a folder of them.
+        SettingError: RGB images are asked for, but the source has gray ones.
     """
     root = Path(data.source)
     if data.source and not root.is_dir():
-        what = "is no folder" if root.exists() else "does not exist"
-        raise InputError(f"{root} {what}. Give a folder of IDX files or of class folders with --data.")
+        problem = "is no folder" if root.exists() else "does not exist"
+        raise InputError(f"{root} {problem}. Give a folder of IDX files or of class folders with --data.")
     if not data.source and data.channels != 1:
-        raise SettingError("This recipe wants photos. Give a folder of pictures for each label with --data FOLDER.")
+        raise SettingError("This recipe needs photos. Give a folder of photos for each class with --data FOLDER.")
     if not data.source or is_idx_folder(root):
         if data.channels != 1:
             raise SettingError(f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1.")
         return IdxFolder(root, data.image_size) if data.source else fashion_mnist.source(data.image_size)
-    if folders.is_class_folders(root):
+    if folders.subfolders(root):
         return ClassFolders(root, data.image_size, data.channels, FASHION_MNIST if data.synthetic_per_class else ())
     raise InputError(
         f"{root} holds neither IDX files nor class folders. Put train-images-idx3-ubyte.gz and its three companions "
-        "there, or a folder of pictures for each label."
+        "there, or a folder of photos for each class."
     )
 
 
-def _train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, NDArray[np.int64], NDArray[np.int64]]:
-    """The train part, the indices to learn from and those held out."""
-    if not source.has("train"):
-        raise InputError(f"{data.source} has no training images. Add train-images-idx3-ubyte.gz or a folder train/.")
+def _root(data: DataConfig) -> Path:
+    return Path(data.source) if data.source else Path(str(fashion_mnist.folder()))
+
+
+def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, Indices, Indices]:
+    """Return the train split, the indices of its training images and of those held out."""
+    if not source.has_split("train"):
+        raise InputError(f"{_root(data)} has no training images. Add train-images-idx3-ubyte.gz or a folder train/.")
     part = source.part("train")
-    chosen, held_out = np.arange(len(part.labels)), np.arange(0)
-    if data.folds and not source.has("validation"):
-        chosen, held_out = folds.fold(part.strata, data.folds, data.fold, seed)
-    limit = data.max_train_images or len(part.labels)
-    return part, chosen[:limit], held_out[:limit]
+    train, held_out = np.arange(len(part.labels)), np.arange(0)
+    if data.folds and not source.has_split("validation"):
+        train, held_out = folds.stratified_fold(part.stratify_by, data.folds, data.fold, seed)
+    strata, limit = part.stratify_by, data.max_train_images
+    train, held_out = (indices[folds.balanced_subset(strata[indices], limit)] for indices in (train, held_out))
+    return part, train, held_out
 
 
-def _own_validation(source: Source, data: DataConfig) -> Split | None:
-    if not source.has("validation"):
+def _open_own_validation(source: Source, data: DataConfig) -> Split | None:
+    if not source.has_split("validation"):
         return None
     part = source.part("validation")
-    return part.split("validation", np.arange(len(part.labels))[: data.max_train_images or None])
+    return part.load_split("validation", folds.balanced_subset(part.stratify_by, data.max_train_images))
 
 
-def _described(split: Split, names: tuple[str, ...]) -> dict[str, Any]:
+def _describe_split(split: Split, names: tuple[str, ...]) -> dict[str, Any]:
     counts = np.bincount(split.labels, minlength=len(names)).tolist()
     return {
         "split": split.name,

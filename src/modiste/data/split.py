@@ -1,4 +1,4 @@
-"""The one currency of the package: uint8 images and their labels."""
+"""The types that all packages exchange: uint8 images with their labels, as NumPy arrays."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,25 +11,28 @@ Images = NDArray[np.uint8]
 """[n, s, s] gray or [n, s, s, 3] RGB."""
 
 Labels = NDArray[np.int64]
-"""[n], each an index into the label names."""
+"""[n], each an index into the class names."""
 
 CandidateLabels = NDArray[np.bool_]
-"""[n, labels], for images of which only so much is known: each is one of the labels of its row."""
+"""[n, classes]; True for each class that the image may belong to, at least one a row."""
 
 Groups = NDArray[np.int64]
 """[n]; images with the same number belong together: one sender, one product."""
 
+Indices = NDArray[np.int64]
+"""[k], positions of images in a split."""
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Images and labels that are used for one purpose.
+    """The images and labels of one split.
 
     Args:
         name: train, validation or test.
         images: uint8, [n, s, s] or [n, s, s, 3].
-        labels: int64, [n]; the first of those candidate_labels where an image has several.
-        candidate_labels: None where every image has one label, the usual case.
-        groups: int64, [n]; None where nothing says which images belong together.
+        labels: int64, [n]; the first of the candidate labels where an image has several.
+        candidate_labels: bool, [n, classes]; None where every image has exactly one label, the usual case.
+        groups: int64, [n]; None where the data has no groups.csv.
     """
 
     name: str
@@ -41,23 +44,25 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def is_correct(self, said: Labels) -> NDArray[np.bool_]:
-        """Whether each image may be called what was said of it."""
-        return (
-            said == self.labels if self.candidate_labels is None else self.candidate_labels[np.arange(len(said)), said]
-        )
+    def is_correct(self, predicted: Labels) -> NDArray[np.bool_]:
+        """Whether each predicted label, [n], is the image's label or one of its candidate labels."""
+        if self.candidate_labels is None:
+            return np.asarray(predicted == self.labels)
+        return self.candidate_labels[np.arange(len(predicted)), predicted]
 
     def likelihood(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """How probable each image's label was held, [n], by [n, labels]; of several candidate_labels ones, all label_groups."""
-        exact = probabilities.astype(np.float64)
-        return (
-            exact[np.arange(len(self)), self.labels]
-            if self.candidate_labels is None
-            else (exact * self.candidate_labels).sum(1)
-        )
+        """Return the probability of each image's label, [n]; of candidate labels, the sum of their probabilities.
+
+        Args:
+            probabilities: [n, classes], each row sums to 1.
+        """
+        exact: NDArray[np.float64] = probabilities.astype(np.float64)
+        if self.candidate_labels is None:
+            return exact[np.arange(len(self)), self.labels]
+        return np.asarray((exact * self.candidate_labels).sum(1))
 
     def sha256(self) -> str:
-        """Fingerprint of the images and labels in their order."""
+        """Hash the images and labels in their order; groups are not part of it."""
         digest = hashlib.sha256(np.ascontiguousarray(self.images).data)
         for values in (self.labels, self.candidate_labels):
             if values is not None:
@@ -67,12 +72,12 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """All that a training may see; the test split is not among it.
+    """All data that a training may use; the test split is not part of it.
 
     Args:
-        class_names: what the label numbers mean.
-        train: the images to learn from.
-        validation: the images held out of them; empty when nothing is held out.
+        class_names: the class of each label, in the order of the labels.
+        train: the images to train on.
+        validation: the held-out images; empty when nothing is held out.
     """
 
     class_names: tuple[str, ...]

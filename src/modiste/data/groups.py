@@ -1,0 +1,54 @@
+"""`groups.csv`: which photos belong together, because one person sent them or they show one product."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from modiste.data.split import Groups
+from modiste.errors import InputError
+
+GROUPS_FILE = "groups.csv"
+
+
+def read_groups(root: Path, photos: list[Path]) -> Groups | None:
+    """Number the groups of photos.
+
+    The file has a header; its first column is `file`, a path relative to the folder, its second the group, any text.
+    A photo that is not listed is a group of its own.
+
+    Args:
+        root: the data folder, where groups.csv may be.
+        photos: of one split.
+
+    Returns:
+        int64, [n]; None when there is no groups.csv.
+
+    Raises:
+        InputError: it cannot be read, has another header, or lists a file that does not exist or is listed before.
+    """
+    path = root / GROUPS_FILE
+    if not path.is_file():
+        return None
+    groups = _read_table(path)
+    ids = {group: index for index, group in enumerate(dict.fromkeys(groups.values()))}
+    listed = [groups.get(photo.relative_to(root).as_posix()) for photo in photos]
+    return np.array([-1 - row if group is None else ids[group] for row, group in enumerate(listed)], np.int64)
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    """The group of each file."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            header, *rows = [row for row in csv.reader(stream) if row] or [[]]
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read ({error}). Save it as CSV in UTF-8.") from None
+    if header[:1] != ["file"] or any(len(row) < 2 for row in [header, *rows]):
+        raise InputError(f"{path} must have the columns file,group in this order, in each row. Correct it.")
+    groups: dict[str, str] = {}
+    for file, group, *_ in rows:
+        if file in groups or not (path.parent / file).is_file():
+            problem = "twice" if file in groups else "but there is no such file; paths are relative to its folder"
+            raise InputError(f"{path} lists {file!r} {problem}. Correct or remove the row.")
+        groups[file] = group
+    return groups
