@@ -169,7 +169,7 @@ def test_a_stopped_command_keeps_its_rows(model: str, photos: Path, tmp_path: Pa
         content = saved(photo.resize((500, 500)))  # large, so that the signal comes before the end
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(300):
+    for number in range(200):
         (folder / f"{number}.png").write_bytes(content)
     out = tmp_path / "out.csv"
     command = [sys.executable, "-m", "modiste", "predict", str(folder), "--model", model, "--out", str(out)]
@@ -181,9 +181,9 @@ def test_a_stopped_command_keeps_its_rows(model: str, photos: Path, tmp_path: Pa
     assert process.returncode == 130
     rows = len(out.read_text().splitlines()) - 1
     assert errors == f"modiste: Stopped. {out} has {rows} photos; the same command resumes.\n"
-    assert 0 < rows < 300
+    assert 0 < rows < 200
     resumed = run(folder, "--model", model, "--out", out)
-    assert resumed.stdout == f"{out}: 300 photos, {rows} of them from before\n"
+    assert resumed.stdout == f"{out}: 200 photos, {rows} of them from before\n"
 
 
 def test_two_commands_do_not_write_one_file(model: str, photos: Path, tmp_path: Path) -> None:

@@ -48,11 +48,7 @@ class Calibration:
         return calibrated
 
     def confidence(self, calibrated: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of each most probable class and of the classes in its group, [n].
-
-        Args:
-            calibrated: probabilities, [n, classes].
-        """
+        """Return the probability of each most probable class and its group, [n], from those of `calibrate`."""
         if not self.label_groups:
             return calibrated.max(1)  # type: ignore[no-any-return]
         in_group = np.eye(calibrated.shape[1], dtype=bool)

@@ -2,9 +2,8 @@
 
 The columns are those of every prediction record. What a row was predicted from is stored beside the file, in
 `labels.csv.state`: the first line has the SHA-256 of the model and `top`, then one line per row has its `file` and the
-real path, size and modification time of the photo. State lines are written and synced before their rows, so after a
-kill every row has its state; state lines without a row are ignored. Deleting or sorting rows is safe: a photo
-without a row is predicted again.
+real path, size and modification time of the photo. State is synced before its rows, so after a kill every row has its
+state; state without a row is ignored. Rows may be deleted or sorted: a photo without a row is predicted again.
 """
 
 import csv
