@@ -81,9 +81,11 @@ class Predictor(ABC):
         return list(self.stream(photos, top))
 
     def stream(self, photos: Picture | Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
-        """Yield what `predict` returns, in bounded memory; other arguments and errors as `predict`.
+        """Yield what `predict` returns, in bounded memory; raises as `predict`.
 
         Args:
+            photos: as `predict`.
+            top: as `predict`.
             threads: each decodes and predicts `CHUNK_SIZE` photos at a time; load models with one thread for this.
         """
         if top < 1:

@@ -20,9 +20,8 @@ from modiste.inference.prediction import printable
 FORMAT = "modiste-2"
 """Value of the metadata key `format`."""
 
-MAX_BYTES = 512 * 2**20
-MAX_SIZE = 1024
-"""Pixels a side; recipes go up to half of it."""
+MAX_BYTES, MAX_IMAGE_SIZE = 512 * 2**20, 1024
+"""Of a file, and pixels a side of its images; recipes go up to half of that."""
 
 
 def load(model: str | Path | bytes, threads: int = 0) -> Model:
@@ -139,7 +138,7 @@ def _require_declared_shapes(model: Model, source: str) -> None:
     inputs = [(each.name, each.type, tuple(each.shape[1:])) for each in model.session.get_inputs()]
     outputs = {output.name for output in model.session.get_outputs()}
     expected = [("image", "tensor(uint8)", model.image_shape)]
-    is_sensible = 1 <= model.image_size <= MAX_SIZE and model.channels in (1, 3)
+    is_sensible = 1 <= model.image_size <= MAX_IMAGE_SIZE and model.channels in (1, 3)
     if not is_sensible or inputs != expected or "probabilities" not in outputs:
         raise InputError(
             f"{source} does not map uint8 images {['n', *model.image_shape]} to probabilities, as its metadata "
