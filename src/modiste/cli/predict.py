@@ -75,7 +75,7 @@ def predict(
     _require_drawable(drawings, inputs.names)
     threads = 0 if len(inputs.names) == 1 else 1  # of a model; several photos are predicted on a thread each
     predictor = inference.load(find_model(model), threads)
-    _draw(drawings, inputs, predictor)
+    _write_drawings(drawings, inputs, predictor)
     if out:
         rows, failed = _write_predictions(out, inputs, predictor, top)
     else:
@@ -99,7 +99,7 @@ def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
         raise SettingError("Each drawing needs a file of its own, which is not the photo. Give another name.")
 
 
-def _draw(drawings: dict[str, Path], inputs: "PhotoInputs", predictor: "Predictor") -> None:
+def _write_drawings(drawings: dict[str, Path], inputs: "PhotoInputs", predictor: "Predictor") -> None:
     from modiste.runs.files import write_bytes
 
     for option, path in drawings.items():

@@ -32,7 +32,7 @@ class PhotoId(NamedTuple):
     mtime_ns: int = -1
 
 
-def identify(name: str) -> PhotoId:
+def identify_photo(name: str) -> PhotoId:
     """Return the identity of a photo by its path; FILE#7, an image in an IDX file, has the size and time of FILE."""
     if name == STDIN:
         return PhotoId(STDIN)
@@ -87,7 +87,7 @@ class PredictionsFile:
         self.header = json.dumps(predictor) + "\n"
         requested: dict[str, tuple[str, PhotoId]] = {}
         for name in names:
-            photo = identify(name)
+            photo = identify_photo(name)
             requested.setdefault(photo.path, (name, photo))
         photos, dropped = self._select_current_rows({path: photo for path, (_, photo) in requested.items()})
         self.rows, self.failed = len(photos), 0
@@ -123,7 +123,7 @@ class PredictionsFile:
             if photo and not record["error"] and requested.get(photo.path, photo) == photo:
                 photos.append((record["file"], photo))
                 continue
-            if not (photo or record["error"] or identify(record["file"]).path in requested):
+            if not (photo or record["error"] or identify_photo(record["file"]).path in requested):
                 raise InputError(
                     f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
                     "another --top. Give all its photos again, or choose another --out."
