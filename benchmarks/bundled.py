@@ -96,8 +96,8 @@ def exported(run: Run, flip_tta: bool, calibration: Calibration, path: Path) -> 
     recipe = run.recipe()
     recipe = replace(recipe, model=replace(recipe.model, flip_tta=flip_tta))
     names = sources.class_names(recipe.data)
-    network = weights.trained(run, recipe.model, len(names))
-    onnx_file.export(network, recipe, names, {}, calibration, path)
+    network = weights.load_trained(run, recipe.model, len(names))
+    path.write_bytes(onnx_file.to_onnx(network, recipe, names, {}, calibration))
     return path
 
 
@@ -110,7 +110,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
     """The quickest form that is as good as any on the images that a run held out, and what was found on them."""
     recipe = run.recipe()
     data = sources.open_training(recipe.data, recipe.seed)
-    judged, sample = data.validation, data.train.images[: export.CALIBRATION]
+    judged, sample = data.validation, data.train.images[: export.CALIBRATION_IMAGES]
     require_unchanged(run, judged)
     with tempfile.TemporaryDirectory() as home:
         models = {views: exported(run, views, Calibration(), Path(home) / f"{views}.onnx") for views in (False, True)}
@@ -119,7 +119,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
             for views, path in models.items()
             for to_int8 in (True, False)
         }
-    formed = [int8.with_facts(contents[form.flip_tta, form.int8], form.facts) for form in FORMS]
+    formed = [int8.with_metadata(contents[form.flip_tta, form.int8], form.facts) for form in FORMS]
     loaded = list(map(model_file.load, formed))
     said = [model.probabilities(judged.images) for model in loaded]
     found = [
@@ -148,8 +148,8 @@ def made(run: Run, form: Form, temperature: float) -> Path:
     """Write the model to bundle; return its path."""
     path = exported(run, form.flip_tta, Calibration(temperature), run.path / "bundled.onnx")
     recipe = run.recipe()
-    sample = sources.open_training(recipe.data, recipe.seed).train.images[: export.CALIBRATION]
-    path.write_bytes(int8.with_facts(converted(path, form.int8, sample), form.facts))
+    sample = sources.open_training(recipe.data, recipe.seed).train.images[: export.CALIBRATION_IMAGES]
+    path.write_bytes(int8.with_metadata(converted(path, form.int8, sample), form.facts))
     return path
 
 

@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from modiste.recipes import named
 from modiste.runs import environment, results
 from modiste.training import compute
-from modiste.training.run import Training, prepare
+from modiste.training.build import Training, build_training
 
 TIMES = 30
 GIGA = 1e9
@@ -65,7 +65,7 @@ def step(made: Training) -> tuple[Callable[[], object], int]:
         _, images, labels = next(made.batches(0, order))
         made.step(images, labels, 1e-3, 0, 0)
 
-    return one, made.batches.batch
+    return one, made.batches.batch_size
 
 
 def parts(work: Callable[[], object]) -> dict[str, float]:
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("recipe", nargs="?", default="sprint")
     parser.add_argument("--out", type=Path, default=Path("results/machine.json"))
     given = parser.parse_args()
-    made = prepare(named.resolve(given.recipe))
+    made = build_training(named.resolve(given.recipe))
     one, images = step(made)
     with FlopCounterMode(display=False) as counter:
         one()

@@ -44,8 +44,8 @@ def data(root: str, validation: bool, seed: int) -> tuple[Data, Data]:
 
 def train(loader: DataLoader[Any], epochs: int) -> torch.nn.Module:
     """Return the report's CNN, trained by the report's method."""
-    model = networks.cnn(labels=10, channels=1, size=28, options=classic_cnn().model)
-    weights.xavier(model, skip=set())
+    model = networks.cnn(num_classes=10, channels=1, image_size=28, options=classic_cnn().model)
+    weights.initialize_xavier(model, skip=set())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [epochs * 2 // 3])
     for _ in range(epochs):

@@ -22,9 +22,9 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import environment
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import compute
+from modiste.training.build import build_training
 from modiste.training.loop import train
-from modiste.training.run import prepare
-from modiste.training.validator import Validator, predict
+from modiste.training.validator import Validator, predict_logits
 
 HELD_OUT = {"data.val_fraction": 0.2}
 
@@ -32,10 +32,10 @@ HELD_OUT = {"data.val_fraction": 0.2}
 class Silent:
     """Watches without a word."""
 
-    def step(self, epoch: int, step: int, steps: int) -> None:
+    def on_step(self, epoch: int, step: int, steps: int) -> None:
         """Say nothing."""
 
-    def epoch(self, row: EpochMetrics) -> None:
+    def on_epoch(self, metrics: EpochMetrics) -> None:
         """Say nothing."""
 
 
@@ -47,7 +47,7 @@ def race(recipe: Recipe) -> dict[str, Any]:
     if recipe.early_stopping.patience or recipe.schedule.name == "reduce_on_plateau":
         raise SystemExit("A race judges only the end. Take a recipe without a plateau and without patience.")
     started = time.perf_counter()
-    made = prepare(recipe)
+    made = build_training(recipe)
     prepared = time.perf_counter()
     nothing = Validator(made.validator.images[:0], made.validator.labels[:0])  # only the end is judged
     train(made.state, made.batches, made.step, made.schedule, nothing, lambda _: None, Silent(), lambda: False)
@@ -56,8 +56,8 @@ def race(recipe: Recipe) -> dict[str, Any]:
     device = made.batches.images.device
     judged = made.data.validation or sources.open_test(recipe.data, lambda: openings.append("test"))
     images, labels = (torch.from_numpy(array).to(device) for array in (judged.images, judged.labels))
-    plain = predict(made.state.evaluated_model, images).softmax(1)
-    both = plain + predict(made.state.evaluated_model, images.flip(2)).softmax(1)
+    plain = predict_logits(made.state.evaluated_model, images).softmax(1)
+    both = plain + predict_logits(made.state.evaluated_model, images.flip(2)).softmax(1)
     one, two = ((views.argmax(1) == labels).double().mean().item() for views in (plain, both))
     ended = time.perf_counter()
     return {

@@ -50,7 +50,7 @@ def openvino_cpu(path: Path) -> Callable[[int], Predict]:
 
 def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]:
     """PyTorch with the run's weights, as it is or compiled."""
-    network = weights.trained(run, run.recipe().model, labels)
+    network = weights.load_trained(run, run.recipe().model, labels)
     ready: Callable[[torch.Tensor], torch.Tensor] = network.to(memory_format=torch.channels_last)
     if compiled:
         ready = torch.compile(ready, dynamic=False)  # sizes as symbols: minutes of algebra for each network
@@ -70,11 +70,10 @@ def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]
 def contestants(run: Run, training: Images) -> dict[str, Callable[[int], Predict]]:
     """Every runtime by name, each ready to be made for some threads."""
     labels = len(model_file.load(run.model).class_names)
-    sample = training[: export.CALIBRATION]
+    sample = training[: export.CALIBRATION_IMAGES]
     return {
         "ONNX Runtime, fp32": onnxruntime(run.model),
         "ONNX Runtime, int8 (QDQ, U8S8, 7-bit weights)": onnxruntime(int8.quantize(run.model, sample)),
-        "ONNX Runtime, int8 (QDQ, S8S8)": onnxruntime(int8.quantize(run.model, sample, symmetric=True)),
         "PyTorch, eager": torch_cpu(run, labels, compiled=False),
         "PyTorch, compiled": torch_cpu(run, labels, compiled=True),
         "OpenVINO, fp32": openvino_cpu(run.model),

@@ -44,7 +44,7 @@ def bundled(name: str, content: bytes) -> bytes:
     recipe = json.loads(model_file.load(content).recipe_json)
     recipe["data"]["source"] = Path(recipe["data"]["source"]).name
     small = content if name == "fashion-mnist" else halved(content)
-    return int8.with_facts(small, {"recipe": json.dumps(recipe), **known(name)})
+    return int8.with_metadata(small, {"recipe": json.dumps(recipe), **known(name)})
 
 
 def halved(content: bytes) -> bytes:

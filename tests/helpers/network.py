@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from modiste.recipes.recipe import ModelConfig
 
 
-def tiny(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
+def tiny(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
     """Build a network of about 3,500 parameters that has each kind of state.
 
     Batch norm, dropout, and a convolution of several channels, whose weights have more than one layout in memory.
@@ -18,13 +18,13 @@ def tiny(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Modu
         nn.ReLU(),
         nn.Flatten(),
         nn.Dropout(options.dropout),
-        nn.Linear(4 * (size // 3) ** 2, labels),
+        nn.Linear(4 * (image_size // 3) ** 2, num_classes),
     )
 
 
-def sevens(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
+def sevens(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
     """Build a network that comes with weights of its own."""
-    network = nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, labels))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(channels * image_size * image_size, num_classes))
     nn.init.constant_(network[1].weight, 7)
     return network
 
@@ -34,12 +34,12 @@ def no_arguments() -> nn.Module:
     return nn.Flatten()
 
 
-def wrong_width(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
+def wrong_width(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
     """Return three logits, whatever is asked."""
-    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, 3))
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * image_size * image_size, 3))
 
 
-def not_exportable(labels: int, channels: int, size: int, options: ModelConfig) -> nn.Module:
+def not_exportable(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
     """Branch on a value, which no graph can hold."""
 
     class Branching(nn.Linear):
@@ -47,4 +47,4 @@ def not_exportable(labels: int, channels: int, size: int, options: ModelConfig) 
             logits = super().forward(pixels.flatten(1))
             return logits if logits.sum().item() > 0 else -logits
 
-    return Branching(channels * size * size, labels)
+    return Branching(channels * image_size * image_size, num_classes)

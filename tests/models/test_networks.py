@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from helpers.memory import MEGABYTE, peak_growth
 from modiste.errors import InputError, SettingError
 from modiste.models import networks, weights
-from modiste.models.normalized import NormalizedModel, preparation, statistics
+from modiste.models.normalized import NormalizedModel, mean_and_std, normalization
 from modiste.recipes.named import NAMED
 from modiste.recipes.recipe import DataConfig, ModelConfig
 
@@ -26,7 +26,6 @@ OPTIONS = {
     "stem": ModelConfig(name="residual", width=16, stem_width=8),
     "blocks": ModelConfig(name="residual", width=16, stem_width=8, blocks_per_stage=2),
     "growth": ModelConfig(name="residual", width=14, stem_width=14, width_multiplier=1.0),
-    "efficientnet_lite0": ModelConfig(name="efficientnet_lite0", init="default"),
     "efficientnet_lite1": ModelConfig(name="efficientnet_lite1", init="default"),
 }
 
@@ -36,7 +35,7 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
     options = replace(OPTIONS[name], **changes)  # type: ignore[arg-type]
     torch.manual_seed(0)
     body = networks.build(options, labels, DataConfig())
-    weights.first_weights(body, options)
+    weights.initialize(body, options)
     return body
 
 
@@ -53,7 +52,6 @@ def announced(tensors: dict[str, object]) -> bytes:
         ("resnet18", 11_181_642),
         ("residual", 139_946),
         ("stem", 143_010),
-        ("efficientnet_lite0", 3_383_818),
         ("efficientnet_lite1", 4_148_490),
     ],
 )
@@ -83,7 +81,7 @@ def test_marathons_have_at_most_as_many_parameters_as_they_say(recipe: str, most
 def test_uint8_images_become_logits(name: str, labels: int) -> None:
     """Every network takes prepared bytes of any number and returns a column a label."""
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
-    network = NormalizedModel(build(name, labels), *statistics(images)).eval()
+    network = NormalizedModel(build(name, labels), *mean_and_std(images)).eval()
     assert network(images).shape == (3, labels)
 
 
@@ -108,7 +106,7 @@ def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
 def test_statistics_are_exact(shape: tuple[int, ...]) -> None:
     """Mean and standard deviation agree with those of the pixels as floats."""
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
-    mean, std = statistics(images)
+    mean, std = mean_and_std(images)
     pixels = images.double().reshape(-1, shape[3] if len(shape) == 4 else 1) / 255
     torch.testing.assert_close(mean.double(), pixels.mean(0), rtol=1e-6, atol=0)
     torch.testing.assert_close(std.double(), pixels.std(0, correction=0), rtol=1e-6, atol=0)
@@ -229,7 +227,7 @@ def test_a_network_of_ones_own_keeps_what_its_factory_gave_it() -> None:
     """Xavier leaves a stranger's network alone: its factory may have loaded weights."""
     options = ModelConfig(name="helpers.network:sevens", init="xavier")
     body = networks.build(options, 10, DataConfig())
-    weights.first_weights(body, options)
+    weights.initialize(body, options)
     assert (body[1].weight == 7).all()
 
 
@@ -244,13 +242,12 @@ def test_a_network_that_breaks_the_contract_is_told_so(name: str, what: str) -> 
 def test_a_network_that_is_not_there_is_named(name: str) -> None:
     """The error holds the name that was given."""
     with pytest.raises(SettingError, match=re.escape(name)):
-        networks.factory(name)
+        networks.find_factory(name)
 
 
 @pytest.mark.parametrize(
     ("name", "logits", "best"),
     [
-        ("efficientnet_lite0", [-0.1377, 0.1868, 1.1314, 0.4245, 1.3317], [818, 782, 499]),
         ("efficientnet_lite1", [-0.4044, 0.4195, 0.5120, 0.4259, 0.8470], [623, 677, 473]),
     ],
 )
@@ -260,17 +257,17 @@ def test_the_packaged_weights_say_what_they_said(name: str, logits: list[float],
     ramp = torch.arange(224).repeat(224, 1)
     images = torch.stack([ramp, ramp.T, (ramp + ramp.T) // 2], 2).to(torch.uint8)[None]
     body = networks.build(options, 1000, DataConfig(image_size=224, channels=3))
-    weights.first_weights(body, options)
-    said = NormalizedModel(body, *preparation(options, images)).eval()(images)[0]
+    weights.initialize(body, options)
+    said = NormalizedModel(body, *normalization(options, images)).eval()(images)[0]
     assert said[:5].tolist() == pytest.approx(logits, abs=2e-3)
     assert said.topk(3).indices.tolist() == best
 
 
-def test_a_network_of_one_size_is_not_trained_at_another() -> None:
+def test_the_training_size_must_fit_the_network() -> None:
     """The CNN's linear layer fits one size; a network that ends in a mean takes every one."""
-    networks.build(ModelConfig(name="residual"), 10, DataConfig(), seen=20)
-    with pytest.raises(SettingError, match=r"augmentation.train_size is 20.*28 pixels alone.*Set it to 0"):
-        networks.build(ModelConfig(name="cnn"), 10, DataConfig(), seen=20)
+    networks.build(ModelConfig(name="residual"), 10, DataConfig(), train_size=20)
+    with pytest.raises(SettingError, match=r"augmentation.train_size is 20.*only 28 pixels.*Set it to 0"):
+        networks.build(ModelConfig(name="cnn"), 10, DataConfig(), train_size=20)
 
 
 def test_frozen_stages_stay_as_they_were_loaded() -> None:
@@ -278,9 +275,9 @@ def test_frozen_stages_stay_as_they_were_loaded() -> None:
 
     Their names are those of a network without frozen stages, so that its weights fit.
     """
-    options = ModelConfig(name="efficientnet_lite0", weights="imagenet", init="default", freeze_stages=2)
+    options = ModelConfig(name="efficientnet_lite1", weights="imagenet", init="default", freeze_stages=2)
     body = networks.build(options, 3, DataConfig(image_size=32, channels=3))
-    weights.first_weights(body, options)
+    weights.initialize(body, options)
     before = {name: value.clone() for name, value in body.state_dict().items()}
     body.train()(torch.rand(4, 3, 32, 32)).sum().backward()
     frozen = {f"features.{layer}" for layer in range(4)}
@@ -299,7 +296,7 @@ def test_frozen_stages_stay_as_they_were_loaded() -> None:
 
 def test_blocks_are_skipped_in_training_alone() -> None:
     """By chance, which the seed of the step decides; a network in use skips none."""
-    body = build("efficientnet_lite0", drop_path_rate=0.5, dropout=0.0).train()
+    body = build("efficientnet_lite1", drop_path_rate=0.5, dropout=0.0).train()
     images = torch.rand(8, 3, 32, 32)
 
     def said(seed: int) -> Tensor:
@@ -315,10 +312,10 @@ def test_blocks_are_skipped_in_training_alone() -> None:
 
 def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another file of that name is not opened: it is a pickle."""
-    monkeypatch.setitem(weights.SHA256, "efficientnet_lite0", "0" * 64)
-    options = ModelConfig(name="efficientnet_lite0", weights="imagenet")
-    with pytest.raises(InputError, match="not the file that is known"):
-        weights.first_weights(build("efficientnet_lite0"), options)
+    monkeypatch.setitem(weights.SHA256, "efficientnet_lite1", "0" * 64)
+    options = ModelConfig(name="efficientnet_lite1", weights="imagenet")
+    with pytest.raises(InputError, match="not the expected file"):
+        weights.initialize(build("efficientnet_lite1"), options)
 
 
 def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:

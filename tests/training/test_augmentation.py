@@ -25,7 +25,7 @@ def random(seed: int = 0) -> torch.Generator:
 def test_flip_mirrors_about_half(shape: tuple[int, ...]) -> None:
     """Each image is itself or its mirror image, and both happen."""
     before = images(shape)
-    after = augmentation.flip(before, random())
+    after = augmentation.random_horizontal_flip(before, random())
     same = (after == before).flatten(1).all(1)
     flip_tta = (after == before.flip(2)).flatten(1).all(1)
     assert (same | flip_tta).all()
@@ -36,7 +36,7 @@ def test_flip_mirrors_about_half(shape: tuple[int, ...]) -> None:
 def test_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
     """Each image is the old one moved by up to 2 pixels, black where it was moved from."""
     before = images(shape)
-    after = augmentation.crop(before, random(), 2)
+    after = augmentation.random_crop(before, random(), 2)
     size = shape[1]
     assert after.shape == before.shape
     for old, new in zip(before, after, strict=True):
@@ -50,7 +50,7 @@ def test_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
 def test_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
     """What is changed lies in a rectangle of 2 to 33 % of the image, in about the asked share of the images."""
     before = torch.zeros(400, *shape[1:], dtype=torch.uint8)
-    after = augmentation.erase(before, random(), AugmentationConfig(random_erasing_prob=0.5))
+    after = augmentation.random_erasing(before, random(), AugmentationConfig(random_erasing_prob=0.5))
     changed = (after != before).reshape(400, shape[1], shape[2], -1).any(3)
     touched = changed.flatten(1).any(1)
     assert 150 < touched.sum() < 250
@@ -71,14 +71,14 @@ def test_all_off_changes_nothing() -> None:
 def test_about_a_third_are_made_coarse(shape: tuple[int, ...]) -> None:
     """They lose detail and keep their mean; the others, and images that are even, stay as they are."""
     before = images(shape)
-    after = augmentation.coarsen(before, random(), 0.5)
+    after = augmentation.random_downscale(before, random(), 0.5)
     same = (after == before).flatten(1).all(1)
     assert 28 < same.sum() < 56
     old, new = before[~same].float().flatten(1), after[~same].float().flatten(1)
     assert (new.std(1) < 0.9 * old.std(1)).all()
     assert (new.mean(1) - old.mean(1)).abs().max() < 6
     even = torch.full_like(before, 77)
-    assert torch.equal(augmentation.coarsen(even, random(), 0.5), even)
+    assert torch.equal(augmentation.random_downscale(even, random(), 0.5), even)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -87,11 +87,11 @@ def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
     before = torch.zeros(shape, dtype=torch.uint8)
     third = shape[1] // 3
     before[:, third : 2 * third, third : 2 * third] = 255
-    after = augmentation.zoom(before, random(), AugmentationConfig(random_resized_crop_scale=0.5))
+    after = augmentation.random_resized_crop(before, random(), AugmentationConfig(random_resized_crop_scale=0.5))
     assert after.shape == before.shape
     grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
     assert grown.max() > 1.3
-    assert torch.equal(augmentation.zoom(images(shape), random(), AugmentationConfig()), images(shape))
+    assert torch.equal(augmentation.random_resized_crop(images(shape), random(), AugmentationConfig()), images(shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -100,7 +100,7 @@ def test_images_are_turned_about_their_middle(shape: tuple[int, ...]) -> None:
     before = torch.zeros(shape, dtype=torch.uint8)
     half = shape[1] // 2
     before[:, half - 1 : half + 1] = 255
-    after = augmentation.zoom(before, random(), AugmentationConfig(rotation_degrees=30)).float()
+    after = augmentation.random_resized_crop(before, random(), AugmentationConfig(rotation_degrees=30)).float()
     after = after if after.dim() == 3 else after[..., 0]
     rows = torch.arange(shape[1]).float()[None, :, None]
     heights = (after * rows).sum(1) / after.sum(1)
@@ -129,8 +129,8 @@ def test_training_may_see_fewer_pixels(shape: tuple[int, ...]) -> None:
 def test_color_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
     """Next to no reach changes next to nothing; more of it changes brightness within its bounds."""
     before = (images(shape) // 4 + 64).contiguous()
-    assert (augmentation.color(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
-    after = augmentation.color(before, random(), 0.3).float().flatten(1).mean(1)
+    assert (augmentation.color_jitter(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
+    after = augmentation.color_jitter(before, random(), 0.3).float().flatten(1).mean(1)
     ratio = after / before.float().flatten(1).mean(1)
     assert 0.69 < ratio.min() < 0.9
     assert 1.1 < ratio.max() < 1.31
@@ -139,19 +139,19 @@ def test_color_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
 def test_hues_are_turned_and_brightness_stays() -> None:
     """Red becomes another color as bright; gray stays gray, in images of either kind."""
     red = torch.tensor([150, 80, 80], dtype=torch.uint8).repeat(50, 4, 4, 1)
-    after = augmentation.color(red, random(), 0.0, 0.5).float()[:, 0, 0]
+    after = augmentation.color_jitter(red, random(), 0.0, 0.5).float()[:, 0, 0]
     weights = torch.tensor([0.299, 0.587, 0.114])
     assert (after @ weights - red[0, 0, 0].float() @ weights).abs().max() < 1.5
     assert set(after.argmax(1).tolist()) == {0, 1, 2}
     for gray in (torch.full((5, 4, 4), 90), torch.full((5, 4, 4, 3), 90)):
-        assert torch.equal(augmentation.color(gray.to(torch.uint8), random(), 0.0, 0.5), gray.to(torch.uint8))
+        assert torch.equal(augmentation.color_jitter(gray.to(torch.uint8), random(), 0.0, 0.5), gray.to(torch.uint8))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_mixing_lays_another_image_over_a_share_of_them(shape: tuple[int, ...]) -> None:
     """Every pixel is as much of the other image as its target says; the image itself stays the larger part."""
     before, places = images(shape), torch.eye(shape[0])
-    after, told = augmentation.mix(before, places, random(), 0.5)
+    after, told = augmentation.mixup(before, places, random(), 0.5)
     own = told.diagonal()
     assert 16 < (own < 1).sum() < 48
     assert own.min() >= 0.5

@@ -13,7 +13,7 @@ UNSEEN = torch.full((64,), torch.inf)
 def batches(**changes: object) -> Batches:
     """Batches with every change on; the labels are the places of the images."""
     options = AugmentationConfig(horizontal_flip=True, random_crop_padding=4, random_erasing_prob=0.5)
-    values = {"images": IMAGES, "labels": torch.arange(64), "batch": 10, "augmentation": options, "seed": 3}
+    values = {"images": IMAGES, "targets": torch.arange(64), "batch_size": 10, "augmentation": options, "seed": 3}
     return Batches(**(values | changes))  # type: ignore[arg-type]
 
 
@@ -31,7 +31,7 @@ def test_a_step_is_the_same_from_any_start() -> None:
 
 def test_mixed_images_have_mixed_labels() -> None:
     """Where the recipe mixes images, targets are parts of two labels that add up to one, the same from any start."""
-    made = batches(augmentation=AugmentationConfig(mixup_prob=1.0), labels=torch.eye(64))
+    made = batches(augmentation=AugmentationConfig(mixup_prob=1.0), targets=torch.eye(64))
     (_, images, targets) = epoch(made, 2)[3]
     (_, alone, _) = next(iter(made(2, made.order(2, UNSEEN), first_step=3)))
     assert torch.equal(images, alone)
@@ -54,14 +54,14 @@ def test_an_epoch_is_whole_batches_of_distinct_images() -> None:
     assert len(steps) == 6
     assert len(chosen.unique()) == 60
     assert torch.equal(chosen, torch.cat([labels for _, _, labels in steps]))
-    assert [len(labels) for _, _, labels in epoch(batches(batch=100), 0)] == [64]
+    assert [len(labels) for _, _, labels in epoch(batches(batch_size=100), 0)] == [64]
 
 
 def test_what_is_easy_is_left_out_after_the_first_epoch() -> None:
     """With `drop`, later epochs take the images of the highest losses, unseen ones first."""
     losses = torch.arange(64.0)
     losses[5] = torch.inf
-    made = batches(drop=0.75)
+    made = batches(skip_easy_fraction=0.75)
     assert len(made.order(0, losses)) == 64
     assert sorted(made.order(1, losses).tolist()) == [5, *range(49, 64)]
-    assert len(batches(drop=0.99).order(1, losses)) == 10
+    assert len(batches(skip_easy_fraction=0.99).order(1, losses)) == 10

@@ -56,7 +56,7 @@ def by(*teachers: str) -> str:
     return f"--set=distillation.teachers={json.dumps(teachers)}"
 
 
-def test_the_answer_is_the_mean_of_the_softened_probabilities(taught: Path, idx: Path) -> None:
+def test_the_targets_are_the_mean_of_the_teachers_probabilities(taught: Path, idx: Path) -> None:
     """At temperature 1 what the model files say, in the mean; in bf16 the same but for its rounding."""
     recipe = settings.with_settings(student(taught, idx), {"distillation.temperature": 1})
     data = sources.open_training(recipe.data, recipe.seed)
@@ -65,15 +65,15 @@ def test_the_answer_is_the_mean_of_the_softened_probabilities(taught: Path, idx:
     said = [torch.from_numpy(model.probabilities(images)) for model in models]
     assert (said[0] - said[1]).abs().max() > 0.01
     for precision, apart in ((torch.float32, 1e-4), (torch.bfloat16, 0.05)):
-        made = distillation.teachers(recipe, data, torch.device("cpu"), precision)
+        made = distillation.load_teachers(recipe, data, torch.device("cpu"), precision)
         assert made
-        answer = made.answer(torch.from_numpy(images))
-        assert answer.dtype == torch.float32
-        assert torch.allclose(answer, (said[0] + said[1]) / 2, atol=apart)
+        probabilities = made.probabilities(torch.from_numpy(images))
+        assert probabilities.dtype == torch.float32
+        assert torch.allclose(probabilities, (said[0] + said[1]) / 2, atol=apart)
 
 
-class Says(nn.Module):
-    """Says the same of any image."""
+class Constant(nn.Module):
+    """Returns the same logits for any images."""
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__()
@@ -85,10 +85,10 @@ class Says(nn.Module):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_the_loss_is_how_far_softened_probabilities_are_apart(temperature: float) -> None:
+def test_the_loss_is_the_divergence_at_the_temperature(temperature: float) -> None:
     """Kullback and Leibler's divergence by the square of the temperature, and the share of the labels' loss."""
     mine, theirs = torch.randn(2, 50, 10, generator=torch.Generator().manual_seed(0)) * 5
-    others = (NormalizedModel(Says(theirs), torch.zeros(1), torch.ones(1)).eval(),)
+    others = (NormalizedModel(Constant(theirs), torch.zeros(1), torch.ones(1)).eval(),)
     made = Teachers(others, DistillationConfig("x", temperature, weight=0.75), torch.float32)
     images, by_labels = torch.zeros(50, 28, 28, dtype=torch.uint8), torch.arange(50.0)
     wanted, said = (theirs / temperature).softmax(1), (mine / temperature).softmax(1)
@@ -97,7 +97,7 @@ def test_the_loss_is_how_far_softened_probabilities_are_apart(temperature: float
     assert torch.allclose(made.losses(by_labels, theirs, images), 0.25 * by_labels, atol=1e-4)
 
 
-def test_a_student_believes_its_teachers_not_the_labels(taught: Path, idx: Path, tmp_path: Path) -> None:
+def test_a_student_learns_from_its_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
     """With every label wrong it learns the right ones; its environment tells who taught it, and what that cost."""
     wrong = tmp_path / "wrong"
     shutil.copytree(idx, wrong)
@@ -106,17 +106,17 @@ def test_a_student_believes_its_teachers_not_the_labels(taught: Path, idx: Path,
     inside(tmp_path, "train", "sprint", *given, by(*both(taught)))
     assert json.loads(inside(tmp_path, "evaluate", "runs/student", "--json").stdout)["accuracy"] > 0.5
     record = json.loads((tmp_path / "runs" / "student" / "environment.json").read_text())
-    told = record["data"]["teachers"]
-    assert [(each["run"], each["seed"]) for each in told] == [("seed-0", 0), ("seed-1", 1)]
+    teachers = record["data"]["teachers"]
+    assert [(each["run"], each["seed"]) for each in teachers] == [("seed-0", 0), ("seed-1", 1)]
     assert all(
         each["recipe"] == "sprint" and len(each["commit"]) >= 40 and each["seconds"] > 0 and each["parameters"] > 0
-        for each in told
+        for each in teachers
     )
-    known = run_info.read(Run(tmp_path / "runs" / "student"))
-    assert known.teacher_seconds == pytest.approx(sum(each["seconds"] for each in told))
+    info = run_info.read(Run(tmp_path / "runs" / "student"))
+    assert info.teacher_seconds == pytest.approx(sum(each["seconds"] for each in teachers))
 
 
-def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
+def test_a_training_is_not_resumed_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
     """What they answer is what it learns from, so they are a part of its data."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     given = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, by("teachers/seed-0")]
@@ -127,14 +127,14 @@ def test_a_training_does_not_go_on_with_other_teachers(taught: Path, idx: Path, 
     assert "(teachers/seed-0) are not those" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
 
 
-def test_where_images_are_held_out_only_those_teach_that_held_out_the_same(
+def test_teachers_must_hold_out_the_same_images(
     taught: Path, idx: Path, tmp_path: Path
 ) -> None:
     """One that saw them all is left out, or refused if there is no other."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     given = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
-    seen = by("teachers/seed-0", "teachers/seed-1")
-    assert "None of the teachers" in inside(tmp_path, *given, seen, "--name=a", code=2).stderr
+    teachers = by("teachers/seed-0", "teachers/seed-1")
+    assert "None of the teachers" in inside(tmp_path, *given, teachers, "--name=a", code=2).stderr
     assert not (tmp_path / "runs").exists()
     inside(tmp_path, *given, "--name=fold-0")
     (tmp_path / "runs" / "fold-0").rename(tmp_path / "teachers" / "fold-0")
@@ -153,9 +153,9 @@ def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: 
         (recipe, replace(data, class_names=("bag", "coat"))),
         (settings.with_settings(recipe, {"data.image_size": 32}), data),
     ]
-    for changed, known in other:
-        with pytest.raises(InputError, match="seed-0 cannot be used: it knows T-shirt/top"):
-            distillation.teachers(changed, known, torch.device("cpu"), torch.float32)
+    for changed, changed_data in other:
+        with pytest.raises(InputError, match="seed-0 cannot be used: its classes are T-shirt/top"):
+            distillation.load_teachers(changed, changed_data, torch.device("cpu"), torch.float32)
 
 
 def _drop(run: Path) -> None:
@@ -175,26 +175,26 @@ def _forget_its_cost(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "told"),
+    ("harm", "message"),
     [
         (_drop, "seed-1 has no weights. Remove it, then train it again, a bench with --keep"),
         (_truncate, "seed-1 cannot be used: "),
-        (_take_other_weights, "has not the weights of the network in"),
+        (_take_other_weights, "does not fit the network in"),
         (_forget_its_cost, "seed-1/metrics.csv"),
     ],
 )
 def test_a_damaged_teacher_is_refused_before_anything_is_written(
-    harm: Callable[[Path], None], told: str, taught: Path, idx: Path, tmp_path: Path
+    harm: Callable[[Path], None], message: str, taught: Path, idx: Path, tmp_path: Path
 ) -> None:
     """One sentence names it; no run folder is left."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     harm(tmp_path / "teachers" / "seed-1")
     given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, by("teachers/seed-0", "teachers/seed-1")]
-    assert told in inside(tmp_path, *given, code=2).stderr
+    assert message in inside(tmp_path, *given, code=2).stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_teacher_has_to_take_images_of_the_size_that_training_sees(taught: Path, idx: Path, tmp_path: Path) -> None:
+def test_a_teacher_must_accept_the_training_size(taught: Path, idx: Path, tmp_path: Path) -> None:
     """A student may see other sizes than its teacher was made for."""
     given = [
         "train",
@@ -209,7 +209,7 @@ def test_a_teacher_has_to_take_images_of_the_size_that_training_sees(taught: Pat
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
-def test_without_a_finished_run_there_is_nobody_to_learn_from(name: str, idx: Path, tmp_path: Path) -> None:
+def test_a_teacher_must_be_a_finished_run(name: str, idx: Path, tmp_path: Path) -> None:
     """The sentence says how to get teachers, and how to go without."""
     (tmp_path / "empty").mkdir(parents=True)
     (tmp_path / "file").write_text("")

@@ -1,56 +1,61 @@
-"""The average of a network over its last steps."""
+"""The moving average of a network."""
 
+import copy
 from pathlib import Path
 
+import pytest
 import torch
+from torch import nn
 
 from helpers.command import TINY
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
+from modiste.training.build import Training, build_training
 from modiste.training.ema import ModelEma
-from modiste.training.run import Training, prepare
 
 
 def network(weight: float) -> NormalizedModel:
     """A batch norm and a linear layer, all of whose numbers are the same."""
-    body = torch.nn.Sequential(torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 1))
+    body = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
     for value in [*body.parameters(), *(b for b in body.buffers() if b.is_floating_point())]:
         value.data.fill_(weight)
     return NormalizedModel(body, torch.zeros(1), torch.ones(1))
 
 
-def test_it_follows_weights_and_statistics() -> None:
-    """The first steps keep less than the later ones; counters are taken as they are; the network is left alone."""
-    average, followed = ModelEma(network(1.0), 0.5), network(0.0)
-    followed.body[0].num_batches_tracked += 7
-    average.follow(followed)
-    first, last = 1 / 10, 0.5
-    assert torch.allclose(average.network.body[1].weight, torch.full((1, 2), first))
-    assert torch.allclose(average.network.body[0].running_var, torch.full((2,), first))
-    assert average.network.body[0].num_batches_tracked == 7
-    average.steps += 1000
-    average.follow(followed)
-    assert torch.allclose(average.network.body[1].weight, torch.full((1, 2), first * last))
-    assert not followed.body[1].weight.any()
-    assert (average.network.mean, average.network.std) == (0, 1)
+@pytest.mark.parametrize("decay", [0.3, 0.99])
+def test_it_is_the_exponential_moving_average_with_warmup(decay: float) -> None:
+    """Bit for bit: of n steps, each keeps min(decay, n / (n + 9)); counters are copied; the network is unchanged."""
+    model = network(1.0)
+    ema, expected = ModelEma(model, decay), copy.deepcopy(model.state_dict())
+    for step in range(1, 30):
+        with torch.no_grad():
+            for value in model.state_dict().values():
+                value.add_(torch.rand(value.shape).to(value.dtype) + step % 2)
+        before = copy.deepcopy(model.state_dict())
+        ema.update_parameters(model)
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, before[name])
+            weight = 1 - min(decay, step / (step + 9))
+            expected[name] = expected[name].lerp(value, weight) if value.is_floating_point() else value.clone()
+    assert all(torch.equal(value, expected[name]) for name, value in ema.module.state_dict().items())
 
 
-def trained(idx: Path, average: float) -> Training:
-    """A tiny training with a constant rate, nothing held out, judged by its kept weights."""
+def training(idx: Path, decay: float) -> Training:
+    """A tiny training with nothing held out."""
     small = dict(map(settings.parse_setting, (setting.removeprefix("--set=") for setting in TINY)))
-    small |= {"data.source": str(idx), "optimizer.ema_decay": average, "schedule.epochs": 1}
-    return prepare(settings.with_settings(sprint(), small))
+    small |= {"data.source": str(idx), "optimizer.ema_decay": decay, "schedule.epochs": 1}
+    return build_training(settings.with_settings(sprint(), small))
 
 
-def test_the_average_is_what_counts(idx: Path) -> None:
-    """It is judged and kept in the place of the network; without it the network is."""
-    with_it, without = trained(idx, 0.9), trained(idx, 0.0)
-    assert with_it.state.evaluated_model is with_it.state.average.network is with_it.step.average.network
+def test_the_average_is_evaluated(idx: Path) -> None:
+    """It takes the place of the network, and every step updates it; without it the network is evaluated."""
+    with_it, without = training(idx, 0.9), training(idx, 0.0)
+    assert with_it.state.evaluated_model is with_it.state.ema.module is with_it.step.ema.module
     assert without.state.evaluated_model is without.state.network
     _, images, labels = next(with_it.batches(0, with_it.batches.order(0, with_it.state.losses)))
     before = [value.clone() for value in with_it.state.evaluated_model.parameters()]
     with_it.step(images, labels, 0.1, 0, 0)
-    moved = [not torch.equal(a, b) for a, b in zip(before, with_it.state.evaluated_model.parameters(), strict=True)]
-    assert any(moved)
+    pairs = zip(before, with_it.state.evaluated_model.parameters(), strict=True)
+    assert any(not torch.equal(old, new) for old, new in pairs)
     assert not any(value.requires_grad for value in with_it.state.evaluated_model.parameters())

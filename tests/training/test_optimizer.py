@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from modiste.recipes import recipe
-from modiste.training.optimizer import optimizer, orthogonal
+from modiste.training.optimizer import create_optimizer, orthogonalize
 
 
 def network() -> nn.Sequential:
@@ -27,7 +27,7 @@ def test_steps_are_nearly_orthogonal(precision: torch.dtype) -> None:
     torch.manual_seed(0)
     for shape in ((16, 144), (144, 16)):
         u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
-        step = orthogonal(u @ torch.diag(torch.logspace(-1, 1, 16)) @ v, precision)
+        step = orthogonalize(u @ torch.diag(torch.logspace(-1, 1, 16)) @ v, precision)
         found = torch.linalg.svdvals(step.float())
         assert 0.6 < found.min() <= found.max() < 1.3
 
@@ -37,7 +37,7 @@ def test_sgd_is_pytorchs(momentum: float, nesterov: bool, decay: float) -> None:
     """Every parameter moves as under torch.optim.SGD, bit for bit."""
     ours, theirs = network(), network()
     options = recipe.OptimizerConfig(momentum=momentum, nesterov=nesterov, weight_decay=decay)
-    mine = optimizer(options, ours)
+    mine = create_optimizer(options, ours)
     reference = torch.optim.SGD(
         theirs.parameters(), lr=0.3, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
     )
@@ -57,7 +57,7 @@ def test_each_kind_of_parameter_has_a_rate(name: Literal["muon", "sgd"]) -> None
     before = [parameter.detach().clone() for parameter in made.parameters()]
     options = recipe.OptimizerConfig(name=name, head_lr_mult=0.1, norm_bias_lr_mult=0.5, momentum=0.5)
     made(images(0)).square().sum().backward()
-    optimizer(options, made).step(0.2)
+    create_optimizer(options, made).step(0.2)
     for old, parameter in list(zip(before, made.parameters(), strict=True))[name == "muon" :]:
         share = {4: 1.0, 2: 0.1, 1: 0.5}[parameter.dim()]
         torch.testing.assert_close(parameter.detach(), old - 0.2 * share * 1.5 * parameter.grad)
@@ -69,7 +69,7 @@ def test_filters_keep_their_norm_and_move_by_the_rate() -> None:
     filters = made[0].weight
     filters.grad = torch.randn(filters.shape, generator=torch.Generator().manual_seed(0))
     scaled = filters.detach() * 8**0.5 / filters.detach().norm()
-    optimizer(recipe.OptimizerConfig(name="muon", momentum=0.8), made).step(0.1)
+    create_optimizer(recipe.OptimizerConfig(name="muon", momentum=0.8), made).step(0.1)
     moved = torch.linalg.svdvals((filters.detach() - scaled).reshape(8, -1))
     assert 0.06 < moved.min() <= moved.max() < 0.13
 
@@ -78,7 +78,7 @@ def test_gradients_are_forgotten() -> None:
     """After `zero_grad` a step moves nothing."""
     made = network()
     made(images(0)).square().sum().backward()
-    mine = optimizer(recipe.OptimizerConfig(), made)
+    mine = create_optimizer(recipe.OptimizerConfig(), made)
     mine.zero_grad()
     before = [parameter.detach().clone() for parameter in made.parameters()]
     mine.step(1.0)

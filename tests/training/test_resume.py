@@ -26,7 +26,7 @@ from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
 from modiste.training.loop import State, train
-from modiste.training.run import Training, prepare
+from modiste.training.build import Training, build_training
 from modiste.training.step import NotANumber
 
 Forget = Callable[[State], object]
@@ -38,10 +38,10 @@ EXACT = ("--set=compute.threads=1", "--set=compute.precision=fp32")
 class Quiet:
     """Watches without a word."""
 
-    def step(self, epoch: int, step: int, steps: int) -> None:
+    def on_step(self, epoch: int, step: int, steps: int) -> None:
         """Say nothing."""
 
-    def epoch(self, row: EpochMetrics) -> None:
+    def on_epoch(self, metrics: EpochMetrics) -> None:
         """Say nothing."""
 
 
@@ -54,7 +54,7 @@ def recipe(idx: Path) -> Recipe:
 
 def run_through(made: Recipe, folder: Path, stop_after: int | None = None, forget: Forget | None = None) -> State:
     """Train; when asked, stop after so many steps, and let a fresh state go on from the checkpoint."""
-    training = prepare(made, fresh=forget is None)
+    training = build_training(made, initialize=forget is None)
     if forget:
         checkpoint.load(training.state, folder)
         forget(training.state)
@@ -132,20 +132,21 @@ def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
 def test_a_training_goes_on_in_the_precision_it_began_in(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which is faster is measured once: a machine that is busy may say another the next time (fault 27)."""
+    """It is measured once and recorded, with the setting; another machine may choose another (fault 27)."""
     made = settings.with_settings(recipe(idx), {"compute.precision": "auto", "schedule.epochs": 1})
-    faster = iter((True, False))
-    monkeypatch.setattr(compute, "_has_bf16", lambda where: True)
-    monkeypatch.setattr(compute, "bf16_is_faster", lambda where: next(faster))
+    choices = iter(("bf16", "fp32"))
+    monkeypatch.setattr(compute, "choose_precision", lambda device: next(choices))
     whole, begun = training_run.start(made, tmp_path / "whole", Quiet()), folder.create(tmp_path / "begun", made)
     shutil.copy(whole.environment, begun.environment)  # killed before its first epoch was over
     training_run.resume(begun.path, Quiet())
     assert _weights_and_rows(begun.path) == _weights_and_rows(whole.path)
+    record = files.read_json(begun.environment)
+    assert (record["precision"], record["precision_setting"]) == ("bf16", "auto")
 
 
 def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path) -> None:
     """The newest or the one before: it loads, is ahead of the last one found, and nothing else is left (fault 26)."""
-    training, found = prepare(recipe(idx)), prepare(recipe(idx)).state
+    training, found = build_training(recipe(idx)), build_training(recipe(idx)).state
     checkpoint.save(training.state, tmp_path)
 
     def save_forever() -> None:
@@ -177,7 +178,7 @@ def test_what_is_not_a_number_is_found_before_the_update(idx: Path, tmp_path: Pa
     def broken(value: Tensor) -> Tensor:
         return value * torch.nan if next(steps) == 11 else value
 
-    training, left = prepare(made), prepare(made).state
+    training, left = build_training(made), build_training(made).state
     network = training.state.network
     if what == "loss":
         network.register_forward_hook(lambda module, _, logits: broken(logits) if module.training else logits)
@@ -210,7 +211,7 @@ def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     content[-100] ^= 1
     file.write_bytes(content)
     with pytest.raises(InputError, match="is damaged"):
-        checkpoint.load(prepare(recipe(idx)).state, tmp_path)
+        checkpoint.load(build_training(recipe(idx)).state, tmp_path)
 
 
 def _forget_batch_norm(state: State) -> None:
@@ -220,8 +221,8 @@ def _forget_batch_norm(state: State) -> None:
 
 
 def _forget_average(state: State) -> None:
-    assert state.average
-    state.average.network.load_state_dict(state.network.state_dict())
+    assert state.ema
+    state.ema.module.load_state_dict(state.network.state_dict())
 
 
 def _forget_losses(state: State) -> None:
@@ -229,16 +230,16 @@ def _forget_losses(state: State) -> None:
 
 
 FORGETFUL: dict[str, Forget] = {
-    "momentum": lambda state: [velocity.zero_() for velocity in state.optimizer.velocities],
+    "momentum": lambda state: [velocity.zero_() for velocity in state.optimizer.momentum_buffers],
     "batch norm": _forget_batch_norm,
     "average": _forget_average,
-    "count of the average": lambda state: state.average and state.average.steps.zero_(),
+    "count of the average": lambda state: state.ema and state.ema.n_averaged.fill_(1),
     "step": lambda state: setattr(state, "step", 0),
     "totals": lambda state: state.totals.zero_(),
     "history": lambda state: state.history.pop(),
     "losses": _forget_losses,
     "order": lambda state: setattr(state, "order", state.order.flip(0)),
-    "kept": lambda state: setattr(state, "kept", {}),
+    "kept": lambda state: setattr(state, "best_weights", {}),
 }
 
 
@@ -309,7 +310,7 @@ def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: i
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert err.splitlines()[-1] == "modiste: Stopped. Go on with: modiste train --resume runs/a"
+    assert err.splitlines()[-1] == "modiste: Stopped. Resume with: modiste train --resume runs/a"
     inside(tmp_path, "train", "--resume", "runs/a")
     inside(tmp_path, *given, "--name=b")
     one, other = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in "ab")

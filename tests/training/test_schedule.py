@@ -10,7 +10,7 @@ from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import EarlyStoppingConfig
 from modiste.runs.metrics_file import EpochMetrics, best_epoch
-from modiste.training.schedule import Schedule, plateaus, triangle
+from modiste.training.schedule import Schedule, count_plateaus, one_cycle
 
 
 def rows(losses: list[float], accuracies: list[float] | None = None) -> list[EpochMetrics]:
@@ -30,15 +30,15 @@ def test_plateaus_are_those_of_pytorch(patience: int, seed: int) -> None:
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=patience)
     for epoch, loss in enumerate(losses):
         theirs.step(loss)
-        assert 0.5 ** plateaus(losses[: epoch + 1], patience) == pytest.approx(
+        assert 0.5 ** count_plateaus(losses[: epoch + 1], patience) == pytest.approx(
             optimizer.param_groups[0]["lr"], abs=2e-8
         )
 
 
 def test_a_triangle_rises_and_falls() -> None:
     """The rate is 0 at both ends and at its peak where warm-up ends."""
-    assert [triangle(done, 0.2) for done in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
-    assert triangle(0.0, 0.0) == 1
+    assert [one_cycle(done, 0.2) for done in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert one_cycle(0.0, 0.0) == 1
 
 
 def test_the_rate_moves_within_an_epoch() -> None:

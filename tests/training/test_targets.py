@@ -54,6 +54,6 @@ def test_a_distribution_is_learned_as_it_is(smoothing: float) -> None:
 
 def test_labels_become_distributions_but_several_do_not() -> None:
     """One label is all of it; where an image may have several, there is no saying how much is whose."""
-    assert targets.distributions(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert targets.to_distributions(torch.tensor([2, 0]), 3).tolist() == [[0, 0, 1], [1, 0, 0]]
     with pytest.raises(SettingError, match=r"augmentation\.mixup_prob"):
-        targets.distributions(torch.tensor([[True, True]]), 2)
+        targets.to_distributions(torch.tensor([[True, True]]), 2)

@@ -1,4 +1,4 @@
-"""`modiste export`: a run's model as one file to take away."""
+"""`modiste export`: a run's model as one file."""
 
 from pathlib import Path
 
@@ -7,14 +7,15 @@ import click
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Left out: RUN.onnx, or RUN-int8.onnx.")
-@click.option("--int8", is_flag=True, help="In 8-bit integers: a quarter of the size.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
-def export(run: Path, out: Path | None, int8: bool, as_json: bool) -> None:
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: RUN.onnx, or RUN-int8.onnx.")
+@click.option("--int8", is_flag=True, help="Quantize to 8-bit integers: a quarter of the size.")
+@click.option("--data", type=click.Path(path_type=Path), help="With --int8: where the run's data is, if it was moved.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def export(run: Path, out: Path | None, int8: bool, data: Path | None, as_json: bool) -> None:
     """Write a run's model as one ONNX file: all that `predict` and `serve` need, here or on another machine.
 
-    In 8-bit integers it is judged on the images that the run held out, or where it held nothing out on training images,
-    and not written when it loses more than one point of accuracy. That needs the extra `train`.
+    A model in 8-bit integers is evaluated on the images that the run held out, or on training images where nothing was
+    held out, and is not written when it loses more than one point of accuracy. This needs the extra `train`.
 
     \b
     Examples:
@@ -22,18 +23,21 @@ def export(run: Path, out: Path | None, int8: bool, as_json: bool) -> None:
       modiste export runs/my-cnn --int8 --out small.onnx
       modiste predict --model small.onnx boot.png
     """
+    import json
     from dataclasses import asdict
 
-    from modiste.cli.output import print_json
+    from modiste.errors import SettingError
     from modiste.export import export
 
-    found = export.export(run, out, int8)
+    if data is not None and not int8:
+        raise SettingError("--data is read only for --int8. Add --int8, or leave --data out.")
+    result = export.export(run, out, int8, "" if data is None else str(data.resolve()))
     if as_json:
-        print_json(asdict(found) | {"path": str(found.path)})
+        click.echo(json.dumps(asdict(result) | {"path": str(result.path)}))
         return
-    click.echo(f"{found.path}: {found.megabytes:.2f} MB")
-    if judged := found.judged:
+    click.echo(f"{result.path}: {result.megabytes:.2f} MB")
+    if evaluation := result.evaluation:
         click.echo(
-            f"right on {judged.accuracy:.2%} of {judged.n:,} {judged.split} images, the model of {run} on "
-            f"{judged.before:.2%}; both say the same of {judged.same:.2%}"
+            f"accuracy {evaluation.accuracy:.2%} on {evaluation.n:,} {evaluation.split} images, with the model of "
+            f"{run} {evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
         )

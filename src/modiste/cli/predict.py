@@ -161,11 +161,11 @@ def _append_predictions(file: "PredictionsFile", predictions: Generator["Predict
     import signal
     from itertools import islice
 
-    from modiste.cli.progress import bar
+    from modiste.cli.progress import progress_bar
     from modiste.errors import Stopped
 
     try:
-        with bar(len(file.missing)) as advance:
+        with progress_bar(len(file.missing)) as advance:
             while batch := list(islice(predictions, ROWS_PER_WRITE)):
                 file.append(batch)
                 for prediction in batch:

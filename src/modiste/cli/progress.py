@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line an epoch off it. Always on stderr, results go to stdout."""
+"""Progress of long commands: a bar on a terminal, a line for each epoch elsewhere; always on stderr."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,8 +13,8 @@ from modiste.runs.metrics_file import EpochMetrics
 
 
 @contextmanager
-def bar(total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar; gives what moves it on by so many."""
+def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar; yield a function that advances it."""
     with _progress(Console(file=sys.stderr)) as progress:
         task = progress.add_task("", total=total)
         yield lambda count: progress.advance(task, count)
@@ -33,12 +33,12 @@ def _progress(console: Console) -> Progress:
 
 
 class TrainingProgress:
-    """Shows how far a training is."""
+    """Shows the progress of a training, as a `ProgressCallback`."""
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False)
         self.bar = _progress(self.console)
-        self.begun = False
+        self.started = False
         self.task = self.bar.add_task("")
 
     def __enter__(self) -> Self:
@@ -50,20 +50,20 @@ class TrainingProgress:
     ) -> None:
         self.bar.stop()
 
-    def step(self, epoch: int, step: int, steps: int) -> None:
-        """Move the bar; before the first epoch is told, say that it is on its way."""
-        if not self.begun:
-            self.console.print(f"epoch {epoch:3}  under way, {steps} steps an epoch")
-            self.begun = True
+    def on_step(self, epoch: int, step: int, steps: int) -> None:
+        """Move the bar; in the first step, print that the training has started."""
+        if not self.started:
+            self.console.print(f"epoch {epoch:3}  started, {steps} steps per epoch")
+            self.started = True
         self.bar.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
 
-    def epoch(self, row: EpochMetrics) -> None:
-        """Print the finished epoch as a line."""
-        held_out = ""
-        if row.val_loss is not None and row.val_accuracy is not None:
-            held_out = f"  validation loss {row.val_loss:.4f}  accuracy {row.val_accuracy:.2%}"
+    def on_epoch(self, metrics: EpochMetrics) -> None:
+        """Print a line with the metrics of an epoch."""
+        validation = ""
+        if metrics.val_loss is not None and metrics.val_accuracy is not None:
+            validation = f"  validation loss {metrics.val_loss:.4f}  accuracy {metrics.val_accuracy:.2%}"
         self.console.print(
-            f"epoch {row.epoch:3}  train loss {row.train_loss:.4f}  accuracy {row.train_accuracy:.2%}{held_out}"
-            f"  lr {row.lr:.2g}  {row.seconds:.1f} s",
+            f"epoch {metrics.epoch:3}  train loss {metrics.train_loss:.4f}  accuracy {metrics.train_accuracy:.2%}"
+            f"{validation}  lr {metrics.lr:.2g}  {metrics.seconds:.1f} s",
             soft_wrap=True,
         )

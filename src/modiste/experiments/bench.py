@@ -87,7 +87,7 @@ def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     with stop_request() as stop, ThreadPoolExecutor(bench.jobs) as pool:
         records = list(pool.map(one, bench.recipes))
         if stop():
-            raise Stopped(stop.number, f"Stopped. {GOES_ON}")
+            raise Stopped(stop.signal_number, f"Stopped. {GOES_ON}")
     return records
 
 
@@ -150,10 +150,10 @@ def _modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
         while process.poll() is None and not stop():
             time.sleep(0.1)
         if process.poll() is None:
-            process.send_signal(stop.number)
+            process.send_signal(stop.signal_number)
             process.wait()
     if stop():
-        raise Stopped(stop.number, f"{run.path} is stopped. {GOES_ON}")
+        raise Stopped(stop.signal_number, f"{run.path} is stopped. {GOES_ON}")
     if process.returncode:
         last = _log(run).read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
         message = f"{run.path}: {last[0].removeprefix('modiste: ')}"

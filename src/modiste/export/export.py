@@ -1,74 +1,79 @@
-"""A run's model as one file to take away: as it is, or in 8-bit integers, and then judged beside what it came from."""
+"""Export of a run's model as one file: a copy, or quantized to 8-bit integers and evaluated beside the original."""
 
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from modiste.data import sources
-from modiste.data.split import Split
+from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError
 from modiste.inference import model_file
 from modiste.metrics import calibration
-from modiste.reporting.evaluate import require_unchanged
-from modiste.runs import files, folder
+from modiste.recipes import settings
+from modiste.runs import files, folder, run_info
 from modiste.runs.folder import Run
 
-CALIBRATION = 512
-"""Training images that the ranges of an int8 model are taken from."""
+CALIBRATION_IMAGES = 512
+"""Training images that set the ranges of an int8 model."""
 
-JUDGED = 10_000
-"""Training images that it is judged on where nothing was held out."""
+MAX_TRAIN_IMAGES = 10_000
+"""Training images that an int8 model is evaluated on where nothing was held out."""
 
-COST = 0.01
-"""Accuracy that an int8 model may lose; one that loses more is not written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Portable:
-    """What was written.
-
-    Args:
-        path: the file.
-        megabytes: its size, in millions of bytes.
-        judged: of an int8 model, how it does; a copy does what its original does.
-    """
-
-    path: Path
-    megabytes: float
-    judged: "Judged | None" = None
+MAX_ACCURACY_LOSS = 0.01
+"""Of an int8 model; one that loses more is not written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """How an int8 model does on images of its run's data.
+class Int8Evaluation:
+    """An int8 model on images of its run's data, beside the model that it was made from.
 
     Args:
-        split: the images: those held out, or where nothing was, the first ones that it learned from.
-        n: how many.
-        accuracy: on them.
-        before: accuracy of the run's own model on them.
-        same: share of them that both call the same.
+        split: validation, or train where nothing was held out.
+        n: number of images.
+        accuracy: of the int8 model.
+        original_accuracy: of the run's model.
+        agreement: share of the images for which both predict the same class.
     """
 
     split: str
     n: int
     accuracy: float
-    before: float
-    same: float
+    original_accuracy: float
+    agreement: float
 
 
-def export(path: Path, out: Path | None, int8: bool) -> Portable:
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """A model file that was exported.
+
+    Args:
+        path: of the file.
+        megabytes: its size in millions of bytes.
+        evaluation: of an int8 model; None for a copy.
+    """
+
+    path: Path
+    megabytes: float
+    evaluation: Int8Evaluation | None = None
+
+
+def export(path: Path, out: Path | None, int8: bool, data_source: str = "") -> ExportResult:
     """Write a run's model as one file.
 
     Args:
         path: the run folder.
-        out: the file; left out: the run's name, with -int8 for such a model, in the working directory.
-        int8: in 8-bit integers.
+        out: the file; None is the run's name, with -int8 for such a model, in the current folder.
+        int8: quantize to 8-bit integers.
+        data_source: folder of the run's data, for int8; empty is where the recipe says.
 
     Raises:
-        InputError: there is no such run or model, something is at `out` already, or for int8: the data of the run is
-            gone or changed, or the model is more than one point less accurate.
+        InputError: there is no such run or model, `out` exists, or for int8: the data is missing or has changed, or the
+            model loses more than one point of accuracy.
+        OutputError: the file cannot be written.
     """
     run = folder.open_run(path)
     folder.require_model(run)
@@ -77,41 +82,56 @@ def export(path: Path, out: Path | None, int8: bool) -> Portable:
         raise InputError(f"{target} exists already and is not overwritten. Name another with --out, or remove it.")
     if not target.parent.is_dir():
         raise InputError(f"The folder {target.parent} does not exist. Make it first, or name another with --out.")
-    content, judged = _int8(run) if int8 else (run.model.read_bytes(), None)
+    content, evaluation = _quantize(run, data_source) if int8 else (run.model.read_bytes(), None)
     files.write_bytes(target, content)
-    return Portable(target, len(content) / 1e6, judged)
+    return ExportResult(target, len(content) / 1e6, evaluation)
 
 
-def _int8(run: Run) -> tuple[bytes, Judged]:
-    """Quantize a run's model and judge it; scores and calibration in its metadata are its own."""
+def _quantize(run: Run, data_source: str) -> tuple[bytes, Int8Evaluation]:
+    """Quantize and evaluate a run's model; scores and calibration in the metadata are those of the int8 model."""
     from modiste.export import int8  # here, as a plain copy needs no package onnx
 
-    recipe = run.recipe()
-    data = sources.open_training(recipe.data, recipe.seed)
-    if len(data.validation):
-        require_unchanged(run, data.validation)
-    images = data.validation if len(data.validation) else _first(data.train, JUDGED)
-    quantized = int8.quantize(run.model, _first(data.train, CALIBRATION).images)
+    data = _open_data(run, data_source)
+    split = data.validation if len(data.validation) else _first(data.train, MAX_TRAIN_IMAGES)
+    content = int8.quantize(run.model, _first(data.train, CALIBRATION_IMAGES).images)
     original = model_file.load(run.model)
-    before, after = (model.probabilities(images.images) for model in (original, model_file.load(quantized)))
-    said = after.argmax(1)
-    judged = Judged(
-        images.name,
-        len(images),
-        float(images.is_correct(said).mean()),
-        float(images.is_correct(before.argmax(1)).mean()),
-        float((before.argmax(1) == said).mean()),
-    )
-    if judged.before - judged.accuracy > COST:
+    probabilities = model_file.load(content).probabilities(split.images)
+    evaluation = _evaluate(split, probabilities, original.probabilities(split.images))
+    if evaluation.original_accuracy - evaluation.accuracy > MAX_ACCURACY_LOSS:
         raise InputError(
-            f"In 8-bit integers {run.path} would be right on {judged.accuracy:.2%} of {judged.n} images instead of "
-            f"{judged.before:.2%}. Export it without --int8."
+            f"In 8-bit integers {run.path} is correct on {evaluation.accuracy:.2%} of {evaluation.n} images instead "
+            f"of {evaluation.original_accuracy:.2%}. Export it without --int8."
         )
-    facts = {"precision": "int8", "scores": json.dumps({judged.split: {"n": judged.n, "accuracy": judged.accuracy}})}
+    scores = {evaluation.split: {"n": evaluation.n, "accuracy": evaluation.accuracy}}
+    metadata = {"precision": "int8", "scores": json.dumps(scores)}
     if len(data.validation):
-        fitted = calibration.fit_calibration(after, images, original.class_names, original.calibration.label_groups)
-        facts |= fitted.to_metadata(original.class_names)
-    return int8.with_facts(quantized, facts), judged
+        label_groups = original.calibration.label_groups
+        fitted = calibration.fit_calibration(probabilities, split, original.class_names, label_groups)
+        metadata |= fitted.to_metadata(original.class_names)
+    return int8.with_metadata(content, metadata), evaluation
+
+
+def _evaluate(split: Split, probabilities: NDArray[np.float32], original: NDArray[np.float32]) -> Int8Evaluation:
+    predicted, expected = probabilities.argmax(1), original.argmax(1)
+    return Int8Evaluation(
+        split.name,
+        len(split),
+        float(split.is_correct(predicted).mean()),
+        float(split.is_correct(expected).mean()),
+        float((predicted == expected).mean()),
+    )
+
+
+def _open_data(run: Run, data_source: str) -> TrainingData:
+    """Open the data of a run; raise an InputError unless it has the images that the run was trained with."""
+    recipe = run.recipe()
+    if data_source:
+        recipe = settings.with_settings(recipe, {"data.source": data_source})
+    data, recorded = sources.open_training(recipe.data, recipe.seed), run_info.read(run).sha256
+    splits = {split.name: split.sha256() for split in (data.train, data.validation)}
+    if any(recorded.get(name, sha256) != sha256 for name, sha256 in splits.items()):
+        raise InputError(f"The data of {run.path} has changed since its training. Restore it, or name it with --data.")
+    return data
 
 
 def _first(split: Split, count: int) -> Split:

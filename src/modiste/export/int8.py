@@ -1,4 +1,4 @@
-"""A model in 8-bit integers, by the runtime's own quantizer: a quarter of the size.
+"""Quantization of a model to 8-bit integers with ONNX Runtime's static quantizer: a quarter of the size.
 
 The quantizer needs the package onnx, so it is here and not beside the rest of the runtime.
 """
@@ -13,50 +13,51 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static  # type: ignore[import-untyped]
 from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
 
-BATCH = 32
+BATCH_SIZE = 32
 
 
-def quantize(model: Path, images: NDArray[np.uint8], symmetric: bool = False) -> bytes:
-    """Return the content of the model in 8-bit integers, its metadata with it.
+def quantize(model: Path, images: NDArray[np.uint8]) -> bytes:
+    """Quantize a model; return the content of the new file, with the metadata of the old one.
+
+    Activations have 8 bits. Weights have 7, as ONNX Runtime advises for processors without 8-bit dot products, where a
+    product of 8-bit numbers may overflow.
 
     Args:
         model: an .onnx file that modiste wrote.
-        images: uint8, as the model takes them; the ranges of the activations are those that these have.
-        symmetric: activations are signed and weights have all 8 bits, for processors with 8-bit dot products; without,
-            weights keep to 7 bits, as the runtime advises, so that nothing overflows in others.
+        images: uint8 [n, s, s] or [n, s, s, 3], which set the ranges of the activations.
     """
     with tempfile.TemporaryDirectory() as folder:
-        prepared, made = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(model, prepared, skip_symbolic_shape=True)  # which cannot follow a free batch size
-        nodes = onnx.load_model(prepared).graph.node
+        preprocessed, quantized = Path(folder) / "preprocessed.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(model, preprocessed, skip_symbolic_shape=True)  # it does not support a free batch size
+        nodes = onnx.load_model(preprocessed).graph.node
         quantize_static(
-            prepared,
-            made,
-            _Images(images),
+            preprocessed,
+            quantized,
+            _Batches(images),
             per_channel=True,
-            reduce_range=not symmetric,
-            activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            # in 256 steps, what is improbable would be impossible
+            # in 256 levels, small probabilities would become 0
             nodes_to_exclude=[node.name for node in nodes if node.op_type == "Softmax"],
         )
-        return made.read_bytes()
+        return quantized.read_bytes()
 
 
-def with_facts(model: bytes, facts: dict[str, str]) -> bytes:
-    """Return a model file's content with some of its metadata changed."""
-    changed = onnx.load_model_from_string(model)
-    known = {each.key: each.value for each in changed.metadata_props}
-    onnx.helper.set_model_props(changed, known | facts)
-    return bytes(changed.SerializeToString())
+def with_metadata(content: bytes, changes: dict[str, str]) -> bytes:
+    """Return the content of a model file with some of its metadata changed."""
+    model = onnx.load_model_from_string(content)
+    metadata = {prop.key: prop.value for prop in model.metadata_props}
+    onnx.helper.set_model_props(model, metadata | changes)
+    return bytes(model.SerializeToString())
 
 
-class _Images(CalibrationDataReader):  # type: ignore[misc]
-    """Hands the images out in batches, as the quantizer asks for them."""
+class _Batches(CalibrationDataReader):  # type: ignore[misc]
+    """Gives the images to the quantizer in batches."""
 
     def __init__(self, images: NDArray[np.uint8]) -> None:
-        starts = range(0, len(images), BATCH)
-        self.batches: Iterator[NDArray[np.uint8]] = iter([images[start : start + BATCH] for start in starts])
+        starts = range(0, len(images), BATCH_SIZE)
+        self.batches: Iterator[NDArray[np.uint8]] = iter([images[start : start + BATCH_SIZE] for start in starts])
 
     def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
         batch = next(self.batches, None)

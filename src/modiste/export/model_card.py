@@ -1,4 +1,4 @@
-"""The model card of a run: what the model is, what it is worth, how to use it."""
+"""The model card of a run: what the model is, how good it is, how to use it."""
 
 from pathlib import Path
 from string import Template
@@ -13,82 +13,92 @@ from modiste.recipes.recipe import Recipe
 
 CARD = Template("""# $name
 
-A classifier of clothes, trained with `modiste` by the recipe `$recipe` with seed $seed.
-$about
+An image classifier trained with `modiste` by the recipe `$recipe` with seed $seed.
+$description
 
 | | |
 |---|---|
-| says | $labels |
-| takes | uint8 images, $shape |
+| classes | $class_names |
+| input | uint8 images, $shape |
 | parameters | $parameters |
-| trained on | $train images of $source |
-| epoch kept | $epoch |
+| training data | $train images of $source |
+| epoch | $epoch |
 | validation | $validation |
-| confidence | $confidence |
+| calibration | $calibration |
 
 Use it:
 
-    modiste predict --model . PICTURE
+    modiste predict --model . PHOTO
     modiste evaluate .
 
-$limits $always
+$limits $abstention
 
-`model.onnx` is what is judged and used, `model.safetensors` the same weights, `recipe.json` how they came about,
-`metrics.csv` and `curves.png` what happened on the way.
+`model.onnx` is the model that is evaluated and used, `model.safetensors` has the same weights, `recipe.json` describes
+the training, `metrics.csv` and `curves.png` show its epochs, `layers.json` lists the layers of the network.
 """)
 
-PRODUCTS = "It was trained on product pictures of one shop: photos of other kinds need a recipe that was made for them."
-ALWAYS = "It always names one of its labels, also for what is none of them."
-ABSTAINS = f"It says {NONE_OF_THESE!r} of what it takes for no garment that has a label."
-PICTURES = "It was trained on the pictures named above: expect it to hold for pictures of that kind."
+FASHION_MNIST_LIMITS = "It was trained on product photos of one shop. For other photos, train with the recipe `photo`."
+OWN_DATA_LIMITS = "Expect these figures only for photos like those of the training data."
+ALWAYS_PREDICTS = "It always predicts one of its classes, even for a photo that shows none of them."
+ABSTAINS = f"It predicts {NONE_OF_THESE!r} for a photo that shows none of its classes."
 
 
-def text(
+def render(
     name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], calibration: Calibration, parameters: int
 ) -> str:
-    """Return the card's text (Markdown)."""
-    size, changed = recipe.data.image_size, _changed(recipe)
+    """Return the text of the card, in Markdown.
+
+    Args:
+        name: of the run.
+        recipe: of the run.
+        data: that the model was trained on.
+        scores: `epoch`, and `validation` where images were held out.
+        calibration: of the model.
+        parameters: number of trainable parameters.
+    """
+    size = recipe.data.image_size
     return CARD.substitute(
         name=name,
         recipe=recipe.name,
         seed=recipe.seed,
-        about=f"{recipe.description} {changed}".strip(),
-        labels=", ".join(data.class_names),
+        description=f"{recipe.description} {_changed_settings(recipe)}".strip(),
+        class_names=", ".join(data.class_names),
         shape=f"[n, {size}, {size}]" if recipe.data.channels == 1 else f"[n, {size}, {size}, 3]",
         parameters=f"{parameters:,}",
         train=f"{len(data.train):,}",
         source=Path(recipe.data.source).name or "Fashion-MNIST",
         epoch=scores["epoch"],
-        validation=_validation(scores),
-        confidence=_sureness(calibration),
-        limits=PICTURES if recipe.data.source else PRODUCTS,
-        always=ABSTAINS if NONE_OF_THESE in data.class_names else ALWAYS,
+        validation=_validation(recipe, scores),
+        calibration=_calibration(calibration),
+        limits=OWN_DATA_LIMITS if recipe.data.source else FASHION_MNIST_LIMITS,
+        abstention=ABSTAINS if NONE_OF_THESE in data.class_names else ALWAYS_PREDICTS,
     )
 
 
-def _validation(scores: dict[str, Any]) -> str:
-    found = scores.get("validation")
-    if not found:
-        return "nothing was held out; see `modiste evaluate`"
-    return f"accuracy {found['accuracy']:.2%}, loss {found['loss']:.4f}, n = {found['n']:,}"
+def _validation(recipe: Recipe, scores: dict[str, Any]) -> str:
+    validation = scores.get("validation")
+    if not validation:
+        return "none, as no images were held out; see `modiste evaluate`"
+    chosen = "; the epoch was chosen on these images" if recipe.early_stopping.patience else ""
+    return f"accuracy {validation['accuracy']:.2%}, loss {validation['loss']:.4f}, n = {validation['n']:,}{chosen}"
 
 
-def _sureness(calibration: Calibration) -> str:
+def _calibration(calibration: Calibration) -> str:
     if calibration.temperature == 1:
-        return "not calibrated: too few images were held out"
-    below = f"; below {calibration.threshold:.1%} it says {NONE_OF_THESE!r}" if calibration.threshold else ""
-    return f"temperature {calibration.temperature:g}{below}"
+        return "none, as too few images were held out"
+    threshold = calibration.threshold
+    abstention = f"; {NONE_OF_THESE!r} where the confidence is below {threshold:.1%}" if threshold else ""
+    return f"temperature {calibration.temperature:g}{abstention}"
 
 
-def _changed(recipe: Recipe) -> str:
-    """Name the settings in which the recipe differs from the named one it started from."""
+def _changed_settings(recipe: Recipe) -> str:
+    """Name the settings that differ from those of the named recipe."""
     if recipe.name not in NAMED:
         return ""
-    origin = settings.to_settings(NAMED[recipe.name]())
-    mine = settings.to_settings(recipe)
-    changed = [
+    defaults = settings.to_settings(NAMED[recipe.name]())
+    changes = [
         f"{key} = {value}"
-        for key, value in mine.items()
-        if value != origin[key] and key not in ("seed", "description", "data.source")
+        for key, value in settings.to_settings(recipe).items()
+        if value != defaults[key] and key not in ("seed", "description", "data.source")
     ]
-    return f"Changed from it: {', '.join(changed)}." if changed else ""
+    return f"Changed settings: {', '.join(changes)}." if changes else ""

@@ -1,4 +1,4 @@
-"""From a trained network to the one file that is judged and used: ONNX, with its preparation and its facts."""
+"""From a trained network to the one file that is evaluated and used: ONNX, with preprocessing and metadata."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from modiste.errors import SettingError, TrainingError
+from modiste.errors import InputError, SettingError, TrainingError
 from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
@@ -21,93 +21,125 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 
 TOLERANCE = 1e-4
+"""Largest difference of a probability between PyTorch and ONNX Runtime."""
 
 
-class Exported(nn.Module):
-    """A network as its file has it."""
+class ProbabilityModel(nn.Module):
+    """A network whose output is probabilities, as the model file has it."""
 
     def __init__(self, network: NormalizedModel) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return probabilities float32 [n, labels] for uint8 images."""
+        """Return probabilities, float32 [n, k], for uint8 images."""
         return torch.softmax(self.network(image), dim=1)
 
 
-def export(
+def to_onnx(
     network: NormalizedModel,
     recipe: Recipe,
     class_names: tuple[str, ...],
     scores: dict[str, Any],
     calibration: Calibration,
-    path: Path,
-) -> None:
-    """Write a network as ONNX: input `image`, uint8 with a free batch size; output `probabilities`.
+) -> bytes:
+    """Return the content of a model file: input `image`, uint8 [n, ...] with free n; output `probabilities`.
 
     Args:
         network: uint8 images -> logits, on the CPU.
-        recipe: written into the file, with labels and scores.
-        class_names: what the outputs mean.
-        scores: what is known of the model, as `{"validation": {...}}`.
-        calibration: how its probabilities are to be taken.
-        path: where; raises OutputError when it cannot be written.
+        recipe: for the metadata, in which names take the place of paths.
+        class_names: of the outputs.
+        scores: for the metadata, by split, as `{"validation": {"accuracy": 0.93}}`.
+        calibration: for the metadata.
     """
-    model = _onnx(network, recipe)
-    facts = {
+    model = _export(network, recipe)
+    metadata = {
         "format": model_file.FORMAT,
         "class_names": json.dumps(class_names),
         "image_size": str(recipe.data.image_size),
         "channels": str(recipe.data.channels),
-        "recipe": settings.to_json(recipe),
+        "recipe": settings.to_json(without_paths(recipe)),
         "scores": json.dumps(scores),
         **calibration.to_metadata(class_names),
     }
-    onnx.helper.set_model_props(model, facts)
-    files.write_bytes(path, model.SerializeToString())
+    onnx.helper.set_model_props(model, metadata)
+    return bytes(model.SerializeToString())
 
 
-def require_exportable(network: NormalizedModel, recipe: Recipe) -> None:
-    """Raise a SettingError when a network of the user's own cannot become ONNX."""
-    try:
-        _onnx(copy.deepcopy(network).cpu(), recipe)
-    except Exception as error:  # noqa: BLE001 - whatever a stranger's code comes up with
-        raise SettingError(
-            f"The network {recipe.model.name!r} cannot be written as ONNX ({type(error).__name__}). Use operations "
-            "that torch.onnx.export knows."
-        ) from None
+def without_paths(recipe: Recipe) -> Recipe:
+    """Return the recipe with the names of its data, weights and teachers instead of paths on this machine."""
+    teachers = [_name(path) for path in recipe.distillation.teachers]
+    source, weights = _name(recipe.data.source), _name(recipe.model.weights)
+    changes = {"data.source": source, "model.weights": weights, "distillation.teachers": teachers}
+    return settings.with_settings(recipe, changes)
 
 
-def check(path: Path, ours: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
-    """Refuse a model file that does not say what its network says.
+def _name(path: str) -> str:
+    return Path(path).resolve().name if path else ""
+
+
+def write_verified(path: Path, content: bytes, probabilities: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
+    """Write a model file; it is read back and verified before it gets its name.
 
     Args:
-        path: the ONNX file.
-        ours: float32 [n, labels], the probabilities of the network it was made from.
-        images: uint8, what they are of.
+        path: of the file.
+        content: of the file.
+        probabilities: as `verify`.
+        images: as `verify`.
 
     Raises:
-        TrainingError: a probability differs by more than 1e-4, or a label where it is no tie.
+        TrainingError: as `verify`; nothing is written then.
+        OutputError: the file cannot be written.
     """
-    theirs = model_file.load(path).probabilities(images)
-    gap = float(np.abs(ours - theirs).max())
-    top = np.sort(ours, 1)
+    with files.atomic_write(path) as partial:
+        partial.write_bytes(content)
+        verify(partial.read_bytes(), probabilities, images)
+
+
+def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
+    """Compare a model file with the network that it was exported from.
+
+    Args:
+        content: of the ONNX file.
+        probabilities: of the network, float32 [n, k].
+        images: uint8, of which these are.
+
+    Raises:
+        TrainingError: a probability is not a number or differs by more than 1e-4, or a prediction differs where there
+            is no tie.
+    """
+    try:
+        exported = model_file.load(content).probabilities(images)
+    except InputError as error:
+        raise TrainingError(f"The exported model cannot be used: {error} Please report this.") from None
+    difference = float(np.abs(probabilities - exported).max())
+    top = np.sort(probabilities, 1)
     tie = top[:, -1] - top[:, -2] < TOLERANCE
-    others = int(((ours.argmax(1) != theirs.argmax(1)) & ~tie).sum())
-    if not gap <= TOLERANCE or others:  # this way round, a NaN is refused as well
-        path.unlink()
+    mismatches = int(((probabilities.argmax(1) != exported.argmax(1)) & ~tie).sum())
+    if not difference <= TOLERANCE or mismatches:  # this way round, a NaN is refused as well
         raise TrainingError(
-            f"The exported model differs from the trained network ({others} other labels, probabilities by up to "
-            f"{gap:.1e}; candidate_labels: 0 and {TOLERANCE:g}). The weights are kept; please report this."
+            f"The exported model differs from the trained network: {mismatches} other predictions, and probabilities "
+            f"by up to {difference:.1e} (allowed: 0 and {TOLERANCE:g}). The weights are kept; please report this."
         )
 
 
-def _onnx(network: NormalizedModel, recipe: Recipe) -> onnx.ModelProto:
+def require_exportable(network: NormalizedModel, recipe: Recipe) -> None:
+    """Raise a SettingError when a custom network cannot be exported to ONNX."""
+    try:
+        _export(copy.deepcopy(network).cpu(), recipe)
+    except Exception as error:  # noqa: BLE001 - a custom network may raise anything
+        raise SettingError(
+            f"The network {recipe.model.name!r} cannot be written as ONNX ({type(error).__name__}). Use operations "
+            "that torch.onnx.export supports."
+        ) from None
+
+
+def _export(network: NormalizedModel, recipe: Recipe) -> onnx.ModelProto:
     shape = (2, recipe.data.image_size, recipe.data.image_size) + ((3,) if recipe.data.channels == 3 else ())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            Exported(network).eval(),
+            ProbabilityModel(network).eval(),
             (torch.zeros(shape, dtype=torch.uint8),),
             input_names=["image"],
             output_names=["probabilities"],
@@ -115,11 +147,11 @@ def _onnx(network: NormalizedModel, recipe: Recipe) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
         )
-    return _without_traces(program.model_proto)  # type: ignore[union-attr]  # None only without dynamo
+    return _without_stack_traces(program.model_proto)  # type: ignore[union-attr]  # None only without dynamo
 
 
-def _without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Drop what the exporter notes at each node and value: stack traces, with paths of the machine it ran on."""
+def _without_stack_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove the exporter's notes at nodes and values: stack traces, with paths of this machine."""
     graph = model.graph
     for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         part.ClearField("metadata_props")

@@ -1,11 +1,11 @@
-"""What networks are put label_groups from: blocks, heads, layers that stay frozen."""
+"""Layers and heads that the networks are built from."""
 
 import torch
 from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Adds what the inner layers make of their input to the input (He et al. 2016)."""
+    """Adds the output of the inner layers to their input (He et al. 2016)."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
@@ -16,48 +16,48 @@ class Residual(nn.Module):
         return features + self.layers(features)  # type: ignore[no-any-return]
 
 
-class MeanAndMax(nn.Module):
-    """A head that sees mean and maximum of each channel: features [n, c, h, w] -> logits [n, labels]."""
+class MeanMaxPoolHead(nn.Module):
+    """Global mean and max pooling, then a linear layer."""
 
-    def __init__(self, channels: int, labels: int) -> None:
+    def __init__(self, channels: int, num_classes: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(2 * channels, labels)
+        self.linear = nn.Linear(2 * channels, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return logits [n, labels]."""
+        """Return logits [n, k] for features [n, c, h, w]."""
         return self.linear(torch.cat([features.mean((2, 3)), features.amax((2, 3))], 1))  # type: ignore[no-any-return]
 
 
-class Mean(nn.Module):
-    """A head that sees the mean of each channel: features [n, c, h, w] -> logits [n, labels]."""
+class MeanPoolHead(nn.Module):
+    """Global mean pooling, dropout, then a linear layer."""
 
-    def __init__(self, channels: int, labels: int, dropout: float) -> None:
+    def __init__(self, channels: int, num_classes: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(channels, labels)
+        self.linear = nn.Linear(channels, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return logits [n, labels]."""
+        """Return logits [n, k] for features [n, c, h, w]."""
         return self.linear(self.dropout(features.mean((2, 3))))  # type: ignore[no-any-return]
 
 
 class PartlyFrozen(nn.Sequential):
-    """Layers of which the first stay as they were loaded, weights and running statistics both.
+    """Layers of which the first are not trained: their weights and running statistics stay as they were loaded.
 
     Args:
-        layers: one after the other.
-        frozen: how many of them stay.
+        layers: in the order of their execution.
+        num_frozen: how many of them are not trained.
     """
 
-    def __init__(self, *layers: nn.Module, frozen: int) -> None:
+    def __init__(self, *layers: nn.Module, num_frozen: int) -> None:
         super().__init__(*layers)
-        self.frozen = frozen
-        for layer in [*self][:frozen]:
+        self.num_frozen = num_frozen
+        for layer in [*self][:num_frozen]:
             layer.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "PartlyFrozen":
-        """Train the others alone: what stays is in evaluation mode."""
+        """Set the mode of the other layers; the frozen ones stay in evaluation mode."""
         super().train(mode)
-        for layer in [*self][: self.frozen]:
+        for layer in [*self][: self.num_frozen]:
             layer.eval()
         return self

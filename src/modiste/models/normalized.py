@@ -1,4 +1,4 @@
-"""A network with its preparation: the bytes of an image in, logits out; the preparation is a part of the model."""
+"""A network with its preprocessing: uint8 images in, logits out."""
 
 import torch
 import torch.nn.functional as F
@@ -6,19 +6,19 @@ from torch import Tensor, nn
 
 from modiste.recipes.recipe import ModelConfig
 
-OWN_SCALE = dict.fromkeys(("efficientnet_lite0", "efficientnet_lite1"), (127 / 255, 128 / 255))
-"""Mean and standard deviation that a network's pretrained weights expect of their images, on the 0..1 scale."""
+EFFICIENTNET_LITE_MEAN, EFFICIENTNET_LITE_STD = 127 / 255, 128 / 255
+"""That its ImageNet weights expect of images on the 0..1 scale."""
 
 
 class NormalizedModel(nn.Module):
-    """A network with its preparation: uint8 images in, logits out.
+    """A network with its preprocessing: uint8 images in, logits out.
 
     Args:
-        body: floats [n, channels, s, s] -> logits [n, labels].
-        mean: of the training images, on the 0..1 scale, one number a channel.
-        std: likewise.
-        flip_tta: in evaluation, answer by the mean over each image and its mirror image.
-        eval_blur: in evaluation, the share to which each pixel is the mean of the 3 x 3 around it.
+        body: floats [n, channels, s, s] -> logits [n, k].
+        mean: of the training images on the 0..1 scale, floats [channels].
+        std: standard deviation, likewise.
+        flip_tta: in evaluation, return the mean of the logits of each image and its mirror image.
+        eval_blur: in evaluation, weight of the mean of the 3 x 3 pixels around each pixel, 0 to 1.
     """
 
     mean: Tensor
@@ -34,35 +34,38 @@ class NormalizedModel(nn.Module):
         self.register_buffer("std", std.reshape(1, -1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits for uint8 images [n, s, s] or [n, s, s, 3]."""
+        """Return logits, floats [n, k], for uint8 images [n, s, s] or [n, s, s, 3]."""
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         floats = (pixels.float() / 255 - self.mean) / self.std
         if self.training:
             return self.body(floats)  # type: ignore[no-any-return]
         if self.eval_blur:
-            near = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
-            floats = (1 - self.eval_blur) * floats + self.eval_blur * near
+            blurred = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
+            floats = (1 - self.eval_blur) * floats + self.eval_blur * blurred
         if not self.flip_tta:
             return self.body(floats)  # type: ignore[no-any-return]
-        both = self.body(torch.cat([floats, floats.flip(3)]))
-        return both.unflatten(0, (2, -1)).mean(0)  # type: ignore[no-any-return]
+        logits = self.body(torch.cat([floats, floats.flip(3)]))
+        return logits.unflatten(0, (2, -1)).mean(0)  # type: ignore[no-any-return]
 
 
-def preparation(options: ModelConfig, images: Tensor) -> tuple[Tensor, Tensor]:
-    """What images are centered and scaled by: what the pretrained weights expect, else their own statistics."""
-    if options.weights == "imagenet" and options.name in OWN_SCALE:
-        mean, std = OWN_SCALE[options.name]
-        return torch.tensor([mean]), torch.tensor([std])
-    return statistics(images)
+def normalization(options: ModelConfig, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation for `NormalizedModel`: those of the pretrained weights, else of the images."""
+    if options.weights == "imagenet" and options.name == "efficientnet_lite1":
+        return torch.tensor([EFFICIENTNET_LITE_MEAN]), torch.tensor([EFFICIENTNET_LITE_STD])
+    return mean_and_std(images)
 
 
-def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation a channel, on the 0..1 scale, of uint8 images [n, s, s] or [n, s, s, 3]."""
+def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of each channel on the 0..1 scale, floats [channels].
+
+    Args:
+        images: uint8 [n, s, s] or [n, s, s, 3].
+    """
     # A histogram gives the exact moments of bytes without a float copy of the data set.
     columns = images.reshape(-1, 1 if images.dim() == 3 else 3).T
     counts = torch.stack([torch.bincount(column, minlength=256) for column in columns]).double()
-    share = counts / counts.sum(1, keepdim=True)
+    frequencies = counts / counts.sum(1, keepdim=True)
     levels = torch.arange(256, dtype=torch.float64) / 255
-    mean = share @ levels
-    std = (share @ levels.square() - mean.square()).clamp_min(1e-12).sqrt()
+    mean = frequencies @ levels
+    std = (frequencies @ levels.square() - mean.square()).clamp_min(1e-12).sqrt()
     return mean.float(), std.float()

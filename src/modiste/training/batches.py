@@ -13,50 +13,60 @@ from modiste.training.randomness import generator
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """The training images in a new order each epoch.
+    """The training images, in a new order each epoch.
 
     Args:
         images: uint8 [n, s, s] or [n, s, s, 3], on the device of the training.
-        labels: targets, int64 [n] or bool [n, labels], likewise; where images are mixed floats [n, labels].
-        batch: images a step. What is left over after whole batches waits for another epoch's order, since a small
-            last batch would distort batch norm; fewer images than one batch are one batch.
+        targets: of the images, as `targets.losses` takes them; floats [n, k] where mixup is on.
+        batch_size: images a step. Images that are left over after whole batches are left out of the epoch, since a
+            small last batch would distort batch norm. Fewer images than one batch are one batch.
         augmentation: changes of the images.
-        seed: with epoch and step it decides order and changes.
-        drop: share of the images that every epoch but the first leaves out.
+        seed: with epoch and step it decides order and augmentation.
+        skip_easy_fraction: share of the images that every epoch but the first leaves out.
     """
 
     images: Tensor
-    labels: Tensor
-    batch: int
+    targets: Tensor
+    batch_size: int
     augmentation: AugmentationConfig
     seed: int
-    drop: float = 0.0
+    skip_easy_fraction: float = 0.0
 
     def order(self, epoch: int, losses: Tensor) -> Tensor:
-        """Return which images an epoch takes, in the order it takes them: int64, at least a batch.
+        """Return the indices of the images of an epoch in their order, int64, at least one batch.
+
+        After the first epoch, only the 1 - `skip_easy_fraction` of the images with the highest loss are trained on, as
+        there is little left to learn from the others (online hard example mining, Shrivastava et al. 2016, over an
+        epoch instead of a batch).
 
         Args:
             epoch: from 0.
-            losses: float32 [n], of each image when it was last seen; infinite for one that never was. After the first
-                epoch the images with the lowest are left out, as `drop` says: little is left to learn from them.
+            losses: float32 [n], of each image at its last step; infinite before its first.
         """
+        count = len(self.targets)
         random = generator(self.images.device, self.seed, "order", epoch)
-        count = len(self.labels)
-        if not self.drop or not epoch:
+        if not self.skip_easy_fraction or not epoch:
             return torch.randperm(count, generator=random, device=self.images.device)
-        kept = losses.topk(max(min(self.batch, count), round(count * (1 - self.drop)))).indices
-        return kept[torch.randperm(len(kept), generator=random, device=self.images.device)]
+        hard = losses.topk(max(min(self.batch_size, count), round(count * (1 - self.skip_easy_fraction)))).indices
+        return hard[torch.randperm(len(hard), generator=random, device=self.images.device)]
 
     def steps(self, order: Tensor) -> int:
-        """Steps of an epoch that takes these images."""
-        return max(1, len(order) // self.batch)
+        """Return the number of steps of an epoch in this order."""
+        return max(1, len(order) // self.batch_size)
+
+    def indices(self, order: Tensor, step: int) -> Tensor:
+        """Return the indices of the images of a step, int64 [b]."""
+        return order[step * self.batch_size : (step + 1) * self.batch_size]
 
     def __call__(self, epoch: int, order: Tensor, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield places, images and labels of the epoch's steps, from `first_step` on."""
+        """Yield indices, augmented images and targets of each step of an epoch, from `first_step` on."""
         for step in range(first_step, self.steps(order)):
-            chosen = order[step * self.batch : (step + 1) * self.batch]
+            indices = self.indices(order, step)
             random = generator(self.images.device, self.seed, "augmentation", epoch, step)
-            images, labels = augmentation.augment(self.images[chosen], random, self.augmentation), self.labels[chosen]
+            images, targets = (
+                augmentation.augment(self.images[indices], random, self.augmentation),
+                self.targets[indices],
+            )
             if self.augmentation.mixup_prob:
-                images, labels = augmentation.mix(images, labels, random, self.augmentation.mixup_prob)
-            yield chosen, images, labels
+                images, targets = augmentation.mixup(images, targets, random, self.augmentation.mixup_prob)
+            yield indices, images, targets

@@ -1,10 +1,9 @@
 """What a training runs on: device, threads, precision, memory."""
 
 import ctypes
-import math
 import sys
 import time
-from functools import cache
+from statistics import median
 from typing import Any
 
 import torch
@@ -12,63 +11,81 @@ import torch
 from modiste.errors import SettingError
 from modiste.recipes.recipe import ComputeConfig
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
-TRIALS = 3
-KEEP = 1 << 30
-KEPT_BY_OLDER = 1 << 25
-"""The most that an older glibc takes; were it refused too, every larger tensor would be mapped anew at each step."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's mallopt, from its malloc.h."""
+
+FREED_BYTES = 1 << 30
+"""Freed memory that is not returned to the system."""
+
+MAX_OLD_GLIBC_BYTES = 1 << 25
+"""The most that older versions of glibc accept."""
+
+WARMUP_TRIALS, TRIALS = 2, 25
+
+MAX_BF16_TIME = 0.85
+"""Of fp32's time: `auto` chooses bf16 only where it is clearly faster, so that noise does not decide."""
 
 
-def device(options: ComputeConfig) -> torch.device:
-    """Return the device the recipe asks for.
+def resolve_device(options: ComputeConfig) -> torch.device:
+    """Return the device of a recipe; `auto` is CUDA where there is a GPU.
 
     Raises:
         SettingError: there is no such device.
     """
     if options.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    here = ["cpu", "cuda", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-    if options.device not in here or (options.device == "cuda" and not torch.cuda.is_available()):
-        raise SettingError(f"There is no device {options.device!r} here. Take cpu, or leave compute.device out.")
+    available = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    available += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if options.device not in available:
+        raise SettingError(f"There is no device {options.device!r} here. Choose one of {', '.join(available)}.")
     return torch.device(options.device)
 
 
-def precision(asked: str, where: torch.device) -> torch.dtype:
-    """Return what networks compute in, asked for auto, fp32 or bf16; auto is bf16 where that is faster."""
-    if asked == "auto":
-        return torch.bfloat16 if _has_bf16(where) and bf16_is_faster(where) else torch.float32
-    return torch.bfloat16 if asked == "bf16" else torch.float32
+def choose_precision(device: torch.device) -> str:
+    """Return "bf16" where a training is clearly faster in it than in fp32, else "fp32".
 
-
-@cache
-def bf16_is_faster(where: torch.device) -> bool:
-    """Time a convolution with its gradients in both precisions, in turns, best of three: a tenth of a second.
-
-    What a processor says it has does not tell: of two with AVX-512's bf16, one trained in 0.8 of the time of fp32, the
-    other in 1.5 times of it.
+    Instructions for bf16 do not tell: of two processors with AVX-512's, one trained in 0.8 of fp32's time, the other in
+    1.5 of it. So one convolution with its gradients is measured in both precisions by turns, on one thread and in CPU
+    time, which other processes hardly change; the median of the ratios decides. It takes a tenth of a second.
     """
-    if where.type == "cuda":
-        return True
-    seconds = {torch.float32: math.inf, torch.bfloat16: math.inf}
-    for _ in range(1 + TRIALS):  # the first also compiles
-        for dtype, best in seconds.items():
-            seconds[dtype] = min(best, _convolution_seconds(dtype))
-    return seconds[torch.bfloat16] < seconds[torch.float32]
+    if not _supports_bf16(device):
+        return "fp32"
+    return "bf16" if device.type == "cuda" or bf16_time_ratio() <= MAX_BF16_TIME else "fp32"
 
 
-def describe(where: torch.device, dtype: torch.dtype) -> dict[str, Any]:
-    """What a training ran on, for its records: `device`, `threads` and `precision`."""
+def bf16_time_ratio() -> float:
+    """Measure the CPU time of a convolution with its gradients in bf16, as a multiple of that in fp32."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        ratios = [
+            _convolution_seconds(torch.bfloat16) / _convolution_seconds(torch.float32)
+            for _ in range(WARMUP_TRIALS + TRIALS)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    return median(ratios[WARMUP_TRIALS:])
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Return the data type of a precision: "fp32", "bf16", or "auto", which measures the device."""
+    chosen = choose_precision(device) if precision == "auto" else precision
+    return torch.bfloat16 if chosen == "bf16" else torch.float32
+
+
+def describe(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
+    """Return `device`, `threads` and `precision` for the records of a training."""
     return {
-        "device": torch.cuda.get_device_name(where) if where.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
-        "precision": "bf16" if dtype == torch.bfloat16 else "fp32",
+        "precision": "bf16" if precision == torch.bfloat16 else "fp32",
     }
 
 
-def prepare(options: ComputeConfig) -> None:
-    """Set the number of threads, and keep freed memory for the next step instead of giving it back to the system.
+def configure(options: ComputeConfig) -> None:
+    """Set the number of threads, and let malloc keep freed memory for the next step.
 
-    Giving it back costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.
+    To return it to the system costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.
     """
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, above all for scores
     if options.threads:
@@ -76,22 +93,22 @@ def prepare(options: ComputeConfig) -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):  # glibc; musl has none
-            if not libc.mallopt(M_MMAP_THRESHOLD, KEEP):
-                libc.mallopt(M_MMAP_THRESHOLD, KEPT_BY_OLDER)
-            libc.mallopt(M_TRIM_THRESHOLD, KEEP)
+            if not libc.mallopt(M_MMAP_THRESHOLD, FREED_BYTES):
+                libc.mallopt(M_MMAP_THRESHOLD, MAX_OLD_GLIBC_BYTES)
+            libc.mallopt(M_TRIM_THRESHOLD, FREED_BYTES)
 
 
-def _has_bf16(where: torch.device) -> bool:
-    if where.type == "cuda":
+def _supports_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    has = torch.cpu.get_capabilities()
-    return any(has[name] is True for name in has if name.endswith("bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities[name] is True for name in capabilities if name.endswith("bf16"))
 
 
-def _convolution_seconds(dtype: torch.dtype) -> float:
-    """One 3 x 3 convolution of 32 channels over a small batch, with the gradients of both its inputs."""
-    layer = torch.nn.Conv2d(32, 32, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)
-    images = torch.ones(16, 32, 14, 14, dtype=dtype).to(memory_format=torch.channels_last).requires_grad_()
-    started = time.perf_counter()
-    layer(images).sum().backward()
-    return time.perf_counter() - started
+def _convolution_seconds(precision: torch.dtype) -> float:
+    """CPU time of a 3 x 3 convolution of 32 channels over 16 feature maps, with the gradients of both its inputs."""
+    layer = torch.nn.Conv2d(32, 32, 3, padding=1, dtype=precision).to(memory_format=torch.channels_last)
+    features = torch.ones(16, 32, 14, 14, dtype=precision).to(memory_format=torch.channels_last).requires_grad_()
+    started = time.thread_time()
+    layer(features).sum().backward()
+    return time.thread_time() - started

@@ -1,9 +1,9 @@
-"""Teachers: trained runs that say what each training image is, beside its label.
+"""Distillation: a network learns from the probabilities of trained runs, its teachers, beside the labels.
 
-DistillationConfig (Hinton et al. 2015): how probable a teacher holds each label says more of an image than its label alone,
-and of a wrong label it says that it is wrong. Teachers see the very image that the student sees, as it was changed and
-mixed (Beyer et al. 2022). Every step asks all of them: to ask one in turn is cheaper, but was no better than labels,
-probably because an image on which they disagree has a high loss for ever, and so is never one of the easy ones.
+The probabilities of all classes say more about an image than its label alone, and show where a label is wrong (Hinton
+et al. 2015, arXiv 1503.02531). Teachers get the same augmented images as the student (Beyer et al. 2022, arXiv
+2106.05237). Every step uses the mean of all teachers. One teacher a step is faster but was no better than labels alone,
+probably as an image on which teachers disagree keeps a high loss and is never skipped as easy.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from torch import Tensor
 from modiste.data.split import TrainingData
 from modiste.errors import InputError, ModisteError
 from modiste.inference import model_file
+from modiste.inference.model import Model
 from modiste.models import weights
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes.recipe import DistillationConfig, Recipe
@@ -27,107 +28,119 @@ from modiste.training import targets
 
 @dataclass(frozen=True, slots=True)
 class Teachers:
-    """Who is asked, and what the answers count.
+    """Trained networks that a student learns from.
 
     Args:
         networks: uint8 images -> logits, in evaluation mode.
-        options: temperature and share.
-        precision: what they compute in.
-        known: what a run's environment.json says of each: its run, recipe, commit, its weights' SHA-256, what it cost.
+        options: temperature and weight.
+        precision: of their computation.
+        records: of each teacher for environment.json: run, recipe, commit, SHA-256 of its weights, training time.
     """
 
     networks: tuple[NormalizedModel, ...]
     options: DistillationConfig
     precision: torch.dtype
-    known: tuple[dict[str, Any], ...] = ()
+    records: tuple[dict[str, Any], ...] = ()
 
     @torch.no_grad()
-    def answer(self, images: Tensor) -> Tensor:
-        """Return the mean of their eval_blur probabilities, float32 [b, labels]."""
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the mean of the teachers' probabilities at the temperature, float32 [b, k].
+
+        Args:
+            images: uint8 [b, s, s] or [b, s, s, 3].
+        """
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = torch.stack([network(images) for network in self.networks])
         return torch.softmax(logits.float() / self.options.temperature, 2).mean(0)
 
-    def losses(self, by_labels: Tensor, logits: Tensor, images: Tensor) -> Tensor:
-        """Blend the losses by the labels, [b], with how far the student is from its teachers.
+    def losses(self, label_losses: Tensor, logits: Tensor, images: Tensor) -> Tensor:
+        """Mix the losses of the labels with those of the teachers.
 
-        That is the Kullback-Leibler divergence of its eval_blur probabilities from theirs, multiplied by the square of
-        the temperature, so that gradients are as large at any.
+        The latter are the Kullback-Leibler divergence of the student from the teachers at the temperature, times the
+        square of the temperature, which keeps the size of the gradients (Hinton et al. 2015).
+
+        Args:
+            label_losses: floats [b].
+            logits: of the student, floats [b, k].
+            images: uint8 [b, s, s] or [b, s, s, 3], as the student gets them.
+
+        Returns:
+            Floats [b].
         """
         temperature = self.options.temperature
-        by_teachers = temperature**2 * targets.losses(logits / temperature, self.answer(images))
-        return torch.lerp(by_labels, by_teachers, self.options.weight)
+        teacher_losses = temperature**2 * targets.losses(logits / temperature, self.probabilities(images))
+        return torch.lerp(label_losses, teacher_losses, self.options.weight)
 
 
-def teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision: torch.dtype) -> Teachers | None:
-    """Make the teachers of a recipe; None where it has none.
+def load_teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision: torch.dtype) -> Teachers | None:
+    """Load the teachers of a recipe; None where it has none.
 
     Raises:
-        InputError: one of them cannot be used: it is no finished run, has no weights, other labels, other images.
+        InputError: a teacher is no finished run, has no weights, other classes or other images.
     """
     if not recipe.distillation.teachers:
         return None
-    runs = _fitting([_finished(path) for path in recipe.distillation.teachers], data)
-    networks = tuple(_network(run, recipe, data).to(device) for run in runs)
-    return Teachers(networks, recipe.distillation, precision, tuple(map(_known, runs)))
+    runs = _with_same_validation([_open_finished(path) for path in recipe.distillation.teachers], data)
+    networks = tuple(_load_network(run, recipe, data).to(device) for run in runs)
+    return Teachers(networks, recipe.distillation, precision, tuple(map(_record, runs)))
 
 
-def _finished(path: str) -> Run:
+def _open_finished(path: str) -> Run:
     run = Run(Path(path).resolve())
     if not (run.recipe_file.is_file() and run.finished):
         raise InputError(
-            f"There is no finished run {run.path} to learn from (distillation.teachers, as seen from the folder you "
-            "train in). Train it first; the marathons have `modiste train marathon-teacher --fold 0 --name "
-            "teachers/fold-0`, and the same with fold 1. Or name other runs, or none: --set distillation.teachers="
+            f"There is no finished run {run.path} to learn from (distillation.teachers, relative to the current "
+            "folder). Train it first; for the marathons: modiste train marathon-teacher --fold 0 --name "
+            "teachers/fold-0, and the same with fold 1. Or name other runs, or none: --set distillation.teachers="
         )
     return run
 
 
-def _fitting(runs: list[Run], data: TrainingData) -> list[Run]:
-    """Where images are held out, only those that held out the same: others know them, and could give them away."""
+def _with_same_validation(runs: list[Run], data: TrainingData) -> list[Run]:
+    """Return the runs with the same validation split; others were trained on its images and would leak their labels."""
     if not len(data.validation):
         return runs
-    fold = data.validation.sha256()
-    fitting = [run for run in runs if run_info.read(run).sha256.get("validation") == fold]
-    if not fitting:
+    sha256 = data.validation.sha256()
+    usable = [run for run in runs if run_info.read(run).sha256.get("validation") == sha256]
+    if not usable:
         raise InputError(
-            f"None of the teachers ({', '.join(str(run.path) for run in runs)}) is known to have held out the images "
-            "that are held out here, so each could give them away. Train one with the same data, fold and seed."
+            f"None of the teachers ({', '.join(str(run.path) for run in runs)}) held out the images that are held out "
+            "here, so each may have been trained on them. Train one with the same data, fold and seed."
         )
-    return fitting
+    return usable
 
 
-def _network(run: Run, recipe: Recipe, data: TrainingData) -> NormalizedModel:
+def _load_network(run: Run, recipe: Recipe, data: TrainingData) -> NormalizedModel:
     if not (run.model.is_file() and run.weights.is_file()):
         raise InputError(
             f"The teacher {run.path} has no weights. Remove it, then train it again, a bench with --keep; or name "
             "another run: --set distillation.teachers=RUN."
         )
     try:
-        model, mine, wanted = model_file.load(run.model), run.recipe(), recipe.data
-        if (model.class_names, model.image_size, model.channels) != (
-            data.class_names,
-            wanted.image_size,
-            wanted.channels,
-        ):
-            raise InputError(
-                f"it knows {', '.join(model.class_names)} in images of {model.image_size} pixels and {model.channels} channels, "
-                f"not {', '.join(data.class_names)} in {wanted.image_size} and {wanted.channels}."
-            )
-        network = weights.trained(run, mine.model, len(data.class_names), recipe.augmentation.train_size)
+        _require_same_input(model_file.load(run.model), recipe, data)
+        network = weights.load_trained(run, run.recipe().model, len(data.class_names), recipe.augmentation.train_size)
     except ModisteError as error:
         raise InputError(f"The teacher {run.path} cannot be used: {error}") from None
     return network.to(memory_format=torch.channels_last)
 
 
-def _known(run: Run) -> dict[str, Any]:
-    recipe, known = run.recipe(), run_info.read(run)
+def _require_same_input(model: Model, recipe: Recipe, data: TrainingData) -> None:
+    size, channels = recipe.data.image_size, recipe.data.channels
+    if (model.class_names, model.image_size, model.channels) != (data.class_names, size, channels):
+        raise InputError(
+            f"its classes are {', '.join(model.class_names)}, its images {model.image_size} pixels with "
+            f"{model.channels} channels, but {', '.join(data.class_names)} and {size} with {channels} are needed."
+        )
+
+
+def _record(run: Run) -> dict[str, Any]:
+    recipe, info = run.recipe(), run_info.read(run)
     return {
         "run": run.name,
         "recipe": recipe.name,
         "seed": recipe.seed,
-        "commit": known.commit,
+        "commit": info.commit,
         "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
-        "parameters": known.parameters,
-        "seconds": round(metrics_file.total_seconds(metrics_file.read(run.metrics)) + known.teacher_seconds, 1),
+        "parameters": info.parameters,
+        "seconds": round(metrics_file.total_seconds(metrics_file.read(run.metrics)) + info.teacher_seconds, 1),
     }

@@ -1,42 +1,38 @@
-"""The average of a network over its last steps: nearer to the middle of where training wanders than any one step.
+"""An exponential moving average of a network's weights and running statistics.
 
-An exponential moving average of weights and running statistics (Polyak and Juditsky 1992; as in Tarvainen and Valpola
-2017, arXiv 1703.01780). It is what is judged and kept; the network itself is trained on untouched.
+It is nearer to the minimum than the weights of a single step (Polyak and Juditsky 1992; Tarvainen and Valpola 2017,
+arXiv 1703.01780). The average is evaluated and kept; the network that is trained does not depend on it.
 """
 
-import copy
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.swa_utils import PARAM_LIST, AveragedModel
 
 from modiste.models.normalized import NormalizedModel
 
 
-class ModelEma(nn.Module):
-    """Follows a network.
+class ModelEma(AveragedModel):
+    """A moving average of a network; `module` is a copy of the network with the averaged weights.
 
     Args:
-        network: what it starts as.
-        decay: share of the average that stays at each step. The first steps keep less, so that the first weights, which
-            know nothing, are soon forgotten.
+        network: its weights are the first average.
+        decay: share of the average that stays at each step. Step n uses min(decay, n / (n + 9)), the warm-up of
+            TensorFlow's ExponentialMovingAverage, so that the random first weights are soon forgotten.
     """
 
-    steps: Tensor
+    module: NormalizedModel
 
     def __init__(self, network: NormalizedModel, decay: float) -> None:
-        super().__init__()
-        self.network = copy.deepcopy(network).requires_grad_(False)
+        super().__init__(network, multi_avg_fn=self._average, use_buffers=True)
+        self.requires_grad_(False)
         self.decay = decay
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.n_averaged.fill_(1)  # at 0, AveragedModel copies the network in its first step
 
     @torch.no_grad()
-    def follow(self, network: NormalizedModel) -> None:
-        """Take a step towards the network."""
-        steps = self.steps.item()
-        share = 1 - min(self.decay, (1 + steps) / (10 + steps))
-        for mine, its in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(its, share)
-            else:
-                mine.copy_(its)  # a counter
-        self.steps += 1
+    def _average(self, averages: PARAM_LIST, values: PARAM_LIST, n_averaged: Tensor | int) -> None:
+        """Update tensors of one data type: floats are averaged, integers, which count batches, are copied."""
+        step = int(n_averaged)
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, values, 1 - min(self.decay, step / (step + 9)))
+        else:
+            torch._foreach_copy_(averages, values)

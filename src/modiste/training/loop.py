@@ -1,6 +1,7 @@
 """The training loop: one function that calls four values made from the recipe.
 
-The batches, the step, the schedule, the validator. A trick lives in one of the four, never as an `if` in the loop.
+These are the batches, the step, the schedule and the validator. A trick lives in one of the four, never as an `if` in
+the loop.
 """
 
 import time
@@ -23,25 +24,25 @@ from modiste.training.validator import Validator
 
 @dataclass
 class State:
-    """All that a training is at one moment; a copy of it on disk is a checkpoint.
+    """Everything that changes during a training; a checkpoint is a copy of it on disk.
 
     Args:
-        network: with its weights and running statistics.
-        optimizer: with its momentum.
-        average: of the network over its last steps, where the recipe wants one.
-        best_weights: weights of the epoch that counts so far; empty before the first epoch is finished.
-        history: rows of the finished epochs.
-        losses: of each training image when it was last seen, float32 [n]; infinite for one that never was.
-        order: the images of the unfinished epoch, int64.
-        step: steps done in it.
-        totals: sums over these steps: loss, right, images; float64 [3].
-        seconds: spent on these steps.
+        network: weights and running statistics.
+        optimizer: its momentum buffers.
+        losses: float32 [n], of each training image at its last step; infinite before its first.
+        ema: moving average of the network, where the recipe has one.
+        order: int64, indices of the images of the unfinished epoch.
+        best_weights: of the best epoch so far; empty before the first epoch has ended.
+        history: metrics of the finished epochs.
+        step: number of finished steps of the epoch.
+        totals: float64 [3], sums over these steps: losses, correct predictions, images.
+        seconds: duration of these steps.
     """
 
     network: NormalizedModel
     optimizer: Optimizer
     losses: Tensor
-    average: ModelEma | None = None
+    ema: ModelEma | None = None
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     history: list[EpochMetrics] = field(default_factory=list)
@@ -51,18 +52,18 @@ class State:
 
     @property
     def evaluated_model(self) -> NormalizedModel:
-        """What is judged and kept: the average where there is one, else the network."""
-        return self.average.network if self.average else self.network
+        """The network that is evaluated and kept: the moving average where there is one."""
+        return self.ema.module if self.ema else self.network
 
 
 class ProgressCallback(Protocol):
-    """Is told how far a training is; a progress bar is one, a line an epoch another."""
+    """Receives the progress of a training, as to show it in a progress bar."""
 
-    def step(self, epoch: int, step: int, steps: int) -> None:
-        """`step` of `steps` is done, in `epoch` counted from 1."""
+    def on_step(self, epoch: int, step: int, steps: int) -> None:
+        """Receive that `step` of `steps` has ended, in an epoch counted from 1."""
 
-    def epoch(self, row: EpochMetrics) -> None:
-        """An epoch is finished and saved."""
+    def on_epoch(self, metrics: EpochMetrics) -> None:
+        """Receive the metrics of an epoch that has ended and is saved."""
 
 
 def train(
@@ -73,36 +74,37 @@ def train(
     validator: Validator,
     save: Callable[[State], None],
     progress: ProgressCallback,
-    stopped: Callable[[], bool],
+    stop_requested: Callable[[], bool],
 ) -> None:
-    """Train until the schedule is finished or somebody asks to stop; the state is saved in either case.
+    """Train until the schedule has ended or a stop is requested; the state is saved in both cases.
 
     Raises:
-        NotANumber: a loss or gradient is not a number; `state` says at which step, the last save is the last good one.
+        NotANumber: a loss, gradient or weight is not finite; `state` has the epoch and step, the last save is intact.
     """
     while not schedule.finished(state.history):
-        epoch, before = len(state.history), state.seconds
+        epoch, previous_seconds = len(state.history), state.seconds
         started = time.perf_counter()
         state.order = state.order if state.step else batches.order(epoch, state.losses)
         steps = batches.steps(state.order)
-        for chosen, images, labels in batches(epoch, state.order, state.step):
-            rate = schedule.learning_rate(state.history, (state.step + 0.5) / steps)
-            losses, right = step(images, labels, rate, epoch, state.step)
-            state.losses[chosen] = losses
-            state.totals += torch.stack([losses, right, torch.ones_like(losses)]).double().sum(1)
+        for indices, images, targets in batches(epoch, state.order, state.step):
+            lr = schedule.learning_rate(state.history, (state.step + 0.5) / steps)
+            losses, correct = step(images, targets, lr, epoch, state.step)
+            state.losses[indices] = losses
+            state.totals += torch.stack([losses, correct, torch.ones_like(losses)]).double().sum(1)
             state.step += 1
-            state.seconds = before + time.perf_counter() - started
-            progress.step(epoch + 1, state.step, steps)
-            if stopped():
+            state.seconds = previous_seconds + time.perf_counter() - started
+            progress.on_step(epoch + 1, state.step, steps)
+            if stop_requested():
                 save(state)
                 return
-        loss, right, count = state.totals.tolist()
-        seconds = before + time.perf_counter() - started
-        rate = schedule.learning_rate(state.history, 1 - 0.5 / steps)
-        row = EpochMetrics(epoch + 1, loss / count, right / count, *validator(state.evaluated_model), rate, seconds)
-        state.history.append(row)
+        loss, correct, count = state.totals.tolist()
+        val_loss, val_accuracy = validator(state.evaluated_model)
+        lr = schedule.learning_rate(state.history, 1 - 0.5 / steps)
+        seconds = previous_seconds + time.perf_counter() - started
+        metrics = EpochMetrics(epoch + 1, loss / count, correct / count, val_loss, val_accuracy, lr, seconds)
+        state.history.append(metrics)
         if schedule.is_best(state.history):
             state.best_weights = {name: value.clone() for name, value in state.evaluated_model.state_dict().items()}
         state.step, state.totals, state.seconds = 0, torch.zeros_like(state.totals), 0.0
         save(state)
-        progress.epoch(row)
+        progress.on_epoch(metrics)

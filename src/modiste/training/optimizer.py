@@ -1,9 +1,9 @@
 """The optimizer: SGD for all parameters, or Muon for the filters of convolutions and SGD for the rest.
 
-Muon is of Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
-(kellerjordan.github.io/posts/muon); the coefficients, and the filters kept at one norm, are from there and from
-cifar10-airbench. PyTorch's SGD is called as a function: to make one of its optimizer objects imports its compiler,
-which takes more than a second.
+Muon is by Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
+(kellerjordan.github.io/posts/muon); its coefficients are from there, the fixed norm of the filters is from
+cifar10-airbench. PyTorch's SGD is called as a function: its optimizer objects import PyTorch's compiler, which takes
+more than a second.
 """
 
 from dataclasses import dataclass
@@ -12,92 +12,103 @@ import torch
 from torch import Tensor, nn
 from torch.optim.sgd import sgd
 
-from modiste.recipes import recipe
+from modiste.recipes.recipe import OptimizerConfig
 
-COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-ITERATIONS = 5
-"""Of Newton-Schulz: singular values come to between 0.7 and 1.2, which is near enough to 1."""
+NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+NEWTON_SCHULZ_STEPS = 5
+"""They bring the singular values to between 0.7 and 1.2, which is near enough to 1."""
 
-FILTERS, MATRICES = 4, 2
-"""Dimensions of the weights of a convolution, [out, in, h, w], and of a linear layer, [out, in]."""
+CONVOLUTION_DIMS, LINEAR_DIMS = 4, 2
+"""Of the weights [out, in, h, w] of a convolution and [out, in] of a linear layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """Moves the parameters of a network.
+    """Updates the parameters of a network.
 
     Args:
         options: the recipe's optimizer section.
-        parameters: all that is trained.
-        velocities: the momentum of each, in the same order and the same layout in memory: the fused update walks both
-            side by side, and in another layout it would silently pair the wrong numbers.
+        parameters: all that are trained.
+        momentum_buffers: of each parameter, in the same layout in memory: the fused update reads both side by side, and
+            would silently pair the wrong numbers in another.
         precision: of Muon's matrix products; parameters and momentum stay fp32.
     """
 
-    options: recipe.OptimizerConfig
+    options: OptimizerConfig
     parameters: list[nn.Parameter]
-    velocities: list[Tensor]
+    momentum_buffers: list[Tensor]
     precision: torch.dtype = torch.float32
 
     def zero_grad(self) -> None:
-        """Forget all gradients."""
+        """Remove all gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Move every parameter that has a gradient; `rate` is that of filters, the others have a multiple of it."""
-        moved = [(p, p.grad, v) for p, v in zip(self.parameters, self.velocities, strict=True) if p.grad is not None]
-        filters = [each for each in moved if each[0].dim() == FILTERS]
-        matrices = [each for each in moved if each[0].dim() == MATRICES]
-        others = [each for each in moved if each[0].dim() not in (FILTERS, MATRICES)]
-        if self.options.name == "muon":
-            for parameter, gradient, velocity in filters:
-                self._turn(parameter, gradient, velocity, rate)
-        else:
-            self._sgd(filters, rate)
-        self._sgd(matrices, rate * self.options.head_lr_mult)
-        self._sgd(others, rate * self.options.norm_bias_lr_mult)
+    def step(self, lr: float) -> None:
+        """Update every parameter that has a gradient.
 
-    def _sgd(self, moved: list[tuple[nn.Parameter, Tensor, Tensor]], rate: float) -> None:
-        if not moved:
+        Args:
+            lr: learning rate of convolutions; linear layers have `head_lr_mult` times it, all others, which are biases
+                and batch norm, `norm_bias_lr_mult` times it.
+        """
+        triples = zip(self.parameters, self.momentum_buffers, strict=True)
+        updates = [(p, p.grad, buffer) for p, buffer in triples if p.grad is not None]
+        convolutions = [update for update in updates if update[0].dim() == CONVOLUTION_DIMS]
+        linear = [update for update in updates if update[0].dim() == LINEAR_DIMS]
+        norms_and_biases = [update for update in updates if update[0].dim() not in (CONVOLUTION_DIMS, LINEAR_DIMS)]
+        if self.options.name == "muon":
+            for filters, gradient, buffer in convolutions:
+                self._muon(filters, gradient, buffer, lr)
+        else:
+            self._sgd(convolutions, lr)
+        self._sgd(linear, lr * self.options.head_lr_mult)
+        self._sgd(norms_and_biases, lr * self.options.norm_bias_lr_mult)
+
+    def _sgd(self, updates: list[tuple[nn.Parameter, Tensor, Tensor]], lr: float) -> None:
+        if not updates:
             return
-        parameters, gradients, velocities = map(list, zip(*moved, strict=True))
+        parameters, gradients, momentum_buffers = map(list, zip(*updates, strict=True))
         sgd(
             parameters,
             gradients,
-            velocities,
+            momentum_buffers,
             fused=True,  # one pass over the 16.8 M parameters of the CNN instead of four
             weight_decay=self.options.weight_decay,
             momentum=self.options.momentum,
-            lr=rate,
+            lr=lr,
             dampening=0,
             nesterov=self.options.nesterov,
             maximize=False,
         )
 
-    def _turn(self, filters: Tensor, gradient: Tensor, velocity: Tensor, rate: float) -> None:
-        """Move a bank of filters by an orthogonal step; its norm, which says nothing before a batch norm, is fixed."""
-        velocity.mul_(self.options.momentum).add_(gradient)
-        ahead = gradient.add(velocity, alpha=self.options.momentum)
+    def _muon(self, filters: Tensor, gradient: Tensor, buffer: Tensor, lr: float) -> None:
+        """Update filters [out, in, h, w] by an orthogonal step, at a fixed norm: batch norm undoes any norm."""
+        buffer.mul_(self.options.momentum).add_(gradient)
+        nesterov = gradient.add(buffer, alpha=self.options.momentum)
         count = len(filters)
         filters.mul_(count**0.5 / filters.norm())
-        turn = orthogonal(ahead.reshape(count, -1), self.precision)
-        filters.add_(turn.reshape(filters.shape), alpha=-rate)
+        update = orthogonalize(nesterov.reshape(count, -1), self.precision)
+        filters.add_(update.reshape(filters.shape), alpha=-lr)
 
 
-def optimizer(options: recipe.OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
-    """Make the optimizer of a network, at rest."""
+def create_optimizer(options: OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
+    """Return the optimizer of a network, with all momentum at 0."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return Optimizer(options, parameters, [torch.zeros_like(parameter) for parameter in parameters], precision)
 
 
-def orthogonal(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
-    """Return about U V^T of a matrix U S V^T, by Newton-Schulz iterations of degree five in that precision."""
-    first, third, fifth = COEFFICIENTS
+def orthogonalize(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+    """Return the nearest orthogonal matrix, roughly: U V^T for U S V^T, by Newton-Schulz iterations of degree five.
+
+    Args:
+        matrix: floats [rows, columns].
+        precision: of the products, and of what is returned.
+    """
+    first, third, fifth = NEWTON_SCHULZ_COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
-    found: Tensor = ((matrix.T if tall else matrix) / (matrix.norm() + 1e-7)).to(precision)
-    for _ in range(ITERATIONS):
-        square = found @ found.T
-        found = torch.addmm(found, torch.addmm(square, square, square, beta=third, alpha=fifth), found, beta=first)
-    return found.T if tall else found
+    x: Tensor = ((matrix.T if tall else matrix) / (matrix.norm() + 1e-7)).to(precision)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        square = x @ x.T
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=third, alpha=fifth), x, beta=first)
+    return x.T if tall else x

@@ -1,7 +1,6 @@
-"""All randomness of a step comes from (seed, epoch, step) and what it is for.
+"""Random numbers of a step, derived from seed, epoch, step and purpose.
 
-So there is no generator whose state must be saved, work done ahead in a thread draws the same numbers, and a step that
-is run again after a crash is the same step.
+So there is no generator whose state must be saved, and a step that is repeated after a crash is the same step.
 """
 
 import zlib
@@ -11,12 +10,12 @@ import torch
 
 
 def derive_seed(seed: int, purpose: str, epoch: int = 0, step: int = 0) -> int:
-    """Return a 63-bit number that is independent for each purpose, epoch and step."""
+    """Return a 63-bit seed that is independent for each purpose, epoch and step."""
     entropy = [seed, zlib.crc32(purpose.encode()), epoch, step]
     words = np.random.SeedSequence(entropy).generate_state(1, np.uint64)
     return int(words[0] >> np.uint64(1))
 
 
 def generator(device: torch.device, seed: int, purpose: str, epoch: int = 0, step: int = 0) -> torch.Generator:
-    """Return a generator on that device, started from `derive_seed`."""
+    """Return a generator on a device with the seed of `derive_seed`."""
     return torch.Generator(device).manual_seed(derive_seed(seed, purpose, epoch, step))

@@ -1,51 +1,28 @@
-"""A training from recipe to run folder: what `modiste train` does.
+"""A training as a run folder: what `modiste train` does.
 
-Everything that can be refused (data, weights, device) is refused before the folder is made.
+Whatever can be refused (data, weights, device) is refused before the folder is created.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from modiste.data import sources
-from modiste.data.split import Split, TrainingData
 from modiste.errors import InputError, Stopped, TrainingError
-from modiste.export import model_card, onnx_file
-from modiste.metrics import calibration
-from modiste.models import networks, weights
-from modiste.models.normalized import NormalizedModel, preparation
-from modiste.models.summary import summarize_layers
+from modiste.export import onnx_file
+from modiste.models import networks
+from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import figures
 from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
-from modiste.training import checkpoint, compute, distillation, targets, tensorboard
-from modiste.training import optimizer as optimizers
-from modiste.training.batches import Batches
-from modiste.training.ema import ModelEma
+from modiste.training import checkpoint, compute, tensorboard
+from modiste.training.build import Training, build_training
+from modiste.training.finish import finish
 from modiste.training.loop import ProgressCallback, State, train
-from modiste.training.randomness import derive_seed
-from modiste.training.schedule import Schedule
 from modiste.training.signals import stop_request
-from modiste.training.step import NotANumber, Step
-from modiste.training.validator import Validator, predict
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A recipe made ready: its data, the four values of the loop, and the state before the first step."""
-
-    recipe: Recipe
-    data: TrainingData
-    batches: Batches
-    step: Step
-    schedule: Schedule
-    validator: Validator
-    state: State
+from modiste.training.step import NotANumber
 
 
 def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool = False) -> Run:
@@ -53,121 +30,67 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool =
 
     Args:
         recipe: what to train.
-        path: where the run goes; there must be nothing but an empty folder.
-        progress: is told how far it is.
-        events: write TensorBoard events as well.
+        path: of the run; it must not exist, or be an empty folder.
+        progress: receives the progress.
+        events: write TensorBoard events too.
 
     Raises:
         ModisteError: bad data, settings or weights, before anything is written; or as `resume`.
     """
     folder.require_unused(path)
     if events:
-        tensorboard.require()
-    training = prepare(recipe)
-    if networks.is_own(recipe.model):
+        tensorboard.require_installed()
+    training = build_training(recipe)
+    if networks.is_custom(recipe.model):
         onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
     run = folder.create(path, recipe)
     with lock(run.path):
         files.write_json(run.environment, _environment(training))
         if events:
             files.make_folder(run.events)
-        _go(training, run, progress)
+        _train(training, run, progress)
     return run
 
 
-def resume(path: Path, progress: ProgressCallback) -> Run:
-    """Go on with a run where it stopped; its recipe decides everything.
+def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run:
+    """Resume a run from its last checkpoint, by its own recipe.
+
+    Args:
+        path: of the run.
+        progress: receives the progress.
+        data_source: folder of the run's data, if it was moved; the run's recipe then names it.
 
     Raises:
-        InputError: there is no run, it is finished, or another process is training it.
-        TrainingError: the loss is not a number.
+        InputError: there is no run, it is finished or in use, or its data has changed.
+        TrainingError: a loss is not a number.
         OutputError: the run cannot be written to.
-        Stopped: a signal came; the run can be resumed again.
+        Stopped: by a signal; the run can be resumed again.
     """
     run = folder.open_run(path)
     with lock(run.path):
         files.remove_partials(run.path)
         if run.finished:
+            raise InputError(f"{path} is finished. Train under a new --name, or evaluate it: modiste evaluate {path}")
+        has_checkpoint = (run.last / checkpoint.FILE).exists()
+        if run.metrics.exists() and not has_checkpoint:
             raise InputError(
-                f"{path} is finished. Validator it with `modiste evaluate {path}`, or train under a new --name."
+                f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
             )
-        saved = (run.last / checkpoint.FILE).exists()
-        if run.metrics.exists() and not saved:
-            raise InputError(
-                f"{path} has no checkpoint to go on from. Train anew: modiste train {run.recipe_file} --name NEW"
-            )
-        training = prepare(run.recipe(), fresh=not saved, precision=run_info.read(run).precision)
+        recipe = run.recipe()
+        if data_source:
+            recipe = settings.with_absolute_paths(settings.with_settings(recipe, {"data.source": data_source}))
+        training = build_training(recipe, initialize=not has_checkpoint, precision=run_info.read(run).precision)
         _require_same_data(training, run)
-        if saved:
+        files.write_text(run.recipe_file, settings.to_json(recipe))
+        if has_checkpoint:
             checkpoint.load(training.state, run.last)
-        _go(training, run, progress)
+        _train(training, run, progress)
     return run
 
 
-def prepare(recipe: Recipe, fresh: bool = True, precision: str = "") -> Training:
-    """Make the values of a training from its recipe.
-
-    Args:
-        recipe: what to train.
-        fresh: start from the recipe's `model.weights`; a training that goes on has its own.
-        precision: that a training began in; to measure again which is faster might say another. Left out: the recipe's.
-
-    Raises:
-        ModisteError: for all that is wrong with the recipe or its data.
-    """
-    compute.prepare(recipe.compute)
-    device = compute.device(recipe.compute)
-    data = sources.open_training(recipe.data, recipe.seed)
-    images, labels = _tensors(data.train, device)
-    if recipe.augmentation.mixup_prob:
-        labels = targets.distributions(labels, len(data.class_names))
-    scale = preparation(recipe.model, images.cpu())
-    network = _network(recipe, len(data.class_names), scale, fresh).to(device)
-    computed_in = compute.precision(precision or recipe.compute.precision, device)
-    optimizer = optimizers.optimizer(recipe.optimizer, network, computed_in)
-    average = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
-    others = distillation.teachers(recipe, data, device, computed_in)
-    return Training(
-        recipe,
-        data,
-        Batches(
-            images,
-            labels,
-            recipe.optimizer.batch_size,
-            recipe.augmentation,
-            recipe.seed,
-            recipe.schedule.skip_easy_fraction,
-        ),
-        Step(network, optimizer, recipe.optimizer.label_smoothing, computed_in, recipe.seed, average, others),
-        Schedule(recipe),
-        Validator(*_tensors(data.validation, device)),
-        State(
-            network,
-            optimizer,
-            average=average,
-            losses=torch.full((len(labels),), torch.inf, device=device),
-            totals=torch.zeros(3, dtype=torch.float64, device=device),
-        ),
-    )
-
-
-def _tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
-    labels = split.labels if split.candidate_labels is None else split.candidate_labels
-    return torch.from_numpy(split.images).to(device), torch.from_numpy(labels).to(device)
-
-
-def _network(recipe: Recipe, labels: int, scale: tuple[Tensor, Tensor], fresh: bool) -> NormalizedModel:
-    """Build the network, if it is fresh with its first weights; convolutions are fastest with channels last."""
-    torch.manual_seed(derive_seed(recipe.seed, "weights"))
-    body = networks.build(recipe.model, labels, recipe.data, recipe.augmentation.train_size)
-    if fresh:
-        weights.first_weights(body, recipe.model)
-    return NormalizedModel(body, *scale).to(memory_format=torch.channels_last)
-
-
-def _go(training: Training, run: Run, progress: ProgressCallback) -> None:
-    """Run the loop, then write what a finished run has."""
-    state, batches = training.state, training.batches
+def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
+    """Run the loop until it has ended or a signal stops it, then write the files of a finished run."""
+    loop = training.batches, training.step, training.schedule, training.validator
 
     def save(state: State) -> None:
         checkpoint.save(state, run.last)
@@ -177,97 +100,68 @@ def _go(training: Training, run: Run, progress: ProgressCallback) -> None:
 
     with stop_request() as stop:
         try:
-            train(state, batches, training.step, training.schedule, training.validator, save, progress, stop)
+            train(training.state, *loop, save, progress, stop)
         except torch.OutOfMemoryError:
-            raise TrainingError(
-                "The device has too little memory. Lower optimizer.batch_size and train anew."
-            ) from None
+            raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
         except NotANumber as error:
-            epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
-            chosen = state.order[step * batches.batch : (step + 1) * batches.batch]
-            content = {"epoch": epoch + 1, "step": step + 1, "images": chosen.tolist()}
-            files.write_json(run.path / "broken-step.json", content)
-            kept = "The last good epoch is kept. " if epoch else ""
-            raise NotANumber(
-                f"In epoch {epoch + 1}, step {step + 1}, {error}. {kept}Lower optimizer.lr, or look at the images in "
-                f"{run.path / 'broken-step.json'}."
-            ) from None
+            raise _describe_broken_step(error, training, run) from None
     if stop():
-        raise Stopped(stop.number, f"Stopped. Go on with: modiste train --resume {run.path}")
-    _finish(training, run)
+        raise Stopped(stop.signal_number, f"Stopped. Resume with: modiste train --resume {run.path}")
+    finish(training, run)
 
 
-def _finish(training: Training, run: Run) -> None:
-    """Write weights, model, curves and card, then the marker of a finished run."""
-    state, data, recipe = training.state, training.data, training.recipe
-    metrics_file.write(run.metrics, state.history)  # once more: a kill may have come between checkpoint and log
-    state.network.load_state_dict(state.best_weights)
-    network, options = state.network, recipe.model
-    network.flip_tta, network.eval_blur = options.flip_tta, options.eval_blur  # only now: training sees one sharp view
-    scores = _scores(training)  # before the network leaves the device that the images are on
-    network = network.cpu().to(memory_format=torch.contiguous_format)
-    weights.write_weights(network, run.weights)
-    files.write_json(run.layers, summarize_layers(network, torch.from_numpy(data.train.images[0])))
-    sample = data.validation.images if len(data.validation) else data.train.images[:1000]
-    probabilities = torch.softmax(predict(network, torch.from_numpy(sample)), 1).numpy()
-    label_groups = calibration.find_label_groups(data.train.candidate_labels)
-    fitted = calibration.fit_calibration(
-        probabilities[: len(data.validation)], data.validation, data.class_names, label_groups
+def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> NotANumber:
+    """Write the images of the step that failed to broken-step.json; return an error that names the file."""
+    state, batches = training.state, training.batches
+    epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
+    path = run.path / "broken-step.json"
+    indices = batches.indices(state.order, step).tolist()
+    files.write_json(path, {"epoch": epoch + 1, "step": step + 1, "images": indices})
+    last_epoch = f"Epoch {epoch} is saved. " if epoch else ""
+    return NotANumber(
+        f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the images in "
+        f"{path}."
     )
-    onnx_file.export(network, recipe, data.class_names, scores, fitted, run.model)
-    onnx_file.check(run.model, probabilities, sample)
-    kept = metrics_file.best_epoch(state.history, recipe.early_stopping)
-    figures.save_curves({run.name: state.history}, run.curves, {run.name: kept})
-    files.write_text(
-        run.card, model_card.text(run.name, recipe, data, scores, fitted, networks.count_parameters(network))
-    )
-    files.write_text(run.finished_marker, "")
-
-
-def _scores(training: Training) -> dict[str, Any]:
-    """What is known of the kept weights without the test split."""
-    history, network = training.state.history, training.state.network
-    row = history[metrics_file.best_epoch(history, training.recipe.early_stopping) - 1]
-    known = {"epoch": row.epoch, "train": {"loss": row.train_loss, "accuracy": row.train_accuracy}}
-    if held_out := len(training.data.validation):
-        judged = row.val_loss, row.val_accuracy
-        loss, accuracy = training.validator(network) if network.flip_tta or network.eval_blur else judged
-        known["validation"] = {"n": held_out, "loss": loss, "accuracy": accuracy}
-    return known
 
 
 def _environment(training: Training) -> dict[str, Any]:
-    recipe, data = training.recipe, training.data
-    hashes = sources.fingerprint(recipe.data, data)
-    computed = compute.describe(training.batches.images.device, training.step.precision)
-    asked = training.step.teachers
-    return (
-        environment.describe()
-        | computed
-        | {
-            "parameters": networks.count_parameters(training.state.network),
-            "data": {
-                "source": recipe.data.source or "fashion-mnist",
-                "sha256": hashes["data"],
-                "train": {"n": len(data.train), "sha256": hashes["train"]},
-                "validation": {"n": len(data.validation), "sha256": hashes["validation"]},
-                **({"teachers": list(asked.known)} if asked else {}),
-            },
-        }
-    )
+    """Describe machine, versions and data for environment.json."""
+    device = training.batches.images.device
+    return {
+        **environment.describe(),
+        **compute.describe(device, training.step.precision),
+        "precision_setting": training.recipe.compute.precision,
+        "parameters": networks.count_parameters(training.state.network),
+        "data": {"source": Path(training.recipe.data.source).name or "fashion-mnist", **_data_hashes(training)},
+    }
+
+
+def _data_hashes(training: Training) -> dict[str, Any]:
+    """Return what identifies the images and teachers of a training, wherever they are."""
+    data, teachers = training.data, training.step.teachers
+    sha256 = sources.fingerprint(training.recipe.data, data)
+    return {
+        "sha256": sha256["data"],
+        "train": {"n": len(data.train), "sha256": sha256["train"]},
+        "validation": {"n": len(data.validation), "sha256": sha256["validation"]},
+        **({"teachers": list(teachers.records)} if teachers else {}),
+    }
 
 
 def _require_same_data(training: Training, run: Run) -> None:
-    """Refuse to go on with other images than those the run began with."""
+    """Raise an InputError for other images or teachers than those that the run was started with."""
     if not run.environment.exists():  # stopped before anything was trained
         files.write_json(run.environment, _environment(training))
         return
-    before, now = files.read_json(run.environment).get("data", {}), _environment(training)["data"]
-    if before.get("teachers") != now.get("teachers"):
+    recorded, current = files.read_json(run.environment).get("data", {}), _data_hashes(training)
+    if recorded.get("teachers") != current.get("teachers"):
         names = ", ".join(training.recipe.distillation.teachers)
         raise InputError(
-            f"The teachers of {run.path} ({names}) are not those that it began with. Restore them, or train under a "
-            "new --name."
+            f"The teachers of {run.path} ({names}) are not those that it was started with. Restore them, or train "
+            "under a new --name."
         )
-    if before != now:
-        raise InputError(f"The data of {run.path} has changed since it began. Restore it, or train under a new --name.")
+    if any(recorded.get(key) != value for key, value in current.items()):
+        raise InputError(
+            f"The data of {run.path} has changed since it was started. Restore it, name the folder to which it was "
+            "moved with --data, or train under a new --name."
+        )

@@ -1,7 +1,6 @@
-"""The learning rate, when to stop, and which epoch was best: pure functions of the epochs so far.
+"""Learning rate, early stopping and the best epoch: pure functions of the history.
 
-Nothing here has a state, so nothing of it must be saved: a resumed training reads the same history and comes to the
-same answers.
+Nothing here has a state that a checkpoint would have to save: a resumed training reads the same history.
 """
 
 from dataclasses import dataclass
@@ -9,56 +8,64 @@ from dataclasses import dataclass
 from modiste.recipes.recipe import Recipe
 from modiste.runs.metrics_file import EpochMetrics, best_epoch
 
-IMPROVEMENT = 1e-4  # as PyTorch's ReduceLROnPlateau: a loss is lower when it is lower by this share
+MIN_RELATIVE_IMPROVEMENT = 1e-4
+"""Share by which a loss must fall to count as lower; as in PyTorch's ReduceLROnPlateau."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The schedule and stopping of a recipe; `history` is the rows of the finished epochs."""
+    """Schedule and early stopping of a recipe. `history` is the metrics of the finished epochs."""
 
     recipe: Recipe
 
-    def learning_rate(self, history: list[EpochMetrics], within: float) -> float:
-        """Return the rate for a step; `within` is the share of its epoch that is done in the middle of it."""
-        schedule, peak = self.recipe.schedule, self.recipe.optimizer.lr
+    def learning_rate(self, history: list[EpochMetrics], epoch_fraction: float) -> float:
+        """Return the learning rate of a step; `epoch_fraction` is the share of its epoch done in its middle."""
+        schedule, lr = self.recipe.schedule, self.recipe.optimizer.lr
         match schedule.name:
             case "reduce_on_plateau":
-                losses = [row.val_loss for row in history if row.val_loss is not None]
-                return peak * float(schedule.factor ** plateaus(losses, schedule.patience))
+                losses = [metrics.val_loss for metrics in history if metrics.val_loss is not None]
+                return lr * float(schedule.factor ** count_plateaus(losses, schedule.patience))
             case "one_cycle":
-                return peak * triangle(self._done(len(history), within), schedule.warmup_fraction)
-        return peak
+                return lr * one_cycle(self._training_fraction(len(history), epoch_fraction), schedule.warmup_fraction)
+        return lr
 
-    def _done(self, epochs: int, within: float) -> float:
-        """Share of all steps: the first epoch takes every image, each other one what `drop` leaves."""
-        left = 1 - self.recipe.schedule.skip_easy_fraction
-        whole = 1 + left * (self.recipe.schedule.epochs - 1)
-        return (1 + left * (epochs - 1 + within) if epochs else within) / whole
+    def _training_fraction(self, epochs: int, epoch_fraction: float) -> float:
+        """Return the share of all steps: after the first epoch, each is shorter by the easy images it leaves out."""
+        length = 1 - self.recipe.schedule.skip_easy_fraction
+        total = 1 + length * (self.recipe.schedule.epochs - 1)
+        return (1 + length * (epochs - 1 + epoch_fraction) if epochs else epoch_fraction) / total
 
     def finished(self, history: list[EpochMetrics]) -> bool:
-        """Say whether the last epoch is done, or patience is at its end."""
+        """Return whether this was the last epoch, or early stopping has run out of patience."""
         patience = self.recipe.early_stopping.patience
-        waited = len(history) - best_epoch(history, self.recipe.early_stopping)
-        return len(history) >= self.recipe.schedule.epochs or (patience > 0 and waited >= patience)
+        epochs_since_best = len(history) - best_epoch(history, self.recipe.early_stopping)
+        return len(history) >= self.recipe.schedule.epochs or (patience > 0 and epochs_since_best >= patience)
 
     def is_best(self, history: list[EpochMetrics]) -> bool:
-        """Say whether the weights of the epoch that was just finished are the ones to keep so far."""
+        """Return whether the last epoch is the best so far."""
         return best_epoch(history, self.recipe.early_stopping) == len(history)
 
 
-def plateaus(losses: list[float], patience: int) -> int:
-    """Count how often the losses stalled for more than `patience` epochs, as PyTorch's ReduceLROnPlateau counts."""
-    count, waited, best = 0, 0, float("inf")
+def count_plateaus(losses: list[float], patience: int) -> int:
+    """Count how often the losses did not fall for more than `patience` epochs, as PyTorch's ReduceLROnPlateau does."""
+    count, bad_epochs, best = 0, 0, float("inf")
     for loss in losses:
-        if loss < best * (1 - IMPROVEMENT):
-            best, waited = loss, 0
+        if loss < best * (1 - MIN_RELATIVE_IMPROVEMENT):
+            best, bad_epochs = loss, 0
         else:
-            waited += 1
-        if waited > patience:
-            count, waited = count + 1, 0
+            bad_epochs += 1
+        if bad_epochs > patience:
+            count, bad_epochs = count + 1, 0
     return count
 
 
-def triangle(done: float, warmup: float) -> float:
-    """Rise linearly from 0 to 1 over the share `warmup` of the training, then fall linearly to 0."""
-    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
+def one_cycle(fraction: float, warmup_fraction: float) -> float:
+    """Return the share of the peak learning rate: linear from 0 to 1 in the warm-up, then linear to 0 (Smith 2018).
+
+    Args:
+        fraction: of the training that is done, 0 to 1.
+        warmup_fraction: of the training until the peak.
+    """
+    if fraction < warmup_fraction:
+        return fraction / warmup_fraction
+    return (1 - fraction) / (1 - warmup_fraction)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a training to stop after the step at hand; a second one ends it at once."""
+"""Ctrl-C and SIGTERM request a training to stop after its step; a second one ends it at once."""
 
 import signal
 from collections.abc import Iterator
@@ -9,33 +9,33 @@ from modiste.errors import STOP_SIGNALS
 
 
 class StopRequest:
-    """Remembers the first signal that came; `derive_seed` is 0 until then."""
+    """Keeps the number of the first signal; 0 before one arrives."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.signal_number = 0
 
     def __call__(self) -> bool:
-        """Say whether a stop was asked for."""
-        return self.number != 0
+        """Return whether a stop was requested."""
+        return self.signal_number != 0
 
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Catch the stop signals while the block runs; outside the main thread, where none arrive, catch nothing."""
+    """Catch the stop signals in this block; nothing outside the main thread, where no signals arrive."""
     request = StopRequest()
-    old = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
 
     def restore() -> None:
-        for number, handler in old.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)
 
-    def remember(number: int, frame: FrameType | None) -> None:
-        request.number = number
+    def handle(number: int, frame: FrameType | None) -> None:
+        request.signal_number = number
         restore()
 
     try:
         for number in STOP_SIGNALS:
-            signal.signal(number, remember)
+            signal.signal(number, handle)
     except ValueError:  # not the main thread
         yield request
         return

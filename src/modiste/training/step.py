@@ -1,4 +1,4 @@
-"""One step: loss, gradients, a check that they are numbers, the update."""
+"""One step of a training: losses, gradients, a check that they are finite, the update."""
 
 from dataclasses import dataclass
 
@@ -15,56 +15,65 @@ from modiste.training.randomness import derive_seed
 
 
 class NotANumber(TrainingError):
-    """A loss, gradient or weight is NaN or infinite; no such state is kept."""
+    """A loss, gradient or weight is NaN or infinite; such a state is never saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Minimise cross-entropy on one batch.
+    """Minimizes the cross-entropy of a batch.
 
     Args:
         network: uint8 images -> logits.
-        optimizer: holds the network's parameters.
-        smoothing: of the labels, 0 to below 1.
-        precision: what the network computes in; weights, loss and update stay fp32.
+        optimizer: of the network's parameters.
+        label_smoothing: from 0 to below 1.
+        precision: of the network's computation; weights, loss and update stay fp32.
         seed: with epoch and step it decides the dropout.
-        average: follows the network, where there is one.
-        teachers: say what each image is beside its label, where there are some.
+        ema: moving average that each step updates.
+        teachers: for distillation.
     """
 
     network: NormalizedModel
     optimizer: Optimizer
-    smoothing: float
+    label_smoothing: float
     precision: torch.dtype
     seed: int
-    average: ModelEma | None = None
+    ema: ModelEma | None = None
     teachers: Teachers | None = None
 
-    def __call__(self, images: Tensor, labels: Tensor, rate: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Update the network; return the loss of each image, float32 [b], and whether its label was right, bool [b].
+    def __call__(self, images: Tensor, labels: Tensor, lr: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
+        """Update the network once.
+
+        Args:
+            images: uint8 [b, s, s] or [b, s, s, 3].
+            labels: targets in one of the forms of `targets.losses`.
+            lr: learning rate.
+            epoch: from 0.
+            step: from 0.
+
+        Returns:
+            The loss of each image, float32 [b], and whether its prediction was correct, bool [b].
 
         Raises:
-            NotANumber: before anything was updated.
+            NotANumber: before anything is updated.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", epoch, step))
         self.network.train()
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.network(images)
-        losses = targets.losses(logits.float(), labels, self.smoothing)
+        losses = targets.losses(logits.float(), labels, self.label_smoothing)
         if self.teachers:
             losses = self.teachers.losses(losses, logits.float(), images)
         loss = losses.mean()
         loss.backward()
-        self._check(loss)
-        self.optimizer.step(rate)
-        if self.average:
-            self.average.follow(self.network)
+        self._require_finite(loss)
+        self.optimizer.step(lr)
+        if self.ema:
+            self.ema.update_parameters(self.network)
         return losses.detach(), targets.is_correct(logits, labels)
 
-    def _check(self, loss: Tensor) -> None:
+    def _require_finite(self, loss: Tensor) -> None:
         gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([loss.detach(), *gradients])
         if not norm.isfinite():
-            what = "gradient" if loss.isfinite() else "loss"
-            raise NotANumber(f"the {what} is not a number")
+            raise NotANumber(f"the {'gradient' if loss.isfinite() else 'loss'} is not a number")

@@ -1,7 +1,7 @@
-"""What an image should be called: one label, one of several, or each with a probability.
+"""Targets of images and the loss for each form of them.
 
-Targets are int64 [n], the label of each image, or bool [n, labels], the labels that each image may have, or floats
-[n, labels], the distribution that each image is to be given.
+Targets have one of three forms: int64 [n], the class of each image; bool [n, k], its candidate labels, one of which is
+right; floats [n, k], a distribution over the classes.
 """
 
 import torch.nn.functional as F
@@ -10,43 +10,55 @@ from torch import Tensor
 from modiste.errors import SettingError
 
 
-def distributions(labels: Tensor, count: int) -> Tensor:
-    """The same as floats [n, count]: all on one label, as a start for mixtures.
+def to_distributions(labels: Tensor, num_classes: int) -> Tensor:
+    """Convert classes, int64 [n], to one-hot distributions, float32 [n, k].
 
     Raises:
-        SettingError: images have several labels.
+        SettingError: the images have candidate labels, bool [n, k].
     """
     if labels.dim() > 1:
         raise SettingError(
             "augmentation.mixup_prob is for images of one label each, but labels.json gives some several. Set it to 0."
         )
-    return F.one_hot(labels, count).float()
+    return F.one_hot(labels, num_classes).float()
 
 
-def losses(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of each image, [n]: minus the logarithm of the probability of its label, or of its labels' sum.
+def losses(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Return the loss of each image, [n].
 
-    Of a distribution the entropy is taken away, so that 0 is the least here too: an image that is ambiguous by its very
-    target is not for ever one of high loss.
+    For classes, this is cross-entropy. For candidate labels, it is minus the logarithm of the sum of their
+    probabilities, the classifier-consistent loss of Feng et al. 2020, arXiv 2007.08929.
+    For distributions, it is the Kullback-Leibler divergence: cross-entropy minus the entropy of the target, so that 0
+    is the minimum here too and an ambiguous target does not count as a hard image.
 
     Args:
-        logits: floats [n, labels].
-        targets: as above.
-        smoothing: share of the loss that is the mean over all labels, as PyTorch's cross-entropy has it.
+        logits: floats [n, k].
+        targets: int64 [n], bool [n, k] or floats [n, k], as above.
+        label_smoothing: weight of the mean over all classes, as in PyTorch's cross_entropy.
     """
     if targets.dim() == 1:
-        return F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
-    logarithms = logits.log_softmax(1)
+        return F.cross_entropy(logits, targets, label_smoothing=label_smoothing, reduction="none")
+    log_probabilities = logits.log_softmax(1)
     if targets.is_floating_point():
-        wanted = (1 - smoothing) * targets + smoothing / targets.shape[1]
-        return F.kl_div(logarithms, wanted, reduction="none").sum(1)
-    own = -logarithms.masked_fill(~targets, -float("inf")).logsumexp(1)
-    return own if not smoothing else (1 - smoothing) * own - smoothing * logarithms.mean(1)
+        smoothed = (1 - label_smoothing) * targets + label_smoothing / targets.shape[1]
+        return F.kl_div(log_probabilities, smoothed, reduction="none").sum(1)
+    candidates = -log_probabilities.masked_fill(~targets, -float("inf")).logsumexp(1)
+    if not label_smoothing:
+        return candidates
+    return (1 - label_smoothing) * candidates - label_smoothing * log_probabilities.mean(1)
 
 
 def is_correct(logits: Tensor, targets: Tensor) -> Tensor:
-    """Whether the most probable label is one that the image may have, or the likeliest of its target, bool [n]."""
-    said = logits.argmax(1)
+    """Return whether each prediction is the class, a candidate label, or the most probable class of the target.
+
+    Args:
+        logits: floats [n, k].
+        targets: in one of the forms above.
+
+    Returns:
+        bool [n].
+    """
+    predicted = logits.argmax(1)
     if targets.is_floating_point():
-        return said == targets.argmax(1)
-    return said == targets if targets.dim() == 1 else targets.gather(1, said[:, None])[:, 0]
+        return predicted == targets.argmax(1)
+    return predicted == targets if targets.dim() == 1 else targets.gather(1, predicted[:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""TensorBoard events, for those who progress several trainings at once; the only door to tensorboard."""
+"""TensorBoard events, to watch several trainings at once; the only home of tensorboard."""
 
 import warnings
 from dataclasses import asdict
@@ -9,27 +9,27 @@ from modiste.runs import files
 from modiste.runs.metrics_file import COLUMNS, EpochMetrics
 
 
-def require() -> None:
-    """Raise ModuleNotFoundError when tensorboard is not installed, before a run is begun."""
-    _writer()
+def require_installed() -> None:
+    """Raise ModuleNotFoundError when tensorboard is not installed."""
+    _summary_writer()
 
 
-def append(folder: Path, row: EpochMetrics) -> None:
-    """Add an epoch's figures to the events in that folder, by the names of the columns of metrics.csv.
+def append(folder: Path, metrics: EpochMetrics) -> None:
+    """Add the metrics of an epoch to the events in a folder, named as the columns of metrics.csv.
 
     Raises:
-        OutputError: the disk refuses them.
+        OutputError: the folder cannot be written to.
     """
     try:
-        with _writer()(str(folder)) as writer:
-            for column, value in zip(COLUMNS, asdict(row).values(), strict=True):
+        with _summary_writer()(str(folder)) as writer:
+            for column, value in zip(COLUMNS, asdict(metrics).values(), strict=True):
                 if column != "epoch" and value is not None:
-                    writer.add_scalar(column, value, row.epoch)
+                    writer.add_scalar(column, value, metrics.epoch)
     except OSError as error:
         raise files.write_error(folder, error) from error
 
 
-def _writer() -> Any:
+def _summary_writer() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of what tensorboard imports
         from torch.utils.tensorboard import SummaryWriter

@@ -1,4 +1,4 @@
-"""The validator of an epoch: plain cross-entropy and accuracy on the validation split, in fp32."""
+"""Validation of an epoch: plain cross-entropy and accuracy on the validation split, in fp32."""
 
 import math
 from dataclasses import dataclass
@@ -9,16 +9,17 @@ from torch import Tensor, nn
 from modiste.training import targets
 from modiste.training.step import NotANumber
 
-BATCH = 500 * 28 * 28  # values at a time: bounds the memory, and the cache likes it
+MAX_BATCH_VALUES = 500 * 28 * 28
+"""Pixel values of a batch: bounds the memory, and fits the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """Scores a network on the validation split.
+    """Evaluates a network on the validation split.
 
     Args:
         images: uint8 [n, s, s] or [n, s, s, 3]; n is 0 when nothing is held out.
-        labels: targets of each image, int64 [n] or bool [n, labels].
+        labels: classes, int64 [n], or candidate labels, bool [n, k].
     """
 
     images: Tensor
@@ -28,13 +29,13 @@ class Validator:
         """Return loss and accuracy, or None twice when nothing is held out.
 
         Raises:
-            NotANumber: a weight or the loss is not a number, so that no such epoch is kept.
+            NotANumber: a weight or the loss is not finite, so that no such epoch is saved.
         """
         if not torch.nn.utils.get_total_norm(network.parameters()).isfinite():
             raise NotANumber("a weight is not a number")
         if not len(self.labels):
             return None, None
-        logits = predict(network, self.images)
+        logits = predict_logits(network, self.images)
         loss = targets.losses(logits.double(), self.labels).mean().item()
         if not math.isfinite(loss):
             raise NotANumber("the validation loss is not a number")
@@ -42,7 +43,12 @@ class Validator:
 
 
 @torch.inference_mode()
-def predict(network: nn.Module, images: Tensor) -> Tensor:
-    """Return the logits [n, labels] of a network in evaluation mode, a bounded batch at a time."""
+def predict_logits(network: nn.Module, images: Tensor) -> Tensor:
+    """Return the logits, float32 [n, k], of a network in evaluation mode.
+
+    Args:
+        network: uint8 images -> logits.
+        images: uint8 [n, s, s] or [n, s, s, 3], on the network's device; n is 1 or more.
+    """
     network.eval()
-    return torch.cat([network(part) for part in images.split(max(1, BATCH // images[0].numel()))])
+    return torch.cat([network(batch) for batch in images.split(max(1, MAX_BATCH_VALUES // images[0].numel()))])

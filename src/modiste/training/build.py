@@ -1,0 +1,95 @@
+"""From a recipe to the values that the training loop calls."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from modiste.data import sources
+from modiste.data.split import Split, TrainingData
+from modiste.models import networks, weights
+from modiste.models.normalized import NormalizedModel, normalization
+from modiste.recipes.recipe import Recipe
+from modiste.training import compute, targets
+from modiste.training.batches import Batches
+from modiste.training.distillation import load_teachers
+from modiste.training.ema import ModelEma
+from modiste.training.loop import State
+from modiste.training.optimizer import create_optimizer
+from modiste.training.randomness import derive_seed
+from modiste.training.schedule import Schedule
+from modiste.training.step import Step
+from modiste.training.validator import Validator
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A recipe with its data, the four values of the loop, and the state before the first step."""
+
+    recipe: Recipe
+    data: TrainingData
+    batches: Batches
+    step: Step
+    schedule: Schedule
+    validator: Validator
+    state: State
+
+
+def build_training(recipe: Recipe, initialize: bool = True, precision: str = "") -> Training:
+    """Open the data of a recipe and build what is trained.
+
+    Args:
+        recipe: what to train.
+        initialize: load the weights of `model.weights`; a training that is resumed has its own.
+        precision: "fp32" or "bf16", in which a training that is resumed was started; empty is the recipe's.
+
+    Raises:
+        ModisteError: anything that is wrong with the recipe, its data, weights or teachers.
+    """
+    compute.configure(recipe.compute)
+    device = compute.resolve_device(recipe.compute)
+    data = sources.open_training(recipe.data, recipe.seed)
+    images, labels = _to_tensors(data.train, device)
+    network = _build_network(recipe, len(data.class_names), images, initialize).to(device)
+    dtype = compute.resolve_precision(precision or recipe.compute.precision, device)
+    optimizer = create_optimizer(recipe.optimizer, network, dtype)
+    ema = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
+    teachers = load_teachers(recipe, data, device, dtype)
+    state = State(
+        network,
+        optimizer,
+        losses=torch.full((len(labels),), torch.inf, device=device),
+        ema=ema,
+        totals=torch.zeros(3, dtype=torch.float64, device=device),
+    )
+    return Training(
+        recipe,
+        data,
+        _create_batches(recipe, images, labels, len(data.class_names)),
+        Step(network, optimizer, recipe.optimizer.label_smoothing, dtype, recipe.seed, ema, teachers),
+        Schedule(recipe),
+        Validator(*_to_tensors(data.validation, device)),
+        state,
+    )
+
+
+def _to_tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
+    labels = split.labels if split.candidate_labels is None else split.candidate_labels
+    return torch.from_numpy(split.images).to(device), torch.from_numpy(labels).to(device)
+
+
+def _create_batches(recipe: Recipe, images: Tensor, labels: Tensor, num_classes: int) -> Batches:
+    if recipe.augmentation.mixup_prob:
+        labels = targets.to_distributions(labels, num_classes)
+    skip_easy_fraction = recipe.schedule.skip_easy_fraction
+    return Batches(images, labels, recipe.optimizer.batch_size, recipe.augmentation, recipe.seed, skip_easy_fraction)
+
+
+def _build_network(recipe: Recipe, num_classes: int, images: Tensor, initialize: bool) -> NormalizedModel:
+    """Build the network in channels-last layout, in which convolutions are fastest."""
+    mean, std = normalization(recipe.model, images.cpu())
+    torch.manual_seed(derive_seed(recipe.seed, "weights"))
+    body = networks.build(recipe.model, num_classes, recipe.data, recipe.augmentation.train_size)
+    if initialize:
+        weights.initialize(body, recipe.model)
+    return NormalizedModel(body, mean, std).to(memory_format=torch.channels_last)

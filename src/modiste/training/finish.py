@@ -1,0 +1,68 @@
+"""The files of a finished run: weights, layers, model, curves, card, and last the marker.
+
+Each file is written whole and follows from the last checkpoint alone. So after a kill between any two of them, `resume`
+repeats all steps and writes the same files.
+"""
+
+from typing import Any
+
+import torch
+
+from modiste.export import model_card, onnx_file
+from modiste.metrics import calibration
+from modiste.models import networks, weights
+from modiste.models.summary import summarize_layers
+from modiste.reporting import figures
+from modiste.runs import files, metrics_file
+from modiste.runs.folder import Run
+from modiste.training.build import Training
+from modiste.training.step import NotANumber
+from modiste.training.validator import predict_logits
+
+MAX_VERIFIED_TRAIN_IMAGES = 1000
+"""Training images on which an exported model is verified where nothing was held out."""
+
+
+def finish(training: Training, run: Run) -> None:
+    """Write the files of a run whose training has ended.
+
+    Raises:
+        TrainingError: the network's probabilities are not numbers, or the exported model has others.
+        OutputError: a file cannot be written.
+    """
+    state, data, recipe = training.state, training.data, training.recipe
+    metrics_file.write(run.metrics, state.history)  # a kill may have come between checkpoint and metrics
+    network = state.network
+    network.load_state_dict(state.best_weights)
+    network.flip_tta, network.eval_blur = recipe.model.flip_tta, recipe.model.eval_blur  # not used in training
+    scores = _scores(training)  # before the network leaves the device of the images
+    network = network.cpu().to(memory_format=torch.contiguous_format)
+    weights.write_weights(network, run.weights)
+    files.write_json(run.layers, summarize_layers(network, torch.from_numpy(data.train.images[0])))
+    images = data.validation.images if len(data.validation) else data.train.images[:MAX_VERIFIED_TRAIN_IMAGES]
+    probabilities = torch.softmax(predict_logits(network, torch.from_numpy(images)), 1)
+    if not probabilities.isfinite().all():
+        raise NotANumber("The probabilities of the trained network are not numbers. Lower optimizer.lr in a new run.")
+    validation_probabilities = probabilities[: len(data.validation)].numpy()
+    label_groups = calibration.find_label_groups(data.train.candidate_labels)
+    fitted = calibration.fit_calibration(validation_probabilities, data.validation, data.class_names, label_groups)
+    content = onnx_file.to_onnx(network, recipe, data.class_names, scores, fitted)
+    onnx_file.write_verified(run.model, content, probabilities.numpy(), images)
+    best_epoch = metrics_file.best_epoch(state.history, recipe.early_stopping)
+    figures.save_curves({run.name: state.history}, run.curves, {run.name: best_epoch})
+    parameters = networks.count_parameters(network)
+    files.write_text(run.card, model_card.render(run.name, recipe, data, scores, fitted, parameters))
+    files.write_text(run.finished_marker, "")
+
+
+def _scores(training: Training) -> dict[str, Any]:
+    """Return epoch, training and validation scores of the best weights; the test split has no part in them."""
+    history, network = training.state.history, training.state.network
+    best = history[metrics_file.best_epoch(history, training.recipe.early_stopping) - 1]
+    scores = {"epoch": best.epoch, "train": {"loss": best.train_loss, "accuracy": best.train_accuracy}}
+    if n := len(training.data.validation):
+        loss, accuracy = best.val_loss, best.val_accuracy
+        if network.flip_tta or network.eval_blur:
+            loss, accuracy = training.validator(network)
+        scores["validation"] = {"n": n, "loss": loss, "accuracy": accuracy}
+    return scores
