@@ -30,7 +30,7 @@ def test_a_copy_is_the_model(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "data")
     told = json.loads(typed(run.path, "--out", tmp_path / "mine.onnx", "--json"))
     assert (tmp_path / "mine.onnx").read_bytes() == run.model.read_bytes()
-    assert (told["path"], told["judged"]) == (str(tmp_path / "mine.onnx"), None)
+    assert (told["path"], told["evaluation"]) == (str(tmp_path / "mine.onnx"), None)
 
 
 def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch:
     assert np.abs(said - whole.probabilities(images)).max() < 0.05
     assert 0 < said.min() < 1 / 256  # what is improbable stays possible
     assert Path("run-int8.onnx").stat().st_size < run.model.stat().st_size / 2
-    assert "right on 100.00% of 100 train images" in told
+    assert "accuracy 100.00% on 100 train images" in told
     assert json.loads(made.metadata["scores"]) == {"train": {"n": 100, "accuracy": 1.0}}
     assert made.metadata["precision"] == "int8"
 
@@ -55,7 +55,7 @@ def test_int8_that_costs_too_much_is_not_written(tmp_path: Path, monkeypatch: py
     """More than a point of accuracy."""
     run, worse = write_run(tmp_path / "run"), write_run(tmp_path / "worse", blind=2)
     monkeypatch.setattr(int8, "quantize", lambda model, images: worse.model.read_bytes())
-    with pytest.raises(InputError, match=r"right on 80.00% of 20 images instead of 100.00%"):
+    with pytest.raises(InputError, match=r"is correct on 80.00% of 20 images instead of 100.00%"):
         typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
     assert not (tmp_path / "small.onnx").exists()
 

@@ -181,7 +181,11 @@ def test_a_damaged_environment_is_told(tmp_path: Path, content: str) -> None:
         {"accuracy": 0.999},
         {"loss": float("nan")},
         {"n": 11},
-        {"confusion_matrix": [[-1 if true == said == 0 else int(true == said) for said in range(10)] for true in range(10)]},
+        {
+            "confusion_matrix": [
+                [-1 if true == said == 0 else int(true == said) for said in range(10)] for true in range(10)
+            ]
+        },
     ],
 )
 def test_scores_that_do_not_belong_together_are_told(tmp_path: Path, change: dict[str, object]) -> None:

@@ -127,9 +127,7 @@ def test_a_training_is_not_resumed_with_other_teachers(taught: Path, idx: Path, 
     assert "(teachers/seed-0) are not those" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
 
 
-def test_teachers_must_hold_out_the_same_images(
-    taught: Path, idx: Path, tmp_path: Path
-) -> None:
+def test_teachers_must_hold_out_the_same_images(taught: Path, idx: Path, tmp_path: Path) -> None:
     """One that saw them all is left out, or refused if there is no other."""
     shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
     given = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]

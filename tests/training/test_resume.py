@@ -25,8 +25,8 @@ from modiste.runs import files, folder, metrics_file
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
-from modiste.training.loop import State, train
 from modiste.training.build import Training, build_training
+from modiste.training.loop import State, train
 from modiste.training.step import NotANumber
 
 Forget = Callable[[State], object]

@@ -23,9 +23,9 @@ def export(run: Path, out: Path | None, int8: bool, data: Path | None, as_json: 
       modiste export runs/my-cnn --int8 --out small.onnx
       modiste predict --model small.onnx boot.png
     """
-    import json
     from dataclasses import asdict
 
+    from modiste.cli.output import print_json
     from modiste.errors import SettingError
     from modiste.export import export
 
@@ -33,7 +33,7 @@ def export(run: Path, out: Path | None, int8: bool, data: Path | None, as_json: 
         raise SettingError("--data is read only for --int8. Add --int8, or leave --data out.")
     result = export.export(run, out, int8, "" if data is None else str(data.resolve()))
     if as_json:
-        click.echo(json.dumps(asdict(result) | {"path": str(result.path)}))
+        print_json(asdict(result) | {"path": str(result.path)})
         return
     click.echo(f"{result.path}: {result.megabytes:.2f} MB")
     if evaluation := result.evaluation:
