@@ -12,10 +12,11 @@ from helpers.idx import write_idx_folder
 from helpers.runs import write_run
 from modiste.cli.export import export
 from modiste.data import idx_folder
-from modiste.errors import InputError
+from modiste.errors import InputError, SettingError
 from modiste.export import int8
 from modiste.inference import model_file
 from modiste.recipes import named
+from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 
 
@@ -33,8 +34,8 @@ def test_a_copy_is_the_model(tmp_path: Path) -> None:
     assert (told["path"], told["evaluation"]) == (str(tmp_path / "mine.onnx"), None)
 
 
-def test_int8_is_a_smaller_model_that_says_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Labels and recipe go along; a recipe that holds nothing out is judged on what it learned from."""
+def test_int8_is_a_smaller_model_with_the_same_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Classes and recipe are in it; where nothing was held out it is evaluated on training images."""
     monkeypatch.chdir(tmp_path)
     run = write_run(tmp_path / "run", named.sprint())
     told = typed(run.path, "--int8")
@@ -73,18 +74,37 @@ def test_what_cannot_be_exported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"The folder .* does not exist"):
         typed(run.path, "--out", tmp_path / "nowhere" / "m.onnx")
     run.model.unlink()
+    run.finished_marker.unlink()
     with pytest.raises(InputError, match=r"was not finished. To get one: modiste train --resume"):
         typed(run.path)
-    run.scores.write_text("{}")
+    run.finished_marker.touch()
     with pytest.raises(InputError, match=r"weights were dropped. To get one: modiste train .*recipe.json --name NEW"):
         typed(run.path)
 
 
-def test_int8_of_changed_data_is_refused(tmp_path: Path) -> None:
-    """Images that it learned from would be judged as if it had never seen them."""
-    run = write_run(tmp_path / "run")
-    known = files.read_json(run.environment)
-    known["data"]["validation"]["sha256"] = "of other images"
-    files.write_json(run.environment, known)
+@pytest.mark.parametrize(("recipe", "split"), [(named.classic_cnn(), "validation"), (named.sprint(), "train")])
+def test_int8_of_changed_data_is_refused(tmp_path: Path, recipe: Recipe, split: str) -> None:
+    """Held-out images may be others then, which the model was trained on."""
+    run = write_run(tmp_path / "run", recipe)
+    environment = files.read_json(run.environment)
+    environment["data"][split]["sha256"] = "of other images"
+    files.write_json(run.environment, environment)
     with pytest.raises(InputError, match="has changed since its training"):
         typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
+
+
+def test_int8_reads_data_that_was_moved(tmp_path: Path) -> None:
+    """The error about the missing folder names the option, which takes the new one."""
+    run = write_run(tmp_path / "run")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(InputError, match="--data"):
+        typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
+    result = json.loads(typed(run.path, "--int8", "--data", tmp_path / "moved", "--out", tmp_path / "a.onnx", "--json"))
+    assert result["evaluation"]["original_accuracy"] == 1
+
+
+@pytest.mark.parametrize("options", [["--data="], ["--data=x"], ["--data=", "--int8"]])
+def test_data_without_a_use_is_refused(tmp_path: Path, options: list[str]) -> None:
+    """An empty variable of a shell, or a copy, which reads no data."""
+    with pytest.raises(SettingError, match="--data is empty or without --int8"):
+        typed(tmp_path, *options)

@@ -1,5 +1,6 @@
 """A stranger's network, named on the command line as `helpers.network:tiny`."""
 
+import torch
 from torch import Tensor, nn
 
 from modiste.recipes.recipe import ModelConfig
@@ -48,3 +49,14 @@ def not_exportable(num_classes: int, channels: int, image_size: int, options: Mo
             return logits if logits.sum().item() > 0 else -logits
 
     return Branching(channels * image_size * image_size, num_classes)
+
+
+class _NanInEvaluation(nn.Linear):
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits = super().forward(pixels.flatten(1))
+        return logits if self.training else logits * torch.nan
+
+
+def nan_in_evaluation(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
+    """Build a network that is trained without a fault and fails when it is used."""
+    return _NanInEvaluation(channels * image_size * image_size, num_classes)

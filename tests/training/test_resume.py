@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
 from helpers.pictures import fill, noise
+from helpers.progress import Silent
 from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
@@ -33,16 +34,6 @@ Forget = Callable[[State], object]
 
 EXACT = ("--set=compute.threads=1", "--set=compute.precision=fp32")
 """Of trainings that are compared bit by bit: to measure which precision is faster might tell two of them two things."""
-
-
-class Quiet:
-    """Watches without a word."""
-
-    def on_step(self, epoch: int, step: int, steps: int) -> None:
-        """Say nothing."""
-
-    def on_epoch(self, metrics: EpochMetrics) -> None:
-        """Say nothing."""
 
 
 def recipe(idx: Path) -> Recipe:
@@ -72,7 +63,7 @@ def trained(training: Training, folder: Path, stop_after: int | None = None) -> 
         training.schedule,
         training.validator,
         lambda state: checkpoint.save(state, folder),
-        Quiet(),
+        Silent(),
         lambda: next(steps) == stop_after,
     )
 
@@ -136,9 +127,9 @@ def test_a_training_goes_on_in_the_precision_it_began_in(
     made = settings.with_settings(recipe(idx), {"compute.precision": "auto", "schedule.epochs": 1})
     choices = iter(("bf16", "fp32"))
     monkeypatch.setattr(compute, "choose_precision", lambda device: next(choices))
-    whole, begun = training_run.start(made, tmp_path / "whole", Quiet()), folder.create(tmp_path / "begun", made)
+    whole, begun = training_run.start(made, tmp_path / "whole", Silent()), folder.create(tmp_path / "begun", made)
     shutil.copy(whole.environment, begun.environment)  # killed before its first epoch was over
-    training_run.resume(begun.path, Quiet())
+    training_run.resume(begun.path, Silent())
     assert _weights_and_rows(begun.path) == _weights_and_rows(whole.path)
     record = files.read_json(begun.environment)
     assert (record["precision"], record["precision_setting"]) == ("bf16", "auto")

@@ -9,9 +9,9 @@ import click
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: RUN.onnx, or RUN-int8.onnx.")
 @click.option("--int8", is_flag=True, help="Quantize to 8-bit integers: a quarter of the size.")
-@click.option("--data", type=click.Path(path_type=Path), help="With --int8: where the run's data is, if it was moved.")
+@click.option("--data", metavar="FOLDER", help="With --int8: the run's data, if it was moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def export(run: Path, out: Path | None, int8: bool, data: Path | None, as_json: bool) -> None:
+def export(run: Path, out: Path | None, int8: bool, data: str | None, as_json: bool) -> None:
     """Write a run's model as one ONNX file: all that `predict` and `serve` need, here or on another machine.
 
     A model in 8-bit integers is evaluated on the images that the run held out, or on training images where nothing was
@@ -29,9 +29,9 @@ def export(run: Path, out: Path | None, int8: bool, data: Path | None, as_json: 
     from modiste.errors import SettingError
     from modiste.export import export
 
-    if data is not None and not int8:
-        raise SettingError("--data is read only for --int8. Add --int8, or leave --data out.")
-    result = export.export(run, out, int8, "" if data is None else str(data.resolve()))
+    if data is not None and not (data and int8):
+        raise SettingError("--data is empty or without --int8, which alone reads data. Name a folder, or leave it out.")
+    result = export.export(run, out, int8, data or "")
     if as_json:
         print_json(asdict(result) | {"path": str(result.path)})
         return

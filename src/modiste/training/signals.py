@@ -23,19 +23,19 @@ class StopRequest:
 def stop_request() -> Iterator[StopRequest]:
     """Catch the stop signals in this block; nothing outside the main thread, where no signals arrive."""
     request = StopRequest()
-    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    handlers = {caught: signal.getsignal(caught) for caught in STOP_SIGNALS}
 
     def restore() -> None:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for signal_number, handler in handlers.items():
+            signal.signal(signal_number, handler)
 
-    def handle(number: int, frame: FrameType | None) -> None:
-        request.signal_number = number
+    def handle(signal_number: int, frame: FrameType | None) -> None:
+        request.signal_number = signal_number
         restore()
 
     try:
-        for number in STOP_SIGNALS:
-            signal.signal(number, handle)
+        for caught in STOP_SIGNALS:
+            signal.signal(caught, handle)
     except ValueError:  # not the main thread
         yield request
         return

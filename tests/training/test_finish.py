@@ -1,0 +1,67 @@
+"""The files of a finished run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from helpers.command import OWN, TINY, inside
+from helpers.progress import Silent
+from modiste.recipes import settings
+from modiste.recipes.named import sprint
+from modiste.recipes.recipe import Recipe
+from modiste.runs.folder import Run
+from modiste.training import run as training_run
+
+ORDER = ("model.safetensors", "layers.json", "model.onnx", "curves.png", "README.md", "finished")
+
+
+def recipe(idx: Path, name: str = "helpers.network:tiny") -> Recipe:
+    """One epoch of a tiny network."""
+    small = dict(map(settings.parse_setting, (setting.removeprefix("--set=") for setting in TINY)))
+    small |= {"model.name": name, "data.source": str(idx), "schedule.epochs": 1, "compute.precision": "fp32"}
+    return settings.with_settings(sprint(), small)
+
+
+@pytest.fixture(scope="module")
+def finished(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run; read only."""
+    return training_run.start(recipe(idx), tmp_path_factory.mktemp("runs") / "a", Silent())
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    """The files that are written after the training."""
+    return {name: (run.path / name).read_bytes() for name in ORDER}
+
+
+@pytest.mark.parametrize("written", range(len(ORDER)))
+def test_a_kill_between_two_files_changes_nothing(finished: Run, tmp_path: Path, written: int) -> None:
+    """Resumed with only the first files written, a run ends with the same files."""
+    shutil.copytree(finished.path, tmp_path / "a")
+    run = Run(tmp_path / "a")
+    for name in ORDER[written:]:
+        (run.path / name).unlink()
+    assert not run.finished
+    training_run.resume(run.path, Silent())
+    assert contents(run) == contents(finished)
+
+
+def test_a_damaged_export_is_replaced(finished: Run, tmp_path: Path) -> None:
+    """Without the marker, nothing that is in the folder counts as verified."""
+    shutil.copytree(finished.path, tmp_path / "a")
+    run = Run(tmp_path / "a")
+    run.finished_marker.unlink()
+    run.model.write_bytes(b"not verified")
+    training_run.resume(run.path, Silent())
+    assert contents(run) == contents(finished)
+
+
+def test_a_model_that_predicts_nan_is_a_failed_training(idx: Path, tmp_path: Path) -> None:
+    """Exit code 3 with no model and no marker, after the training and after every resume."""
+    own = "--set=model=helpers.network:nan_in_evaluation"
+    given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, own, "--epochs=1", "--name=a"]
+    run = Run(tmp_path / "runs" / "a")
+    for arguments in (given, ["train", "--resume=runs/a"], ["train", "--resume=runs/a"]):
+        assert "are not numbers" in inside(tmp_path, *arguments, code=3).stderr
+        assert not run.model.exists()
+        assert not run.finished
