@@ -1,4 +1,4 @@
-"""`modiste demo`: the whole way, on fewer images."""
+"""`modiste demo`: all steps, on fewer images."""
 
 import json
 from dataclasses import replace
@@ -17,13 +17,19 @@ def short() -> Recipe:
     return replace(recipe, data=replace(recipe.data, max_train_images=512), schedule=replace(recipe.schedule, epochs=1))
 
 
-def test_the_demo_trains_judges_predicts_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One command leaves a judged run with a report, says where each is, and never overwrites an earlier demo."""
+def test_the_demo_trains_evaluates_predicts_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One command leaves an evaluated run with a report, prints where each is, and never overwrites an earlier demo."""
     monkeypatch.setitem(named.NAMED, "sprint", short)
-    told = json.loads(inside(tmp_path, "demo", "--json").stdout)
-    assert told["run"] == "runs/demo"
-    assert (tmp_path / told["report"]).read_text().startswith("<!doctype html>")
+    summary = json.loads(inside(tmp_path, "demo", "--json").stdout)
+    assert summary["run"] == "runs/demo"
     assert (tmp_path / "runs" / "demo" / "confusion.png").exists()
     assert json.loads((tmp_path / "runs" / "demo" / "scores.json").read_text())["test_openings"] == 1
-    shown = inside(tmp_path, "demo", "--lang", "zh").stdout
-    assert all(word in shown for word in ("test accuracy", "runs/demo-2/report.html", "runs/demo-2/model.onnx"))
+    output = inside(tmp_path, "demo", "--lang", "zh").stdout
+    assert all(word in output for word in ("test accuracy", "runs/demo-2/report.html", "runs/demo-2/model.onnx"))
+    html = (tmp_path / summary["report"]).read_text()
+    assert f"<b>{summary['test_accuracy']:.2%}</b>" in html
+    claim = html[html.index("92.75% after about 40 epochs") :]  # a claim about a recipe that the demo does not train
+    assert (
+        claim.index("None of your results measures this") < claim.index("published with modiste") < claim.index("</li>")
+    )
+    assert "Conv2d 3 × 3" in html  # from the layers that the training recorded

@@ -43,6 +43,7 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
 
 def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     """Train, evaluate, predict and report; return the results and the paths of the files."""
+    import modiste
     from modiste.cli.progress import TrainingProgress
     from modiste.recipes import named
     from modiste.reporting.evaluate import evaluate
@@ -55,7 +56,7 @@ def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     click.echo("2/4 evaluating on the 10,000 test images", err=True)
     scores = evaluate(run.path)
     click.echo("3/4 predicting a sample image", err=True)
-    sample = _sample_image()
+    sample = Path(modiste.__file__).parent / "assets" / "samples" / "ankle-boot.png"
     prediction = _predict(run.model, sample)
     click.echo("4/4 writing the report", err=True)
     report = run.path / "report.html"
@@ -76,12 +77,6 @@ def _predict(model: Path, image: Path) -> str:
 
     (prediction,) = inference.load(model).predict([image])
     return f"{prediction.label} {prediction.probability:.1%}"
-
-
-def _sample_image() -> Path:
-    import modiste
-
-    return Path(modiste.__file__).parent / "assets" / "samples" / "ankle-boot.png"
 
 
 def _new_run_path(folder: Path) -> Path:

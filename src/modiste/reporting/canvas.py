@@ -34,17 +34,9 @@ WIDTH = 5.0
 """Inches; 360 points, about the width of a phone screen."""
 
 CHINESE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "Microsoft YaHei",
-    "SimHei",
-    "WenQuanYi Micro Hei",
-    "Noto Sans CJK JP",
-    "Droid Sans Fallback",
-)
+    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
+    "SimHei", "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Droid Sans Fallback",
+)  # fmt: skip
 """Fonts of Linux, macOS and Windows with the Chinese characters that DejaVu Sans lacks."""
 
 STYLE: Any = {  # Any: matplotlib types the keys as a list of 300 literals

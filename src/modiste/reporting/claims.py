@@ -181,32 +181,40 @@ def _check_recall(
     """Check that in every run one class, and no other, has the lowest or the highest recall."""
     if not runs:
         return _not_measured(claim)
-    selected = {result.name: select(result.scores) for result in runs if result.scores}
+    classes_by_run = {result.name: select(result.scores) for result in runs if result.scores}
     texts = [
-        f"{name}: {' = '.join(translate(c.name) for c in classes)} {classes[0].recall or 0:.1%}"
-        for name, classes in selected.items()
+        f"{name}: {' = '.join(translate(each.name) for each in classes)} {classes[0].recall or 0:.1%}"
+        for name, classes in classes_by_run.items()
     ]
-    verdict = _compare_classes(label, [{c.name for c in classes} for classes in selected.values()])
-    return Answer(
-        claim, verdict, claim, {"list": "; ".join(texts), "images": f"{runs[0].images:,}", "n": str(len(runs))}
-    )
+    verdict = _compare_classes(label, [{each.name for each in classes} for classes in classes_by_run.values()])
+    values = {"list": translate("; ").join(texts), "images": f"{runs[0].images:,}", "n": str(len(runs))}
+    return Answer(claim, verdict, claim, values)
 
 
 def _check_confusion(runs: Sequence[MethodResult], translate: Translate) -> Answer:
     """Check that in every run most of the misclassified shirts are predicted to be T-shirts."""
     if not runs:
         return _not_measured("confused")
-    shirt = FASHION_MNIST.index("Shirt")
     texts, classes_by_run = [], []
-    for result in runs:
-        counts = dict(zip(FASHION_MNIST, result.scores.confusion_matrix[shirt] if result.scores else (), strict=True))
-        del counts["Shirt"]
-        most = max(counts.values())
-        classes = [name for name, count in counts.items() if count == most]
+    for name, scores in ((result.name, result.scores) for result in runs if result.scores):
+        classes, count, errors = most_frequent_errors(scores, "Shirt")
+        texts.append(f"{name}: {' = '.join(map(translate, classes)) or '-'} {count} / {errors}")
         classes_by_run.append(set(classes))
-        texts.append(f"{result.name}: {' = '.join(map(translate, classes))} {most} / {sum(counts.values())}")
-    values = {"list": "; ".join(texts), "n": str(len(runs))}
+    values = {"list": translate("; ").join(texts), "n": str(len(runs))}
     return Answer("confused", _compare_classes("T-shirt/top", classes_by_run), "confused", values)
+
+
+def most_frequent_errors(scores: Scores, label: str) -> tuple[list[str], int, int]:
+    """Find the wrong class that is most often predicted for the images of a class.
+
+    Returns:
+        Its name, or several names when they tie, or none without errors; number of these errors; number of all errors.
+    """
+    names = [each.name for each in scores.per_class]
+    counts = dict(zip(names, scores.confusion_matrix[names.index(label)], strict=True))
+    del counts[label]
+    most = max(counts.values())
+    return [name for name, count in counts.items() if count == most > 0], most, sum(counts.values())
 
 
 def _check_crop_and_erasing(
@@ -268,6 +276,5 @@ def _check_two_layers(cnn: MethodResult | None) -> Answer:
     }
     if cnn and measured:
         values |= {"accuracy": f"{measured[0]:.2%}", "n": str(cnn.n)}
-    return Answer(
-        "two_layers", _to_verdict(all(within)), "two_layers" if measured else "two_layers_leaderboard", values
-    )
+    sentence = "two_layers" if measured else "two_layers_leaderboard"
+    return Answer("two_layers", _to_verdict(all(within)), sentence, values)

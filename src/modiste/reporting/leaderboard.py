@@ -55,16 +55,11 @@ def public_table() -> list[LeaderboardRow]:
     rows = csv.DictReader(file.read_text(encoding="utf-8").splitlines())
     return [
         LeaderboardRow(
-            row["classifier"],
-            row["preprocessing"],
-            row["parameters"],
-            float(row["fashion_accuracy"]),
-            row["submitter"],
-            row["data_version"],
-            row["note"],
+            row["classifier"], row["preprocessing"], row["parameters"], float(row["fashion_accuracy"]),
+            row["submitter"], row["data_version"], row["note"],
         )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 def published_points() -> dict[str, Point]:

@@ -45,7 +45,7 @@ def describe_leaderboard(data: ReportData, texts: Texts) -> Section:
             interval = formatting.format_interval(row.result.interval_images, texts.translate("to"))
             note = texts.get(f"leaderboard.{source}", n=row.result.n, interval=interval)
             preprocessing = row.preprocessing.split(", ")
-        done = ", ".join(map(texts.translate, preprocessing))
+        done = texts.translate(", ").join(map(texts.translate, preprocessing))
         accuracy = formatting.format_percent(row.accuracy)
         cells = [row.classifier, accuracy, row.data_version, row.parameters, done, row.submitter, note]
         rows.append((source, cells))

@@ -55,7 +55,7 @@ def render_report(data: ReportData, language: Texts) -> str:
         text=language.get,
         translate=language.translate,
         style=Markup(render.read_text("style.css")),
-        names=", ".join(result.name for result in data.own),
+        names=language.translate(", ").join(result.name for result in data.own),
         cards=_list_cards(data, language),
         sections={name: describe(data, language) for name, describe in SECTIONS.items()},
         version=modiste.__version__,

@@ -3,14 +3,13 @@
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.scores import Scores
 from modiste.reporting import canvas, figures, formatting
+from modiste.reporting.claims import most_frequent_errors
 from modiste.reporting.figures import AccuracyRow, Metric
 from modiste.reporting.html_report.dataset import Section, encode_png
 from modiste.reporting.html_report.render import Markup
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import CNN, COURSE_REPORT, RESNET18, ReportData, find_result
 from modiste.reporting.results_table import MethodResult
-
-COURSE_RECIPES = {"cnn": CNN, "resnet18": RESNET18}
 
 
 def describe_results(data: ReportData, texts: Texts) -> Section:
@@ -82,22 +81,16 @@ def _describe_metric(data: ReportData, texts: Texts, metric: Metric) -> Section:
         histories = {name: result.history for name, result in runs.items()}
         plot = figures.plot_curve(histories, metric, {name: result.best_epoch for name, result in runs.items()})
         figure = Markup(canvas.to_svg(plot, f"{metric} curves", texts.terms))
-    rows = []
-    for network, course in COURSE_REPORT.items():
-        own, published = (find_result(results, COURSE_RECIPES[network]) for results in (data.own, data.published))
-        measured = [_format_result(metric, own), _format_result(metric, published)]
-        rows.append([texts.get(f"results.short_{network}"), _format_metric(metric, *course), *measured])
-    return {"metric": metric, "figure": figure, "rows": rows}
+    rows: list[list[str | None]] = [[_format_metric(metric, *course) for course in COURSE_REPORT.values()]]
+    for results in (data.own, data.published):
+        matches = [find_result(results, recipe) for recipe in (CNN, RESNET18)]
+        rows.append([_format_metric(metric, r.loss, r.accuracy, r.n) if r else None for r in matches])
+    return {"metric": metric, "figure": figure, "rows": dict(zip(("course", "own", "published"), rows, strict=True))}
 
 
-def _format_result(metric: Metric, result: MethodResult | None) -> str:
-    if result is None or result.loss is None or result.accuracy is None:
-        return ""
-    return f"{_format_metric(metric, result.loss, result.accuracy)} (n = {result.n})"
-
-
-def _format_metric(metric: Metric, loss: float, accuracy: float) -> str:
-    return f"{accuracy:.2%}" if metric == "accuracy" else f"{loss:.4f}"
+def _format_metric(metric: Metric, loss: float | None, accuracy: float | None, n: int = 0) -> str:
+    value = f"{accuracy:.2%}" if metric == "accuracy" else f"{loss:.4f}"
+    return f"{value} (n = {n})" if n else value
 
 
 def _describe_run(result: MethodResult, scores: Scores, texts: Texts) -> Section:
@@ -106,13 +99,10 @@ def _describe_run(result: MethodResult, scores: Scores, texts: Texts) -> Section
         canvas.to_svg(figures.plot_confusion_matrix(scores, normalized), f"{title} {result.name}", texts.terms)
         for title, normalized in (("confusion", True), ("counts", False))
     ]
+    values = [(each.precision, each.recall, each.f1) for each in scores.per_class]
     per_class = [
-        (
-            texts.translate(label.name),
-            *map(formatting.format_percent_number, (label.precision, label.recall, label.f1)),
-            label.support,
-        )
-        for label in scores.per_class
+        [texts.translate(each.name), *map(formatting.format_percent_number, value), each.support]
+        for each, value in zip(scores.per_class, values, strict=True)
     ]
     sheet = result.run.mistakes if result.run else None
     return {
@@ -134,13 +124,11 @@ def _describe_classes(scores: Scores, texts: Texts) -> Markup | None:
     worst, best = scores.lowest_recall(), scores.highest_recall()
     if tuple(label.name for label in scores.per_class) != FASHION_MNIST or not worst:
         return None
-    names = [label.name for label in worst]
-    confused = next((pair.predicted for pair in scores.most_confused if pair.true in names), "-")
+    errors = dict.fromkeys(name for label in worst for name in most_frequent_errors(scores, label.name)[0])
+    names = {"worst": [label.name for label in worst], "best": [label.name for label in best], "confused": list(errors)}
     return texts.get(
         "results.classes",
-        worst=" = ".join(map(texts.translate, names)),
-        best=" = ".join(texts.translate(label.name) for label in best),
-        confused=texts.translate(confused),
+        **{key: " = ".join(map(texts.translate, classes)) for key, classes in names.items()},
         low=formatting.format_percent_number(worst[0].recall),
         high=formatting.format_percent_number(best[0].recall),
     )

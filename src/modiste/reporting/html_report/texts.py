@@ -2,7 +2,6 @@
 
 import tomllib
 from dataclasses import dataclass
-from typing import Any
 
 from modiste.errors import SettingError
 from modiste.reporting.html_report.render import Markup, read_text
@@ -16,17 +15,18 @@ class Texts:
 
     Args:
         lang: language code of the HTML page.
-        texts: key with dots -> markup with {placeholders}.
+        texts: section -> key -> markup with {placeholders}.
         terms: English class name or text of a figure -> translation.
     """
 
     lang: str
-    texts: dict[str, str]
+    texts: dict[str, dict[str, str]]
     terms: dict[str, str]
 
     def get(self, key: str, **values: object) -> Markup:
-        """Return a text with its placeholders filled in; values that are not markup are escaped."""
-        return Markup(self.texts[key]).format(**values)
+        """Return the text `section.key` with its placeholders filled in; values that are not markup are escaped."""
+        section, name = key.split(".")
+        return Markup(self.texts[section][name]).format(**values)
 
     def translate(self, english: str) -> str:
         """Translate a class name or a text of a figure; without a translation it stays English."""
@@ -38,12 +38,4 @@ def read(lang: str) -> Texts:
     if lang not in LANGUAGES:
         raise SettingError(f"lang is {lang!r}, but it must be one of {', '.join(LANGUAGES)}.")
     content = tomllib.loads(read_text(f"{lang}.toml"))
-    terms = content.pop("terms", {})
-    return Texts(lang, dict(_flatten(content)), terms)
-
-
-def _flatten(content: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for key, value in content.items():
-        pairs += _flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value.strip())]
-    return pairs
+    return Texts(lang, content, content["terms"])
