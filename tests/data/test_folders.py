@@ -14,6 +14,7 @@ from helpers.pictures import fill, noise
 from modiste.data import folders, sources
 from modiste.data.split import Split
 from modiste.errors import InputError
+from modiste.imaging import preprocess
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
 
@@ -176,8 +177,8 @@ def test_the_order_is_that_of_image_folder(tmp_path: Path) -> None:
     test = sources.open_test(data, lambda: None)
     assert sources.class_names(data) == ("B", "a", "a b", "b")
     assert test.labels.tolist() == [0, 1, 1, 1, 2, 2, *[3] * 12]
-    order_of_b = [0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9]  # "10.png" is before "2.png"
-    assert (test.images[6:] == np.stack([noise(16, number) for number in order_of_b])).all()
+    order_of_b = [tmp_path / "test/b" / f"{number}.png" for number in (0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9)]
+    assert (test.images[6:] == np.stack([preprocess.to_image(path, 16, 1) for path in order_of_b])).all()
 
 
 def test_a_limit_is_balanced(tmp_path: Path) -> None:

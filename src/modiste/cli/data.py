@@ -10,9 +10,6 @@ if TYPE_CHECKING:
 
 DATA_HELP = "Folder with IDX files or class folders; left out: the bundled Fashion-MNIST."
 
-SHOWN = 10
-"""Ignored files that are named, at most."""
-
 
 def reject_empty(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
     """Raise a SettingError when an option is given as "", as an unset variable of a shell gives it."""
@@ -49,8 +46,7 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
       modiste data verify
       modiste data verify --data my-clothes --json
     """
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.data import fashion_mnist, sources
     from modiste.errors import InputError
 
@@ -59,14 +55,9 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
     if altered:
         raise InputError(f"{', '.join(altered)}: the MD5 is not the published one. Install modiste again.")
     config = _data_config(source, size, channels)
-    splits = sources.describe(config)
-    ignored = list(map(str, sources.ignored_files(config) if source else []))
-    dataset = sources.dataset_name(config)
-    if as_json:
-        content = {"dataset": dataset, "files": files, "splits": splits, "ignored": ignored}
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
-    else:
-        _print(dataset, files, splits, ignored)
+    splits, ignored = sources.describe(config), list(map(str, sources.ignored_files(config)))
+    content = {"dataset": sources.dataset_name(config), "files": files, "splits": splits, "ignored": ignored}
+    print_json(content, indent=2) if as_json else _print(content)
 
 
 @data.command(short_help="Draw a contact sheet.")
@@ -109,15 +100,13 @@ def _data_config(source: str | None, size: int | None, channels: int | None) -> 
     return with_settings(Recipe(), {"data.val_fraction": 0, "schedule.name": "constant"} | settings).data
 
 
-def _print(dataset: str, files: list[dict[str, Any]], splits: list[dict[str, Any]], ignored: list[str]) -> None:
-    for file in files:
+def _print(content: dict[str, Any]) -> None:
+    for file in content["files"]:
         click.echo(f"{file['file']}: MD5 {file['md5']}, as published")
-    click.echo(f"dataset: {dataset}")
-    for split in splits:
+    click.echo(f"dataset: {content['dataset']}")
+    for split in content["splits"]:
         shape = " x ".join(map(str, split["shape"]))
         click.echo(f"{split['split']}: {split['images']} images of {shape}, SHA-256 {split['sha256'][:16]}")
         click.echo("  " + ", ".join(f"{label} {count}" for label, count in split["labels"].items()))
-    for path in ignored[:SHOWN]:
+    for path in content["ignored"]:
         click.echo(f"not used: {path}")
-    if ignored[SHOWN:]:
-        click.echo(f"not used: {len(ignored) - SHOWN} more, see --json")

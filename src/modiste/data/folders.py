@@ -7,12 +7,11 @@ name.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from threading import Lock
 
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from modiste.data.groups import GROUPS_FILE, read_groups
 from modiste.data.labels_file import LABELS_FILE, FolderLabels, read_folder_labels
 from modiste.data.lazy_split import LazySplit
-from modiste.data.split import CandidateLabels, Images, Indices
+from modiste.data.split import Images, Indices
 from modiste.errors import InputError
 from modiste.imaging import photo_files, preprocess
 from modiste.labels import NONE_OF_THESE
@@ -104,10 +103,6 @@ class ClassFolders:
         """Whether the split has a folder."""
         return name in self.split_folders
 
-    def is_fashion_mnist(self, name: str) -> bool:
-        """Return False: Fashion-MNIST comes in IDX files."""
-        return False
-
     def part(self, name: str) -> LazySplit:
         """List the photos of a split, by folder name and then by file name; they are decoded when images are loaded.
 
@@ -115,40 +110,35 @@ class ClassFolders:
             InputError: a class folder is empty or has a new class, a photo cannot be read, or labels.json or groups.csv
                 cannot be used.
         """
-        names = self.class_names
-        photos: list[tuple[Path, list[int]]] = []
-        for folder, labels in self._class_folders(name):
-            unknown = [label for label in labels if label not in names]
-            if unknown:
+        names, photos = self.class_names, self._photos(name)
+        candidate_labels = np.zeros((len(photos), len(names)), bool)
+        for row, (path, labels) in zip(candidate_labels, photos, strict=True):
+            if unknown := [label for label in labels if label not in names]:
                 raise InputError(
-                    f"{folder} means {unknown[0]!r}, which train has no photos of. Rename it, or add such a folder to "
-                    "train."
+                    f"{path.parent} means {unknown[0]!r}, which train has no photos of. Rename it, or add such a "
+                    "folder to train."
                 )
-            numbers = sorted(map(names.index, labels))
-            photos += [(path, numbers) for path in (_class_photos(folder) if labels else ())]
+            row[[names.index(label) for label in labels]] = True
         paths = [path for path, _ in photos]
         return LazySplit(
-            np.array([numbers[0] for _, numbers in photos], np.int64),
+            candidate_labels.argmax(1).astype(np.int64),
             partial(self._load, paths),
-            _candidate_labels([numbers for _, numbers in photos], len(names)),
+            candidate_labels if (candidate_labels.sum(1) > 1).any() else None,
             read_groups(self.root, paths),
         )
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read all photo files of a split; their names hold what their folders mean."""
-        for folder, labels in self._class_folders(name):
-            for path in _class_photos(folder) if labels else ():
-                yield f"{' or '.join(labels)}/{folder.name}/{path.name}", path.read_bytes()
+        for path, labels in self._photos(name):
+            yield f"{' or '.join(labels)}/{path.parent.name}/{path.name}", path.read_bytes()
 
-    def ignored_files(self) -> Sequence[Traversable]:
+    def ignored_files(self) -> list[Path]:
         """List what is no photo of a class: folders left out, and files beside class folders or in them."""
-        used = {self.root / LABELS_FILE, self.root / GROUPS_FILE, *self.split_folders.values()}
-        holders = {self.root, *self.split_folders.values()}
-        for split, split_folder in self.split_folders.items():
-            classes = [folder for folder, labels in self._class_folders(split) if labels]
-            used |= {split_folder / LABELS_FILE, *classes, *(path for each in classes for path in _class_photos(each))}
-            holders |= set(classes)
-        return sorted(path for holder in holders for path in _visible(holder) if path not in used)
+        folders = {self.root, *self.split_folders.values()}
+        photos = {path for split in self.split_folders for path, _ in self._photos(split)}
+        classes = {path.parent for path in photos}
+        used = folders | photos | classes | {self.root / GROUPS_FILE, *(folder / LABELS_FILE for folder in folders)}
+        return sorted(path for folder in folders | classes for path in _visible(folder) if path not in used)
 
     def _load(self, paths: list[Path], indices: Indices) -> Images:
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
@@ -166,11 +156,7 @@ class ClassFolders:
 
     @cached_property
     def _folder_labels(self) -> dict[str, FolderLabels]:
-        """What the folders mean by all labels.json files.
-
-        Raises:
-            InputError: two of them disagree, or a folder is in no split: a typing error, most likely.
-        """
+        """What the folders mean by all labels.json files; InputError when two disagree or a folder is in no split."""
         folders = {folder.name for path in self.split_folders.values() for folder in subfolders(path)}
         merged: dict[str, FolderLabels] = {}
         for place in dict.fromkeys((self.root, *self.split_folders.values())):
@@ -192,6 +178,11 @@ class ClassFolders:
             )
         return [(folder, self._folder_labels.get(folder.name, (folder.name,))) for folder in folders]
 
+    def _photos(self, split: str) -> list[tuple[Path, FolderLabels]]:
+        """The photos of a split, sorted by folder and file name, and the labels that each may have."""
+        classes = self._class_folders(split)
+        return [(path, labels) for folder, labels in classes if labels for path in _class_photos(folder)]
+
 
 def subfolders(folder: Path) -> list[Path]:
     """List the folders in a folder, sorted; raise InputError when it cannot be read, or a name cannot be printed."""
@@ -200,16 +191,6 @@ def subfolders(folder: Path) -> list[Path]:
         if not path.name.isprintable():  # bytes that are not UTF-8, too: a class name is shown and written into models
             raise InputError(f"The folder {path.name!r} in {folder} has a name that cannot be printed. Rename it.")
     return folders
-
-
-def _candidate_labels(numbers: list[list[int]], classes: int) -> CandidateLabels | None:
-    """Return a row for each image, True at its labels; None where every image has one label."""
-    if all(len(labels) == 1 for labels in numbers):
-        return None
-    candidate_labels = np.zeros((len(numbers), classes), bool)
-    for row, labels in zip(candidate_labels, numbers, strict=True):
-        row[labels] = True
-    return candidate_labels
 
 
 def _class_photos(folder: Path) -> list[Path]:

@@ -36,19 +36,10 @@ def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[I
 
 
 def balanced_subset(labels: Labels, count: int) -> Indices:
-    """Choose the first images of each class in turn.
-
-    Args:
-        labels: int64, [n].
-        count: how many images at most; 0 is all.
-
-    Returns:
-        Indices, ascending; classes differ by at most one image unless one has too few.
-    """
+    """Choose at most `count` images (0: all), the first of each class in turn; return ascending indices."""
     if not 0 < count < len(labels):
         return np.arange(len(labels))
-    by_class = np.argsort(labels, kind="stable")
-    counts = np.bincount(labels)
     rank = np.empty(len(labels), np.int64)  # 0 for the first image of each class, 1 for the second
-    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    for label, images in enumerate(np.bincount(labels)):
+        rank[labels == label] = np.arange(images)
     return np.sort(np.lexsort((labels, rank))[:count])

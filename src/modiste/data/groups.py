@@ -12,20 +12,17 @@ GROUPS_FILE = "groups.csv"
 
 
 def read_groups(root: Path, photos: list[Path]) -> Groups | None:
-    """Number the groups of photos.
-
-    The file has a header; its first column is `file`, a path relative to the folder, its second the group, any text.
-    A photo that is not listed is a group of its own.
+    """Read the group of each photo from a CSV file with a header: first the file, relative to `root`, then the group.
 
     Args:
         root: the data folder, where groups.csv may be.
-        photos: of one split.
+        photos: of one split; one that is not listed is a group of its own.
 
     Returns:
         int64, [n]; None when there is no groups.csv.
 
     Raises:
-        InputError: it cannot be read, has another header, or lists a file that does not exist or is listed before.
+        InputError: it cannot be read, has other columns, or lists a file twice or one that does not exist.
     """
     path = root / GROUPS_FILE
     if not path.is_file():
@@ -37,7 +34,6 @@ def read_groups(root: Path, photos: list[Path]) -> Groups | None:
 
 
 def _read_table(path: Path) -> dict[str, str]:
-    """The group of each file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             header, *rows = [row for row in csv.reader(stream) if row] or [[]]

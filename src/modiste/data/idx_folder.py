@@ -1,14 +1,14 @@
 """A folder of the four IDX files of MNIST and Fashion-MNIST."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources.abc import Traversable
 
 from modiste.data import idx, labels_file
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.split import Images, Indices, Labels
+from modiste.data.split import Images, Indices
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 
@@ -51,7 +51,7 @@ class IdxFolder:
         split = next(filter(self.has_split, SPLITS))
         if not file.is_file() and self.is_fashion_mnist(split):
             return FASHION_MNIST
-        return labels_file.read_class_names(file, int(self._read_labels(split).max(initial=1)) + 1)
+        return labels_file.read_class_names(file, int(idx.read_labels(*self._read(FILES[split][1])).max(initial=1)) + 1)
 
     def has_split(self, name: str) -> bool:
         """Whether there is at least one of the split's two files."""
@@ -61,10 +61,10 @@ class IdxFolder:
         """Whether both files of a split are the official ones; their unpacked content decides."""
         if self.md5 or not self.has_split(name):
             return self.has_split(name)
-        magics = (idx.LABELS_MAGIC, idx.IMAGES_MAGIC)  # labels first: where they differ, no image is read
-        return all(
-            md5(idx.unpack(file := _find(self.folder, stem), self._read(file), magic)) == FASHION_MNIST_MD5[stem]
-            for stem, magic in zip(reversed(FILES[name]), magics, strict=True)
+        images, labels = FILES[name]
+        return (
+            md5(idx.unpack(*self._read(labels), idx.LABELS_MAGIC)) == FASHION_MNIST_MD5[labels]
+            and md5(idx.unpack(*self._read(images), idx.IMAGES_MAGIC)) == FASHION_MNIST_MD5[images]
         )
 
     def part(self, name: str) -> LazySplit:
@@ -74,19 +74,18 @@ class IdxFolder:
             InputError: a file is missing, altered or damaged, or the two do not belong together.
             SettingError: the images have another size than the recipe says.
         """
-        file, labels = _find(self.folder, FILES[name][0]), self._read_labels(name)
-        images = idx.read_images(file, self._read(file))
+        file, content = self._read(FILES[name][0])
+        images, labels = idx.read_images(file, content), idx.read_labels(*self._read(FILES[name][1]))
         if len(images) != len(labels):
             raise InputError(
-                f"{file} holds {len(images)} images, but there are {len(labels)} labels. Take both files from the same "
-                "place."
+                f"{file} holds {len(images)} images, but there are {len(labels)} labels. Take both from one place."
             )
         if not len(images):
             raise InputError(f"{file} holds no image. Name another folder with --data.")
         if labels.max() >= len(self.class_names):
             raise InputError(
-                f"{_find(self.folder, FILES[name][1])} holds the label {labels.max()}, but labels go from 0 to "
-                f"{len(self.class_names) - 1}. Correct it, or name all classes in {labels_file.LABELS_FILE}."
+                f"{FILES[name][1]} holds the label {labels.max()}, but labels go from 0 to {len(self.class_names) - 1}. "
+                f"Correct it, or name all classes in {labels_file.LABELS_FILE}."
             )
         self._require_size(file, *images.shape[1:])
 
@@ -97,20 +96,8 @@ class IdxFolder:
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the split's files and labels.json as stored, without a check of their checksums."""
-        for file_name in (*FILES.get(name, ()), labels_file.LABELS_FILE):
-            file = _find(self.folder, file_name)
-            if file.is_file():
-                yield file.name, idx.read_bytes(file)
-
-    def ignored_files(self) -> Sequence[Traversable]:
-        """List what is in the folder beside the four files and labels.json."""
-        used = {_find(self.folder, stem).name for stem in FASHION_MNIST_MD5} | {labels_file.LABELS_FILE}
-        files = (file for file in self.folder.iterdir() if file.name not in used and not file.name.startswith("."))
-        return sorted(files, key=lambda file: file.name)
-
-    def _read_labels(self, name: str) -> Labels:
-        file = _find(self.folder, FILES[name][1])
-        return idx.read_labels(file, self._read(file))
+        files = (*(_find(self.folder, stem) for stem in FILES.get(name, ())), self.folder / labels_file.LABELS_FILE)
+        yield from ((file.name, idx.read_bytes(file)) for file in files if file.is_file())
 
     def _require_size(self, file: Traversable, rows: int, columns: int) -> None:
         if rows != columns:
@@ -123,7 +110,9 @@ class IdxFolder:
                 "instead."
             )
 
-    def _read(self, file: Traversable) -> bytes:
+    def _read(self, stem: str) -> tuple[Traversable, bytes]:
+        """Return a file's path and its content as stored."""
+        file = _find(self.folder, stem)
         content = idx.read_bytes(file)
         expected = self.md5.get(file.name)
         if self.md5 and md5(content) != expected:
@@ -131,7 +120,7 @@ class IdxFolder:
                 f"{file} is altered: its MD5 is {md5(content)}, not {expected}. Install modiste again, or name a "
                 "folder of your own with --data."
             )
-        return content
+        return file, content
 
 
 def is_idx_folder(folder: Traversable) -> bool:

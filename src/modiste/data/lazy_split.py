@@ -1,9 +1,8 @@
 """The interface of a data source: labels are read at once, images only when they are asked for."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from typing import Protocol
 
 import numpy as np
@@ -42,10 +41,9 @@ class LazySplit:
     def load_split(self, name: str, indices: Indices | None = None) -> Split:
         """Load the images at some indices, or all, in the order of the indices."""
         rows = np.arange(len(self.labels)) if indices is None else indices
-        candidates = None if self.candidate_labels is None else self.candidate_labels[rows]
-        return Split(
-            name, self.load(rows), self.labels[rows], candidates, None if self.groups is None else self.groups[rows]
-        )
+        candidate_labels = None if self.candidate_labels is None else self.candidate_labels[rows]
+        groups = None if self.groups is None else self.groups[rows]
+        return Split(name, self.load(rows), self.labels[rows], candidate_labels, groups)
 
 
 class Source(Protocol):
@@ -58,17 +56,11 @@ class Source(Protocol):
     def has_split(self, name: str) -> bool:
         """Whether there are files for a split, without opening them."""
 
-    def is_fashion_mnist(self, name: str) -> bool:
-        """Whether the files of a split are those of the official Fashion-MNIST, by their checksums."""
-
     def part(self, name: str) -> LazySplit:
         """Open a split that is there."""
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the files of a split: names and contents, in a fixed order that does not depend on the source's path."""
-
-    def ignored_files(self) -> Sequence[Traversable]:
-        """List the files and folders of the source that belong to no split; hidden ones are left out."""
 
 
 def files_sha256(source: Source, names: tuple[str, ...]) -> str:

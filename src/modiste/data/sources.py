@@ -3,9 +3,7 @@
 A recipe's `data.source` is empty (the bundled Fashion-MNIST), a folder of IDX files or a folder of class folders.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from importlib.resources.abc import Traversable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +18,6 @@ from modiste.data.synthetic.mix import with_catalogue
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
-
-FASHION_MNIST_NAME = "fashion-mnist"
 
 
 def open_training(data: DataConfig, seed: int) -> TrainingData:
@@ -109,7 +105,9 @@ def dataset_name(data: DataConfig, split: str = "train") -> str:
 
     No other split is opened; raises as `open_training`.
     """
-    return FASHION_MNIST_NAME if open_source(data).is_fashion_mnist(split) else _root(data).resolve().name
+    source = open_source(data)
+    official = isinstance(source, IdxFolder) and source.is_fashion_mnist(split)
+    return "fashion-mnist" if official else _root(data).resolve().name
 
 
 def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:
@@ -124,26 +122,6 @@ def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:
 def sha256(data: DataConfig) -> str:
     """Hash the train and validation files of a source; the same files in another folder have the same hash."""
     return files_sha256(open_source(data), ("train", "validation"))
-
-
-def relocate(data: DataConfig, source: str, expected_sha256: str) -> DataConfig:
-    """Return the data section with the folder that the same files are in now.
-
-    Args:
-        data: the section with the former folder, which need not exist.
-        source: the new folder.
-        expected_sha256: of the files, as `sha256` gave it when the training began.
-
-    Raises:
-        InputError: the files in the new folder are others, or as `open_training`.
-    """
-    moved = replace(data, source=str(Path(source).resolve()))
-    if sha256(moved) != expected_sha256:
-        raise InputError(
-            f"The train and validation files in {source} are not those of the training. Name the folder that holds "
-            "them with --data, or train anew."
-        )
-    return moved
 
 
 def describe(data: DataConfig) -> list[dict[str, Any]]:
@@ -162,9 +140,10 @@ def describe(data: DataConfig) -> list[dict[str, Any]]:
     return [_describe_split(source.part(name).load_split(name), source.class_names) for name in names]
 
 
-def ignored_files(data: DataConfig) -> Sequence[Traversable]:
-    """List the files and folders in the source that belong to no split; raises as `open_training`."""
-    return open_source(data).ignored_files()
+def ignored_files(data: DataConfig) -> list[Path]:
+    """List the files and folders in class folders and beside them that are not used; raises as `open_training`."""
+    source = open_source(data)
+    return source.ignored_files() if isinstance(source, ClassFolders) else []
 
 
 def first_of_each_label(data: DataConfig, count: int) -> list[tuple[str, Images]]:
