@@ -70,57 +70,39 @@ def read_bytes(file: Traversable) -> bytes:
 
 
 def unpack(file: Traversable, content: bytes, magic: int) -> bytes:
-    """Return the content without gzip, header included.
+    """Return the content without gzip, header included; raise InputError as `read_images`.
 
     Args:
         file: its path, for errors.
         content: its bytes as stored.
         magic: the number that it must start with; its last byte is the number of dimensions.
-
-    Raises:
-        InputError: as `read_images`.
     """
-    dimensions = magic % 256
-    header = _read_header(file, content, 4 + 4 * dimensions)
-    actual, *sizes = struct.unpack(f">{1 + dimensions}I", header)
+    header_size = 4 + 4 * (magic % 256)
+    header, _, _ = _gunzip(file, content[:4096], header_size)
+    if len(header) < header_size:
+        raise InputError(f"{file} is truncated: it ends inside its header. {ADVICE}")
+    actual, *sizes = struct.unpack(f">{header_size // 4}I", header)
     if actual != magic:
         what = "images" if magic == IMAGES_MAGIC else "labels"
         raise InputError(f"{file} starts with {actual}, but IDX {what} start with {magic}. {ADVICE}")
-    if math.prod(sizes) > MAX_BYTES:
+    size = header_size + math.prod(sizes)
+    if size > MAX_BYTES:
         raise InputError(f"{file} announces {' x '.join(map(str, sizes))} bytes, more than 1 GiB. {ADVICE}")
-    return _unpack_exactly(file, content, len(header) + math.prod(sizes))
-
-
-def _read_header(file: Traversable, content: bytes, size: int) -> bytes:
-    """Return the first `size` bytes unpacked."""
-    if not _is_gzip(content):
-        header = content[:size]
-    else:
-        try:
-            header = zlib.decompressobj(wbits=31).decompress(content[:4096], size)
-        except zlib.error:
-            raise InputError(f"{file} is damaged. {ADVICE}") from None
-    if len(header) < size:
-        raise InputError(f"{file} is truncated: it ends inside its header. {ADVICE}")
-    return header
-
-
-def _unpack_exactly(file: Traversable, content: bytes, size: int) -> bytes:
-    """Unpack at most one byte more than `size`; raise InputError unless there are exactly `size` bytes."""
-    body, complete, rest = content, True, b""
-    if _is_gzip(content):
-        unpacker = zlib.decompressobj(wbits=31)
-        try:
-            body = unpacker.decompress(content, size + 1)  # checks the CRC when it gets to the end
-        except zlib.error:
-            raise InputError(f"{file} is damaged. {ADVICE}") from None
-        complete, rest = unpacker.eof, unpacker.unused_data
+    body, is_complete, rest = _gunzip(file, content, size + 1)
     if len(body) > size or rest:
         raise InputError(f"{file} is longer than its header says ({size} bytes unpacked). {ADVICE}")
-    if len(body) < size or not complete:
+    if len(body) < size or not is_complete:
         raise InputError(f"{file} is truncated: {len(body)} of {size} bytes unpacked are there. {ADVICE}")
     return body
 
 
-def _is_gzip(content: bytes) -> bool:
-    return content[:2] == b"\x1f\x8b"
+def _gunzip(file: Traversable, content: bytes, limit: int) -> tuple[bytes, bool, bytes]:
+    """Return at most `limit` bytes of a file without gzip, whether its gzip member is complete, and what follows it."""
+    if content[:2] != b"\x1f\x8b":
+        return content[:limit], True, b""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        body = unpacker.decompress(content, limit)  # checks the CRC when it gets to the end
+    except zlib.error:
+        raise InputError(f"{file} is damaged. {ADVICE}") from None
+    return body, unpacker.eof, unpacker.unused_data

@@ -8,7 +8,6 @@ from importlib.resources.abc import Traversable
 
 from modiste.data import idx, labels_file
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.split import Images, Indices
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 
@@ -82,17 +81,13 @@ class IdxFolder:
             )
         if not len(images):
             raise InputError(f"{file} holds no image. Name another folder with --data.")
-        if labels.max() >= len(self.class_names):
+        if (largest := labels.max()) >= (classes := len(self.class_names)):
             raise InputError(
-                f"{FILES[name][1]} holds the label {labels.max()}, but labels go from 0 to {len(self.class_names) - 1}. "
-                f"Correct it, or name all classes in {labels_file.LABELS_FILE}."
+                f"The labels of {file} go up to {largest}, but there are {classes} classes, from 0 to {classes - 1}. "
+                f"Correct them, or name all classes in {labels_file.LABELS_FILE}."
             )
         self._require_size(file, *images.shape[1:])
-
-        def load(indices: Indices) -> Images:
-            return images[indices]
-
-        return LazySplit(labels, load)
+        return LazySplit(labels, images.__getitem__)
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the split's files and labels.json as stored, without a check of their checksums."""

@@ -24,8 +24,8 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
     """Open all data that a training may use. No file of the test split is opened.
 
     Validation is the source's own validation split where it has one, and `data.val_fraction` is ignored then; else fold
-    `data.fold` of the train split; else empty. Of each, `data.max_train_images` keeps at most that many images, the
-    same number of each class where possible.
+    `data.fold` of the train split; else empty. `data.max_train_images` keeps at most that many images of each, the same
+    number of each class where possible.
 
     Args:
         data: the recipe's data section.
@@ -36,13 +36,13 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
         SettingError: size or channels do not fit the source.
     """
     source = open_source(data)
-    part, train_indices, held_out = _cut_train(source, data, seed)
-    validation = _open_own_validation(source, data) or part.load_split("validation", held_out)
-    train = part.load_split("train", train_indices)
+    train, indices, held_out = _cut_train(source, data, seed)
+    split = train.load_split("train", indices)
     if data.synthetic_per_class:
         count = min(data.synthetic_per_class, data.max_train_images or data.synthetic_per_class)
-        train = with_catalogue(train, source.class_names, count, seed)
-    return TrainingData(source.class_names, train, validation)
+        split = with_catalogue(split, source.class_names, count, seed)
+    validation = _open_own_validation(source, data) or train.load_split("validation", held_out)
+    return TrainingData(source.class_names, split, validation)
 
 
 def open_validation(data: DataConfig, seed: int) -> Split:
@@ -61,8 +61,8 @@ def open_validation(data: DataConfig, seed: int) -> Split:
             f"{_root(data)} has no validation split, and nothing was held out (data.val_fraction is 0). {test}, or "
             "train with --set data.val_fraction=0.2."
         )
-    part, _, held_out = _cut_train(source, data, seed)
-    return part.load_split("validation", held_out)
+    train, _, held_out = _cut_train(source, data, seed)
+    return train.load_split("validation", held_out)
 
 
 def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
@@ -77,15 +77,9 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     """
     source = open_source(data)
     if not source.has_split("test"):
-        validation = data.folds or source.has_split("validation")
-        add = (
-            "Add its two IDX files"
-            if isinstance(source, IdxFolder)
-            else f"Put its class folders into {_root(data)}/test"
-        )
-        raise InputError(
-            f"{_root(data)} has no test split. {add}{', or use --split validation' if validation else ''}."
-        )
+        add = "Add its two IDX files" if isinstance(source, IdxFolder) else f"Put class folders into {_root(data)}/test"
+        other = ", or use --split validation" if data.folds or source.has_split("validation") else ""
+        raise InputError(f"{_root(data)} has no test split. {add}{other}.")
     count()
     return source.part("test").load_split("test")
 
@@ -101,21 +95,14 @@ def class_names(data: DataConfig) -> tuple[str, ...]:
 
 
 def dataset_name(data: DataConfig, split: str = "train") -> str:
-    """Return "fashion-mnist" when the files of a split are the official ones; else the folder's name.
-
-    No other split is opened; raises as `open_training`.
-    """
+    """Return "fashion-mnist" when the checksums of a split's files are the official ones; else the folder's name."""
     source = open_source(data)
-    official = isinstance(source, IdxFolder) and source.is_fashion_mnist(split)
-    return "fashion-mnist" if official else _root(data).resolve().name
+    is_official = isinstance(source, IdxFolder) and source.is_fashion_mnist(split)
+    return "fashion-mnist" if is_official else _root(data).resolve().name
 
 
 def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:
-    """Hash what a training used; the same files in another folder have the same hash.
-
-    Returns:
-        SHA-256 sums in hexadecimal: `data` of the files, test not among them, `train` and `validation` of the images.
-    """
+    """Return SHA-256 sums of what a training used: `data` (as `sha256`), and the images of `train` and `validation`."""
     return {"data": sha256(data), "train": training.train.sha256(), "validation": training.validation.sha256()}
 
 
@@ -147,25 +134,16 @@ def ignored_files(data: DataConfig) -> list[Path]:
 
 
 def first_of_each_label(data: DataConfig, count: int) -> list[tuple[str, Images]]:
-    """Load the first training images of each class, at most `count` of each; raises as `open_training`.
-
-    Returns:
-        Class name and images, uint8 [k, s, s] or [k, s, s, 3], in the order of the labels.
-    """
+    """Load at most `count` training images of each class: class name and images, uint8 [k, s, s] or [k, s, s, 3]."""
     source = open_source(data)
-    part, indices, _ = _cut_train(source, data, seed=0)
-    labels = part.labels[indices]
+    train, indices, _ = _cut_train(source, data, seed=0)
+    labels = train.labels[indices]
     names = enumerate(source.class_names)
-    return [(name, part.load(indices[np.flatnonzero(labels == label)[:count]])) for label, name in names]
+    return [(name, train.load(indices[np.flatnonzero(labels == label)[:count]])) for label, name in names]
 
 
 def open_source(data: DataConfig) -> Source:
-    """Recognize what `data.source` is, without opening its splits.
-
-    Raises:
-        InputError: there is no such folder, or it is of no known form.
-        SettingError: RGB images are asked for, but the source has gray ones.
-    """
+    """Recognize what `data.source` is, without opening its splits; raises as `open_training`."""
     root = Path(data.source)
     if data.source and not root.is_dir():
         problem = "is no folder" if root.exists() else "does not exist"
@@ -185,7 +163,7 @@ def open_source(data: DataConfig) -> Source:
 
 
 def _root(data: DataConfig) -> Path:
-    return Path(data.source) if data.source else Path(str(fashion_mnist.folder()))
+    return Path(data.source or str(fashion_mnist.folder()))
 
 
 def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, Indices, Indices]:
@@ -193,10 +171,10 @@ def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, 
     if not source.has_split("train"):
         raise InputError(f"{_root(data)} has no training images. Add train-images-idx3-ubyte.gz or a folder train/.")
     part = source.part("train")
-    train, held_out = np.arange(len(part.labels)), np.arange(0)
-    if data.folds and not source.has_split("validation"):
-        train, held_out = folds.stratified_fold(part.stratify_by, data.folds, data.fold, seed)
     strata, limit = part.stratify_by, data.max_train_images
+    train, held_out = np.arange(len(strata)), np.arange(0)
+    if data.folds and not source.has_split("validation"):
+        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed)
     train, held_out = (indices[folds.balanced_subset(strata[indices], limit)] for indices in (train, held_out))
     return part, train, held_out
 
@@ -210,10 +188,6 @@ def _open_own_validation(source: Source, data: DataConfig) -> Split | None:
 
 def _describe_split(split: Split, names: tuple[str, ...]) -> dict[str, Any]:
     counts = np.bincount(split.labels, minlength=len(names)).tolist()
-    return {
-        "split": split.name,
-        "images": len(split),
-        "shape": list(split.images.shape[1:]),
-        "labels": dict(zip(names, counts, strict=True)),
-        "sha256": split.sha256(),
-    }
+    labels = dict(zip(names, counts, strict=True))
+    shape = list(split.images.shape[1:])
+    return {"split": split.name, "images": len(split), "shape": shape, "labels": labels, "sha256": split.sha256()}
