@@ -46,16 +46,7 @@ ABSTAINS = f"It predicts {NONE_OF_THESE!r} for a photo that shows none of its cl
 def render(
     name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], calibration: Calibration, parameters: int
 ) -> str:
-    """Return the text of the card, in Markdown.
-
-    Args:
-        name: of the run.
-        recipe: of the run.
-        data: that the model was trained on.
-        scores: `epoch`, and `validation` where images were held out.
-        calibration: of the model.
-        parameters: number of trainable parameters.
-    """
+    """Return the card of a run in Markdown; `scores` has `epoch`, and `validation` where images were held out."""
     size = recipe.data.image_size
     return CARD.substitute(
         name=name,

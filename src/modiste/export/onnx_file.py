@@ -68,27 +68,16 @@ def to_onnx(
 
 def without_paths(recipe: Recipe) -> Recipe:
     """Return the recipe with the names of its data, weights and teachers instead of paths on this machine."""
-    teachers = [_name(path) for path in recipe.distillation.teachers]
-    source, weights = _name(recipe.data.source), _name(recipe.model.weights)
+    paths = (recipe.data.source, recipe.model.weights, *recipe.distillation.teachers)
+    source, weights, *teachers = (path and Path(path).resolve().name for path in paths)
     changes = {"data.source": source, "model.weights": weights, "distillation.teachers": teachers}
     return settings.with_settings(recipe, changes)
 
 
-def _name(path: str) -> str:
-    return Path(path).resolve().name if path else ""
-
-
 def write_verified(path: Path, content: bytes, probabilities: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
-    """Write a model file; it is read back and verified before it gets its name.
-
-    Args:
-        path: of the file.
-        content: of the file.
-        probabilities: as `verify`.
-        images: as `verify`.
+    """Write a model file that is read back and verified before it gets its name; arguments and errors as `verify`.
 
     Raises:
-        TrainingError: as `verify`; nothing is written then.
         OutputError: the file cannot be written.
     """
     with files.atomic_write(path) as partial:

@@ -56,11 +56,7 @@ def normalization(options: ModelConfig, images: Tensor) -> tuple[Tensor, Tensor]
 
 
 def mean_and_std(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and standard deviation of each channel on the 0..1 scale, floats [channels].
-
-    Args:
-        images: uint8 [n, s, s] or [n, s, s, 3].
-    """
+    """Return mean and standard deviation of each channel of uint8 images, [n, s, s] or [n, s, s, 3], from 0 to 1."""
     # A histogram gives the exact moments of bytes without a float copy of the data set.
     columns = images.reshape(-1, 1 if images.dim() == 3 else 3).T
     counts = torch.stack([torch.bincount(column, minlength=256) for column in columns]).double()

@@ -1,36 +1,25 @@
 """The layers of a network: what each is, what it returns and how many parameters it has."""
 
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from modiste.models.normalized import NormalizedModel
 
-
-class LayerSummary(TypedDict):
-    """One layer: a record of `layers.json`.
-
-    Args:
-        layer: class and settings, as `Conv2d 5 x 5, padding 2`.
-        output_shape: of the output for one image, without the batch dimension.
-        parameters: trainable parameters of the layer.
-    """
-
-    layer: str
-    output_shape: list[int]
-    parameters: int
+LayerSummary = dict[str, Any]
+"""Keys `layer`, as `Conv2d 5 x 5, padding 2`; `output_shape` for one image; `parameters`, the trainable ones."""
 
 
 @torch.no_grad()
 def summarize_layers(network: NormalizedModel, image: Tensor) -> list[LayerSummary]:
-    """List the layers of a network in the order of their execution; the network is left in evaluation mode.
+    """List the layers of a network in the order of their execution; it is run once, and left in evaluation mode.
 
     A layer is a module without children. A module with children is listed too where it has parameters that no child
     counts, so that the counts add up to those of the network. Parameters that layers share count once.
 
     Args:
-        network: any; it is run once.
+        network: of any kind and size.
         image: uint8 [s, s] or [s, s, 3], on the device of the network.
     """
     rows: list[tuple[nn.Module, LayerSummary]] = []

@@ -1,7 +1,8 @@
-"""Random changes of training images, on whole batches of uint8 [b, s, s] or [b, s, s, 3].
+"""Random changes of training images, each image on its own, a whole batch at a time.
 
-Each image is changed on its own. All randomness comes from a generator of the step, so that a step that is repeated
-changes its images in the same way. torchvision's v2 transforms draw one change for a whole batch and take no generator.
+Every function takes `images`, uint8 [b, s, s] or [b, s, s, 3], and returns as many of the same kind. All randomness
+comes from `generator`, that of the step and on the device of the images, so that a repeated step changes its images in
+the same way. torchvision's v2 transforms draw one change for a whole batch and take no generator.
 """
 
 import math
@@ -22,16 +23,7 @@ RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.
 
 
 def augment(images: Tensor, generator: Generator, options: AugmentationConfig) -> Tensor:
-    """Apply the augmentations that are switched on, in the order of their fields.
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        generator: of the step, on the device of the images.
-        options: what to apply.
-
-    Returns:
-        uint8 of the same shape; with `train_size`, that many pixels a side.
-    """
+    """Apply the augmentations that are switched on, in this order; with `train_size`, the images get that size."""
     if options.horizontal_flip:
         images = random_horizontal_flip(images, generator)
     if options.random_crop_padding:
@@ -48,24 +40,13 @@ def augment(images: Tensor, generator: Generator, options: AugmentationConfig) -
 
 
 def random_horizontal_flip(images: Tensor, generator: Generator) -> Tensor:
-    """Flip each image left to right with probability 1/2.
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        generator: of the step.
-    """
+    """Flip each image left to right with probability 1/2."""
     flipped = torch.rand(len(images), generator=generator, device=images.device) < 0.5
     return torch.where(_per_image(flipped, images), images.flip(2), images)
 
 
 def random_crop(images: Tensor, generator: Generator, padding: int) -> Tensor:
-    """Pad each side with black, then cut out the original size at a random place (He et al. 2016, section 4.2).
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        generator: of the step.
-        padding: pixels on each side.
-    """
+    """Pad each side by so many black pixels, then cut out the original size at a random place (He et al. 2016)."""
     count, size = images.shape[:2]
     padded = images.new_zeros(count, size + 2 * padding, size + 2 * padding, *images.shape[3:])
     padded[:, padding : padding + size, padding : padding + size] = images
@@ -78,12 +59,7 @@ def random_crop(images: Tensor, generator: Generator, padding: int) -> Tensor:
 def random_downscale(images: Tensor, generator: Generator, min_scale: float) -> Tensor:
     """Scale a third of the images down and up again, as if they were enlarged from fewer pixels.
 
-    All of a batch come from the same size, so that two calls scale them.
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        generator: of the step.
-        min_scale: the smaller size is uniform from this share of s to s.
+    The smaller size is uniform from `min_scale` * s to s, and the same for a whole batch, so that two calls scale it.
     """
     size, draw = images.shape[1], torch.rand(1 + len(images), generator=generator, device=images.device)
     small_size = max(1, round(size * (min_scale + (1 - min_scale) * draw[0].item())))
@@ -99,11 +75,6 @@ def random_resized_crop(images: Tensor, generator: Generator, options: Augmentat
     4/3, as in torchvision's RandomResizedCrop (Szegedy et al. 2015). A side that would not fit is as long as the image;
     the other side then keeps the area. The rectangle is rotated about its center by up to `rotation_degrees`; pixels
     outside of the image have the color of its edge.
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        generator: of the step.
-        options: scale, rotation and training size; 0 keeps the size s.
     """
     size = options.train_size or images.shape[1]
     draw = torch.rand(5, len(images), generator=generator, device=images.device)
@@ -125,7 +96,7 @@ def color_jitter(images: Tensor, generator: Generator, strength: float, hue: flo
     """Multiply brightness, contrast (about the mean) and saturation by random factors, and rotate the hues.
 
     Args:
-        images: uint8 [b, s, s], whose brightness and contrast change, or [b, s, s, 3].
+        images: of gray ones, only brightness and contrast change.
         generator: of the step.
         strength: the factors are uniform from 1 - strength to 1 + strength.
         hue: the largest rotation, as a share of a full turn, in the plane of I and Q of YIQ; it keeps the brightness Y.
@@ -154,11 +125,6 @@ def random_erasing(images: Tensor, generator: Generator, options: AugmentationCo
 
     As in torchvision's RandomErasing, the area is uniform and the aspect ratio log-uniform, and a rectangle that does
     not fit into the image is drawn again.
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        generator: of the step.
-        options: probability, range of areas as shares of the image, range of height to width.
     """
     count, size = images.shape[:2]
     height, width, fits = _draw_rectangles(count, size, generator, options, images.device)

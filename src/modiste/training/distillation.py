@@ -44,11 +44,7 @@ class Teachers:
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """Return the mean of the teachers' probabilities at the temperature, float32 [b, k].
-
-        Args:
-            images: uint8 [b, s, s] or [b, s, s, 3].
-        """
+        """Return the mean of the teachers' probabilities at the temperature, float32 [b, k], for uint8 images."""
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = torch.stack([network(images) for network in self.networks])
         return torch.softmax(logits.float() / self.options.temperature, 2).mean(0)
@@ -63,9 +59,6 @@ class Teachers:
             label_losses: floats [b].
             logits: of the student, floats [b, k].
             images: uint8 [b, s, s] or [b, s, s, 3], as the student gets them.
-
-        Returns:
-            Floats [b].
         """
         temperature = self.options.temperature
         teacher_losses = temperature**2 * targets.losses(logits / temperature, self.probabilities(images))

@@ -132,7 +132,7 @@ def _environment(training: Training) -> dict[str, Any]:
         **compute.describe(device, training.step.precision),
         "precision_setting": training.recipe.compute.precision,
         "parameters": networks.count_parameters(training.state.network),
-        "data": {"source": Path(training.recipe.data.source).name or "fashion-mnist", **_data_hashes(training)},
+        "data": {"source": sources.dataset_name(training.recipe.data), **_data_hashes(training)},
     }
 
 

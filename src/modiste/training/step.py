@@ -41,17 +41,14 @@ class Step:
     teachers: Teachers | None = None
 
     def __call__(self, images: Tensor, labels: Tensor, lr: float, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Update the network once.
+        """Update the network; return the loss of each image, float32 [b], and whether it was correct, bool [b].
 
         Args:
             images: uint8 [b, s, s] or [b, s, s, 3].
             labels: targets in one of the forms of `targets.losses`.
             lr: learning rate.
             epoch: from 0.
-            step: from 0.
-
-        Returns:
-            The loss of each image, float32 [b], and whether its prediction was correct, bool [b].
+            step: of the epoch, from 0.
 
         Raises:
             NotANumber: before anything is updated.

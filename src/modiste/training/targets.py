@@ -11,11 +11,7 @@ from modiste.errors import SettingError
 
 
 def to_distributions(labels: Tensor, num_classes: int) -> Tensor:
-    """Convert classes, int64 [n], to one-hot distributions, float32 [n, k].
-
-    Raises:
-        SettingError: the images have candidate labels, bool [n, k].
-    """
+    """Convert classes, int64 [n], to one-hot float32 [n, k]; raise a SettingError for candidate labels."""
     if labels.dim() > 1:
         raise SettingError(
             "augmentation.mixup_prob is for images of one label each, but labels.json gives some several. Set it to 0."
@@ -49,15 +45,7 @@ def losses(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Ten
 
 
 def is_correct(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return whether each prediction is the class, a candidate label, or the most probable class of the target.
-
-    Args:
-        logits: floats [n, k].
-        targets: in one of the forms above.
-
-    Returns:
-        bool [n].
-    """
+    """Return whether the prediction of each image is its class, a candidate, or its most probable class, bool [n]."""
     predicted = logits.argmax(1)
     if targets.is_floating_point():
         return predicted == targets.argmax(1)
