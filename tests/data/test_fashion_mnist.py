@@ -85,6 +85,7 @@ def test_the_official_files_are_known_by_their_content(tmp_path: Path, convert: 
 
 def test_other_idx_files_are_not_fashion_mnist(tmp_path: Path) -> None:
     """Files of the same names and form with other content are named by their folder, and their classes by numbers."""
+    assert sources.dataset_name(DataConfig(str(write_idx_folder(tmp_path / "fashion-mnist")))) != "fashion-mnist"
     folder = write_idx_folder(tmp_path / "digits", labels=7)
     (folder / "labels.json").unlink()
     data = DataConfig(str(folder))

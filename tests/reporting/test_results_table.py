@@ -26,6 +26,16 @@ def test_a_run_that_is_not_judged_has_no_accuracy(tmp_path: Path) -> None:
     assert (entry.epochs, entry.best_epoch, entry.seconds, entry.parameters) == (3, 2, 6, 7840)
 
 
+@pytest.mark.parametrize("dataset", ["fashion-mnist", "digits"])
+def test_the_recorded_dataset_decides_what_is_fashion_mnist(tmp_path: Path, dataset: str) -> None:
+    """The name by checksum counts, not whether the recipe names a folder."""
+    run = write_run(tmp_path / "run")
+    content = files.read_json(run.environment)
+    files.write_json(run.environment, content | {"data": {**content["data"], "source": dataset}})
+    evaluate(run.path)
+    assert results_table.read_run(run.path).on_fashion_mnist == (dataset == "fashion-mnist")
+
+
 def test_test_scores_count_before_validation_scores(tmp_path: Path) -> None:
     """A run judged on validation alone says so; judged on test too, test counts."""
     run = write_run(tmp_path / "run", blind=1)

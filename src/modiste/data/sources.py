@@ -96,9 +96,10 @@ def class_names(data: DataConfig) -> tuple[str, ...]:
 
 def dataset_name(data: DataConfig, split: str = "train") -> str:
     """Return "fashion-mnist" when the checksums of a split's files are the official ones; else the folder's name."""
-    source = open_source(data)
-    is_official = isinstance(source, IdxFolder) and source.is_fashion_mnist(split)
-    return "fashion-mnist" if is_official else _root(data).resolve().name
+    source, name = open_source(data), _root(data).resolve().name
+    if isinstance(source, IdxFolder) and source.is_fashion_mnist(split):
+        return "fashion-mnist"
+    return f"{name} (other files)" if name == "fashion-mnist" else name
 
 
 def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:

@@ -57,6 +57,7 @@ class MethodResult:
         run: the run folder, where it is one.
         history: its epochs.
         scores: of the run on that split.
+        dataset: its name as the training recorded it; empty where only the recipe says.
     """
 
     name: str
@@ -68,6 +69,7 @@ class MethodResult:
     run: Run | None = None
     history: tuple[EpochMetrics, ...] = ()
     scores: Scores | None = None
+    dataset: str = ""
 
     @property
     def n(self) -> int:
@@ -132,7 +134,7 @@ class MethodResult:
     @property
     def on_fashion_mnist(self) -> bool:
         """Whether it was judged on the official test split."""
-        return self.split == "test" and not self.recipe.data.source
+        return self.split == "test" and (self.dataset or self.recipe.data.source or "fashion-mnist") == "fashion-mnist"
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON has them."""
@@ -171,7 +173,7 @@ def read_run(path: Path) -> MethodResult:
     accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
     seconds = metrics_file.total_seconds(history) + known.teacher_seconds
     outcome = RunResult(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
-    return MethodResult(run.name, recipe, split, images, (outcome,), known.hardware, run, history, found)
+    return MethodResult(run.name, recipe, split, images, (outcome,), known.hardware, run, history, found, known.dataset)
 
 
 def read_results(path: Path) -> MethodResult:
@@ -214,7 +216,9 @@ def pool_runs(name: str, entries: Iterable[MethodResult]) -> MethodResult | None
     first = judged[0]
     by_seed = {entry.run_results[0].seed: entry for entry in judged if not setting_differences(first, entry)}
     run_results = tuple(entry.run_results[0] for _, entry in sorted(by_seed.items()))
-    return MethodResult(name, first.recipe, first.split, first.images, run_results, first.hardware)
+    return MethodResult(
+        name, first.recipe, first.split, first.images, run_results, first.hardware, dataset=first.dataset
+    )
 
 
 def _judged(run: Run) -> tuple[str, Scores | None]:

@@ -17,6 +17,7 @@ class RunInfo:
         parameters: number of trained parameters.
         images: number of images by split: train and validation.
         sha256: checksum of the images by split; empty for older runs.
+        dataset: name of the data: "fashion-mnist" for the official files, else that of the folder.
         commit: of the code.
         precision: bf16 or fp32.
         teachers: for each teacher its run, recipe, SHA-256 of its weights, and the seconds that its training took.
@@ -26,6 +27,7 @@ class RunInfo:
     parameters: int = 0
     images: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+    dataset: str = ""
     commit: str = ""
     precision: str = ""
     teachers: tuple[Mapping[str, Any], ...] = ()
@@ -53,6 +55,7 @@ def read(run: Run) -> RunInfo:
             int(content.get("parameters", 0)),
             {name: int(split["n"]) for name, split in splits.items()},
             {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
+            str(data.get("source", "")),
             str(content.get("commit", "")),
             str(content.get("precision", "")),
             tuple({**teacher, "seconds": float(teacher["seconds"])} for teacher in data.get("teachers", [])),
