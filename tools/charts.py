@@ -11,12 +11,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from frontier import Point, plot_accuracy_over_cost, published_points
 from matplotlib.figure import Figure
 from PIL import Image
 
 from modiste.recipes.named import NAMED
-from modiste.reporting import canvas, figures, leaderboard
-from modiste.reporting.leaderboard import Point
+from modiste.reporting import canvas, figures
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +36,7 @@ def time_to_accuracy() -> Figure:
 
 def frontier() -> Figure:
     """Test accuracy without TTA against parameters and minutes of training, with the published rows."""
-    return figures.plot_accuracy_over_cost(recipe_points(), leaderboard.published_points())
+    return plot_accuracy_over_cost(recipe_points(), published_points())
 
 
 def recipe_points() -> dict[str, Point]:

@@ -10,7 +10,6 @@ import pytest
 from modiste.errors import InputError
 from modiste.metrics.scores import Scores, compute_scores
 from modiste.reporting import canvas, figures
-from modiste.reporting.leaderboard import Point
 from modiste.runs.metrics_file import EpochMetrics
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -56,38 +55,13 @@ def test_one_spike_does_not_flatten_the_losses() -> None:
     assert tops[1] < 5
 
 
-def test_times_name_each_contestant_with_its_means() -> None:
-    """A label a contestant: mean accuracy, mean time in a unit that fits, how many trainings."""
+def test_methods_are_labeled_with_their_means() -> None:
+    """The label of a method has its mean accuracy, its mean time in a suitable unit, and n."""
     figure = figures.plot_accuracy_over_time({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
-    said = [text.get_text() for text in figure.axes[0].texts]
-    assert said == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
+    labels = [text.get_text() for text in figure.axes[0].texts]
+    assert labels == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
     figure.draw_without_rendering()
     assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[0].texts)
-
-
-def test_the_frontier_names_ours_and_what_nothing_published_beats() -> None:
-    """In each panel those of which its quantity is known; all names inside the figure."""
-    ours = {"small": Point(0.94, 25e3, 30.0)}
-    published = {"beaten": Point(0.92, 2e5), "best": Point(0.93, 1e5), "slow": Point(0.96, None, 1600.0)}
-    figure = figures.plot_accuracy_over_cost(ours, published | {"large": Point(0.95, 9e6)})
-    said = [[text.get_text() for text in ax.texts] for ax in figure.axes]
-    assert said == [["best", "large", "small"], ["slow", "small"]]
-    assert [[len(points.get_offsets()) for points in ax.collections] for ax in figure.axes] == [[3, 1], [1, 1]]
-    figure.draw_without_rendering()
-    for ax in figure.axes:
-        assert all(ax.bbox.x0 <= text.get_window_extent().x0 for text in ax.texts)
-        assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in ax.texts)
-
-
-def test_names_in_the_frontier_are_apart() -> None:
-    """Of points that nearly touch, and of one at the edge: no name lies on another, or outside."""
-    ours = {f"{place} of four": Point(0.95 + place / 1e4, 1e6 + place, 100.0) for place in range(4)}
-    figure = figures.plot_accuracy_over_cost(ours, {"the smallest": Point(0.9, 1e3, 1.0)})
-    figure.draw_without_rendering()
-    for ax in figure.axes:
-        extents = [text.get_window_extent() for text in ax.texts]
-        assert all(extent.count_overlaps(extents) == 1 for extent in extents)  # with itself
-        assert all(ax.bbox.x0 < extent.x0 and extent.x1 < ax.bbox.x1 for extent in extents)
 
 
 def test_confusion_shows_shares_or_counts() -> None:

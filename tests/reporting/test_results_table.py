@@ -233,24 +233,6 @@ def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
         results_table.read_run(run.path)
 
 
-@pytest.mark.parametrize(
-    ("text", "number"), [("8.9M", 8.9e6), ("100K", 1e5), ("1602", 1602), ("<100K", None), ("", None)]
-)
-def test_sizes_are_read_as_people_write_them(text: str, number: float | None) -> None:
-    """Millions, thousands, as it is; what is not known is None."""
-    assert leaderboard.parse_number(text) == pytest.approx(number)
-
-
-def test_published_results_of_known_size_are_those_of_the_table_and_more() -> None:
-    """Each has a number of parameters, or minutes and their device; none is of the data's first version."""
-    found = leaderboard.published_points()
-    assert found["ResNet-20, Random Erasing"] == (0.9555, 0.27e6, None)
-    assert found["2 Conv ~113K parameters"].parameters == 113e3
-    assert found["Shake-shake-26 2x96d, Cutout on a GTX 1080 Ti"].minutes == 1602
-    assert "WRN40-4 8.9M parameters" not in found
-    assert all(point.parameters or point.minutes for point in found.values())
-
-
 def test_what_a_training_took_counts_its_teachers(tmp_path: Path) -> None:
     """In a results file and in a run alike; a record without teachers is its own time."""
     assert results.total_seconds({"seconds": 10}) == 10

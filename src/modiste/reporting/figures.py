@@ -1,7 +1,6 @@
 """The figures: training curves, confusion matrix, mistakes, and accuracies side by side."""
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import product
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,16 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
-from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
-from modiste.reporting import canvas, formatting
+from modiste.reporting import canvas
 from modiste.runs.metrics_file import EpochMetrics
 
 if TYPE_CHECKING:  # a training draws curves without the seconds that importing scikit-learn and scipy takes
     from modiste.metrics.intervals import Interval
     from modiste.metrics.scores import Scores
-    from modiste.reporting.leaderboard import Point
 
 Metric = Literal["loss", "accuracy"]
 AccuracyRow = tuple[str, float, "Interval"]
@@ -34,9 +31,6 @@ SPIKE = 3.0
 
 TIME_TICKS = tuple(unit * count for unit in (1, 60, 3600) for count in (1, 3, 10, 30))
 """Seconds at which a time axis has a tick."""
-
-NAME_OFFSETS = tuple((x, y) for y, x in product((-3, 3, -9, 9, -15), (6, -6)))
-"""Points by which a name may be moved from its data point, in the order in which they are tried."""
 
 
 @canvas.with_style
@@ -179,68 +173,6 @@ def plot_accuracy_over_time(points_by_name: Mapping[str, Sequence[tuple[float, f
     ax.yaxis.set_major_formatter(_tick_percent)
     ax.set(xlabel="time from reading the data to the last prediction", ylabel="test accuracy")
     return figure
-
-
-@canvas.with_style
-def plot_accuracy_over_cost(recipes: Mapping[str, "Point"], published: Mapping[str, "Point"]) -> Figure:
-    """Plot accuracy over parameters and over minutes of training, both on logarithmic axes.
-
-    Args:
-        recipes: of modiste, by name; all are labeled.
-        published: by others, by name; those on the Pareto front of each panel are labeled.
-    """
-    figure, panels = canvas.create_axes(rows=2, height=7.4, width=1.5 * canvas.WIDTH, gap=0.05)
-    costs: tuple[tuple[str, str], ...] = (("parameters", "parameters"), ("minutes", "minutes of training"))
-    for ax, (cost, label) in zip(panels, costs, strict=True):
-        others, ours = _coordinates(published, cost), _coordinates(recipes, cost)
-        front = {name for name, point in others.items() if not any(_dominates(p, point) for p in others.values())}
-        _draw_points(ax, others, front, label="published by others", marker="D", color=canvas.GRAY)
-        _draw_points(ax, ours, set(ours), label="modiste", marker="o", color=canvas.BLUE)
-        ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, _: formatting.format_count(value))
-        ax.yaxis.set_major_formatter(_tick_percent)
-        ax.set(xlabel=label, ylabel="test accuracy")
-        ax.margins(x=0.12)  # room for names
-    panels[0].legend(loc="lower right", fontsize=8)
-    figure.draw_without_rendering()  # positions in pixels exist from here on
-    for ax in panels:
-        _separate_names(ax)
-    return figure
-
-
-def _coordinates(points: Mapping[str, "Point"], cost: str) -> dict[str, tuple[float, float]]:
-    """Return cost and accuracy of the points whose cost is reported."""
-    coordinates = {name: (getattr(point, cost), point.accuracy) for name, point in points.items()}
-    return {name: point for name, point in coordinates.items() if point[0] is not None}
-
-
-def _dominates(point: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Return whether a point costs no more and is no less accurate than a different one."""
-    return point != other and point[0] <= other[0] and point[1] >= other[1]
-
-
-def _draw_points(ax: Axes, points: Mapping[str, tuple[float, float]], labeled: Collection[str], **style: Any) -> None:
-    """Draw points, the labeled ones with their names beside them and the others faintly."""
-    xs, ys = np.reshape(list(points.values()), (-1, 2)).T
-    markers = ax.scatter(xs, ys, 25, linewidth=0, **style)
-    markers.set_alpha([1 if name in labeled else 0.4 for name in points])
-    for name, point in points.items():
-        if name in labeled:
-            text = ax.annotate(name, point, (6, -3), textcoords="offset points", fontsize=7.5, color=style["color"])
-            text.set_in_layout(False)
-
-
-def _separate_names(ax: Axes) -> None:
-    """Move each name around its point until it overlaps no other point or name."""
-    centers = [center for points in ax.collections for center in ax.transData.transform(points.get_offsets())]
-    occupied = [Bbox([center - 3, center + 3]) for center in centers]
-    for name in ax.texts:
-        for x, y in NAME_OFFSETS:
-            name.set(position=(x, y), ha="left" if x > 0 else "right")
-            extent = name.get_window_extent()
-            if not extent.count_overlaps(occupied) and ax.bbox.x0 < extent.x0 and extent.x1 < ax.bbox.x1:
-                break
-        occupied.append(extent)
 
 
 def _format_duration(seconds: float) -> str:

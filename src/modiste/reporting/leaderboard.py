@@ -6,11 +6,9 @@ with the training split; v2: the current files), where it can be determined, and
 """
 
 import csv
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import NamedTuple
 
 from modiste.reporting import formatting
 from modiste.reporting.results_table import MethodResult
@@ -41,14 +39,6 @@ class LeaderboardRow:
     result: MethodResult | None = None
 
 
-class Point(NamedTuple):
-    """Accuracy (a fraction), parameters and minutes of training of a classifier; None where not reported."""
-
-    accuracy: float
-    parameters: float | None = None
-    minutes: float | None = None
-
-
 def public_table() -> list[LeaderboardRow]:
     """Return the rows of the public leaderboard in their original order."""
     file = resources.files("modiste") / "assets" / "published" / "fashion-mnist-benchmark.csv"
@@ -60,32 +50,6 @@ def public_table() -> list[LeaderboardRow]:
         )
         for row in rows
     ]  # fmt: skip
-
-
-def published_points() -> dict[str, Point]:
-    """Return results published by others whose parameters or minutes are reported, by name.
-
-    Results on v1 of the data are left out, because its test split shares images with the training split.
-    """
-    file = resources.files("modiste") / "assets" / "published" / "anchors.csv"
-    elsewhere = {
-        " on a ".join(filter(None, (row["classifier"], row["device"]))): Point(
-            float(row["accuracy"]), parse_number(row["parameters"]), parse_number(row["minutes"])
-        )
-        for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines())
-    }
-    table = {
-        row.classifier: Point(row.accuracy, parse_number(row.parameters))
-        for row in public_table()
-        if row.data_version != "v1"
-    }
-    return {name: point for name, point in (table | elsewhere).items() if point.parameters or point.minutes}
-
-
-def parse_number(text: str) -> float | None:
-    """Parse `8.9M`, `113K` or `1602`; return None for anything else, such as `<100K`."""
-    match = re.fullmatch(r"([\d.]+)([KM]?)", text)
-    return float(match[1]) * {"": 1, "K": 1e3, "M": 1e6}[match[2]] if match else None
 
 
 def add_results(results: Sequence[MethodResult]) -> list[LeaderboardRow]:
