@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from modiste.imaging.preprocess import Picture
+from modiste.imaging.preprocess import PhotoInput
 from modiste.inference.model import Model
 
 AT_A_TIME = 64
@@ -22,7 +22,7 @@ def turned(photo: Image.Image) -> bytes:
     return _saved(photo.transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif)
 
 
-CHANGES: dict[str, Callable[[Image.Image], Picture]] = {
+CHANGES: dict[str, Callable[[Image.Image], PhotoInput]] = {
     "EXIF turn": turned,
     "JPEG quality 60": lambda photo: _saved(photo, "JPEG", quality=60),
     "20 % darker": lambda photo: np.asarray(ImageEnhance.Brightness(photo).enhance(0.8)),
@@ -47,7 +47,7 @@ def same_after(model: Model, photos: list[Path]) -> dict[str, list[bool]]:
     return same
 
 
-def _labels(model: Model, pictures: list[Picture]) -> list[str | None]:
+def _labels(model: Model, pictures: list[PhotoInput]) -> list[str | None]:
     return [told.label for told in model.stream(pictures, threads=THREADS)]
 
 

@@ -42,7 +42,7 @@ def models(run: Run) -> list[dict[str, Any]]:
 
 def use(photos: Path, home: Path) -> dict[str, Any]:
     """What people wait for, with the bundled models: photos get one of them, the sample the other."""
-    picture, sample = photo_files.pictures_below(photos)[0], min(SAMPLES.glob("*.png"))
+    picture, sample = photo_files.find_photos(photos).readable[0], min(SAMPLES.glob("*.png"))
     python = base_install(home)
     return {
         "base_install_megabytes": megabytes(python),
@@ -65,7 +65,7 @@ def main() -> None:
         used = use(given.photos, Path(home))
     records = [record | environment.describe() for run in runs for record in models(run)]
     print("All that is timed is measured; what the command, the API and the page say is compared now.", flush=True)
-    used["agreement"] = agreement(photo_files.pictures_below(given.photos)[:PICTURES])
+    used["agreement"] = agreement(photo_files.find_photos(given.photos).readable[:PICTURES])
     command = timing.command()
     results.write(given.out, recipe="inference", command=command, runs=records, **used)
     print(given.out)

@@ -28,7 +28,7 @@ from PIL import Image, ImageOps
 
 from modiste.errors import InputError
 from modiste.imaging import photo_files as pictures
-from modiste.imaging.preprocess import photo_of, to_image
+from modiste.imaging.preprocess import to_image, to_photo
 from modiste.inference import model_file
 from modiste.inference.calibration import FLOOR
 from modiste.runs import environment, results
@@ -131,7 +131,7 @@ def usable(paths: list[Path]) -> list[Path]:
     found = []
     for path in paths:
         with suppress(InputError):
-            photo_of(path)
+            to_photo(path)
             found.append(path)
     return found
 
@@ -152,7 +152,7 @@ def main() -> None:
         alone = [*changes, "data.val_fraction=0"]
         print(trained(everything(given.photos, given.home), Run(given.home / "run-all"), alone).path)
         return
-    no_clothes = usable(pictures.pictures_below(given.no_clothes)) if given.no_clothes else []
+    no_clothes = usable(pictures.find_photos(given.no_clothes).readable) if given.no_clothes else []
     if given.folds >= FOLDS and not no_clothes:  # now, not after hours of training
         parser.error("all folds are measured with --no-clothes FOLDER, a folder of pictures without clothes")
     chosen = list(folds(given.photos, given.home))[: given.folds]

@@ -17,7 +17,7 @@ import timing
 from PIL import Image, ImageOps
 
 from modiste.imaging import photo_files
-from modiste.imaging.preprocess import photo_of
+from modiste.imaging.preprocess import to_photo
 from modiste.inference import model_file
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +72,7 @@ def process(python: Path, picture: Path) -> float:
 
 def milliseconds(picture: Path) -> float:
     """Median milliseconds from the pixels of a photo to its label, on one thread, with the bundled model."""
-    model, pixels = model_file.load("photo", threads=1), photo_of(picture)
+    model, pixels = model_file.load("photo", threads=1), to_photo(picture)
     return 1000 * timing.seconds(lambda: model.predict([pixels]), 10 * TIMES, 10)
 
 
@@ -146,7 +146,7 @@ def _copies(photos: Path, home: Path) -> Path:
     """Two thousand JPEGs of the photos, the longer edge 400 pixels, each file its own."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    found = photo_files.pictures_below(photos)
+    found = photo_files.find_photos(photos).readable
     for number in range(min(len(found), COPIES)):
         with Image.open(found[number]) as photo:
             small = ImageOps.contain(photo.convert("RGB"), (SIDE, SIDE))

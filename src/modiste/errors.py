@@ -17,7 +17,7 @@ class InputError(ModisteError):
     """A file, photo, dataset, model or run folder that cannot be used."""
 
 
-class UnsupportedPicture(InputError):
+class UnsupportedPhoto(InputError):
     """A file that is not a photo in a supported format."""
 
 

@@ -51,7 +51,7 @@ def test_show_draws_each_label(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     arguments = ["show", "--data", str(tmp_path / "idx"), "--per-label", "3", "--out", str(out)]
     assert CliRunner().invoke(data, arguments).stdout == f"{out}: 30 images of 10 classes\n"
-    assert decode.read(out).shape[0] == 10 * 60 + 4
+    assert decode.decode_file(out).shape[0] == 10 * 60 + 4
     content = json.loads(CliRunner().invoke(data, [*arguments, "--json"]).stdout)
     assert content == {"file": str(out), "labels": 10, "images": 30}
 
@@ -64,7 +64,7 @@ def test_show_takes_photos(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     arguments = ["show", "--data", str(tmp_path), "--size", "64", "--channels", "3", "--out", str(out)]
     assert CliRunner().invoke(data, arguments).exit_code == 0
-    assert decode.read(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
+    assert decode.decode_file(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
 
 
 def test_a_size_is_checked_as_in_a_recipe() -> None:

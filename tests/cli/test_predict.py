@@ -102,7 +102,7 @@ def test_the_exit_code_counts_broken_photos(has_valid: bool, code: int, model: s
     assert result.exit_code == code
     assert result.stdout == f"{photos / 'bright.png'}: bright 90.5 %\n" * has_valid
     first, second = result.stderr.splitlines()
-    assert "broken.jpg is of no known format" in first
+    assert "broken.jpg is of no known photo format" in first
     assert "missing.png does not exist" in second
 
 
@@ -294,7 +294,7 @@ def test_nothing_below_a_folder_is_left_out_silently(model: str, photos: Path) -
     assert (done.returncode, done.stdout) == (1, f"{photos / 'bright.png'}: bright 90.5 %\n")
     assert done.stderr == (
         f"modiste: {photos / 'deeper'} cannot be read (Permission denied). Check its permissions.\n"
-        f"modiste: {photos / 'gone.jpg'} does not exist. Give the path of a picture.\n"
+        f"modiste: {photos / 'gone.jpg'} does not exist. Give the path of a photo.\n"
     )
 
 
@@ -319,7 +319,7 @@ def test_a_folder_without_photos_does_not_affect_the_others(model: str, photos: 
     (tmp_path / "empty").mkdir()
     done = run(tmp_path / "empty", photos / "bright.png", "--model", model)
     assert (done.exit_code, done.stdout) == (1, f"{photos / 'bright.png'}: bright 90.5 %\n")
-    assert "empty is no file" in done.stderr
+    assert "empty is not a file" in done.stderr
 
 
 def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:

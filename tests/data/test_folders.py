@@ -264,7 +264,7 @@ def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
     """An AVIF photo in a class folder is not passed over in silence."""
     fill(tmp_path / "boots", 3)
     (fill(tmp_path / "hats", 1) / "IMG_1.AVIF").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"IMG_1.AVIF is of a format that is not read"):
+    with pytest.raises(InputError, match=r"formats that are not read: IMG_1.AVIF"):
         sources.open_training(config(tmp_path), seed=0)
 
 

@@ -25,8 +25,10 @@ def saved(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
 
 
 def noise(side: int = 28, seed: int = 0) -> np.ndarray:
-    """A gray image of noise: uint8 [side, side]."""
-    return np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
+    """A gray image of noise: uint8 [side, side], with black corners, so that a gray model takes it unchanged."""
+    image = np.random.default_rng(seed).integers(0, 256, (side, side), dtype=np.uint8)
+    image[[0, 0, -1, -1], [0, -1, 0, -1]] = 0
+    return image
 
 
 def fill(folder: Path, count: int, draw: Callable[[int], Image.Image] | None = None, suffix: str = ".png") -> Path:

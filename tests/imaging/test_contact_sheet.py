@@ -9,7 +9,7 @@ from modiste.imaging.contact_sheet import contact_sheet, png
 def test_a_sheet_has_a_row_for_each_title() -> None:
     """Two titles of three images each make a PNG of two rows and three columns of enlarged cells."""
     rows = [(title, np.full((3, 28, 28), value, np.uint8)) for title, value in (("Bag", 10), ("Coat", 200))]
-    sheet = decode.decode(contact_sheet(rows))
+    sheet = decode.decode_bytes(contact_sheet(rows))
     assert sheet.shape == (2 * 60 + 4, 110 + 3 * 60 + 4, 3)
     assert (sheet[30, 140] == 10).all()
     assert (sheet[90, 250] == 200).all()
@@ -18,4 +18,4 @@ def test_a_sheet_has_a_row_for_each_title() -> None:
 def test_png_keeps_every_pixel() -> None:
     """An image that is written as PNG reads back the same."""
     image = np.arange(784, dtype=np.uint8).reshape(28, 28)
-    assert (decode.decode(png(image))[:, :, 0] == image).all()
+    assert (decode.decode_bytes(png(image))[:, :, 0] == image).all()

@@ -12,9 +12,9 @@ from PIL import Image
 
 from helpers.memory import MEGABYTE, peak_growth
 from helpers.pictures import clothes, saved
-from modiste.errors import InputError, UnsupportedPicture
+from modiste.errors import InputError, UnsupportedPhoto
 from modiste.imaging import decode
-from modiste.imaging.containers import PNG_SIGNATURE
+from modiste.imaging.file_format import PNG_SIGNATURE
 
 NO_PICTURES = {
     "nothing": b"",
@@ -57,13 +57,13 @@ def test_what_is_no_picture_is_refused_by_name(name: str, tmp_path: Path, monkey
     path.write_bytes(NO_PICTURES[name])
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("a decoder was called"))
     with pytest.raises(InputError, match=r"photo.jpg is .*JPEG, PNG or WebP"):
-        decode.read(path)
+        decode.decode_file(path)
 
 
 def test_avif_is_called_by_its_name() -> None:
     """So that the user knows what to convert (fault 10)."""
-    with pytest.raises(UnsupportedPicture, match="AVIF"):
-        decode.decode(NO_PICTURES["avif"])
+    with pytest.raises(UnsupportedPhoto, match="AVIF"):
+        decode.decode_bytes(NO_PICTURES["avif"])
 
 
 def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Image, "open", spy)
     for kind in KINDS.values():
-        decode.decode(kind())
+        decode.decode_bytes(kind())
     assert set(asked) == {("JPEG",), ("PNG",), ("WEBP",)}
 
 
@@ -85,10 +85,10 @@ def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_truncated_file_is_an_error(kind: str) -> None:
     """A picture cut at any sixteenth of its length, or by its last byte, gives no photo (fault 02)."""
     whole = KINDS[kind]()
-    assert decode.decode(whole).shape == (60, 40, 3)
+    assert decode.decode_bytes(whole).shape == (60, 40, 3)
     for length in [len(whole) * part // 16 for part in range(16)] + [len(whole) - 1]:
         with pytest.raises(InputError, match=r"truncated|empty"):
-            decode.decode(whole[:length])
+            decode.decode_bytes(whole[:length])
 
 
 def test_a_cut_animation_is_an_error() -> None:
@@ -97,7 +97,7 @@ def test_a_cut_animation_is_an_error() -> None:
     for kind in ("PNG", "WEBP"):
         whole = saved(frames[0], kind, save_all=True, append_images=frames[1:])
         with pytest.raises(InputError, match="truncated"):
-            decode.decode(whole[:-40])
+            decode.decode_bytes(whole[:-40])
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -142,7 +142,7 @@ def test_a_file_that_unpacks_beyond_its_size_is_cut_off() -> None:
     """A PNG of 40 x 40 whose stream holds 200 MB neither fails nor takes memory for them (fault 03)."""
     content = png_header(40, 40, filler=200_000_000)
     photos: list[np.ndarray] = []
-    assert peak_growth(lambda: photos.append(decode.decode(content))) < 5 * MEGABYTE
+    assert peak_growth(lambda: photos.append(decode.decode_bytes(content))) < 5 * MEGABYTE
     assert photos[0].shape == (40, 40, 3)
 
 
@@ -152,7 +152,7 @@ def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(decode.MAX_BYTES + 1)
     with pytest.raises(InputError, match="larger than 50 MiB"):
-        decode.read(path)
+        decode.decode_file(path)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
@@ -163,7 +163,7 @@ def test_an_animation_of_10000_frames_gives_its_first(kind: str) -> None:
     frames = [other, half] * 5000
     content = saved(first, kind, save_all=True, append_images=frames[:-1], duration=10)
     start = time.perf_counter()
-    photo = decode.decode(content)
+    photo = decode.decode_bytes(content)
     assert time.perf_counter() - start < 1
     assert abs(photo.astype(int) - [255, 0, 0]).max() <= 8
 
@@ -173,9 +173,9 @@ def test_the_primary_picture_of_an_mpo_counts() -> None:
     content = saved(clothes(), "MPO", save_all=True, append_images=[Image.new("RGB", (40, 60), "blue")], quality=95)
     index = content.index(b"MPF\0")
     damaged = content[: index + 8] + b"\xff" * 40 + content[index + 48 :]
-    expected = decode.decode(content)
+    expected = decode.decode_bytes(content)
     assert abs(expected.astype(int) - np.asarray(clothes())).mean() < 8
-    assert (decode.decode(damaged) == expected).all()
+    assert (decode.decode_bytes(damaged) == expected).all()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -186,7 +186,7 @@ def test_the_eight_orientations_give_one_photo(kind: str) -> None:
     for orientation, turn in decode.ORIENTATIONS.items():
         inverse = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}.get(orientation, turn)
         stored = upright.transpose(inverse)
-        photo = decode.decode(saved(stored, kind, exif=exif(orientation), **options))
+        photo = decode.decode_bytes(saved(stored, kind, exif=exif(orientation), **options))
         assert photo.shape == (64, 48, 3)
         assert abs(photo.astype(int) - np.asarray(upright)).max() <= (6 if kind == "JPEG" else 0)
 
@@ -194,8 +194,8 @@ def test_the_eight_orientations_give_one_photo(kind: str) -> None:
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_is_ignored(orientation: int) -> None:
     """Orientations but 1 to 8 leave the photo as it is stored (fault 05)."""
-    plain = decode.decode(saved(clothes()))
-    assert (decode.decode(saved(clothes(), exif=exif(orientation))) == plain).all()
+    plain = decode.decode_bytes(saved(clothes()))
+    assert (decode.decode_bytes(saved(clothes(), exif=exif(orientation))) == plain).all()
 
 
 def with_segment(jpeg: bytes, marker: int, content: bytes, times: int = 1) -> bytes:
@@ -216,11 +216,11 @@ def test_damaged_metadata_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
         with_segment(plain, 0xE1, b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta" + secret),
         with_segment(plain, 0xFE, secret * 200, times=160),
     ]
-    expected = decode.decode(plain)
+    expected = decode.decode_bytes(plain)
     for file in files:
-        assert (decode.decode(file) == expected).all()
+        assert (decode.decode_bytes(file) == expected).all()
         with pytest.raises(InputError) as error:
-            decode.decode(file[:-200])
+            decode.decode_bytes(file[:-200])
         assert "Secret" not in str(error.value)
     assert "Secret" not in "".join(capfd.readouterr())
 
@@ -229,7 +229,7 @@ def test_damaged_metadata_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
 def test_a_picture_of_a_pixel_is_too_small(size: tuple[int, int]) -> None:
     """Pictures of less than 8 pixels a side are refused with their size (fault 07)."""
     with pytest.raises(InputError, match=f"{size[0]} x {size[1]} pixels"):
-        decode.decode(saved(Image.new("RGB", size)))
+        decode.decode_bytes(saved(Image.new("RGB", size)))
 
 
 def test_every_mode_is_composed_on_white() -> None:
@@ -253,18 +253,18 @@ def test_every_mode_is_composed_on_white() -> None:
         (saved(Image.new("CMYK", size, (0, 255, 255, 0)), "JPEG", quality=100), (255, 0, 0)),
     ]
     for content, color in cases:
-        assert abs(decode.decode(content).astype(int) - color).max() <= 2
+        assert abs(decode.decode_bytes(content).astype(int) - color).max() <= 2
 
 
 def test_sixteen_bits_are_scaled() -> None:
     """16-bit gray and RGB keep their gradation; half of the range is half, not white (fault 08)."""
     for value, expected in ((0, 0), (32768, 128), (65535, 255), (256, 1)):
         gray = Image.fromarray(np.full((8, 8), value, np.uint16))
-        assert (decode.decode(saved(gray)) == expected).all()
+        assert (decode.decode_bytes(saved(gray)) == expected).all()
     row = b"\0" + struct.pack(">HHH", 0, 32768, 65535) * 8
     header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
     content = PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * 8)) + chunk(b"IEND", b"")
-    assert (decode.decode(content) == [0, 128, 255]).all()
+    assert (decode.decode_bytes(content) == [0, 128, 255]).all()
 
 
 def test_any_damage_is_one_sentence() -> None:
@@ -281,7 +281,7 @@ def test_any_damage_is_one_sentence() -> None:
 def outcome(content: bytes) -> str:
     """What a user would be told of a file; nothing when it is a photo."""
     try:
-        decode.decode(content)
+        decode.decode_bytes(content)
     except InputError as error:
         return str(error)
     return ""
@@ -290,5 +290,5 @@ def outcome(content: bytes) -> str:
 def test_paths_that_lead_to_no_file(tmp_path: Path) -> None:
     """A missing file, a folder and an impossible name are errors that show the path."""
     for path in (tmp_path / "missing.png", tmp_path, Path("a\0b.png")):
-        with pytest.raises(InputError, match=r"does not exist|is no file|cannot be read"):
-            decode.read(path)
+        with pytest.raises(InputError, match=r"does not exist|is not a file|cannot be read"):
+            decode.decode_file(path)

@@ -13,7 +13,7 @@ from PIL import Image
 from helpers.service import SAMPLES
 from modiste import inference
 from modiste.data import sources
-from modiste.imaging.preprocess import photo_of, to_image
+from modiste.imaging.preprocess import to_image, to_photo
 from modiste.recipes.recipe import DataConfig
 from modiste.web.prediction_task import PredictionTask
 
@@ -32,7 +32,7 @@ GOLDEN = {
 def test_a_sample_always_becomes_the_same_pixels(name: str, size: int, channels: int, tmp_path: Path) -> None:
     """As path, bytes, pixels, and as a training reads it."""
     path, golden = SAMPLES / name, GOLDEN[name, size, channels]
-    for picture in (path, path.read_bytes(), photo_of(path)):
+    for picture in (path, path.read_bytes(), to_photo(path)):
         assert hashlib.sha256(to_image(picture, size, channels).tobytes()).hexdigest() == golden
     for label in ("one", "other"):
         (tmp_path / label).mkdir()

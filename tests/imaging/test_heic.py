@@ -1,4 +1,4 @@
-"""HEIC photos, by a decoder that nobody here depends on."""
+"""HEIC photos, decoded in a separate process."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.pictures import clothes
-from modiste.errors import InputError, UnsupportedPicture
+from modiste.errors import InputError, UnsupportedPhoto
 from modiste.imaging import decode, heic, photo_files
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -16,7 +16,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 def test_a_photo_is_decoded_the_right_way_up() -> None:
     """As it was drawn, but for its compression; a turned one is turned."""
-    upright, turned = (decode.read(ASSETS / f"photo-{orientation}.heic") for orientation in (1, 6))
+    upright, turned = (decode.decode_file(ASSETS / f"photo-{orientation}.heic") for orientation in (1, 6))
     drawn = np.asarray(clothes(60, 40).resize((160, 240), 0)).astype(int)
     assert upright.shape == (240, 160, 3)
     assert np.abs(upright.astype(int) - drawn).mean() < 6
@@ -25,17 +25,16 @@ def test_a_photo_is_decoded_the_right_way_up() -> None:
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And such files are no pictures of a folder then (fault 10)."""
-    monkeypatch.setattr(heic, "can_be_read", lambda: False)
-    with pytest.raises(UnsupportedPicture, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
-        decode.read(ASSETS / "photo-1.heic")
-    assert not photo_files.is_picture(ASSETS / "photo-1.heic")
-    assert photo_files.is_unreadable(ASSETS / "photo-1.heic")
+    """And such files are no photos of a folder then (fault 10)."""
+    monkeypatch.setattr(heic, "is_supported", lambda: False)
+    with pytest.raises(UnsupportedPhoto, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
+        decode.decode_file(ASSETS / "photo-1.heic")
+    assert photo_files.is_readable(ASSETS / "photo-1.heic") is False
 
 
 def test_with_the_extra_it_is_a_picture_of_a_folder() -> None:
     """Beside the JPEGs."""
-    assert photo_files.pictures_below(ASSETS) == [ASSETS / "photo-1.heic", ASSETS / "photo-6.heic"]
+    assert photo_files.find_photos(ASSETS).readable == [ASSETS / "photo-1.heic", ASSETS / "photo-6.heic"]
 
 
 @pytest.mark.parametrize("sixteenth", range(1, 16, 2))
@@ -43,7 +42,7 @@ def test_a_truncated_photo_is_no_photo(sixteenth: int) -> None:
     """Wherever it is cut (fault 02)."""
     content = (ASSETS / "photo-1.heic").read_bytes()
     with pytest.raises(InputError):
-        decode.decode(content[: len(content) * sixteenth // 16])
+        decode.decode_bytes(content[: len(content) * sixteenth // 16])
 
 
 @pytest.mark.parametrize("code", ["import os; os.abort()", "while True: pass", "print('x')", "bytearray(1 << 40)"])
@@ -54,17 +53,17 @@ def test_a_decoder_that_goes_wrong_takes_nobody_with_it(
     script = tmp_path / "python"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}"\n')
     script.chmod(0o755)
-    monkeypatch.setattr(heic, "SECONDS", 1)
+    monkeypatch.setattr(heic, "TIMEOUT_SECONDS", 1)
     monkeypatch.setattr(sys, "executable", str(script))
     with pytest.raises(InputError, match=r"truncated or damaged|longer than 1 seconds"):
-        decode.read(ASSETS / "photo-1.heic")
+        decode.decode_file(ASSETS / "photo-1.heic")
 
 
 def test_code_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of photos may hold whatever calls itself the decoder."""
     (tmp_path / "pi_heif.py").write_text("open('ran', 'w')")
     monkeypatch.chdir(tmp_path)
-    decode.read(ASSETS / "photo-1.heic")
+    decode.decode_file(ASSETS / "photo-1.heic")
     assert [path.name for path in tmp_path.iterdir()] == ["pi_heif.py"]
 
 
@@ -72,7 +71,7 @@ def test_the_decoder_has_no_more_memory_than_it_needs() -> None:
     """Asking for more than that ends it, as an honest photo never would."""
     code = (
         "from modiste.imaging import heic_decoder as child\n"
-        "child.MEMORY = 10**9\n"
+        "child.MAX_MEMORY_BYTES = 10**9\n"
         "child.pi_heif.open_heif = lambda *_, **__: bytearray(2 * 10**9)\n"
         "child.main()"
     )

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +10,14 @@ from PIL import Image
 
 from helpers.pictures import clothes, noise, saved
 from modiste.errors import InputError
-from modiste.imaging.contact_sheet import strip
-from modiste.imaging.preprocess import stages, to_image
+from modiste.imaging.contact_sheet import draw_steps
+from modiste.imaging.preprocess import PhotoInput, as_photos, preprocessing_steps, to_image, to_photo
 
 
 @pytest.mark.parametrize("size", [28, 40])
 def test_a_gray_image_of_the_right_size_is_unchanged(size: int, tmp_path: Path) -> None:
     """Pixels, bytes and a path of one gray image on a dark background give that very image, byte for byte."""
-    image = noise(size) // 2
+    image = noise(size)
     path = tmp_path / "image.png"
     path.write_bytes(saved(Image.fromarray(image)))
     for photo in (image, path, str(path), path.read_bytes(), np.stack([image] * 3, 2)):
@@ -67,38 +68,96 @@ def test_an_rgb_picture_of_the_right_size_is_unchanged() -> None:
     assert (to_image(saved(photo), 48, 3) == np.asarray(photo)).all()
 
 
+RGB = np.asarray(clothes(48, 40))
+GRAY = RGB[:, :, 0]
+ON_WHITE = np.concatenate([RGB, np.full((48, 40, 1), 255, np.uint8)], 2)
+
+
+class Tensor:
+    """An object with `__array__`, as a torch tensor, that is not an array itself."""
+
+    shape = RGB.shape
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return its values."""
+        return RGB
+
+
 @pytest.mark.parametrize(
-    "pixels",
+    ("photo", "expected"),
     [
-        np.zeros((28, 28), np.float32),
-        np.zeros(28, np.uint8),
-        np.zeros((28, 28, 4), np.uint8),
-        np.zeros((2, 2), np.uint8),
+        (io.BytesIO(saved(clothes(48, 40))), RGB),
+        (Tensor(), RGB),
+        (RGB.astype(np.int64), RGB),
+        (RGB.astype(np.uint16) * 257, RGB),
+        ((RGB / 255).astype(np.float32), RGB),
+        (RGB.astype(np.float64), RGB),
+        (ON_WHITE, RGB),
+        (np.stack([GRAY, np.zeros_like(GRAY)], 2), np.full_like(RGB, 255)),
+        (GRAY[:, :, None], GRAY),
+        (GRAY[None], GRAY),
+        (GRAY > 127, (GRAY > 127) * np.uint8(255)),
+        (Image.fromarray((GRAY / 255).astype(np.float32)), GRAY),
+        (Image.fromarray(GRAY.astype(np.float32)), GRAY),
+        (Image.fromarray(GRAY.astype(np.int32)), GRAY),
+        (Image.fromarray(GRAY.astype(np.uint16) * 257), GRAY),
     ],
 )
-def test_arrays_that_are_no_picture(pixels: np.ndarray) -> None:
-    """Pixels of another type, rank or number are refused with what was given."""
-    with pytest.raises(InputError, match=r"array|pixels"):
-        to_image(pixels, 28, 1)
+def test_one_photo_in_any_form(photo: PhotoInput, expected: np.ndarray) -> None:
+    """Files, Pillow modes and arrays of any type give the same pixels, and count as one photo (fault 44)."""
+    (only,) = as_photos(photo)
+    expected = np.repeat(expected[:, :, None], 3, 2) if expected.ndim == 2 else expected
+    assert (to_photo(only) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("photo", "message"),
+    [
+        (RGB.transpose(2, 0, 1), r"\[3, 48, 40\].*np.moveaxis"),
+        (np.zeros((50, 784), np.uint8), r"\[50, 784\].*reshape\(-1, 28, 28\)"),
+        (np.zeros(784, np.uint8), r"\[784\]"),
+        (np.zeros((2, 2), np.uint8), "2 x 2 pixels"),
+        (np.full((28, 28), -1), "-1"),
+        (np.full((28, 28), 300.0), "300"),
+        (np.full((28, 28), np.nan), "nan"),
+        (np.full((28, 28), "a"), "type <U1"),
+        (Image.fromarray(np.full((28, 28), -1, np.float32)), "-1"),
+        (io.StringIO("text"), "rb"),
+        (io.BytesIO(b""), "empty"),
+        (5, r"\[\]"),
+        (None, "type|array"),
+    ],
+)
+def test_what_is_not_one_photo_is_one_error(photo: Any, message: str) -> None:
+    """It is not split into rows, channels or bytes, and the message says what was steps (fault 44)."""
+    (only,) = as_photos(photo)
+    with pytest.raises(InputError, match=message):
+        to_photo(only)
+
+
+@pytest.mark.parametrize("photos", [np.zeros((4, 28, 28), np.uint8), np.zeros((4, 28, 28, 3), np.uint8), [GRAY] * 4])
+def test_several_photos(photos: Any) -> None:
+    """Arrays of images and lists are iterated over."""
+    assert [to_photo(photo).shape[2] for photo in as_photos(photos)] == [3] * 4
 
 
 @pytest.mark.parametrize(
     ("channels", "names"),
     [
-        (1, ["picture", "trimmed", "scaled", "sharpened", "gray, on black"]),
-        (3, ["picture", "square"]),
+        (1, ["photo", "trimmed", "scaled", "sharpened", "gray, on black"]),
+        (3, ["photo", "square"]),
     ],
 )
-def test_the_stages_lead_to_the_image(channels: int, names: list[str]) -> None:
-    """Each has its name, the last is what the network takes, and a strip draws them side by side."""
+def test_the_steps_end_with_the_image(channels: int, names: list[str]) -> None:
+    """Each has its name, the last is the input of the network, and `draw_steps` draws them side by side."""
     photo = saved(clothes(300, 200))
-    given = list(stages(photo, 28, channels))
-    assert [name for name, _ in given] == names
-    assert (np.asarray(given[-1][1]) == to_image(photo, 28, channels)).all()
-    with Image.open(io.BytesIO(strip(given))) as drawn:
+    steps = list(preprocessing_steps(photo, 28, channels))
+    assert [name for name, _ in steps] == names
+    assert (np.asarray(steps[-1][1]) == to_image(photo, 28, channels)).all()
+    with Image.open(io.BytesIO(draw_steps(steps))) as drawn:
         assert drawn.size == (len(names) * 228 + 4, 252)
 
 
-def test_an_image_of_the_right_size_has_one_stage() -> None:
+def test_an_image_of_the_right_size_has_one_step() -> None:
     """A prepared image is not prepared again."""
-    assert [name for name, _ in stages(noise(28) // 2, 28, 1)] == ["picture", "gray"]
+    assert [name for name, _ in preprocessing_steps(noise(28), 28, 1)] == ["photo", "gray"]

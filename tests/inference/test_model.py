@@ -16,7 +16,7 @@ from helpers.models import tiny_model
 from helpers.pictures import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
-from modiste.imaging.preprocess import Picture
+from modiste.imaging.preprocess import PhotoInput
 
 DARK, BRIGHT = np.full((28, 28), 10, np.uint8), np.full((28, 28), 240, np.uint8)
 
@@ -85,7 +85,7 @@ def test_a_pillow_image_is_read_as_its_file(model_file: Path) -> None:
     "one",
     [BRIGHT, np.repeat(BRIGHT[:, :, None], 3, 2), Image.fromarray(BRIGHT), bytearray(saved(Image.fromarray(BRIGHT)))],
 )
-def test_one_photo_is_one_record(model_file: Path, one: Picture) -> None:
+def test_one_photo_is_one_record(model_file: Path, one: PhotoInput) -> None:
     """And not one per row or byte."""
     assert [each.label for each in inference.load(model_file).predict(one)] == ["bright"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from modiste.data import idx
 from modiste.errors import InputError
 from modiste.imaging.decode import MAX_BYTES
-from modiste.imaging.photo_files import pictures_below, unreadable_below
-from modiste.imaging.preprocess import Picture
+from modiste.imaging.photo_files import find_photos as find_photos_below
+from modiste.imaging.preprocess import PhotoInput
 from modiste.inference.prediction import STDIN, printable
 
 FORMATS = "JPEG, PNG and WebP are read, and HEIC with modiste[heic]."
@@ -31,7 +31,7 @@ class PhotoInputs:
     names: list[str]
     images: dict[str, NDArray[np.uint8]]
 
-    def photo(self, name: str) -> Picture:
+    def photo(self, name: str) -> PhotoInput:
         """Return the photo of that name; standard input is read when this is called."""
         return _read_stdin() if name == STDIN else self.images.get(name, name)
 
@@ -64,7 +64,7 @@ def _photo_names(file: str, is_only: bool) -> list[str]:
         is_folder = False
     if not is_folder:
         return [file]
-    photos, unreadable = pictures_below(folder), unreadable_below(folder)
+    photos, unreadable = find_photos_below(folder)
     if not photos and is_only:
         raise InputError(f"{printable(file)} has no photo that can be read. Give a folder with photos: {FORMATS}")
     if not photos:

@@ -11,7 +11,7 @@ from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
     from modiste.cli.inputs import PhotoInputs
-    from modiste.imaging.preprocess import Picture
+    from modiste.imaging.preprocess import PhotoInput
     from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile
@@ -107,7 +107,7 @@ def _write_drawings(drawings: dict[str, Path], inputs: "PhotoInputs", predictor:
         write_bytes(path, draw(inputs.photo(inputs.names[0]), predictor))
 
 
-def _heatmap_png(photo: "Picture", predictor: "Predictor") -> bytes:
+def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     """Draw the occlusion map of the most probable class over the image that the model takes."""
     import numpy as np
 
@@ -119,14 +119,14 @@ def _heatmap_png(photo: "Picture", predictor: "Predictor") -> bytes:
     return png(overlay(image, model.occlusion_map(image, label)))
 
 
-def _stages_png(photo: "Picture", predictor: "Predictor") -> bytes:
+def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     """Draw the photo after each stage of preprocessing."""
-    from modiste.imaging.contact_sheet import strip
-    from modiste.imaging.preprocess import photo_of, stages
+    from modiste.imaging.contact_sheet import draw_steps
+    from modiste.imaging.preprocess import preprocessing_steps, to_photo
 
-    decoded = photo_of(photo)
+    decoded = to_photo(photo)
     model = predictor.select_model(decoded)
-    return strip(stages(decoded, model.image_size, model.channels))
+    return draw_steps(preprocessing_steps(decoded, model.image_size, model.channels))
 
 
 def _predictions(inputs: "PhotoInputs", predictor: "Predictor", top: int) -> Generator["Prediction"]:

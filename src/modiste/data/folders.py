@@ -196,12 +196,14 @@ def subfolders(folder: Path) -> list[Path]:
 def _class_photos(folder: Path) -> list[Path]:
     """List the photos of a class folder, sorted; at least one."""
     paths = _visible(folder)
+    readable = {path: photo_files.is_readable(path) for path in paths if not path.is_dir()}
+    if unreadable := [path.name for path, is_readable in readable.items() if is_readable is False]:
+        names = ", ".join(unreadable[:5]) + (f" and {len(unreadable) - 5} more" if unreadable[5:] else "")
+        raise InputError(f"{folder} has photos of formats that are not read: {names}. Save them as JPEG or PNG.")
     for path in paths:
-        if photo_files.is_unreadable(path) and not path.is_dir():
-            raise InputError(f"{path} is of a format that is not read. Save it as JPEG or PNG, or remove it.")
-        if path.is_dir() and any(map(Path.is_file, photo_files.pictures_below(path))):
+        if path.is_dir() and any(map(Path.is_file, photo_files.find_photos(path).readable)):
             raise InputError(f"{path} holds photos, but class folders have no folders of their own. Move them up.")
-    photos = [path for path in paths if photo_files.is_picture(path) and not path.is_dir()]
+    photos = [path for path in paths if readable.get(path)]
     if not photos:
         raise InputError(f"{folder} holds no photo. Put JPEG, PNG or WebP photos in, or remove the folder.")
     return photos

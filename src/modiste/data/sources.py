@@ -14,7 +14,7 @@ from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import IdxFolder, is_idx_folder
 from modiste.data.lazy_split import SPLITS, LazySplit, Source, files_sha256
 from modiste.data.split import Images, Indices, Split, TrainingData
-from modiste.data.synthetic.mix import with_catalogue
+from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
@@ -40,7 +40,7 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
     split = train.load_split("train", indices)
     if data.synthetic_per_class:
         count = min(data.synthetic_per_class, data.max_train_images or data.synthetic_per_class)
-        split = with_catalogue(split, source.class_names, count, seed)
+        split = add_synthetic_images(split, source.class_names, count, seed)
     validation = _open_own_validation(source, data) or train.load_split("validation", held_out)
     return TrainingData(source.class_names, split, validation)
 

@@ -1,8 +1,7 @@
-"""Bytes or a path in, a checked photo out. The only place where pictures are decoded.
+"""Decode photos from files, bytes, Pillow images and arrays. The only place where photos are decoded.
 
-Only JPEG, PNG and WebP decoders are ever called here, and that of HEIC in a process of its own; sizes are checked
-before; a file that ends before its photo does is an error. Every failure is an `InputError` of one sentence that holds
-no metadata of the picture.
+Only the JPEG, PNG and WebP decoders run here; HEIC is decoded in a separate process. Sizes are checked before decoding,
+and an incomplete file is an error. Every failure is an `InputError` of one sentence without metadata of the photo.
 """
 
 import io
@@ -14,15 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from modiste.errors import InputError
-from modiste.imaging import containers, heic
-from modiste.imaging.containers import Container
+from modiste.imaging import file_format, heic
+from modiste.imaging.file_format import EncodedPhoto
 
 Photo = NDArray[np.uint8]
-"""uint8 [h, w, 3], RGB on white, the right way up. A gray photo has three equal channels."""
+"""uint8 [h, w, 3], RGB on white, with the orientation applied. A gray photo has three equal channels."""
 
 MAX_BYTES = 50 * 2**20
 MAX_PIXELS = 65_000_000
 MIN_SIDE = 8
+FLATTENED_WIDTH = 784
+"""Of images of Fashion-MNIST as rows of a table, which are not one photo."""
 
 ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,72 +36,96 @@ ORIENTATIONS = {
 }
 
 
-def read(path: Path) -> Photo:
-    """Read a photo from a file; errors name the path.
+def decode_file(path: Path) -> Photo:
+    """Read and decode a photo file; error messages contain the path.
 
     Raises:
-        InputError: it is missing, no file, too large, or raises as `decode`.
+        InputError: the file is missing, not a regular file, or cannot be read; otherwise as `decode_bytes`.
     """
     try:
         if path.is_dir():
-            os.scandir(path).close()  # one that cannot be opened says so
+            os.scandir(path).close()  # raises for a folder without permission
         if not path.is_file():
-            reason = "is no file" if path.exists() else "does not exist"
-            raise InputError(f"{path} {reason}. Give the path of a picture.")
+            reason = "is not a file" if path.exists() else "does not exist"
+            raise InputError(f"{path} {reason}. Give the path of a photo.")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
         raise InputError(
             f"{path} cannot be read ({getattr(error, 'strerror', error)}). Check its permissions."
         ) from None
-    return decode(data, str(path))
+    return decode_bytes(data, str(path))
 
 
-def decode(data: bytes, name: str = "The picture") -> Photo:
-    """Decode a photo: first frame, the right way up, alpha on white, 16 bits scaled to 8.
+def decode_bytes(data: bytes, name: str = "The photo") -> Photo:
+    """Decode a photo file: its first frame, oriented, alpha composited on white, 16 bits scaled to 8.
 
     Args:
-        data: a whole JPEG, PNG or WebP file, or HEIC where the extra is installed.
-        name: what to call it in an error.
+        data: a complete JPEG, PNG or WebP file, or HEIC where the extra `heic` is installed.
+        name: name of the photo for error messages.
 
     Raises:
-        InputError: it is larger than 50 MiB or 65 million pixels, smaller than 8 pixels a side, of another format,
+        InputError: it is larger than 50 MiB or 65 million pixels, has a side below 8 pixels, is of another format,
             truncated or damaged.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"{name} is larger than {MAX_BYTES // 2**20} MiB. Make it smaller.")
-    if containers.is_heic(data):
-        return _heic(data, name)
-    container = containers.take_apart(data, name)
-    check_size(container.width, container.height, name)
+    if file_format.detect_format(data[:16]) == "HEIC":
+        return _decode_heic(data, name)
+    encoded = file_format.parse(data, name)
+    check_size(encoded.width, encoded.height, name)
     try:
-        picture = on_white(_decoded(container))
-        if container.orientation in ORIENTATIONS:
-            picture = picture.transpose(ORIENTATIONS[container.orientation])
+        image = to_rgb(_open(encoded))
+        if encoded.orientation in ORIENTATIONS:
+            image = image.transpose(ORIENTATIONS[encoded.orientation])
     except Exception:  # noqa: BLE001  decoders raise anything for damaged files
         raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
-def of_pillow(picture: Image.Image, name: str = "The picture") -> Photo:
-    """The photo of what Pillow has opened: the right way up, as `decode`; raises InputError likewise."""
-    check_size(picture.width, picture.height, name)
+def decode_pillow(image: Image.Image, name: str = "The photo") -> Photo:
+    """Convert a Pillow image of any mode to a photo, oriented; raises InputError as `decode_bytes`."""
+    check_size(image.width, image.height, name)
     try:
-        return np.asarray(on_white(ImageOps.exif_transpose(picture)))
-    except Exception:  # noqa: BLE001  it is decoded now at the latest
+        return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
+    except InputError:
+        raise
+    except Exception:  # noqa: BLE001  Pillow decodes the file only now
         raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
 
 
-def _heic(data: bytes, name: str) -> Photo:
-    width, height, pixels = heic.size_and_pixels(data, name)
-    check_size(width, height, name)
-    if len(pixels) != width * height * 3:
-        raise InputError(f"{name} is truncated or damaged. Copy or download it again.")
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+def decode_array(pixels: NDArray[np.generic], name: str = "The photo") -> Photo:
+    """Convert an array to a photo.
+
+    Args:
+        pixels: [h, w], [1, h, w] or [h, w, 1] gray, [h, w, 2] gray and alpha, [h, w, 3] RGB, or [h, w, 4] RGBA, with
+            values as `to_uint8`.
+        name: name of the photo for error messages.
+
+    Raises:
+        InputError: the array has another shape, among them channels first ([3, h, w]) and rows of flattened images
+            ([n, 784]), or values that `to_uint8` refuses.
+    """
+    shape = pixels.shape
+    if len(shape) == 3 and 1 in (shape[0], shape[2]):
+        return decode_array(pixels[0] if shape[0] == 1 else pixels[:, :, 0], name)
+    if shape[1:] == (FLATTENED_WIDTH,) or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (2, 3, 4))):
+        raise InputError(f"{name} is an array {list(shape)} of {pixels.dtype}. {_shape_advice(shape)}")
+    check_size(shape[1], shape[0], name)
+    values = to_uint8(pixels, name)
+    return values if shape[2:] == (3,) else np.asarray(to_rgb(Image.fromarray(values)))
+
+
+def _shape_advice(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[0] == 3:
+        return "Channels come last: give np.moveaxis(photo, 0, -1) for one RGB photo, list(photos) for three gray ones."
+    if shape[1:] == (FLATTENED_WIDTH,):
+        return "Give flattened images as images.reshape(-1, 28, 28)."
+    return "Give [h, w] gray, [h, w, 3] RGB or [h, w, 4] RGBA."
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Raise an InputError unless a photo of so many pixels may be decoded."""
+    """Raise an InputError if a photo of this size in pixels is too large or too small to be decoded."""
     if width * height > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
         raise InputError(f"{name} has {width} x {height} pixels, more than {limit} million. Make it smaller.")
@@ -108,29 +133,56 @@ def check_size(width: int, height: int, name: str) -> None:
         raise InputError(f"{name} has {width} x {height} pixels, but {MIN_SIDE} a side are needed. Give a larger one.")
 
 
-def _decoded(container: Container) -> Image.Image:
-    picture = Image.open(io.BytesIO(container.data), formats=(container.kind,))
-    if picture.size != (container.width, container.height):
-        raise ValueError("the header says two sizes")
-    picture.load()
-    return picture
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert an image of any mode to RGB: alpha composited on white, integers and floats as `to_uint8`."""
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image)
+        gray = to_uint8(values).copy()
+        if (transparent := image.info.get("transparency")) is not None:
+            gray[values == transparent] = 255
+        return Image.fromarray(gray).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
 
 
-def on_white(picture: Image.Image) -> Image.Image:
-    """Any mode to RGB on white, 16 bits scaled to 8; integers without a range are 16 bits where 8 are too few."""
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and np.asarray(picture).max() > 255):
-        picture = _eight_bits(picture)
-    if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    layers = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), layers).convert("RGB")
+def to_uint8(values: NDArray[np.generic], name: str = "The photo") -> NDArray[np.uint8]:
+    """Scale pixel values to 0 to 255.
+
+    Args:
+        values: bool; unsigned 16-bit, 0 to 65,535; other integers, 0 to 255, or to 65,535 if any is above 255;
+            floats, 0 to 1, or 0 to 255 if any is above 1.
+        name: name of the photo for error messages.
+
+    Raises:
+        InputError: a value is negative, too large or not a number, or the values are not numbers.
+    """
+    if values.dtype == np.uint8:
+        return values  # type: ignore[return-value]
+    if values.dtype.kind not in "buif":
+        raise InputError(f"{name} has pixels of type {values.dtype}. Give uint8, 0 to 255.")
+    lowest, highest = float(values.min()), float(values.max())
+    limits = {"b": (1,), "u": (255, 65535), "i": (255, 65535), "f": (1, 255)}[values.dtype.kind]
+    is_uint16 = values.dtype.kind == "u" and values.dtype.itemsize == 2
+    limit = limits[-1] if is_uint16 or highest > limits[0] else limits[0]
+    if not (lowest >= 0 and highest <= limit):  # false for NaN, too
+        raise InputError(f"{name} has pixels from {lowest:g} to {highest:g}. Give 0 to 255, or floats from 0 to 1.")
+    scaled = values.astype(np.float32)
+    scaled *= 255 / limit
+    return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """16-bit gray to 8 bits by scaling; Pillow's own conversion clips at 255."""
-    values = np.asarray(picture).astype(np.uint32)
-    gray = ((values * 255 + 32767) // 65535).astype(np.uint8)
-    see_through = picture.info.get("transparency")
-    if see_through is not None:
-        gray[values == see_through] = 255
-    return Image.fromarray(gray)
+def _open(encoded: EncodedPhoto) -> Image.Image:
+    image = Image.open(io.BytesIO(encoded.data), formats=(encoded.format,))
+    if image.size != (encoded.width, encoded.height):
+        raise ValueError("two different sizes in the header")
+    image.load()
+    return image
+
+
+def _decode_heic(data: bytes, name: str) -> Photo:
+    width, height, pixels = heic.decode(data, name)
+    check_size(width, height, name)
+    if len(pixels) != width * height * 3:
+        raise InputError(f"{name} is truncated or damaged. Copy or download it again.")
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

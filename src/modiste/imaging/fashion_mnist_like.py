@@ -18,7 +18,9 @@ MAX_CHANNEL_DIFFERENCE = 8
 """Between the channels of a gray photo; lossy formats store gray with small errors."""
 
 MAX_BACKGROUND = 127
-"""Gray level of the corners; also decides for photos whether they are inverted."""
+"""Gray level of two of the corners, at most; brighter photos are inverted for gray models."""
+
+CORNERS = ([0, 0, -1, -1], [0, -1, 0, -1])
 
 CONTENT = 25
 """Gray levels above this are content, not background."""
@@ -35,11 +37,6 @@ MAX_RESIDUAL = 0.08
 FILTERS = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
 
 
-def corner_color(photo: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return the median of the four corner pixels, for each channel, of uint8 [h, w] or [h, w, 3]."""
-    return np.asarray(np.median(photo[[0, 0, -1, -1], [0, -1, 0, -1]], axis=0))
-
-
 def original_image(photo: Photo, size: int) -> NDArray[np.uint8] | None:
     """Restore the prepared image that a photo is an enlarged or padded copy of.
 
@@ -54,7 +51,7 @@ def original_image(photo: Photo, size: int) -> NDArray[np.uint8] | None:
     if np.ptp(np.asarray(small), axis=2).max() > MAX_CHANNEL_DIFFERENCE:
         return None
     gray = np.asarray(small.convert("L"))
-    if corner_color(gray) > MAX_BACKGROUND or not gray.any():
+    if np.sort(gray[CORNERS])[1] > MAX_BACKGROUND or not gray.any():
         return None
     if gray.shape == (size, size):
         return gray

@@ -1,54 +1,54 @@
-"""HEIC photos, decoded in a process of their own: a decoder that crashes or hangs takes nobody with it."""
+"""Decode HEIC photos in a separate process, so that a decoder that crashes or hangs does not affect this one."""
 
 import struct
 import subprocess
 import sys
 from importlib.util import find_spec
 
-from modiste.errors import InputError, UnsupportedPicture
+from modiste.errors import InputError, UnsupportedPhoto
 
-SECONDS = 20
+TIMEOUT_SECONDS = 20
 SIZE = struct.Struct(">II")
 
 
-def can_be_read() -> bool:
-    """Whether the extra is installed."""
+def is_supported() -> bool:
+    """Return whether the extra `heic` is installed."""
     return find_spec("pi_heif") is not None
 
 
-def size_and_pixels(data: bytes, name: str) -> tuple[int, int, bytes]:
+def decode(data: bytes, name: str) -> tuple[int, int, bytes]:
     """Decode the first photo of a HEIC file.
 
     Args:
-        data: the whole file.
-        name: what to call it in an error.
+        data: the complete file.
+        name: name of the photo for error messages.
 
     Returns:
-        Width, height and RGB bytes, the right way up and on white; no bytes when it has more pixels than are decoded.
+        Width, height and RGB bytes, oriented and on white; no bytes if it has more pixels than `decode.MAX_PIXELS`.
 
     Raises:
-        UnsupportedPicture: the extra is not installed.
+        UnsupportedPhoto: the extra is not installed.
         InputError: the file is damaged, or its decoder crashes or takes too long.
     """
-    if not can_be_read():
-        raise UnsupportedPicture(
-            f"{name} is HEIC. Install what reads it, pip install 'modiste[heic]', or save the photo as JPEG."
+    if not is_supported():
+        raise UnsupportedPhoto(
+            f"{name} is HEIC. Install its decoder, pip install 'modiste[heic]', or save the photo as JPEG."
         )
-    # -P: what lies in the working directory is nobody's code; a session of its own: Ctrl-C is for us to handle
+    # -P: modules in the working directory are not imported. A session of its own: Ctrl-C is handled by this process.
     command = [sys.executable, "-P", "-m", "modiste.imaging.heic_decoder"]
     try:
-        done = subprocess.run(  # noqa: S603
+        process = subprocess.run(  # noqa: S603
             command,
             input=data,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
+            timeout=TIMEOUT_SECONDS,
             check=True,
             start_new_session=True,
         )
-        return (*SIZE.unpack_from(done.stdout), done.stdout[SIZE.size :])
+        return (*SIZE.unpack_from(process.stdout), process.stdout[SIZE.size :])
     except subprocess.TimeoutExpired:
-        raise InputError(f"{name} takes longer than {SECONDS} seconds to decode. Save it as JPEG.") from None
+        raise InputError(f"{name} takes longer than {TIMEOUT_SECONDS} seconds to decode. Save it as JPEG.") from None
     except OSError as error:
         raise InputError(f"{name} cannot be decoded now ({error.strerror}). Try again, or save it as JPEG.") from None
     except (subprocess.SubprocessError, struct.error):

@@ -1,53 +1,89 @@
-"""Picture files by their names: what counts as a picture when a folder is walked."""
+"""Find the photos in a folder: by their suffix, and by their first bytes where the suffix does not decide."""
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from modiste.imaging import heic
+from modiste.imaging import file_format, heic
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".png", ".webp"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"})
+READABLE = frozenset({"JPEG", "PNG", "WEBP"})
+HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+OTHER_PHOTO_SUFFIXES = frozenset(
+    {".avif", ".gif", ".bmp", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".jxl", ".dng"}
+    | {".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"}
+)
+"""Of photos in formats that are not read, camera raw formats among them."""
 
-HEIC = frozenset({".heic", ".heif"})
-"""Read where the extra is installed."""
-
-UNREADABLE = frozenset({".avif", ".gif", ".bmp", ".tif", ".tiff"})
-
-
-def is_picture(path: Path) -> bool:
-    """Whether the name says that this is a picture that can be read; hidden files are none."""
-    suffix = path.suffix.lower()
-    known = suffix in SUFFIXES or (suffix in HEIC and heic.can_be_read())
-    return known and not path.name.startswith(".")
-
-
-def is_unreadable(path: Path) -> bool:
-    """Whether the name says that this is a picture that a person would expect to count, and that is not read."""
-    return path.suffix.lower() in UNREADABLE | HEIC and not is_picture(path)
+SIDECAR_SUFFIXES = frozenset(
+    {".txt", ".json", ".jsonl", ".csv", ".tsv", ".md", ".xml", ".xmp", ".html", ".yaml", ".yml", ".toml", ".ini"}
+    | {".db", ".log", ".pdf", ".zip", ".gz", ".py", ".mp4", ".mov"}
+)
+"""Of files that are not photos; they are never opened."""
 
 
-def pictures_below(folder: Path) -> list[Path]:
-    """All pictures in a folder and the folders below it, sorted by path; links that lead nowhere are among them.
+class PhotoFiles(NamedTuple):
+    """The photos in a folder and the folders below it, sorted by path.
 
-    So are folders that cannot be opened: what is in them is not to be left out without a word.
+    Args:
+        readable: photos in formats that are read, links to missing files, and folders that cannot be opened.
+        unreadable: photos in formats that are not read.
     """
-    closed: list[OSError] = []
-    found = filter(is_picture, _files_below(folder, closed.append))
-    return sorted([*found, *(Path(error.filename) for error in closed)])
+
+    readable: list[Path]
+    unreadable: list[Path]
 
 
-def unreadable_below(folder: Path) -> list[Path]:
-    """Pictures in a folder and the folders below it that are in a format that is not read, sorted by path."""
-    return sorted(filter(is_unreadable, _files_below(folder)))
+def find_photos(folder: Path) -> PhotoFiles:
+    """List the photos in a folder and the folders below it.
+
+    Folders that cannot be opened are among the readable photos, so that reading them raises an error.
+    """
+    errors: list[OSError] = []
+    files = [(path, is_readable(path)) for path in _walk(folder, errors.append)]
+    readable = [path for path, readable in files if readable]
+    unreadable = [path for path, readable in files if readable is False]
+    return PhotoFiles(sorted([*readable, *(Path(error.filename) for error in errors)]), sorted(unreadable))
 
 
-def _files_below(folder: Path, closed: Callable[[OSError], object] | None = None) -> Iterator[Path]:
-    """All files below a folder, and below all that links in it lead to, each folder once: rather by its own name."""
-    seen: set[str] = set()
-    for home, folders, names in os.walk(folder, onerror=closed, followlinks=True):
-        if (place := os.path.realpath(home)) in seen:
+def is_readable(path: Path) -> bool | None:
+    """Return whether a photo file can be read: False for one in another format, None for a file that is not a photo.
+
+    Hidden files are not photos. A file is opened only if its suffix is missing, unknown, or of a format that is not
+    read, since a JPEG is sometimes called photo.jpg.1 or photo.tiff.
+    """
+    suffix = path.suffix.lower()
+    if path.name.startswith(".") or suffix in SIDECAR_SUFFIXES:
+        return None
+    if suffix in HEIC_SUFFIXES:
+        return heic.is_supported()
+    if suffix in SUFFIXES:
+        return True
+    photo_format = file_format.detect_format(_first_bytes(path))
+    if photo_format in READABLE or (photo_format == "HEIC" and heic.is_supported()):
+        return True
+    return False if photo_format or suffix in OTHER_PHOTO_SUFFIXES else None
+
+
+def _first_bytes(path: Path) -> bytes:
+    """Return the first 16 bytes of a regular file; nothing where it cannot be read."""
+    try:
+        if not path.is_file():  # opening a FIFO would wait
+            return b""
+        with path.open("rb", buffering=0) as file:
+            return file.read(16)
+    except OSError:
+        return b""
+
+
+def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[Path]:
+    """Yield all files below a folder, links followed; each folder once, by its own path rather than a link."""
+    visited: set[str] = set()
+    for parent, folders, names in os.walk(folder, onerror=on_error, followlinks=True):
+        if (real_path := os.path.realpath(parent)) in visited:
             folders.clear()
             continue
-        seen.add(place)
-        folders.sort(key=lambda name: (Path(home, name).is_symlink(), name))
-        yield from (Path(home, name) for name in names)
+        visited.add(real_path)
+        folders.sort(key=lambda name: (Path(parent, name).is_symlink(), name))
+        yield from (Path(parent, name) for name in names)

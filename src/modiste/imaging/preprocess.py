@@ -1,93 +1,111 @@
-"""A photo in, the image that a network takes out. One way for training, judging and use.
+"""Make the image that a network takes from a photo, in the same way for training, evaluation and prediction.
 
-Gray images follow Zalando's own preparation of Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747, section 2). It is
-made for catalogue shots on an even background.
+Images for gray models are prepared as Fashion-MNIST was (Xiao et al. 2017, arXiv 1708.07747, section 2), which expects
+product photos on a plain background.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageChops, ImageFilter
 
 from modiste.errors import InputError
 from modiste.imaging import decode
 from modiste.imaging.decode import Photo
-from modiste.imaging.fashion_mnist_like import MAX_BACKGROUND, corner_color, original_image
+from modiste.imaging.fashion_mnist_like import CORNERS, MAX_BACKGROUND, original_image
 
-Picture = bytes | str | Path | Image.Image | NDArray[np.uint8]
-"""A picture file as bytes, its path, what Pillow opened, or pixels: uint8 [h, w] gray or [h, w, 3] RGB."""
+PhotoInput = bytes | str | Path | BinaryIO | Image.Image | ArrayLike
+"""One photo: a file as bytes, its path, an open binary file, a Pillow image, or an array as for `decode.decode_array`
+(of anything with `__array__`, as a torch tensor)."""
 
-FILE = bytes | bytearray | memoryview
+FILE_BYTES = bytes | bytearray | memoryview
 
-Stage = Image.Image | NDArray[np.uint8]
-"""Pixels on their way: gray or RGB."""
+Pixels = Image.Image | NDArray[np.uint8]
+"""Gray or RGB pixels of one step of the preprocessing."""
 
-TRIM = round(0.05 * 255)
+TRIM_TOLERANCE = round(0.05 * 255)
 """Pixels within 5 % of the corner color are background."""
 
 
-def to_image(picture: Picture, size: int, channels: int) -> NDArray[np.uint8]:
-    """Make the image of a picture: uint8 [size, size] gray or [size, size, 3] RGB.
+def to_image(photo: PhotoInput, size: int, channels: int) -> NDArray[np.uint8]:
+    """Make the image of a photo: uint8 [size, size] gray or [size, size, 3] RGB.
 
     For a gray model, a gray image on a dark background passes through unchanged where it has that size, and is
     restored where it was enlarged or padded; a photo, or an image on white, is prepared as Fashion-MNIST was.
 
     Args:
-        picture: a file as bytes, a path, what Pillow opened, or pixels.
+        photo: one photo, see `PhotoInput`.
         size: pixels a side.
         channels: 1 gray, 3 RGB.
 
     Raises:
-        InputError: the picture cannot be used, see `decode.read` and `decode.decode`.
+        InputError: the photo cannot be used, see `to_photo`.
     """
-    for _, stage in stages(picture, size, channels):
-        image = stage
+    for _, pixels in preprocessing_steps(photo, size, channels):
+        image = pixels
     return np.asarray(image)
 
 
-def stages(picture: Picture, size: int, channels: int) -> Iterator[tuple[str, Stage]]:
-    """Give every stage from a picture to its image, each with its name; arguments and errors as `to_image`.
-
-    The first is the picture as it was decoded, the last the image.
-    """
-    photo = photo_of(picture)
-    yield "picture", photo
+def preprocessing_steps(photo: PhotoInput, size: int, channels: int) -> Iterator[tuple[str, Pixels]]:
+    """Yield name and pixels of each step from the decoded photo to its image; arguments and errors as `to_image`."""
+    decoded = to_photo(photo)
+    yield "photo", decoded
     if channels == 3:
-        # the whole of it: what a square would cut away from a photo may be the sleeves
-        yield "square", Image.fromarray(photo).resize((size, size), Image.Resampling.BICUBIC)
-    elif (original := original_image(photo, size)) is not None:
+        # the aspect ratio is not kept: a square crop may cut off the sleeves
+        yield "square", Image.fromarray(decoded).resize((size, size), Image.Resampling.BICUBIC)
+    elif (original := original_image(decoded, size)) is not None:
         yield "gray", original
     else:
-        yield from _as_fashion_mnist(photo, size)
+        yield from _fashion_mnist_steps(decoded, size)
 
 
-def photo_of(picture: Picture) -> Photo:
-    """Decode a picture: uint8 [h, w, 3]; raises InputError when it cannot be used, as `to_image`."""
-    if isinstance(picture, FILE):
-        return decode.decode(bytes(picture))
-    if isinstance(picture, Image.Image):
-        return decode.of_pillow(picture)
-    if isinstance(picture, str | Path):
-        return decode.read(Path(picture))
+def to_photo(photo: PhotoInput) -> Photo:
+    """Decode one photo: uint8 [h, w, 3].
+
+    Raises:
+        InputError: it cannot be used, see `decode.decode_file`, `decode_bytes`, `decode_pillow` and `decode_array`.
+    """
+    if isinstance(photo, FILE_BYTES):
+        return decode.decode_bytes(bytes(photo))
+    if isinstance(photo, Image.Image):
+        return decode.decode_pillow(photo)
+    if isinstance(photo, str | Path):
+        return decode.decode_file(Path(photo))
+    if hasattr(photo, "read"):
+        return decode.decode_bytes(_read_file(cast("BinaryIO", photo)))
     try:
-        pixels = np.asarray(picture)
-    except ValueError:
-        raise InputError("The picture is a list of rows that are not equally long. Give an array.") from None
-    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        pixels = np.asarray(photo)
+    except (ValueError, TypeError, RuntimeError):  # rows of different lengths, tensors on a GPU or with gradients
         raise InputError(
-            f"The picture is an array {list(pixels.shape)} of {pixels.dtype}. Give uint8, [h, w] gray or [h, w, 3] RGB."
-        )
-    decode.check_size(pixels.shape[1], pixels.shape[0], "The picture")
-    return np.repeat(pixels[:, :, None], 3, axis=2) if pixels.ndim == 2 else pixels
+            f"The photo is a {type(photo).__name__} that is not an array. Give uint8, [h, w, 3]."
+        ) from None
+    return decode.decode_array(pixels)
 
 
-def is_picture(given: object) -> bool:
-    """Whether this is one picture, and not several."""
-    if isinstance(given, np.ndarray):
-        return given.ndim == 2 or (given.ndim == 3 and given.shape[2] == 3)
-    return isinstance(given, FILE | str | Path | Image.Image)
+def _read_file(file: BinaryIO) -> bytes:
+    try:
+        data = file.read(decode.MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(f"The photo cannot be read ({error}). Open its file again.") from None
+    if not isinstance(data, bytes):
+        raise InputError("The photo is a file that was opened as text. Open it with mode 'rb'.")
+    return data
+
+
+def as_photos(photos: PhotoInput | Iterable[PhotoInput]) -> Iterable[PhotoInput]:
+    """Return photos as an iterable, in which one photo is the only one.
+
+    Arrays of [h, w], of up to 4 channels in last place, and of 3 in first place ([3, h, w]) count as one photo.
+    """
+    shape = getattr(photos, "shape", None)
+    if shape is not None:
+        is_one = len(shape) < 3 or (len(shape) == 3 and (shape[2] <= 4 or shape[0] == 3))
+    else:
+        is_one = isinstance(photos, FILE_BYTES | str | Path | Image.Image) or hasattr(photos, "read")
+    return [photos] if is_one or not isinstance(photos, Iterable) else photos  # type: ignore[list-item]
 
 
 def resembles_fashion_mnist(photo: Photo) -> bool:
@@ -99,9 +117,9 @@ def resembles_fashion_mnist(photo: Photo) -> bool:
     return original_image(photo, 28) is not None
 
 
-def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, Stage]]:
-    """Trim, longest edge to size by skipping pixels, sharpen, gray, background to black, pad centered."""
-    corner = corner_color(photo)
+def _fashion_mnist_steps(photo: Photo, size: int) -> Iterator[tuple[str, Pixels]]:
+    """Trim, resize the longest edge by nearest neighbor, sharpen, convert to gray on black, and center."""
+    corner = np.median(photo[CORNERS], axis=0)
     trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corner))
     yield "trimmed", trimmed
     scale = size / max(trimmed.size)
@@ -120,7 +138,7 @@ def _as_fashion_mnist(photo: Photo, size: int) -> Iterator[tuple[str, Stage]]:
 
 
 def _trim(photo: Image.Image, corner: tuple[int, ...]) -> Image.Image:
-    """Cut the margins that have the color of the corners; a photo of nothing else stays whole."""
+    """Crop the margins that have the color of the corners; a photo of that color only is not cropped."""
     distance = ImageChops.difference(photo, Image.new("RGB", photo.size, corner))
-    content = distance.point(([0] * (TRIM + 1) + [255] * (255 - TRIM)) * 3)
+    content = distance.point(([0] * (TRIM_TOLERANCE + 1) + [255] * (255 - TRIM_TOLERANCE)) * 3)
     return photo.crop(content.getbbox())

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import Photo
-from modiste.imaging.preprocess import Picture, is_picture, photo_of, to_image
+from modiste.imaging.preprocess import PhotoInput, as_photos, to_image, to_photo
 from modiste.inference import occlusion
 from modiste.inference.calibration import Calibration
 from modiste.inference.prediction import Prediction, printable
@@ -53,17 +52,17 @@ class Predictor(ABC):
     def select_model(self, photo: Photo) -> "Model":
         """Return the model for a photo, uint8 [h, w, 3]."""
 
-    def preprocess(self, photo: Picture) -> "tuple[Model, NDArray[np.uint8]]":
+    def preprocess(self, photo: PhotoInput) -> "tuple[Model, NDArray[np.uint8]]":
         """Return the model for a photo, and the image that this model takes, uint8 as its `image_shape`.
 
         Raises:
             InputError: the photo cannot be used.
         """
-        decoded = photo_of(photo)
+        decoded = to_photo(photo)
         model = self.select_model(decoded)
         return model, to_image(decoded, model.image_size, model.channels)
 
-    def predict(self, photos: Picture | Iterable[Picture], top: int = 3) -> list[Prediction]:
+    def predict(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3) -> list[Prediction]:
         """Predict photos. One that cannot be used gets a record with an error; the others are not affected.
 
         Args:
@@ -80,7 +79,7 @@ class Predictor(ABC):
         """
         return list(self.stream(photos, top))
 
-    def stream(self, photos: Picture | Iterable[Picture], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
+    def stream(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
         """Yield what `predict` returns, in bounded memory; raises as `predict`.
 
         Args:
@@ -90,8 +89,7 @@ class Predictor(ABC):
         """
         if top < 1:
             raise SettingError(f"top is {top}, but it must be at least 1.")
-        several: Any = [photos] if is_picture(photos) else photos
-        remaining: Iterator[Picture] = iter(several)
+        remaining = iter(as_photos(photos))
         running: deque[Future[list[Prediction]]] = deque()
         is_cancelled = Event()
         with ThreadPoolExecutor(threads) as pool:
@@ -105,7 +103,7 @@ class Predictor(ABC):
             finally:
                 is_cancelled.set()
 
-    def _predict_chunk(self, photos: list[Picture], top: int, is_cancelled: Event) -> list[Prediction]:
+    def _predict_chunk(self, photos: list[PhotoInput], top: int, is_cancelled: Event) -> list[Prediction]:
         """Predict some photos, one batch per model; nothing once the caller has stopped reading."""
         predictions: dict[int, Prediction] = {}
         batches: dict[str, tuple[Model, dict[int, NDArray[np.uint8]]]] = {}
@@ -261,5 +259,5 @@ class Model(Predictor):
         return Prediction("", *best[0], best, self.name)
 
 
-def _file_name(photo: Picture) -> str:
+def _file_name(photo: PhotoInput) -> str:
     return printable(str(photo)) if isinstance(photo, str | Path) else ""

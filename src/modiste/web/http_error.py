@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
-from modiste.errors import InputError, UnsupportedPicture
+from modiste.errors import InputError, UnsupportedPhoto
 
 
 class HttpError(Exception):
@@ -28,4 +28,4 @@ def error_response(error: HttpError, request_id: str) -> JSONResponse:
 
 def from_input_error(error: InputError) -> HttpError:
     """Convert the reason why a photo cannot be used: status 415 for an unsupported format, otherwise 422."""
-    return HttpError(415 if isinstance(error, UnsupportedPicture) else 422, str(error))
+    return HttpError(415 if isinstance(error, UnsupportedPhoto) else 422, str(error))

@@ -1,4 +1,4 @@
-"""What a collection of photos lacks: images of Fashion-MNIST, made photo-like, and drawings that are no clothes."""
+"""Add synthetic training images for classes that a collection of photos lacks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,45 +6,49 @@ from numpy.typing import NDArray
 from modiste.data import fashion_mnist
 from modiste.data.lazy_split import LazySplit
 from modiste.data.split import Split
-from modiste.data.synthetic.photo_like import photo_like
-from modiste.data.synthetic.scenes import scenes, things
+from modiste.data.synthetic.photo_like import make_photo_like
+from modiste.data.synthetic.scenes import draw_scenes, draw_shapes
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 
 
-def with_catalogue(split: Split, names: tuple[str, ...], count: int, seed: int) -> Split:
-    """Add so many images for each label of Fashion-MNIST that no photo has alone; photos first.
+def add_synthetic_images(split: Split, class_names: tuple[str, ...], per_class: int, seed: int) -> Split:
+    """Add photo-like images of Fashion-MNIST for each of its classes that no image of the split has as its only label.
 
-    Where "none of these" is a label, so many scenes and so many things that are no clothes are drawn too.
+    Where "none of these" is a class, `per_class` scenes and as many photo-like shapes are added for it.
 
     Args:
-        split: of RGB images, to learn from.
-        names: its label names, those of Fashion-MNIST among them.
-        count: images of each such label, scenes and things.
-        seed: decides which images, and all that is random in them.
+        split: RGB images for training, uint8 [n, s, s, 3]; they come first in the result.
+        class_names: names of the split's classes, all of Fashion-MNIST's among them.
+        per_class: images for each such class.
+        seed: decides which images are used, and all that is random in them.
     """
-    lacking = [name for name in FASHION_MNIST if not _alone(split, names.index(name))]
-    catalogue = fashion_mnist.source(28).part("train")
-    chosen = np.array([place for name in lacking for place in _some(catalogue, name, count, seed)], np.int64)
-    labels = np.array([names.index(FASHION_MNIST[label]) for label in catalogue.labels[chosen]], np.int64)
+    lacking = [name for name in FASHION_MNIST if not _has_certain_label(split, class_names.index(name))]
+    originals = fashion_mnist.source(28).part("train")
+    indices = np.array([i for name in lacking for i in _sample_class(originals, name, per_class, seed)], np.int64)
+    labels = np.array([class_names.index(FASHION_MNIST[label]) for label in originals.labels[indices]], np.int64)
     size = split.images.shape[1]
-    images = photo_like(catalogue.load(chosen), size, seed)
-    if NONE_OF_THESE in names:
-        images = np.concatenate([images, scenes(count, size, seed), photo_like(things(count, seed), size, seed)])
-        labels = np.append(labels, [names.index(NONE_OF_THESE)] * 2 * count)
+    images = make_photo_like(originals.load(indices), size, seed)
+    if NONE_OF_THESE in class_names:
+        shapes = make_photo_like(draw_shapes(per_class, seed), size, seed)
+        images = np.concatenate([images, draw_scenes(per_class, size, seed), shapes])
+        labels = np.append(labels, [class_names.index(NONE_OF_THESE)] * 2 * per_class)
     candidate_labels = None
     if split.candidate_labels is not None:
-        candidate_labels = np.concatenate([split.candidate_labels, np.eye(len(names), dtype=bool)[labels]])
+        candidate_labels = np.concatenate([split.candidate_labels, np.eye(len(class_names), dtype=bool)[labels]])
     return Split(
         split.name, np.concatenate([split.images, images]), np.concatenate([split.labels, labels]), candidate_labels
     )
 
 
-def _alone(split: Split, label: int) -> bool:
-    """Whether some image has this label and no other."""
-    own = split.labels == label
-    return bool(own.any() if split.candidate_labels is None else (own & (split.candidate_labels.sum(1) == 1)).any())
+def _has_certain_label(split: Split, label: int) -> bool:
+    """Return whether an image of the split has this label, and no other candidate label."""
+    has_label = split.labels == label
+    if split.candidate_labels is not None:
+        has_label &= split.candidate_labels.sum(1) == 1
+    return bool(has_label.any())
 
 
-def _some(catalogue: LazySplit, name: str, count: int, seed: int) -> NDArray[np.int64]:
+def _sample_class(originals: LazySplit, name: str, count: int, seed: int) -> NDArray[np.int64]:
+    """Return the indices of random images of a class."""
     label = FASHION_MNIST.index(name)
-    return np.random.default_rng((seed, label)).permutation(np.flatnonzero(catalogue.labels == label))[:count]
+    return np.random.default_rng((seed, label)).permutation(np.flatnonzero(originals.labels == label))[:count]

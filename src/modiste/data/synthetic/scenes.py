@@ -1,6 +1,6 @@
-"""Pictures of nothing to wear: shapes and lines, to learn "none of these" from.
+"""Draw random shapes and lines as training images of the class "none of these".
 
-They are no measurement either: that a network knows them for what they are says little about other pictures.
+They are for training only: accuracy on them says little about accuracy on photos of other things.
 """
 
 from collections.abc import Callable
@@ -9,88 +9,111 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from modiste.data.synthetic.photo_like import background
+from modiste.data.synthetic.photo_like import draw_background
 
-MOST, FEW = 12, 4
-"""Shapes in a scene, and in a thing."""
+MAX_SCENE_SHAPES, MAX_IMAGE_SHAPES = 12, 4
+"""Shapes in a scene, and in an image like those of Fashion-MNIST."""
 
-PLAIN = 0.3
-"""Share of the scenes on white, as drawings and icons are."""
+WHITE_PROBABILITY = 0.3
+"""Share of the scenes on white, as drawings and icons have it."""
 
-CATALOGUE, FINE = 28, 4
-"""Pixels a side of a thing, and how many times as many it is drawn with."""
-
-
-def scenes(count: int, size: int, seed: int) -> NDArray[np.uint8]:
-    """Draw scenes: uint8 [count, size, size, 3]; each has its own random stream, so that more of them change none."""
-    made = np.empty((count, size, size, 3), np.uint8)
-    for index in range(count):
-        made[index] = _one(size, np.random.default_rng((seed, index)))
-    return made
+IMAGE_SIDE, OVERSAMPLING = 28, 4
+"""Pixels a side of an image like those of Fashion-MNIST, and the factor by which it is drawn larger."""
 
 
-def things(count: int, seed: int) -> NDArray[np.uint8]:
-    """Draw things as Fashion-MNIST would have them, bright on black: uint8 [count, 28, 28]; streams as `scenes`.
+def draw_scenes(count: int, size: int, seed: int) -> NDArray[np.uint8]:
+    """Draw RGB scenes of random shapes: uint8 [count, size, size, 3].
 
-    Made photo-like as the garments of Fashion-MNIST are, they teach a network that it is not for its looks, of a small
-    picture that was enlarged, that one of these is a sandal.
+    Args:
+        count: number of scenes.
+        size: pixels a side.
+        seed: of the random streams, one per scene, so that a larger count does not change the first ones.
     """
-    made = np.empty((count, CATALOGUE, CATALOGUE), np.uint8)
+    images = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
-        random = np.random.default_rng((seed, index, 1))  # not the stream that it is made photo-like with
-        thing = Image.new("RGB", (FINE * CATALOGUE, FINE * CATALOGUE))
-        draw = ImageDraw.Draw(thing)
-        for _ in range(random.integers(1, FEW + 1)):
-            shape = SHAPES[random.integers(len(SHAPES))]
-            shape(draw, random.uniform(0.05, 0.95, (2, 2)) * thing.width, random)
-        made[index] = np.asarray(thing.convert("L").reduce(FINE))
-    return made
+        images[index] = _draw_scene(size, np.random.default_rng((seed, index)))
+    return images
 
 
-def _one(size: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    ground = np.full((size, size, 3), 255.0) if random.random() < PLAIN else background(size, random)
-    scene = Image.fromarray(np.clip(ground, 0, 255).astype(np.uint8))
+def draw_shapes(count: int, seed: int) -> NDArray[np.uint8]:
+    """Draw random shapes in the style of Fashion-MNIST, bright on black: uint8 [count, 28, 28].
+
+    Made photo-like as images of Fashion-MNIST are, they teach a network not to recognize a sandal by the look of an
+    enlarged small image.
+
+    Args:
+        count: number of images.
+        seed: as `draw_scenes`.
+    """
+    images = np.empty((count, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    for index in range(count):
+        random = np.random.default_rng((seed, index, 1))  # another stream than `make_photo_like` uses for this image
+        canvas = Image.new("RGB", (OVERSAMPLING * IMAGE_SIDE, OVERSAMPLING * IMAGE_SIDE))
+        draw = ImageDraw.Draw(canvas)
+        for _ in range(random.integers(1, MAX_IMAGE_SHAPES + 1)):
+            draw_shape = SHAPES[random.integers(len(SHAPES))]
+            draw_shape(draw, random.uniform(0.05, 0.95, (2, 2)) * canvas.width, random)
+        images[index] = np.asarray(canvas.convert("L").reduce(OVERSAMPLING))
+    return images
+
+
+def _draw_scene(size: int, random: np.random.Generator) -> NDArray[np.uint8]:
+    is_white = random.random() < WHITE_PROBABILITY
+    background = np.full((size, size, 3), 255.0) if is_white else draw_background(size, random)
+    scene = Image.fromarray(np.clip(background, 0, 255).astype(np.uint8))
     draw = ImageDraw.Draw(scene)
-    for _ in range(random.integers(1, MOST + 1)):
-        shape = SHAPES[random.integers(len(SHAPES))]
-        shape(draw, random.uniform(-0.1, 1.1, (2, 2)) * size, random)
+    for _ in range(random.integers(1, MAX_SCENE_SHAPES + 1)):
+        draw_shape = SHAPES[random.integers(len(SHAPES))]
+        draw_shape(draw, random.uniform(-0.1, 1.1, (2, 2)) * size, random)
     blurred = np.asarray(scene.filter(ImageFilter.GaussianBlur(random.uniform(0, size / 80))), np.float64)
     return np.clip(blurred + random.normal(0, 4, blurred.shape), 0, 255).astype(np.uint8)
 
 
-def _ellipse(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    draw.ellipse(_box(corners), fill=_color(random), outline=_color(random), width=int(random.integers(0, 5)))
+def _draw_ellipse(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
+    draw.ellipse(
+        _bounding_box(corners),
+        fill=_random_color(random),
+        outline=_random_color(random),
+        width=int(random.integers(0, 5)),
+    )
 
 
-def _rectangle(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    draw.rectangle(_box(corners), fill=_color(random), outline=_color(random), width=int(random.integers(0, 5)))
+def _draw_rectangle(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
+    draw.rectangle(
+        _bounding_box(corners),
+        fill=_random_color(random),
+        outline=_random_color(random),
+        width=int(random.integers(0, 5)),
+    )
 
 
-def _polygon(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    middle, reach = corners.mean(0), np.ptp(corners) / 2
+def _draw_polygon(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
+    center, radius = corners.mean(0), np.ptp(corners) / 2
     angles = np.sort(random.uniform(0, 2 * np.pi, random.integers(3, 9)))
-    points = middle + reach * random.uniform(0.3, 1, (len(angles), 1)) * np.stack([np.cos(angles), np.sin(angles)], 1)
-    draw.polygon([tuple(point) for point in points.tolist()], fill=_color(random))
+    points = center + radius * random.uniform(0.3, 1, (len(angles), 1)) * np.stack([np.cos(angles), np.sin(angles)], 1)
+    draw.polygon([tuple(point) for point in points.tolist()], fill=_random_color(random))
 
 
-def _line(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    draw.line([tuple(point) for point in corners.tolist()], fill=_color(random), width=int(random.integers(1, 12)))
+def _draw_line(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
+    draw.line(
+        [tuple(point) for point in corners.tolist()], fill=_random_color(random), width=int(random.integers(1, 12))
+    )
 
 
 SHAPES: tuple[Callable[[ImageDraw.ImageDraw, NDArray[np.float64], np.random.Generator], None], ...] = (
-    _ellipse,
-    _rectangle,
-    _polygon,
-    _line,
+    _draw_ellipse,
+    _draw_rectangle,
+    _draw_polygon,
+    _draw_line,
 )
 
 
-def _box(corners: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _bounding_box(corners: NDArray[np.float64]) -> tuple[float, float, float, float]:
     left, top = corners.min(0).tolist()
     right, bottom = corners.max(0).tolist()
     return left, top, right, bottom
 
 
-def _color(random: np.random.Generator) -> tuple[int, int, int]:
+def _random_color(random: np.random.Generator) -> tuple[int, int, int]:
     red, green, blue = random.integers(0, 256, 3).tolist()
     return red, green, blue
