@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
+from helpers.idx import write_idx_folder
 from helpers.pictures import fill, noise
 from helpers.progress import Silent
 from modiste.errors import InputError
@@ -23,6 +24,7 @@ from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files, folder, metrics_file
+from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
@@ -133,6 +135,21 @@ def test_a_training_goes_on_in_the_precision_it_began_in(
     assert _weights_and_rows(begun.path) == _weights_and_rows(whole.path)
     record = files.read_json(begun.environment)
     assert (record["precision"], record["precision_setting"]) == ("bf16", "auto")
+
+
+def test_moved_data_is_the_same_data(idx: Path, tmp_path: Path) -> None:
+    """The same files in another folder resume a run, whose recipe names that folder from then on; others do not."""
+    data, run = shutil.copytree(idx, tmp_path / "data"), tmp_path / "run"
+    training_run.start(settings.with_settings(recipe(data), {"schedule.epochs": 1}), run, Silent())
+    (run / "finished").unlink()
+    data.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match="data does not exist"):
+        training_run.resume(run, Silent())
+    with pytest.raises(InputError, match=r"The data of .* has changed"):
+        training_run.resume(run, Silent(), str(write_idx_folder(tmp_path / "other", train=210)))
+    training_run.resume(run, Silent(), str(tmp_path / "moved"))
+    assert Run(run).finished
+    assert Run(run).recipe().data.source == str(tmp_path / "moved")
 
 
 def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path) -> None:
