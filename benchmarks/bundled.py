@@ -25,8 +25,9 @@ from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.inference.model import Model
 from modiste.metrics import calibration
+from modiste.metrics.evaluation import require_held_out
 from modiste.models import weights
-from modiste.reporting.evaluate import evaluate, require_unchanged
+from modiste.reporting.evaluate import evaluate
 from modiste.runs import results, run_info
 from modiste.runs.folder import Run, open_run
 
@@ -111,7 +112,7 @@ def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
     recipe = run.recipe()
     data = sources.open_training(recipe.data, recipe.seed)
     judged, sample = data.validation, data.train.images[: export.CALIBRATION_IMAGES]
-    require_unchanged(run, judged)
+    require_held_out(run, judged)
     with tempfile.TemporaryDirectory() as home:
         models = {views: exported(run, views, Calibration(), Path(home) / f"{views}.onnx") for views in (False, True)}
         contents = {

@@ -15,9 +15,9 @@ def test_it_tells_the_scores(tmp_path: Path) -> None:
     """Accuracy with its interval, loss, a row a label and the commonest confusion, in text."""
     run = write_run(tmp_path / "run", blind=1)
     told = CliRunner().invoke(evaluate, [str(run.path)], catch_exceptions=False).output
-    assert "accuracy 90.00% (95 % interval over images 69.90% to 97.21%)" in told
+    assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in told
     assert "T-shirt/top" in told
-    assert "most confused: T-shirt/top for" in told
+    assert "most confused: T-shirt/top as" in told
 
 
 def test_json_is_the_record(tmp_path: Path) -> None:

@@ -107,13 +107,13 @@ def test_a_model_carries_what_the_images_held_out_say_of_its_sureness(
     given = ["train", "sprint", f"--data={idx}", *TINY, "--set=data.val_fraction=0.2", "--epochs=1"]
     inside(tmp_path, *given, "--name=a")
     assert "not calibrated" in (tmp_path / "runs" / "a" / "README.md").read_text()
-    monkeypatch.setattr(calibration, "FEWEST", 10)
+    monkeypatch.setattr(calibration, "MIN_IMAGES", 10)
     inside(tmp_path, *given, "--name=b")
     model = model_file.load(tmp_path / "runs" / "b" / "model.onnx")
     assert model.calibration.temperature != 1
     assert f"temperature {model.calibration.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
-    told = inside(tmp_path, "evaluate", "runs/b", "--split=validation").stdout
-    scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["validation"]
+    told = inside(tmp_path, "evaluate", "runs/b").stdout
+    scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["test"]
     assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in told
     assert scores["ece_calibrated"] != scores["ece"]
 

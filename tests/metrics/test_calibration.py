@@ -1,4 +1,4 @@
-"""Temperature and threshold, on probabilities of which the answer is known."""
+"""Temperature and threshold, on probabilities whose correct ones are computed."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ from modiste.metrics.scores import calibration_error
 NAMES = ("boot", "shirt", "sneaker", NONE_OF_THESE)
 
 
-def drawn(n: int, bold: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities that are right as often as they say, made bolder by dividing their logits by `bold`; and labels."""
+def drawn(n: int, sharpness: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities that are correct as often as they state, with logits then divided by `sharpness`; and labels."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, 2, (n, 4))
     true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     labels = np.array([random.choice(4, p=row) for row in true])
-    return Calibration(bold).calibrate(true), labels
+    return Calibration(sharpness).calibrate(true), labels
 
 
 def split(labels: np.ndarray, candidate_labels: np.ndarray | None = None) -> Split:
@@ -27,74 +27,74 @@ def split(labels: np.ndarray, candidate_labels: np.ndarray | None = None) -> Spl
     return Split("validation", np.zeros((len(labels), 1, 1), np.uint8), labels, candidate_labels)
 
 
-@pytest.mark.parametrize("bold", [0.5, 1.0, 2.0])
-def test_the_temperature_undoes_what_was_done(bold: float) -> None:
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0])
+def test_temperature_restores_scaled_logits(sharpness: float) -> None:
     """Logits that were divided by something are multiplied by it, and the calibration error goes down."""
-    probabilities, labels = drawn(20_000, bold)
-    found = calibration.fit_calibration(probabilities, split(labels), (*NAMES[:3], "hat"))
-    assert found.temperature == pytest.approx(1 / bold, rel=0.05)
-    assert found.threshold == 0
-    right = probabilities.argmax(1) == labels
-    assert calibration_error(found.calibrate(probabilities).max(1), right) < 0.02
+    probabilities, labels = drawn(20_000, sharpness)
+    fitted = calibration.fit_calibration(probabilities, split(labels), (*NAMES[:3], "hat"))
+    assert fitted.temperature == pytest.approx(1 / sharpness, rel=0.05)
+    assert fitted.threshold == 0
+    correct = probabilities.argmax(1) == labels
+    assert calibration_error(fitted.calibrate(probabilities).max(1), correct) < 0.02
 
 
-def test_labels_that_may_be_several_are_right_together() -> None:
+def test_candidate_labels_are_correct_as_a_group() -> None:
     """Where the truth is one of two, the sum of both is what has to fit."""
     probabilities, labels = drawn(20_000, 2.0)
     kin = (labels == 0) | (labels == 2)
     candidate_labels = np.eye(4, dtype=bool)[labels]
     candidate_labels[kin] |= [True, False, True, False]
-    found = calibration.fit_calibration(
+    fitted = calibration.fit_calibration(
         probabilities, split(labels, candidate_labels), NAMES, calibration.find_label_groups(candidate_labels)
     )
-    assert found.label_groups == ((0, 2),)
-    assert found.temperature == pytest.approx(0.5, rel=0.1)
+    assert fitted.label_groups == ((0, 2),)
+    assert fitted.temperature == pytest.approx(0.5, rel=0.1)
 
 
 def test_groups_that_share_a_label_are_one() -> None:
-    """What cannot be told from a second label, nor that from a third, are all label_groups, and a model file can say so."""
+    """Classes that are candidates with a second one, which is with a third, are one group; a model file can hold it."""
     candidate_labels = np.array([[1, 1, 0, 0, 0], [0, 0, 0, 1, 1], [0, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
-    found = calibration.find_label_groups(candidate_labels)
-    assert sorted(found) == [(0, 1, 2), (3, 4)]
+    fitted = calibration.find_label_groups(candidate_labels)
+    assert sorted(fitted) == [(0, 1, 2), (3, 4)]
     labels = tuple("abcde")
     assert (
-        inference_calibration.from_metadata(Calibration(label_groups=found).to_metadata(labels), labels).label_groups
-        == found
+        inference_calibration.from_metadata(Calibration(label_groups=fitted).to_metadata(labels), labels).label_groups
+        == fitted
     )
     assert calibration.find_label_groups(None) == calibration.find_label_groups(np.eye(3, dtype=bool)) == ()
 
 
-def test_few_images_say_nothing() -> None:
-    """Nobody becomes sure of everything for being right ten times."""
-    probabilities, labels = drawn(calibration.FEWEST - 1, 2.0)
+def test_few_images_fit_nothing() -> None:
+    """A model that is correct on ten images does not become certain."""
+    probabilities, labels = drawn(calibration.MIN_IMAGES - 1, 2.0)
     assert calibration.fit_calibration(probabilities, split(labels), NAMES) == Calibration()
 
 
-def test_the_threshold_leaves_most_answers_right() -> None:
-    """It is the highest such, takes those equally sure label_groups, and is 0 where every label helps."""
-    sure = np.array([0.9, 0.2, 0.3, 0.5, 0.4])
-    right = np.array([True, False, False, True, False])
-    none_right = np.array([False, True, False, False, True])
-    assert calibration.fit_threshold(sure, right, none_right) == 0.5
-    assert calibration.fit_threshold(sure[:4], right[:4], none_right[:4]) == 0.5  # 0.3 would be as good
-    assert calibration.fit_threshold(np.full(5, 0.4), right, none_right) == 0
-    assert calibration.fit_threshold(sure, np.ones(5, bool), np.zeros(5, bool)) == 0
+def test_the_threshold_leaves_most_predictions_correct() -> None:
+    """It is the highest such, does not separate equal confidences, and is 0 where every prediction of a class helps."""
+    confidence = np.array([0.9, 0.2, 0.3, 0.5, 0.4])
+    correct = np.array([True, False, False, True, False])
+    none_correct = np.array([False, True, False, False, True])
+    assert calibration.fit_threshold(confidence, correct, none_correct) == 0.5
+    assert calibration.fit_threshold(confidence[:4], correct[:4], none_correct[:4]) == 0.5  # 0.3 would be as good
+    assert calibration.fit_threshold(np.full(5, 0.4), correct, none_correct) == 0
+    assert calibration.fit_threshold(confidence, np.ones(5, bool), np.zeros(5, bool)) == 0
 
 
-def test_who_can_say_none_gets_a_threshold() -> None:
-    """It is worth more right answers than no threshold, and than others."""
+def test_models_with_none_of_these_get_a_threshold() -> None:
+    """It gives more correct predictions than no threshold, and than any other."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 4, 20_000)
-    odd = labels == 3  # the network has hardly heard of these
+    odd = labels == 3  # the network rarely predicts these
     logits = random.normal(0, 1, (20_000, 4)) + 4 * np.eye(4)[labels] * ~odd[:, None] - [0, 0, 0, 3]
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    found = calibration.fit_calibration(probabilities, split(labels), NAMES)
-    calibrated = found.calibrate(probabilities)
-    said, sure = calibrated.argmax(1), found.confidence(calibrated)
+    fitted = calibration.fit_calibration(probabilities, split(labels), NAMES)
+    calibrated = fitted.calibrate(probabilities)
+    predicted, confidence = calibrated.argmax(1), fitted.confidence(calibrated)
 
-    def right(threshold: float) -> float:
-        return float((np.where(sure < threshold, 3, said) == labels).mean())
+    def correct(threshold: float) -> float:
+        return float((np.where(confidence < threshold, 3, predicted) == labels).mean())
 
-    assert found.threshold > 0.3
-    assert right(found.threshold) > right(0) + 0.05
-    assert all(right(found.threshold) >= right(other) for other in np.linspace(0, 1, 101))
+    assert fitted.threshold > 0.3
+    assert correct(fitted.threshold) > correct(0) + 0.05
+    assert all(correct(fitted.threshold) >= correct(other) for other in np.linspace(0, 1, 101))

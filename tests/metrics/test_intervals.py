@@ -1,32 +1,65 @@
 """Intervals of accuracies."""
 
+import numpy as np
 import pytest
 
 from modiste.metrics import intervals
 
 
 def test_wilson_is_the_published_figure() -> None:
-    """At 92.5 % of 10,000 images the 95 % interval reaches 0.52 points to either side."""
+    """At 92.5 % of 10,000 images the 95 % interval has a half-width of 0.52 points."""
     low, high = intervals.wilson_interval(9250, 10_000)
     assert (high - low) / 2 == pytest.approx(0.0052, abs=5e-5)
     assert low < 0.925 < high
 
 
-@pytest.mark.parametrize("right", [0, 10])
-def test_wilson_stays_between_0_and_1(right: int) -> None:
-    """None or all right still gives an interval inside 0 to 1 that is not a point."""
-    low, high = intervals.wilson_interval(right, 10)
+@pytest.mark.parametrize("correct", [0, 10])
+def test_wilson_stays_between_0_and_1(correct: int) -> None:
+    """With no or all images correct it is within 0 to 1 and not a point."""
+    low, high = intervals.wilson_interval(correct, 10)
     assert 0 <= low < high <= 1
 
 
+def test_groups_of_equal_images_count_as_one_image_each() -> None:
+    """40 people with 25 equal photos each have the interval of 40 images, five times as wide as that of 1,000."""
+    correct, groups = np.repeat(np.arange(40) < 32, 25), np.repeat(np.arange(40), 25)
+    low, high = intervals.cluster_bootstrap(correct, groups)
+    expected = 1.96 * (0.8 * 0.2 / 40) ** 0.5
+    assert (low, high) == pytest.approx((0.8 - expected, 0.8 + expected), abs=0.02)
+    assert (low, high) == intervals.cluster_bootstrap(correct, groups)  # of one seed
+
+
+def test_groups_of_one_image_change_nothing() -> None:
+    """The bootstrap of single images is close to Wilson's interval."""
+    correct = np.arange(400) < 300
+    found = intervals.cluster_bootstrap(correct, np.arange(400))
+    assert found == pytest.approx(intervals.wilson_interval(300, 400), abs=0.01)
+    assert intervals.share_interval(correct, None) == intervals.wilson_interval(300, 400)
+
+
+@pytest.mark.parametrize(
+    ("correct", "groups", "expected"),
+    [
+        ([True] * 6, [0, 0, 0, 1, 1, 1], intervals.wilson_interval(2, 2)),
+        ([False] * 6, [5, 5, 5, 9, 9, 9], intervals.wilson_interval(0, 2)),
+        ([True, False], [3, 3], (0.0, 1.0)),
+    ],
+)
+def test_what_cannot_be_resampled_has_a_wide_interval(
+    correct: list[bool], groups: list[int], expected: tuple[float, float]
+) -> None:
+    """All or no images correct, or one group alone, is never an interval without width."""
+    assert intervals.cluster_bootstrap(np.array(correct), np.array(groups)) == expected
+
+
 def test_one_seed_has_no_interval_of_seeds() -> None:
-    """One value says nothing of the spread."""
+    """One value has no spread."""
     assert intervals.t_interval([0.93]) is None
     assert intervals.summarize([0.93], 100)["sd"] is None
 
 
-def test_student_is_the_textbook_interval() -> None:
-    """Of 1, 2, 3 the mean is 2 and the reach 4.303 standard errors."""
+def test_t_interval_is_that_of_textbooks() -> None:
+    """Of 1, 2, 3 the mean is 2 and the half-width 4.303 standard errors."""
     assert intervals.t_interval([1, 2, 3]) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), abs=1e-3)
 
 
@@ -35,7 +68,14 @@ def test_equal_values_give_a_point() -> None:
     assert intervals.t_interval([0.5, 0.5]) == (0.5, 0.5)
 
 
+def test_an_interval_of_accuracies_stays_between_0_and_1() -> None:
+    """Two seeds that differ much would have -44 % to 99 %."""
+    assert intervals.t_interval([0.22, 0.33])[0] < 0
+    assert intervals.summarize([0.22, 0.33], 100)["interval_seeds"] == (0.0, pytest.approx(0.974, abs=1e-3))
+    assert intervals.summarize([0.95, 0.99], 100)["interval_seeds"][1] == 1
+
+
 def test_more_seeds_do_not_narrow_the_interval_of_images() -> None:
-    """The images are the same ones, however many seeds were judged on them."""
+    """The images are the same ones for every seed."""
     one, three = intervals.summarize([0.9], 1000), intervals.summarize([0.9, 0.91, 0.89], 1000)
     assert one["interval_images"] == three["interval_images"]

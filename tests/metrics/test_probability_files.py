@@ -7,32 +7,62 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from modiste.data.split import Split
 from modiste.errors import InputError
 from modiste.metrics import probability_files
 
 NAMES = ("bag", "coat")
-LABELS = np.array([0, 1])
 GOOD = np.array([[0.75, 0.25], [0.5, 0.5]])
 
 
-def test_an_npz_is_read(tmp_path: Path) -> None:
-    """The array named probabilities, or an only one of any name."""
+def make_split(labels: list[int], candidate_labels: np.ndarray | None = None) -> Split:
+    """A test split of which only the labels matter."""
+    return Split("test", np.zeros((len(labels), 1, 1), np.uint8), np.array(labels), candidate_labels)
+
+
+def read(path: Path, labels: list[int] | None = None) -> np.ndarray:
+    """The probabilities in a file for images with these labels."""
+    return probability_files.read_probabilities(path, NAMES, make_split(labels or [0, 1]))[0]
+
+
+def one_hot(labels: list[int], k: int = 3) -> np.ndarray:
+    """Probabilities that are certain of these labels."""
+    return np.eye(k)[labels]
+
+
+def notes(path: Path, probabilities: np.ndarray, labels: list[int]) -> str:
+    """What the user is told on the order of rows and columns."""
+    np.savetxt(path, probabilities, delimiter=",")
+    return "\n".join(probability_files.read_probabilities(path, ("a", "b", "c"), make_split(labels))[1])
+
+
+def test_npz(tmp_path: Path) -> None:
+    """The array named probabilities is read, or an only one of any name."""
     for name in ("probabilities", "p"):
         np.savez(tmp_path / "a.npz", **{name: GOOD.astype(np.float32)})
-        assert (probability_files.read_probabilities(tmp_path / "a.npz", NAMES, LABELS) == GOOD).all()
+        assert (read(tmp_path / "a.npz") == GOOD).all()
 
 
-def test_a_csv_is_read_with_and_without_header(tmp_path: Path) -> None:
-    """A header of label names orders the columns."""
+def test_csv_header_orders_the_columns(tmp_path: Path) -> None:
+    """Without a header the columns are in the order of the classes."""
     file = tmp_path / "a.csv"
     file.write_text("0.75,0.25\n0.5,0.5\n")
-    assert (probability_files.read_probabilities(file, NAMES, LABELS) == GOOD).all()
+    assert (read(file) == GOOD).all()
     file.write_text("coat,bag\n0.25,0.75\n0.5,0.5\n")
-    assert (probability_files.read_probabilities(file, NAMES, LABELS) == GOOD).all()
+    assert (read(file) == GOOD).all()
+
+
+def test_class_names_in_an_npz_order_columns_and_labels(tmp_path: Path) -> None:
+    """Labels are indices into these names."""
+    arrays = {"probabilities": GOOD[:, ::-1], "class_names": ["coat", "bag"], "labels": [1, 0]}
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert (read(tmp_path / "a.npz", [0, 1]) == GOOD).all()
+    with pytest.raises(InputError, match="another order"):
+        read(tmp_path / "a.npz", [1, 0])
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("0.75,0.25\n", "shape"),
         ("0.75,0.25\n0.5,0.6\n", "sums to 1.1000"),
@@ -40,33 +70,68 @@ def test_a_csv_is_read_with_and_without_header(tmp_path: Path) -> None:
         ("0.75,0.25\nnan,0.5\n", "row 1"),
         ("0.75,0.25\nx,0.5\n", "holds no probabilities"),
         ("0.75,0.25\n1\n", "holds no probabilities"),
-        ("hat,bag\n0.75,0.25\n0.5,0.5\n", "the labels are bag, coat"),
+        ("hat,bag\n0.75,0.25\n0.5,0.5\n", "the classes are bag, coat"),
         ("", "shape"),
     ],
 )
-def test_what_is_no_distribution_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    """Wrong shape, sums, signs, words and columns are each named."""
+def test_other_values_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    """Wrong shapes, sums, signs, words and columns each have their message."""
     file = tmp_path / "a.csv"
     file.write_text(text)
-    with pytest.raises(InputError, match=says):
-        probability_files.read_probabilities(file, NAMES, LABELS)
+    with pytest.raises(InputError, match=message):
+        read(file)
 
 
-def test_probabilities_of_another_split_are_refused(tmp_path: Path) -> None:
-    """A file that brings labels must bring those of the split."""
-    np.savez(tmp_path / "a.npz", probabilities=GOOD, labels=[1, 1])
+@pytest.mark.parametrize("labels", [[1, 1], [0, 7], [0]])
+def test_labels_of_other_images_are_refused(tmp_path: Path, labels: list[int]) -> None:
+    """A file with labels must have those of the split."""
+    np.savez(tmp_path / "a.npz", probabilities=GOOD, labels=labels)
     with pytest.raises(InputError, match="other images"):
-        probability_files.read_probabilities(tmp_path / "a.npz", NAMES, LABELS)
+        read(tmp_path / "a.npz")
 
 
-def test_a_damaged_or_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback for a file that is no .npz, holds objects or is not there."""
+def test_any_candidate_label_is_a_label_of_the_image(tmp_path: Path) -> None:
+    """Files of earlier versions have the predicted one of the candidates."""
+    np.savez(tmp_path / "a.npz", probabilities=GOOD, labels=[0, 1])
+    split = make_split([0, 0], np.ones((2, 2), bool))
+    assert (probability_files.read_probabilities(tmp_path / "a.npz", NAMES, split)[0] == GOOD).all()
+
+
+def test_the_order_of_columns_is_stated_and_a_better_one_suggested(tmp_path: Path) -> None:
+    """Perfect probabilities with columns b, c, a are 0 % right as a, b, c."""
+    labels = [0, 0, 1, 1, 2, 2]
+    assert notes(tmp_path / "a.csv", one_hot(labels), labels) == "Columns are taken as: a, b, c."
+    rotated = notes(tmp_path / "a.csv", one_hot(labels)[:, [1, 2, 0]], labels)
+    assert "With columns in the order b, c, a the accuracy would be 100.0% instead of 0.0%" in rotated
+
+
+@pytest.mark.parametrize(
+    ("images", "file", "order"),
+    [
+        ([2, 0, 1, 2, 0, 1, 2, 0], [0, 0, 0, 1, 1, 2, 2, 2], "rows sorted by class"),
+        ([0, 0, 0, 1, 1, 1, 2, 2], [0, 1, 2, 0, 1, 2, 0, 1], "one image of each class in turn"),
+    ],
+)
+def test_a_better_order_of_rows_is_suggested(tmp_path: Path, images: list[int], file: list[int], order: str) -> None:
+    """Perfect probabilities in another order of the images are not just called bad."""
+    assert order in notes(tmp_path / "a.csv", one_hot(file), images)
+
+
+def test_poor_probabilities_get_no_suggestion(tmp_path: Path) -> None:
+    """Where no order is good there is nothing to check."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 300).tolist()
+    assert "Check" not in notes(tmp_path / "a.csv", random.dirichlet(np.ones(3), 300), labels)
+
+
+def test_a_damaged_or_missing_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no traceback for a file that is no .npz, holds objects or is not there."""
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no zip")
     np.savez(tmp_path / "objects.npz", probabilities=np.array([{}]))
     np.savez_compressed(tmp_path / "good.npz", probabilities=np.random.default_rng(0).random((50, 10)))
     good = (tmp_path / "good.npz").read_bytes()
     (tmp_path / "changed.npz").write_bytes(good[:200] + bytes(100) + good[300:])
-    monkeypatch.setattr(probability_files, "LARGEST", 10_000)
+    monkeypatch.setattr(probability_files, "MAX_BYTES", 10_000)
     np.savez_compressed(tmp_path / "bomb.npz", probabilities=np.zeros(10_001, np.int8))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13, 10)})
@@ -74,4 +139,4 @@ def test_a_damaged_or_missing_file_is_told(tmp_path: Path, monkeypatch: pytest.M
         archive.writestr("probabilities.npy", header.getvalue())
     for name in ("bad.npz", "objects.npz", "changed.npz", "bomb.npz", "vast.npz", "none.npz", "none.csv"):
         with pytest.raises(InputError, match="holds no probabilities"):
-            probability_files.read_probabilities(tmp_path / name, NAMES, LABELS)
+            read(tmp_path / name)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,11 +19,11 @@ PROBABILITIES = np.array(
 
 def test_figures_are_those_worked_out_by_hand() -> None:
     """Three of five right; loss, precision, recall and F1 as on paper."""
-    found = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
-    assert found.n == 5
-    assert found.accuracy == pytest.approx(0.6)
-    assert found.loss == pytest.approx(-sum(map(math.log, (0.8, 0.6, 0.7, 0.05, 0.1))) / 5, abs=1e-6)
-    bag, coat, _ = found.per_class
+    scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
+    assert scores.n == 5
+    assert scores.accuracy == pytest.approx(0.6)
+    assert scores.loss == pytest.approx(-sum(map(math.log, (0.8, 0.6, 0.7, 0.05, 0.1))) / 5, abs=1e-6)
+    bag, coat, _ = scores.per_class
     assert (bag.precision, bag.recall, bag.f1, bag.support) == pytest.approx((2 / 3, 1, 0.8, 2))
     assert (coat.precision, coat.recall, coat.support) == pytest.approx((1, 1 / 3, 3))
 
@@ -36,10 +37,10 @@ def test_a_label_without_images_has_no_recall() -> None:
 
 def test_confusion_has_the_truth_in_rows() -> None:
     """Rows are true labels; the normalized rows sum to 1, or to 0 where there is no image."""
-    found = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
-    assert found.confusion_matrix == ((2, 0, 0), (1, 1, 1), (0, 0, 0))
-    assert found.normalized().sum(1).tolist() == pytest.approx([1, 1, 0])
-    assert found.most_confused == (Confused("coat", "bag", 1), Confused("coat", "dress", 1))
+    scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
+    assert scores.confusion_matrix == ((2, 0, 0), (1, 1, 1), (0, 0, 0))
+    assert scores.normalized().sum(1).tolist() == pytest.approx([1, 1, 0])
+    assert scores.most_confused == (Confused("coat", "bag", 1), Confused("coat", "dress", 1))
 
 
 def test_worst_is_the_surest_mistake() -> None:
@@ -49,8 +50,8 @@ def test_worst_is_the_surest_mistake() -> None:
 
 def test_a_probability_of_zero_costs_no_infinity() -> None:
     """A method that gave the truth no chance is scored, dearly."""
-    found = compute_scores(np.array([[0.0, 1.0, 0.0]]), np.array([0]), NAMES, "test")
-    assert 80 < found.loss < 100
+    scores = compute_scores(np.array([[0.0, 1.0, 0.0]]), np.array([0]), NAMES, "test")
+    assert 80 < scores.loss < 100
 
 
 def test_calibration_error_is_the_gap() -> None:
@@ -59,10 +60,55 @@ def test_calibration_error_is_the_gap() -> None:
     assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
 
 
+CANDIDATES = np.array([[1, 0, 0], [1, 1, 0], [0, 1, 0], [1, 1, 0], [0, 1, 1]], bool)
+
+
+def test_support_does_not_depend_on_the_prediction() -> None:
+    """Images with several candidate labels are left out of the scores by class, whatever is predicted for them."""
+    for probabilities in (PROBABILITIES, PROBABILITIES[:, ::-1], np.full((5, 3), 1 / 3)):
+        scores = compute_scores(probabilities, CANDIDATES.argmax(1), NAMES, "test", CANDIDATES)
+        assert [each.support for each in scores.per_class] == [1, 1, 0]
+        assert (scores.n, scores.n_ambiguous) == (5, 3)
+        assert Scores.from_dict(scores.as_dict(), "here") == scores
+
+
+def test_each_candidate_label_is_correct() -> None:
+    """The accuracy counts all images; the probability of an image is the sum over its candidates."""
+    scores = compute_scores(PROBABILITIES, CANDIDATES.argmax(1), NAMES, "test", CANDIDATES)
+    assert scores.accuracy == 1
+    assert scores.confusion_matrix == ((1, 0, 0), (0, 1, 0), (0, 0, 0))
+    assert scores.loss == pytest.approx(-sum(map(math.log, (0.8, 0.8, 0.7, 0.95, 0.7))) / 5, abs=1e-6)
+
+
+def test_a_split_of_ambiguous_images_alone_has_scores() -> None:
+    """No class has support, and nothing is divided by zero."""
+    scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test", np.ones((5, 3), bool))
+    assert (scores.accuracy, scores.n_ambiguous) == (1, 5)
+    assert [each.recall for each in scores.per_class] == [None] * 3
+    assert (scores.lowest_recall(), scores.most_confused) == ((), ())
+
+
+def test_groups_widen_the_interval() -> None:
+    """Images of one group count as the same image, and the number of groups is recorded."""
+    probabilities, labels = np.eye(2)[np.repeat([0, 1, 0, 0], 25)], np.zeros(100, np.int64)
+    scores = compute_scores(probabilities, labels, ("a", "b"), "test", groups=np.repeat([7, 8, 9, 10], 25))
+    low, high = compute_scores(probabilities, labels, ("a", "b"), "test").interval_images
+    assert scores.n_groups == 4
+    assert scores.interval_images[0] < low < high < scores.interval_images[1]
+
+
+def test_a_tie_of_recalls_is_a_tie() -> None:
+    """All classes of the highest or lowest recall are named; classes without images are not."""
+    scores = compute_scores(np.eye(4)[[0, 1, 0, 2]], np.array([0, 1, 2, 2]), ("a", "b", "c", "d"), "test")
+    assert [each.name for each in scores.highest_recall()] == ["a", "b"]
+    assert [each.name for each in scores.lowest_recall()] == ["c"]
+
+
 def test_scores_go_through_json_unchanged() -> None:
     """What is written reads back to an equal record."""
-    found = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
-    assert Scores.from_dict(json.loads(json.dumps(found.as_dict(), allow_nan=False)), "here") == found
+    scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test", groups=np.arange(5))
+    scores = replace(scores, notes=("one",), chosen_on_split=True)
+    assert Scores.from_dict(json.loads(json.dumps(scores.as_dict(), allow_nan=False)), "here") == scores
 
 
 def test_something_else_is_no_scores() -> None:

@@ -1,4 +1,4 @@
-"""`modiste evaluate`: what a run, a model or a file of probabilities is worth."""
+"""`modiste evaluate`: the scores of a run, a model or a file of probabilities."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,46 +14,50 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
 @click.option(
     "--data",
-    metavar="D",
-    help="Folder with other data than the recipe's; no scores are written then, but the opening is counted.",
+    metavar="FOLDER",
+    help="Folder of other data than the recipe's; then no scores are written, but the opening is counted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
-    """Judge a run folder, an .onnx model, the bundled fashion-mnist, or probabilities of any tool (.npz or .csv).
+    """Evaluate a run folder, an .onnx model, the bundled fashion-mnist, or probabilities of any tool (.npz or .csv).
 
     A run gets scores.json, probabilities.npz, confusion.png and mistakes.png; each opening of the test split is counted
     there. Validation is the fold that the run held out.
+
+    Probabilities have one row per image: of IDX files in their order, of class folders sorted by folder name, then by
+    file name, as in torchvision's ImageFolder. Columns are in the order of the classes; a CSV header of class names, or
+    the array class_names of an .npz, may state another.
 
     \b
     Examples:
       modiste evaluate runs/my-cnn
       modiste evaluate runs/my-cnn --split validation --json
-      modiste evaluate their-probabilities.csv
+      modiste evaluate probabilities.csv --data photos
       modiste evaluate fashion-mnist
     """
     from modiste.cli.output import print_json
-    from modiste.reporting.evaluate import evaluate as judge
+    from modiste.reporting.evaluate import evaluate as evaluate_target
 
-    scores = judge(target, split, data)
-    print_json(scores.as_dict()) if as_json else click.echo(_told(target, scores))
+    scores = evaluate_target(target, split, data)
+    print_json(scores.as_dict()) if as_json else click.echo(_format(target, scores))
 
 
-def _told(target: Path, scores: "Scores") -> str:
-    from modiste.reporting import formatting
+def _format(target: Path, scores: "Scores") -> str:
+    from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
 
-    low, high = scores.interval_images
-    width = max(len(label.name) for label in scores.per_class)
-    head = f"{'label':{width}}  precision  recall     F1  images"
-    sure = f"accuracy {scores.accuracy:.2%} (95 % interval over images {low:.2%} to {high:.2%})"
-    figures = f"{sure}, loss {scores.loss:.4f}, calibration error {scores.ece:.4f}"
+    groups = "" if scores.n_groups is None else f" in {scores.n_groups:,} groups"
+    interval = f"95 % interval over images {format_interval(scores.interval_images)} %"
+    figures = f"accuracy {format_percent(scores.accuracy)} ({interval}), loss {scores.loss:.4f}"
+    figures += f", calibration error {scores.ece:.4f}"
     if scores.ece_calibrated not in (None, scores.ece):
         figures += f", after the model's temperature {scores.ece_calibrated:.4f}"
     if scores.accuracy_flip_tta is not None:
-        figures += f"\nwith the mirror image of each as a second view {scores.accuracy_flip_tta:.2%}"
-    lines = [f"{target}, {scores.split}, {scores.n:,} images", figures, "", head]
-    for label in scores.per_class:
-        precision, recall, f1 = map(formatting.format_percent_number, (label.precision, label.recall, label.f1))
-        row = f"{precision:>9}  {recall:>6}  {f1:>5}  {label.support:>6}"
-        lines.append(f"{label.name:{width}}  {row}")
-    pairs = [f"{pair.true} for {pair.predicted} {pair.count}" for pair in scores.most_confused[:5]]
+        figures += f"\naccuracy with horizontal-flip TTA {format_percent(scores.accuracy_flip_tta)}"
+    width = max(len(each.name) for each in scores.per_class)
+    head = f"{'class':{width}}  precision  recall     F1  images"
+    lines = [f"{target}, {scores.split}, {scores.n:,} images{groups}", figures, *scores.notes, "", head]
+    for each in scores.per_class:
+        precision, recall, f1 = map(format_percent_number, (each.precision, each.recall, each.f1))
+        lines.append(f"{each.name:{width}}  {precision:>9}  {recall:>6}  {f1:>5}  {each.support:>6}")
+    pairs = [f"{pair.true} as {pair.predicted} {pair.count}" for pair in scores.most_confused[:5]]
     return "\n".join([*lines, "", f"most confused: {', '.join(pairs) or 'nothing'}"])

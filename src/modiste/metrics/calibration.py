@@ -1,4 +1,4 @@
-"""Temperature and threshold of a model, chosen on the images that its training held out."""
+"""Fit the temperature and the threshold of a model on its validation split."""
 
 from typing import Any
 
@@ -9,70 +9,80 @@ from modiste.data.split import CandidateLabels, Split
 from modiste.inference.calibration import FLOOR, Calibration, LabelGroups
 from modiste.labels import NONE_OF_THESE
 
-FEWEST = 100
-"""Images, and labels given; fewer say too little: who is right on all of them would end up sure of everything."""
+MIN_IMAGES = 100
+"""Fewer images, or predictions of a class, do not calibrate: one that is right on all of a few would be certain."""
 
-COLDEST, HOTTEST = 0.25, 4.0
+TEMPERATURE_RANGE = 0.25, 4.0
 
 Floats = NDArray[np.floating[Any]]
 
 
 def fit_calibration(
-    probabilities: Floats, held_out: Split, names: tuple[str, ...], label_groups: LabelGroups = ()
+    probabilities: Floats, validation: Split, class_names: tuple[str, ...], label_groups: LabelGroups = ()
 ) -> Calibration:
-    """Choose the temperature, and the threshold where "none of these" is a label.
+    """Fit the temperature, and the threshold where "none of these" is a class.
 
     Args:
-        probabilities: [n, labels], the network's own.
-        held_out: the images they are of.
-        names: of the labels.
-        label_groups: as `Calibration`.
+        probabilities: [n, k], of the network.
+        validation: n images; fewer than `MIN_IMAGES` fit nothing.
+        class_names: k names.
+        label_groups: as in `Calibration`.
     """
-    if len(held_out) < FEWEST:
+    if len(validation) < MIN_IMAGES:
         return Calibration(label_groups=label_groups)
-    calibration = Calibration(fit_temperature(probabilities, held_out), label_groups=label_groups)
-    if NONE_OF_THESE not in names:
+    calibration = Calibration(fit_temperature(probabilities, validation), label_groups=label_groups)
+    if NONE_OF_THESE not in class_names:
         return calibration
-    calibrated, none = calibration.calibrate(probabilities), names.index(NONE_OF_THESE)
-    said = calibrated.argmax(1)
-    given = said != none
-    if given.sum() < FEWEST:
+    calibrated, none = calibration.calibrate(probabilities), class_names.index(NONE_OF_THESE)
+    predicted = calibrated.argmax(1)
+    is_class = predicted != none
+    if is_class.sum() < MIN_IMAGES:
         return calibration
-    right, none_right = held_out.is_correct(said), held_out.is_correct(np.full(len(said), none))
-    chosen = fit_threshold(calibration.confidence(calibrated)[given], right[given], none_right[given])
-    return Calibration(calibration.temperature, chosen, label_groups)
+    correct, none_correct = validation.is_correct(predicted), validation.is_correct(np.full_like(predicted, none))
+    confidence = calibration.confidence(calibrated)
+    threshold = fit_threshold(confidence[is_class], correct[is_class], none_correct[is_class])
+    return Calibration(calibration.temperature, threshold, label_groups)
 
 
-def fit_temperature(probabilities: Floats, held_out: Split) -> float:
-    """The one of least cross-entropy, within a quarter and four."""
-    from scipy.optimize import minimize_scalar  # here, as a training that holds nothing out does not wait for it
+def fit_temperature(probabilities: Floats, validation: Split) -> float:
+    """Return the temperature within `TEMPERATURE_RANGE` with the least cross-entropy (Guo et al. 2017, section 4.2)."""
+    from scipy.optimize import minimize_scalar  # a training without validation images does not wait for this import
 
-    def loss(logarithm: float) -> float:
-        calibrated = Calibration(float(np.exp(logarithm))).calibrate(probabilities)
-        return float(-np.log(held_out.likelihood(calibrated).clip(FLOOR)).mean())
+    def loss(log_temperature: float) -> float:
+        calibrated = Calibration(float(np.exp(log_temperature))).calibrate(probabilities)
+        return float(-np.log(validation.likelihood(calibrated).clip(FLOOR)).mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return round(float(np.exp(found.x)), 4)
+    result = minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded")
+    return round(float(np.exp(result.x)), 4)
 
 
-def fit_threshold(sure: Floats, right: NDArray[np.bool_], none_right: NDArray[np.bool_]) -> float:
-    """The confidence below which "none of these" is said, so that most answers are right; of several such, the highest.
+def fit_threshold(confidence: Floats, correct: NDArray[np.bool_], none_correct: NDArray[np.bool_]) -> float:
+    """Return the confidence below which to predict "none of these", so that most predictions are correct.
+
+    All thresholds between two confidences are tried, each error costs one (Chow 1970); of equally good ones the highest
+    is returned, and 0 where no threshold is better than none.
 
     Args:
-        sure: [n], of labels, each the most probable one.
-        right: [n], whether it is right.
-        none_right: [n], whether "none of these" would be.
+        confidence: [n], of predictions of a class.
+        correct: [n], whether the prediction is correct.
+        none_correct: [n], whether "none of these" would be correct.
     """
-    order = np.argsort(sure, kind="stable")
-    gained = np.cumsum(none_right[order].astype(int) - right[order])
-    before = np.append(0, gained[:-1])  # by saying it of all that are less sure
-    before[1:][sure[order][1:] == sure[order][:-1]] = -len(sure)  # those equally sure are told label_groups
-    best = len(before) - 1 - int(before[::-1].argmax())
-    return float(sure[order][best]) if best else 0.0
+    order = np.argsort(confidence, kind="stable")
+    gains = np.cumsum(none_correct[order].astype(int) - correct[order])
+    gain_below = np.append(0, gains[:-1])  # correct predictions gained by abstaining from all that are less confident
+    gain_below[1:][confidence[order][1:] == confidence[order][:-1]] = -len(
+        confidence
+    )  # no threshold between equal ones
+    best = len(gain_below) - 1 - int(gain_below[::-1].argmax())
+    return float(confidence[order][best]) if best else 0.0
 
 
 def find_label_groups(candidate_labels: CandidateLabels | None) -> LabelGroups:
-    """The groups of labels of which images were said to have one or another; those that share a label are one."""
+    """Return the groups of classes that are candidate labels of one image; groups that share a class are merged.
+
+    Args:
+        candidate_labels: bool [n, k]; None where every image has one label.
+    """
     groups: list[set[int]] = []
     for row in [] if candidate_labels is None else np.unique(candidate_labels[candidate_labels.sum(1) > 1], axis=0):
         group = set(np.flatnonzero(row).tolist())

@@ -1,51 +1,101 @@
-"""The two intervals of an accuracy: over the test images, and over the seeds."""
+"""Confidence intervals of an accuracy: over test images, over groups of test images, and over seeds."""
 
+import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95
+RESAMPLES = 9999
 
 Interval = tuple[float, float]
-"""Lower and upper end, as fractions."""
+"""Lower and upper end; of an accuracy as fractions."""
+
+SHARE = (0.0, 1.0)
+"""The bounds of an accuracy."""
 
 
-def wilson_interval(right: int, n: int) -> Interval:
-    """95 % interval of a share: what other images of the same kind would give (Wilson 1927).
+def wilson_interval(correct: int, n: int) -> Interval:
+    """Return the 95 % interval of a share over independent images (Wilson 1927).
 
     Args:
-        right: how many of the images were right.
-        n: how many images, at least 1.
+        correct: number of correct images.
+        n: number of images, at least 1.
     """
-    found = stats.binomtest(right, n).proportion_ci(LEVEL, method="wilson")
-    return float(found.low), float(found.high)
+    interval = stats.binomtest(correct, n).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def t_interval(values: Sequence[float]) -> Interval | None:
-    """95 % interval of the mean over seeds: what other seeds would give (Student 1908); None for fewer than two."""
+def share_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Interval:
+    """Return the 95 % interval of a share: `cluster_bootstrap` where images, [n], have groups; else Wilson's."""
+    return wilson_interval(int(correct.sum()), len(correct)) if groups is None else cluster_bootstrap(correct, groups)
+
+
+def cluster_bootstrap(correct: NDArray[np.bool_], groups: NDArray[np.int64], seed: int = 0) -> Interval:
+    """Return the 95 % interval of a share over images that come in groups, such as all photos of one person.
+
+    Whole groups are drawn with replacement, and the interval is that of the percentiles (Davison and Hinkley 1997,
+    section 3.8). Where all images are correct, or none is, it is Wilson's with each group as one image; one group
+    alone says nothing.
+
+    Args:
+        correct: [n], whether each image is correct.
+        groups: [n], images with the same number belong together.
+        seed: of the draws.
+    """
+    index = np.unique(groups, return_inverse=True)[1]
+    sizes, hits = np.bincount(index), np.bincount(index, weights=correct)
+    if len(sizes) < 2:
+        return SHARE
+    if correct.all() or not correct.any():
+        return wilson_interval(len(sizes) if correct.all() else 0, len(sizes))
+    interval = stats.bootstrap(
+        (hits, sizes),
+        lambda hits, sizes, axis: hits.sum(axis) / sizes.sum(axis),
+        n_resamples=RESAMPLES,
+        batch=100,
+        paired=True,
+        vectorized=True,
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def t_interval(values: Sequence[float], bounds: Interval = (-math.inf, math.inf)) -> Interval | None:
+    """Return the 95 % interval of the mean over seeds (Student 1908); None for fewer than two.
+
+    Args:
+        values: one per seed.
+        bounds: the interval is clipped to them; `SHARE` for accuracies. Two seeds usually give most of that range.
+    """
     if len(values) < 2:
         return None
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
-    return fmean(values) - reach, fmean(values) + reach
+    mean = fmean(values)
+    half_width = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * stdev(values) / len(values) ** 0.5
+    return max(mean - half_width, bounds[0]), min(mean + half_width, bounds[1])
 
 
 def summarize(accuracies: Sequence[float], images: int) -> dict[str, Any]:
-    """Describe the accuracies of several seeds or folds as results files do.
+    """Summarize the accuracies of several seeds or folds for a results file.
 
     Args:
-        accuracies: fractions, one a training, at least one.
-        images: different ones that all of them were measured on label_groups: the test images for seeds, which share them,
-            so that more seeds do not narrow this interval; the sum over the folds, each of which holds its own.
+        accuracies: fractions, one per training, at least one.
+        images: number of different images they were measured on. Seeds share the test images, so more seeds do not
+            narrow this interval; each fold has its own, so theirs are added up.
 
     Returns:
-        `mean`, `sd` (None for one training), `interval_seeds` (likewise) and `interval_images`.
+        `mean`, `sd` and `interval_seeds` (None for one training), and `interval_images`.
     """
     mean = fmean(accuracies)
     return {
         "mean": mean,
         "sd": stdev(accuracies) if len(accuracies) > 1 else None,
-        "interval_seeds": t_interval(accuracies),
+        "interval_seeds": t_interval(accuracies, SHARE),
         "interval_images": wilson_interval(round(mean * images), images),
     }

@@ -1,79 +1,99 @@
-"""Probabilities that any tool wrote, as .npz or .csv: checked, then scored like our own."""
+"""Files of probabilities that any tool wrote, as .npz or .csv: read and checked."""
 
 import csv
 import io
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
+from modiste.data.split import Labels, Split
 from modiste.errors import InputError
+from modiste.metrics.scores import count_confusions
 
 SUFFIXES = (".npz", ".csv")
 KEY = "probabilities"
-LARGEST = 1 << 30
-"""Bytes of all arrays of an .npz, unpacked."""
+MAX_BYTES = 1 << 30
+"""Of all arrays of an .npz, unpacked."""
 
 TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: float16 and four decimals pass, logits do not."""
 
+ORDER_MARGIN = 0.2
+"""Accuracy that another order of rows or columns must gain before it is suggested."""
 
-def read_probabilities(path: Path, class_names: tuple[str, ...], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Read probabilities, float64 [n, k], in the order of the labels' images.
+Floats = NDArray[np.float64]
 
-    An .npz holds the array `probabilities` (or one array alone); a `labels` array in it must be the truth. A .csv holds
-    a row an image and a column a label; a header of label names may order the columns otherwise.
+
+class Content(NamedTuple):
+    """What a file holds: [n, k] values, the class of each column and the label of each row where it states them."""
+
+    values: Floats
+    class_names: list[str] | None = None
+    labels: Labels | None = None
+
+
+def read_probabilities(path: Path, class_names: tuple[str, ...], split: Split) -> tuple[Floats, tuple[str, ...]]:
+    """Read the probabilities of a split's images.
+
+    A .csv has one row per image and one column per class; a header of class names states the order of the columns. An
+    .npz has the array `probabilities` (or only one array, of any name); `class_names` states the order of the columns,
+    and `labels`, indices into these, must be labels of the images. Rows are in the order of the split's images.
 
     Args:
-        path: the file.
-        class_names: the k names.
-        labels: [n], the truth of the split that is to be scored.
+        path: of the file.
+        class_names: k names, in the order of the split's labels.
+        split: n images with their labels.
+
+    Returns:
+        Probabilities, float64 [n, k], columns in the order of `class_names`; and notes for the user on their order.
 
     Raises:
-        InputError: it cannot be read, or holds something else than one distribution for each image.
+        InputError: the file cannot be read, does not hold one distribution per image, or is of other images.
     """
     try:
-        found = _npz(path, labels) if path.suffix == ".npz" else _csv(path, class_names)
+        content = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
     except InputError:
         raise
-    except Exception as error:  # noqa: BLE001 - damaged files make zipfile and numpy raise whatever they come upon
+    except Exception as error:  # noqa: BLE001 - zipfile and numpy raise many types for damaged files
         reason = getattr(error, "strerror", None) or error
         raise InputError(
             f"{path} holds no probabilities that can be read ({reason}). Write it as .npz or .csv."
         ) from None
-    _check(path, found, (len(labels), len(class_names)))
-    return found
+    columns = _columns(path, content.class_names, class_names)
+    _require_distributions(path, content.values, (len(split), len(class_names)))
+    probabilities = content.values[:, columns]
+    if content.labels is not None:
+        _require_same_images(path, content.labels, columns, split)
+    stated = () if content.class_names else (f"Columns are taken as: {', '.join(class_names)}.",)
+    return probabilities, stated + _suggest_order(probabilities, split.labels, class_names)
 
 
-def _npz(path: Path, labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    content = path.read_bytes()  # from memory, as numpy leaves a damaged file open
+def _read_npz(path: Path) -> Content:
+    content = path.read_bytes()  # in memory, because numpy leaves a damaged file open
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise ValueError("no .npz archive")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(array.file_size for array in archive.infolist()) > LARGEST:
+        if sum(array.file_size for array in archive.infolist()) > MAX_BYTES:
             raise ValueError("its arrays have more than a gigabyte")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        if "labels" in arrays and not np.array_equal(arrays["labels"], labels):
-            raise InputError(
-                f"{path} was made for other images: its labels are not those of this split. Name its --split."
-            )
         key = KEY if KEY in arrays or len(arrays.files) != 1 else arrays.files[0]
         if key not in arrays:
             raise InputError(f"{path} holds {', '.join(arrays.files) or 'nothing'}, but no array named {KEY}.")
-        return np.asarray(arrays[key], np.float64)
+        class_names = list(map(str, arrays["class_names"])) if "class_names" in arrays else None
+        labels = np.asarray(arrays["labels"], np.int64) if "labels" in arrays else None
+        return Content(np.asarray(arrays[key], np.float64), class_names, labels)
 
 
-def _csv(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
+def _read_csv(path: Path) -> Content:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file) if row]
-    header = bool(rows) and not _is_number(rows[0][0])
-    if not header:
-        return np.array(rows, np.float64)
-    titles = [title.strip() for title in rows[0]]
-    if sorted(titles) != sorted(names):
-        raise InputError(f"{path} has the columns {', '.join(titles)}, but the labels are {', '.join(names)}.")
-    return np.array(rows[1:], np.float64)[:, [titles.index(name) for name in names]]
+    if not rows or _is_number(rows[0][0]):
+        return Content(np.array(rows, np.float64))
+    return Content(np.array(rows[1:], np.float64), [title.strip() for title in rows[0]])
 
 
 def _is_number(text: str) -> bool:
@@ -84,18 +104,62 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _check(path: Path, found: NDArray[np.float64], shape: tuple[int, int]) -> None:
-    if found.shape != shape:
+def _columns(path: Path, names: list[str] | None, class_names: tuple[str, ...]) -> list[int]:
+    """Return the column of each class."""
+    if names is None:
+        return list(range(len(class_names)))
+    if sorted(names) != sorted(class_names):
+        raise InputError(f"{path} has the columns {', '.join(names)}, but the classes are {', '.join(class_names)}.")
+    return [names.index(name) for name in class_names]
+
+
+def _require_same_images(path: Path, labels: Labels, columns: list[int], split: Split) -> None:
+    """Raise an InputError unless each label, the index of a column, is one of its image."""
+    comparable = labels.shape == split.labels.shape and bool(np.isin(labels, columns).all())
+    labels = np.argsort(columns)[labels] if comparable else labels
+    if comparable and split.is_correct(labels).all():
+        return
+    if np.array_equal(np.sort(labels), np.sort(split.labels)):
         raise InputError(
-            f"{path} has shape {list(found.shape)}, but {shape[0]} images and {shape[1]} labels need {list(shape)}."
+            f"{path} has the labels of this split in another order. Write one row per image, class folders sorted by "
+            "name and files sorted by name in each, or IDX images as stored."
         )
-    if not np.isfinite(found).all() or (found < 0).any():
-        row = int(np.flatnonzero(~(np.isfinite(found) & (found >= 0)).all(1))[0])
-        raise InputError(f"{path} has a negative number or none in row {row} (from 0), but probabilities are 0 to 1.")
-    off = np.abs(found.sum(1) - 1)
-    if off.max() > TOLERANCE:
-        row = int(off.argmax())
+    raise InputError(f"{path} was made for other images: its labels are not those of this split. Choose its --split.")
+
+
+def _suggest_order(probabilities: Floats, labels: Labels, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a note where another order of the columns, or of the rows, would be far more accurate."""
+    predicted = probabilities.argmax(1)
+    counts = count_confusions(labels, predicted, len(class_names))
+    classes, columns = linear_sum_assignment(-counts)
+    by_class = np.argsort(labels, kind="stable")
+    rank = np.empty_like(labels)
+    rank[by_class] = np.arange(len(labels)) - np.searchsorted(labels[by_class], labels[by_class])
+    order = ", ".join(class_names[label] for label in np.argsort(columns))
+    accuracies = {
+        f"columns in the order {order}": counts[classes, columns].sum() / len(labels),
+        "rows sorted by class": np.mean(predicted == np.sort(labels)),
+        "rows that take one image of each class in turn": np.mean(predicted == labels[np.lexsort((labels, rank))]),
+    }
+    best = max(accuracies, key=lambda name: accuracies[name])
+    accuracy = float(np.mean(predicted == labels))
+    if accuracies[best] < accuracy + ORDER_MARGIN or accuracies[best] < 0.5:
+        return ()
+    return (f"With {best} the accuracy would be {accuracies[best]:.1%} instead of {accuracy:.1%}. Check the order.",)
+
+
+def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -> None:
+    if values.shape != shape:
         raise InputError(
-            f"{path} has a row {row} (from 0) that sums to {found[row].sum():.4f}, but probabilities sum to 1 within "
-            f"{TOLERANCE}. Put a softmax behind logits."
+            f"{path} has shape {list(values.shape)}, but {shape[0]} images and {shape[1]} classes need {list(shape)}."
+        )
+    if not np.isfinite(values).all() or (values < 0).any():
+        row = int(np.flatnonzero(~(np.isfinite(values) & (values >= 0)).all(1))[0])
+        raise InputError(f"{path} has a negative number or none in row {row} (from 0), but probabilities are 0 to 1.")
+    deviations = np.abs(values.sum(1) - 1)
+    if deviations.max() > TOLERANCE:
+        row = int(deviations.argmax())
+        raise InputError(
+            f"{path} has a row {row} (from 0) that sums to {values[row].sum():.4f}, but probabilities sum to 1 within "
+            f"{TOLERANCE}. Apply a softmax to logits."
         )

@@ -1,6 +1,7 @@
-"""Scores: probabilities and labels in, one frozen record out, the same for every method."""
+"""Scores of probabilities on a split, and the scores.json that keeps them."""
 
 import dataclasses
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
+from modiste.data.split import CandidateLabels, Groups, Labels, Split
 from modiste.errors import InputError
 from modiste.inference.calibration import FLOOR
 from modiste.metrics import intervals
@@ -20,28 +21,28 @@ OPENINGS = "test_openings"
 """The key in scores.json of how often the test split was opened for the run."""
 
 SPLITS = ("test", "validation")
-"""That trainings are judged on; where both have scores, the first counts."""
+"""The splits to evaluate on; where both have scores, those of the first are shown."""
 
 BINS = 15
-"""Of equal width, for the calibration error, as in Guo et al. 2017."""
+"""Number of bins of the calibration error, as in Guo et al. 2017."""
 
-WORST = 32
-PAIRS = 10
+MAX_MISTAKES = 32
+MAX_PAIRS = 10
 
-Confusion = tuple[tuple[int, ...], ...]
-"""[k, k] counts: row = true label, column = what it was taken for."""
+ConfusionMatrix = tuple[tuple[int, ...], ...]
+"""[k, k] counts; rows are true classes, columns predicted ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """How one label fares; a figure is None where it would be a division by zero.
+    """Precision, recall and F1 of one class; None where it would be a division by zero.
 
     Args:
         name: of the class.
-        precision: share of the images called so that are so.
-        recall: share of the images that are so that are called so.
+        precision: fraction of the images predicted as the class that belong to it.
+        recall: fraction of the images of the class that are predicted as it.
         f1: harmonic mean of the two.
-        support: images that are so.
+        support: number of images of the class.
     """
 
     name: str
@@ -53,7 +54,7 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Confused:
-    """How often one label was taken for another."""
+    """How many images of one class were predicted as another."""
 
     true: str
     predicted: str
@@ -62,23 +63,30 @@ class Confused:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What probabilities are worth on a split.
+    """The scores of probabilities on a split.
 
     Args:
         split: train, validation or test.
-        n: images.
-        loss: mean cross-entropy in nats, fp64, without smoothing or temperature, probabilities floored at `FLOOR`.
-        accuracy: fraction right.
-        interval_images: 95 % Wilson interval of the accuracy.
-        ece: expected calibration error of how sure it is, before any temperature, `BINS` bins of equal width (Naeini et
-            al. 2015; Guo et al. 2017, eq. 3). A model is sure of labels that its training did not tell apart label_groups.
-        per_class: one record a class.
-        confusion_matrix: counts, [true, taken for].
-        most_confused: the commonest confusions, most first.
-        worst_mistakes: indices of the wrong images that were most surely taken for something else, worst first.
-        accuracy_flip_tta: fraction right of the mean of the probabilities of each image and of its mirror image; None
-            where mirror images were no part of the training, or there are probabilities alone.
-        ece_calibrated: the same after the model's temperature; None where there are probabilities alone.
+        n: number of images.
+        loss: mean cross-entropy in nats, in float64, without label smoothing or temperature; probabilities are raised
+            to the smallest normal float32, so that a zero costs 87.3 nats.
+        accuracy: fraction of correct images; with candidate labels, each of them is correct.
+        interval_images: 95 % interval of the accuracy: Wilson's, or where images have groups, the cluster bootstrap's.
+        ece: expected calibration error before any temperature, in `BINS` bins of equal width (Naeini et al. 2015; Guo
+            et al. 2017, eq. 3). The confidence of a model includes the classes in the label group of the predicted one.
+        per_class: one record per class.
+        confusion_matrix: counts, [true, predicted].
+        most_confused: the pairs of classes with the most errors, in descending order.
+        worst_mistakes: indices of the wrong images with the highest predicted probability, in descending order.
+        accuracy_flip_tta: accuracy of the mean over each image and its mirror image; None for models not trained on
+            mirror images, models that use such a mean themselves, and files of probabilities.
+        ece_calibrated: `ece` after the model's temperature; None for files of probabilities, and on the split that the
+            temperature was fitted on.
+        n_ambiguous: images with several candidate labels. Their true class is unknown, so they are left out of
+            `per_class`, `confusion_matrix` and `most_confused`.
+        n_groups: number of groups of images; None where the data has no groups.
+        chosen_on_split: the epoch of the weights was chosen on this split, so the accuracy is optimistic.
+        notes: sentences on how to read the scores.
     """
 
     split: str
@@ -88,14 +96,18 @@ class Scores:
     interval_images: Interval
     ece: float
     per_class: tuple[ClassScore, ...]
-    confusion_matrix: Confusion
+    confusion_matrix: ConfusionMatrix
     most_confused: tuple[Confused, ...]
     worst_mistakes: tuple[int, ...]
     accuracy_flip_tta: float | None = None
     ece_calibrated: float | None = None
+    n_ambiguous: int = 0
+    n_groups: int | None = None
+    chosen_on_split: bool = False
+    notes: tuple[str, ...] = ()
 
     def normalized(self) -> NDArray[np.float64]:
-        """The confusion matrix with rows that sum to 1; a label without images has a row of zeros."""
+        """Return the confusion matrix with rows that sum to 1; a class without images has a row of zeros."""
         counts = np.asarray(self.confusion_matrix, np.float64)
         shares: NDArray[np.float64] = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         return shares
@@ -111,147 +123,163 @@ class Scores:
         return tuple(label for label in self.per_class if label.support and label.recall == highest)
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as scores.json has it, with the normalized matrix beside the raw one."""
+        """Return the record as scores.json has it, with the normalized confusion matrix beside the counts."""
         rows = [[round(value, 4) for value in row] for row in self.normalized().tolist()]
         return dataclasses.asdict(self) | {"confusion_matrix_normalized": rows}
 
     @classmethod
     def from_dict(cls, content: Any, origin: str) -> Self:
-        """Read what `as_dict` wrote.
+        """Parse what `as_dict` returned.
+
+        Args:
+            content: of a JSON file.
+            origin: its path, for the message of the error.
 
         Raises:
-            InputError: it is something else; the message names the origin.
+            InputError: it is something else.
         """
-        with parsing.as_input_error(f"{origin} holds no scores. Remove it and make it anew with `modiste evaluate`."):
-            found = cls(
+        with parsing.as_input_error(f"{origin} holds no scores. Remove it and run `modiste evaluate` again."):
+            low, high = content["interval_images"]
+            n_groups = content.get("n_groups")
+            scores = cls(
                 split=str(content["split"]),
                 n=int(content["n"]),
                 loss=float(content["loss"]),
                 accuracy=float(content["accuracy"]),
-                interval_images=(float(content["interval_images"][0]), float(content["interval_images"][1])),
+                interval_images=(float(low), float(high)),
                 ece=float(content["ece"]),
-                per_class=tuple(map(_label, content["per_class"])),
+                per_class=tuple(map(_parse_class, content["per_class"])),
                 confusion_matrix=tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
                 most_confused=tuple(
                     Confused(str(p["true"]), str(p["predicted"]), int(p["count"])) for p in content["most_confused"]
                 ),
                 worst_mistakes=tuple(map(int, content["worst_mistakes"])),
-                accuracy_flip_tta=_given(content.get("accuracy_flip_tta")),
-                ece_calibrated=_given(content.get("ece_calibrated")),
+                accuracy_flip_tta=_float_or_none(content.get("accuracy_flip_tta")),
+                ece_calibrated=_float_or_none(content.get("ece_calibrated")),
+                n_ambiguous=int(content.get("n_ambiguous", 0)),
+                n_groups=None if n_groups is None else int(n_groups),
+                chosen_on_split=bool(content.get("chosen_on_split")),
+                notes=tuple(map(str, content.get("notes", ()))),
             )
-            if not _belong_together(found):
-                raise ValueError("figures that do not belong label_groups")
-        return found
+            if not _is_consistent(scores):
+                raise ValueError("figures that contradict one another")
+        return scores
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Read a run's scores.json: scores by split, and what else stands there; empty when there is no such file.
+    """Read a run's scores.json: a record per split, and the number of openings; empty when there is no such file.
 
     Raises:
         InputError: the file is damaged.
     """
     content = files.read_json(path) if path.exists() else {}
     if not isinstance(content, dict) or type(content.get(OPENINGS, 0)) is not int:
-        raise InputError(f"{path} holds no scores. Remove it and make it anew with `modiste evaluate`.")
+        raise InputError(f"{path} holds no scores. Remove it and run `modiste evaluate` again.")
     return dict(content)
 
 
-def _belong_together(found: Scores) -> bool:
-    """Whether the confusion matrix is one, the accuracy is its own, and the loss is a number."""
-    counts = [count for row in found.confusion_matrix for count in row]
-    if _shape(found.confusion_matrix) != {len(found.per_class)} or min(counts) < 0 or not 0 < sum(counts) == found.n:
-        return False
-    right = sum(row[label] for label, row in enumerate(found.confusion_matrix))
-    return math.isclose(found.accuracy, right / found.n, abs_tol=1e-6) and math.isfinite(found.loss + found.ece)
-
-
 def compute_scores(
-    probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], class_names: tuple[str, ...], split: str
+    probabilities: NDArray[np.floating[Any]],
+    labels: Labels,
+    class_names: tuple[str, ...],
+    split: str,
+    candidate_labels: CandidateLabels | None = None,
+    groups: Groups | None = None,
 ) -> Scores:
     """Score probabilities.
 
     Args:
-        probabilities: [n, k], each row a distribution.
-        labels: [n], the truth, each an index into the label names.
+        probabilities: [n, k], each row sums to 1.
+        labels: [n], the true labels, each an index into the class names.
         class_names: k names.
-        split: what the images are from, for the record.
+        split: name of the split that the images are from.
+        candidate_labels: bool [n, k], where images have several; else None.
+        groups: [n], images with the same number belong together; else None.
 
     Raises:
-        InputError: the shapes do not belong label_groups, or there is no image.
+        InputError: the shapes do not match, or there is no image.
     """
-    if not len(labels) or probabilities.shape != (len(labels), len(class_names)):
+    n, k = len(labels), len(class_names)
+    if not n or probabilities.shape != (n, k):
         raise InputError(
-            f"The probabilities have shape {list(probabilities.shape)}, but {len(labels)} images and "
-            f"{len(class_names)} labels need {[len(labels), len(class_names)]}, at least one image among them."
+            f"The probabilities have shape {list(probabilities.shape)}, but {n} images and {k} classes need {[n, k]}, "
+            "with at least one image."
         )
+    truth = Split(split, np.empty((n, 0, 0), np.uint8), labels, candidate_labels, groups)
     exact = probabilities.astype(np.float64)
-    said = exact.argmax(1)
-    right = said == labels
-    confusion = _confusion(labels, said, len(class_names))
+    confidence, predicted = exact.max(1), exact.argmax(1)
+    correct = truth.is_correct(predicted)
+    unambiguous = np.ones(n, bool) if candidate_labels is None else candidate_labels.sum(1) == 1
+    confusion = count_confusions(labels[unambiguous], predicted[unambiguous], k)
     return Scores(
         split=split,
-        n=len(labels),
-        loss=float(-np.log(np.maximum(exact[np.arange(len(labels)), labels], FLOOR)).mean()),
-        accuracy=float(right.mean()),
-        interval_images=intervals.wilson_interval(int(right.sum()), len(labels)),
-        ece=calibration_error(exact.max(1), right),
-        per_class=_per_class(labels, said, class_names),
+        n=n,
+        loss=float(-np.log(truth.likelihood(exact).clip(FLOOR)).mean()),
+        accuracy=float(correct.mean()),
+        interval_images=intervals.share_interval(correct, groups),
+        ece=calibration_error(confidence, correct),
+        per_class=_per_class(confusion, class_names),
         confusion_matrix=tuple(map(tuple, confusion.tolist())),
         most_confused=_most_confused(confusion, class_names),
-        worst_mistakes=_worst_mistakes(exact.max(1), right),
+        worst_mistakes=_worst_mistakes(confidence, correct),
+        n_ambiguous=int(n - unambiguous.sum()),
+        n_groups=None if groups is None else len(np.unique(groups)),
     )
 
 
-def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Mean gap between how sure a model is and how often it is right, over bins of its confidence, weighted by images.
+def calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+    """Return the mean difference of confidence and accuracy over bins of confidence, weighted by images.
 
     Args:
-        confidence: [n], the highest probability of each image.
-        right: [n], whether that label is the true one.
+        confidence: [n], of each prediction.
+        correct: [n], whether it is correct.
     """
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)  # (0, 1/15], (1/15, 2/15], ...
-    sure = np.bincount(bins, weights=confidence, minlength=BINS)
-    hits = np.bincount(bins, weights=right, minlength=BINS)
-    return float(np.abs(sure - hits).sum() / len(confidence))
+    expected = np.bincount(bins, weights=confidence, minlength=BINS)
+    hits = np.bincount(bins, weights=correct, minlength=BINS)
+    return float(np.abs(expected - hits).sum() / len(confidence))
 
 
-def _given(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _is_consistent(scores: Scores) -> bool:
+    """Whether the confusion matrix is square, has the images and the accuracy of the record, and the loss is finite."""
+    counts, classes = scores.confusion_matrix, len(scores.per_class)
+    total, diagonal = sum(map(sum, counts)), sum(row[label] for label, row in enumerate(counts))
+    if {len(counts), *map(len, counts)} != {classes} or min(map(min, counts)) < 0 or scores.n_ambiguous < 0:
+        return False
+    if scores.n < 1 or total + scores.n_ambiguous != scores.n or not math.isfinite(scores.loss + scores.ece):
+        return False
+    return -1e-6 <= scores.accuracy - diagonal / scores.n <= scores.n_ambiguous / scores.n + 1e-6
 
 
-def _label(content: dict[str, Any]) -> ClassScore:
-    precision, recall, f1 = (_given(content[key]) for key in ("precision", "recall", "f1"))
+def _parse_class(content: dict[str, Any]) -> ClassScore:
+    precision, recall, f1 = (_float_or_none(content[key]) for key in ("precision", "recall", "f1"))
     return ClassScore(str(content["name"]), precision, recall, f1, int(content["support"]))
 
 
-def _shape(confusion: Confusion) -> set[int]:
-    """The lengths of both sides, all of them."""
-    return {len(confusion), *map(len, confusion)}
+def _float_or_none(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
-def _confusion(labels: NDArray[np.int64], said: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    counts: NDArray[np.int64] = confusion_matrix(labels, said, labels=range(k))
-    return counts
+def count_confusions(labels: Labels, predicted: Labels, k: int) -> NDArray[np.int64]:
+    """Return the confusion matrix of k classes: [true, predicted] counts."""
+    return np.bincount(labels * k + predicted, minlength=k * k).reshape(k, k)
 
 
-def _per_class(labels: NDArray[np.int64], said: NDArray[np.int64], names: tuple[str, ...]) -> tuple[ClassScore, ...]:
-    columns = precision_recall_fscore_support(labels, said, labels=range(len(names)), zero_division=np.nan)
-    rows = zip(names, *(column.tolist() for column in columns), strict=True)
-    return tuple(ClassScore(name, _number(p), _number(r), _number(f), int(n)) for name, p, r, f, n in rows)
+def _per_class(confusion: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassScore, ...]:
+    hits, support, predicted = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+    figures = ((hits, predicted), (hits, support), (2 * hits, support + predicted))
+    columns = [[int(n) / int(total) if total else None for n, total in zip(*pair, strict=True)] for pair in figures]
+    return tuple(itertools.starmap(ClassScore, zip(class_names, *columns, support.tolist(), strict=True)))
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else value
+def _most_confused(confusion: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[Confused, ...]:
+    errors = confusion - np.diag(np.diag(confusion))
+    order = np.argsort(-errors, axis=None, kind="stable")[:MAX_PAIRS]
+    pairs = [divmod(int(index), len(class_names)) for index in order]
+    return tuple(Confused(class_names[t], class_names[p], int(errors[t, p])) for t, p in pairs if errors[t, p])
 
 
-def _most_confused(confusion: NDArray[np.int64], names: tuple[str, ...]) -> tuple[Confused, ...]:
-    off = confusion - np.diag(np.diag(confusion))
-    order = np.argsort(-off, axis=None, kind="stable")[:PAIRS]
-    pairs = [divmod(int(place), len(names)) for place in order]
-    return tuple(Confused(names[t], names[s], int(off[t, s])) for t, s in pairs if off[t, s])
-
-
-def _worst_mistakes(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[int, ...]:
-    wrong = np.flatnonzero(~right)
-    order = np.argsort(-confidence[wrong], kind="stable")[:WORST]
-    return tuple(wrong[order].tolist())
+def _worst_mistakes(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> tuple[int, ...]:
+    errors = np.flatnonzero(~correct)
+    order = np.argsort(-confidence[errors], kind="stable")[:MAX_MISTAKES]
+    return tuple(errors[order].tolist())

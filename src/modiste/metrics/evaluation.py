@@ -1,0 +1,232 @@
+"""Evaluate a run, a model file or a file of probabilities on a split; nothing but the count of openings is written."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modiste.data import sources
+from modiste.data.split import Split
+from modiste.errors import InputError, SettingError
+from modiste.inference import bundled_files
+from modiste.inference.model import Model
+from modiste.metrics.probability_files import SUFFIXES, read_probabilities
+from modiste.metrics.scores import OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
+from modiste.recipes import settings
+from modiste.recipes.recipe import DataConfig, Recipe
+from modiste.runs import files, folder, run_info
+from modiste.runs.folder import Run
+from modiste.runs.lock import lock
+
+LOCK_SECONDS = 600.0
+"""How long to wait for another process that writes the scores of the same run."""
+
+Probabilities = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is evaluated: a model, or a file of probabilities.
+
+    Args:
+        path: as the user gave it.
+        recipe: its data, and the seed of the folds.
+        run: the run that the model belongs to; None for a file alone.
+        model: None for a file of probabilities.
+    """
+
+    path: Path
+    recipe: Recipe
+    run: Run | None = None
+    model: Model | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The result of an evaluation.
+
+    Args:
+        scores: of the probabilities.
+        probabilities: [n, k], as the network gave them.
+        split: the images; labels are indices into the target's class names.
+        run: whose own data the split is; None for other data and for files alone.
+    """
+
+    scores: Scores
+    probabilities: Probabilities
+    split: Split
+    run: Run | None
+
+
+def evaluate_split(path: Path, split_name: str = "test", data: str | None = None) -> Evaluation:
+    """Evaluate a target on a split; an opening of a run's test split is counted before anything of it is read.
+
+    Args:
+        path: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities as .npz or
+            .csv.
+        split_name: test or validation; validation is the fold that the recipe held out.
+        data: folder of other data than the recipe's.
+
+    Raises:
+        InputError: the target, its model or the data cannot be used, or the validation images are not those that the
+            training held out.
+        SettingError: there is no such split, or `data` is empty.
+        OutputError: the opening cannot be counted.
+    """
+    if split_name not in SPLITS:
+        raise SettingError(f"split is {split_name!r}, but it must be one of {', '.join(SPLITS)}.")
+    if data is not None and not data.strip():
+        raise SettingError("data is empty, but it must be a folder. Leave it out for the data of the recipe.")
+    target = open_target(path, data)
+    config = target.recipe.data
+    if data is not None:
+        config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
+    data_names = sources.class_names(config)
+    class_names = target.model.class_names if target.model else data_names
+    split = _relabel(_open_split(target, config, split_name), data_names, class_names)
+    probabilities, notes = _predict(target, split, class_names)
+    scores = compute_scores(probabilities, split.labels, class_names, split_name, split.candidate_labels, split.groups)
+    scores = _with_model_scores(replace(scores, notes=notes), target, split, probabilities)
+    return Evaluation(scores, probabilities, split, target.run if config == target.recipe.data else None)
+
+
+def open_target(path: Path, data: str | None = None) -> Target:
+    """Find out what a path is and load it; arguments and errors as in `evaluate_split`."""
+    is_bundled = str(path) in bundled_files.NAMES and not path.exists()
+    run = None if is_bundled else find_run(path)
+    if run is None and path.suffix in SUFFIXES:
+        return Target(path, Recipe())
+    if run is not None:
+        folder.require_model(run)
+    from modiste.inference.model_file import load  # a file of probabilities needs no ONNX Runtime
+
+    model = load(run.model if run else str(path))
+    if not run and not model.recipe_json and data is None:
+        raise InputError(f"{path} does not say what it was trained on. Name the data with --data.")
+    recipe = run.recipe() if run else settings.from_json(model.recipe_json or "{}", str(path))
+    if is_bundled and recipe.data.source and data is None:
+        raise InputError(f"The data that {path} was trained on does not come with it. Name other data with --data.")
+    recipe = settings.with_settings(recipe, {"data.image_size": model.image_size, "data.channels": model.channels})
+    return Target(path, recipe, run, model)
+
+
+def find_run(path: Path) -> Run | None:
+    """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone.
+
+    Raises:
+        InputError: the path does not exist, or is a folder without a run.
+    """
+    if path.is_dir():
+        return folder.open_run(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
+    run = Run(path.parent)
+    return run if path.name == run.model.name and run.recipe_file.is_file() else None
+
+
+def require_held_out(run: Run, validation: Split) -> None:
+    """Raise an InputError if a run recorded the hash of its validation images, and these are others."""
+    if _held_out_sha256(run) not in (None, validation.sha256()):
+        raise InputError(
+            f"The data of {run.path} has changed since its training, so it may have been trained on some of the images "
+            "held out now. Restore the data, or use --split test."
+        )
+
+
+def _open_split(target: Target, config: DataConfig, name: str) -> Split:
+    is_other = target.model is not None and config != target.recipe.data
+    if name == "test":
+        if is_other:  # so that an error does not recommend a validation split, which is refused below
+            config = replace(config, val_fraction=0.0)
+        return sources.open_test(config, lambda: _count_opening(target.run))
+    if is_other:
+        return _open_copy_of_validation(target, config)
+    split = sources.open_validation(config, target.recipe.seed)
+    if target.run:
+        require_held_out(target.run, split)
+    return split
+
+
+def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
+    """Open the validation split of data that was copied or moved; in other data, images may have been trained on."""
+    with suppress(InputError):
+        split = sources.open_validation(config, target.recipe.seed)
+        if target.run and _held_out_sha256(target.run) == split.sha256():
+            return split
+    raise InputError(
+        f"{config.source} does not have the validation images that {target.path} held out, so it may have been trained "
+        f"on those it has. Put images to evaluate on into class folders in {config.source}/test and use --split test."
+    )
+
+
+def _held_out_sha256(run: Run) -> str | None:
+    return run_info.read(run).sha256.get("validation")
+
+
+def _count_opening(run: Run | None) -> None:
+    """Count an opening of the test split in a run's scores.json; a file alone has no place for it."""
+    if run:
+        with lock(run.scores, LOCK_SECONDS):
+            content = {OPENINGS: 0} | read_scores(run.scores)
+            files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
+
+
+def _relabel(split: Split, data_names: tuple[str, ...], class_names: tuple[str, ...]) -> Split:
+    """Change labels from indices into the data's class names to indices into the model's, which may be more."""
+    missing = [name for name in data_names if name not in class_names]
+    if missing:
+        raise InputError(
+            f"The data has the classes {', '.join(missing)}, which the model lacks. It has {', '.join(class_names)}."
+        )
+    columns = np.array([class_names.index(name) for name in data_names], np.int64)
+    candidate_labels = split.candidate_labels
+    if candidate_labels is not None:
+        candidate_labels = np.zeros((len(split), len(class_names)), bool)
+        candidate_labels[:, columns] = split.candidate_labels
+    return replace(split, labels=columns[split.labels], candidate_labels=candidate_labels)
+
+
+def _predict(target: Target, split: Split, class_names: tuple[str, ...]) -> tuple[Probabilities, tuple[str, ...]]:
+    if target.model:
+        return target.model.probabilities(split.images), ()
+    return read_probabilities(target.path, class_names, split)
+
+
+def _with_model_scores(scores: Scores, target: Target, split: Split, probabilities: Probabilities) -> Scores:
+    """Add what needs the model and its recipe, and say what was chosen on this very split."""
+    notes = scores.notes
+    if scores.n_ambiguous:
+        notes += (f"{scores.n_ambiguous:,} images with several candidate labels are left out of the scores by class.",)
+    if target.model is None:
+        return replace(scores, notes=notes)
+    calibration, correct = target.model.calibration, split.is_correct(probabilities.argmax(1))
+    before, after = (
+        calibration_error(each.confidence(each.calibrate(probabilities)), correct)
+        for each in (replace(calibration, temperature=1.0), calibration)
+    )
+    is_validation = split.name == "validation"
+    is_fitted = is_validation and calibration.temperature != 1
+    is_chosen = is_validation and target.recipe.early_stopping.patience > 0
+    if is_chosen:
+        notes += ("The epoch of the weights was chosen on these images, so accuracy and loss are optimistic.",)
+    if is_fitted:
+        notes += ("The temperature was fitted on these images, so the error after it is left out.",)
+    return replace(
+        scores,
+        accuracy_flip_tta=_accuracy_flip_tta(target.model, target.recipe, split, probabilities),
+        ece=before,
+        ece_calibrated=None if is_fitted else after,
+        chosen_on_split=is_chosen,
+        notes=notes,
+    )
+
+
+def _accuracy_flip_tta(model: Model, recipe: Recipe, split: Split, probabilities: Probabilities) -> float | None:
+    """Return the accuracy of the mean over each image and its mirror image; None where `Scores` has none."""
+    if not recipe.augmentation.horizontal_flip or model.tta_threshold:
+        return None
+    mean = probabilities + model.probabilities(np.ascontiguousarray(split.images[:, :, ::-1]))
+    return float(split.is_correct(mean.argmax(1)).mean())

@@ -1,0 +1,149 @@
+"""Evaluating runs, models and files of probabilities, without figures."""
+
+import json
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.idx import write_idx_folder
+from helpers.models import tiny_model
+from helpers.pictures import fill
+from helpers.runs import write_run
+from modiste.data import sources
+from modiste.errors import InputError, SettingError
+from modiste.inference.calibration import Calibration
+from modiste.metrics.evaluation import evaluate_split
+from modiste.recipes import named, settings
+from modiste.reporting.evaluate import evaluate
+from modiste.runs import files
+from modiste.runs.folder import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run that recorded the hash of the images that it held out, as `train` does."""
+    run = write_run(tmp_path / "run")
+    content = files.read_json(run.environment)
+    held_out = sources.open_validation(run.recipe().data, run.recipe().seed)
+    content["data"]["validation"]["sha256"] = held_out.sha256()
+    files.write_json(run.environment, content)
+    return run
+
+
+def fill_shades(folder: Path, **shades: int) -> Path:
+    """Class folders of three images each, of one shade per class."""
+    for name, shade in shades.items():
+        fill(folder / name, 3, lambda _, shade=shade: Image.new("L", (28, 28), shade))
+    return folder
+
+
+def test_probabilities_are_in_the_order_of_image_folder(tmp_path: Path) -> None:
+    """Rows sorted by class folder and file, columns by class, as torchvision's ImageFolder has them."""
+    for part in ("train", "test"):
+        fill_shades(tmp_path / "data" / part, a=0, b=100, c=200)
+    np.savetxt(tmp_path / "p.csv", np.repeat(np.eye(3), 3, axis=0), delimiter=",", header="a,b,c", comments="")
+    scores = evaluate_split(tmp_path / "p.csv", data=str(tmp_path / "data")).scores
+    assert (scores.accuracy, scores.notes) == (1, ())
+
+
+def test_probabilities_of_a_run_with_candidate_labels_can_be_scored_again(tmp_path: Path) -> None:
+    """The file of a run has the labels of the split, not the predicted ones."""
+    for part in ("train", "test"):
+        fill_shades(tmp_path / "data" / part, black=0, white=255, odd=255)
+    meanings = {"black": ["bright", "dark"], "white": ["bright", "dark"], "odd": "dark"}
+    (tmp_path / "data" / "labels.json").write_text(json.dumps(meanings))
+    run = write_run(tmp_path / "run", data=tmp_path / "data")
+    run.model.write_bytes(tiny_model(("bright", "dark")))
+    scores = evaluate(run.path)
+    assert scores.n_ambiguous == 6
+    again = evaluate(run.probabilities, data=str(tmp_path / "data"))
+    assert (again.accuracy, again.per_class, again.n_ambiguous) == (scores.accuracy, scores.per_class, 6)
+
+
+def test_validation_images_are_those_that_were_held_out(run: Run, tmp_path: Path) -> None:
+    """A moved copy of the data has them, other data has not."""
+    shutil.copytree(tmp_path / "data", tmp_path / "copy")
+    assert evaluate_split(run.path, "validation", str(tmp_path / "copy")).scores.n == 20
+    other = write_idx_folder(tmp_path / "other", train=150)
+    with pytest.raises(InputError, match="does not have the validation images"):
+        evaluate_split(run.path, "validation", str(other))
+    shutil.rmtree(tmp_path / "data")
+    write_idx_folder(tmp_path / "data", train=150)
+    with pytest.raises(InputError, match="has changed since its training"):
+        evaluate_split(run.path, "validation")
+
+
+def test_a_model_without_hashes_has_no_validation_images_in_other_data(run: Run, tmp_path: Path) -> None:
+    """A model file does not record what it was trained on; neither did early runs."""
+    shutil.copy(run.model, tmp_path / "alone.onnx")
+    assert evaluate_split(tmp_path / "alone.onnx", "validation").scores.n == 20
+    other = str(write_idx_folder(tmp_path / "other"))
+    run.environment.unlink()
+    for target in (tmp_path / "alone.onnx", run.path):
+        with pytest.raises(InputError, match="does not have the validation images"):
+            evaluate_split(target, "validation", other)
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_advice_for_class_folders_alone_works(run: Run, tmp_path: Path, split: str) -> None:
+    """Neither split sends to the other one; both say to make a folder test/, which can then be evaluated."""
+    data = fill_shades(tmp_path / "mine", Bag=0, Coat=255)
+    with pytest.raises(InputError) as error:
+        evaluate_split(run.path, split, str(data))
+    assert "se --split validation" not in str(error.value)
+    assert "/test" in str(error.value)
+    for folder in list(data.iterdir()):
+        (data / "test").mkdir(exist_ok=True)
+        shutil.move(folder, data / "test")
+    assert evaluate_split(run.path, data=str(data)).scores.n == 6
+
+
+@pytest.mark.parametrize(("patience", "chosen"), [(0, False), (3, True)])
+def test_what_was_chosen_on_validation_is_said(tmp_path: Path, patience: int, chosen: bool) -> None:
+    """With early stopping the epoch was chosen there, and a temperature was fitted there; nothing was on test."""
+    recipe = settings.with_settings(named.classic_cnn(), {"early_stopping.patience": patience})
+    run = write_run(tmp_path / "run", recipe)
+    calibration = Calibration(temperature=2.0).to_metadata(())
+    weights = np.random.default_rng(0).normal(0, 0.001, (784, 10)).astype(np.float32)
+    run.model.write_bytes(
+        tiny_model(tuple(sources.class_names(run.recipe().data)), weights=weights, metadata=calibration)
+    )
+    validation, test = (evaluate_split(run.path, split).scores for split in ("validation", "test"))
+    assert (validation.chosen_on_split, test.chosen_on_split) == (chosen, False)
+    assert any("epoch" in note for note in validation.notes) == chosen
+    assert validation.ece_calibrated is None
+    assert any("temperature" in note for note in validation.notes)
+    assert test.ece_calibrated not in (None, test.ece)
+    assert test.notes == ()
+
+
+def test_groups_of_the_data_make_the_interval(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of one sender are not independent."""
+    images = sources.open_test(run.recipe().data, lambda: None)
+    grouped = replace(images, groups=np.arange(20, dtype=np.int64) // 5)
+    monkeypatch.setattr(sources, "open_test", lambda *_: grouped)
+    assert evaluate_split(run.path).scores.n_groups == 4
+
+
+@pytest.mark.parametrize("data", ["", " "])
+def test_an_empty_data_folder_is_an_error(run: Run, data: str) -> None:
+    """An unset shell variable does not mean the default dataset."""
+    with pytest.raises(SettingError, match="data is empty"):
+        evaluate_split(run.path, data=data)
+    assert not run.scores.exists()
+
+
+def test_processes_that_evaluate_a_run_at_once_lose_nothing(run: Run) -> None:
+    """Two processes count every opening, and the scores of both splits are written."""
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        list(pool.map(evaluate_split, [run.path] * 20))
+        list(pool.map(evaluate, [run.path] * 2, ["test", "validation"]))
+    content = files.read_json(run.scores)
+    assert content["test_openings"] == 21
+    assert content["test"]["n"] == content["validation"]["n"] == 20
