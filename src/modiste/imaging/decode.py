@@ -22,8 +22,6 @@ Photo = NDArray[np.uint8]
 MAX_BYTES = 50 * 2**20
 MAX_PIXELS = 65_000_000
 MIN_SIDE = 8
-FLATTENED_WIDTH = 784
-"""Of images of Fashion-MNIST as rows of a table, which are not one photo."""
 
 ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -62,7 +60,7 @@ def decode_bytes(data: bytes, name: str = "The photo") -> Photo:
 
     Args:
         data: a complete JPEG, PNG or WebP file, or HEIC where the extra `heic` is installed.
-        name: name of the photo for error messages.
+        name: name of the photo for error messages, here and below.
 
     Raises:
         InputError: it is larger than 50 MiB or 65 million pixels, has a side below 8 pixels, is of another format,
@@ -95,33 +93,23 @@ def decode_pillow(image: Image.Image, name: str = "The photo") -> Photo:
 
 
 def decode_array(pixels: NDArray[np.generic], name: str = "The photo") -> Photo:
-    """Convert an array to a photo.
-
-    Args:
-        pixels: [h, w], [1, h, w] or [h, w, 1] gray, [h, w, 2] gray and alpha, [h, w, 3] RGB, or [h, w, 4] RGBA, with
-            values as `to_uint8`.
-        name: name of the photo for error messages.
+    """Convert an array to a photo: [h, w], [1, h, w] or [h, w, 1] gray, [h, w, 2] with alpha, [h, w, 3] RGB, or RGBA.
 
     Raises:
-        InputError: the array has another shape, among them channels first ([3, h, w]) and rows of flattened images
-            ([n, 784]), or values that `to_uint8` refuses.
+        InputError: the array has another shape, such as channels first, [3, h, w], or rows of flattened images,
+            [n, 784], or values that `to_uint8` refuses.
     """
+    if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[2]):
+        pixels = pixels[0] if pixels.shape[0] == 1 else pixels[:, :, 0]
     shape = pixels.shape
-    if len(shape) == 3 and 1 in (shape[0], shape[2]):
-        return decode_array(pixels[0] if shape[0] == 1 else pixels[:, :, 0], name)
-    if shape[1:] == (FLATTENED_WIDTH,) or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (2, 3, 4))):
-        raise InputError(f"{name} is an array {list(shape)} of {pixels.dtype}. {_shape_advice(shape)}")
+    if shape[1:] == (784,) or not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (2, 3, 4))):
+        advice = "Give [h, w] gray, [h, w, 3] RGB or [h, w, 4] RGBA"
+        advice += ", np.moveaxis(photo, 0, -1) for one photo or list(photos) for three" if shape[:1] == (3,) else ""
+        advice += ", flattened images as images.reshape(-1, 28, 28)" if shape[1:] == (784,) else ""
+        raise InputError(f"{name} is an array {list(shape)} of {pixels.dtype}. {advice}.")
     check_size(shape[1], shape[0], name)
     values = to_uint8(pixels, name)
     return values if shape[2:] == (3,) else np.asarray(to_rgb(Image.fromarray(values)))
-
-
-def _shape_advice(shape: tuple[int, ...]) -> str:
-    if len(shape) == 3 and shape[0] == 3:
-        return "Channels come last: give np.moveaxis(photo, 0, -1) for one RGB photo, list(photos) for three gray ones."
-    if shape[1:] == (FLATTENED_WIDTH,):
-        return "Give flattened images as images.reshape(-1, 28, 28)."
-    return "Give [h, w] gray, [h, w, 3] RGB or [h, w, 4] RGBA."
 
 
 def check_size(width: int, height: int, name: str) -> None:
@@ -149,13 +137,11 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def to_uint8(values: NDArray[np.generic], name: str = "The photo") -> NDArray[np.uint8]:
     """Scale pixel values to 0 to 255.
 
-    Args:
-        values: bool; unsigned 16-bit, 0 to 65,535; other integers, 0 to 255, or to 65,535 if any is above 255;
-            floats, 0 to 1, or 0 to 255 if any is above 1.
-        name: name of the photo for error messages.
+    Floats are taken as 0 to 1, or 0 to 255 if any is above 1; uint16 as 0 to 65,535; other integers as 0 to 255, or 0
+    to 65,535 if any is above 255.
 
     Raises:
-        InputError: a value is negative, too large or not a number, or the values are not numbers.
+        InputError: a value is negative, too large or not a number.
     """
     if values.dtype == np.uint8:
         return values  # type: ignore[return-value]

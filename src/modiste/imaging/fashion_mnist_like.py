@@ -1,8 +1,8 @@
-"""Recognize images of Fashion-MNIST, at their own size, enlarged, or padded with black, by their content.
+"""Recognize images of Fashion-MNIST by their content, at their own size, enlarged, or padded with black.
 
 Such an image is gray, shows a bright object on a dark background, and has no more detail than its original size can
-hold. Photos have more: of 1,041 photos made gray, and of those also inverted, none loses as little when it is reduced
-to 28 pixels and enlarged again as 99 of 100 images of Fashion-MNIST do.
+hold. Of 1,041 photos made gray, and of those also inverted, none loses as little when it is reduced to 28 pixels and
+enlarged again as 99 of 100 images of Fashion-MNIST do.
 """
 
 import numpy as np
@@ -12,24 +12,17 @@ from PIL import Image
 from modiste.imaging.decode import Photo
 
 CHECKED_SIDE = 224
-"""Pixels a side; larger photos are reduced by a whole factor first, so that the check takes about a millisecond."""
+"""Larger photos are reduced to fewer than twice these pixels a side first, so that the check takes milliseconds."""
 
 MAX_CHANNEL_DIFFERENCE = 8
 """Between the channels of a gray photo; lossy formats store gray with small errors."""
 
+CORNERS = ([0, 0, -1, -1], [0, -1, 0, -1])
 MAX_BACKGROUND = 127
 """Gray level of two of the corners, at most; brighter photos are inverted for gray models."""
 
-CORNERS = ([0, 0, -1, -1], [0, -1, 0, -1])
-
-CONTENT = 25
-"""Gray levels above this are content, not background."""
-
-MIN_PEAK = 80
-"""Gray level of the brightest pixel, at least: a night photo has no bright object."""
-
-MIN_EXTENT, MIN_SHARE = 0.85, 0.45
-"""Longest edge of the content, at least: share of the original image's side, and of the photo's longest edge."""
+CONTENT_LEVEL, MIN_PEAK = 25, 80
+"""Gray level above which a pixel is content, and that the brightest pixel reaches: a night photo is darker."""
 
 MAX_RESIDUAL = 0.08
 """What reducing and enlarging loses: root mean square, relative to the standard deviation of the pixels."""
@@ -47,52 +40,47 @@ def original_image(photo: Photo, size: int) -> NDArray[np.uint8] | None:
     Returns:
         uint8 [size, size], equal to the photo where that has this size; None when the photo is not such a copy.
     """
-    small = Image.fromarray(photo).reduce(max(1, max(photo.shape) // CHECKED_SIDE))
-    if np.ptp(np.asarray(small), axis=2).max() > MAX_CHANNEL_DIFFERENCE:
+    reduced = Image.fromarray(photo).reduce(max(1, max(photo.shape) // CHECKED_SIDE))
+    gray = reduced.convert("L")
+    levels = np.asarray(gray)
+    if np.ptp(np.asarray(reduced), axis=2).max() > MAX_CHANNEL_DIFFERENCE or not levels.any():
         return None
-    gray = np.asarray(small.convert("L"))
-    if np.sort(gray[CORNERS])[1] > MAX_BACKGROUND or not gray.any():
+    if np.sort(levels[CORNERS])[1] > MAX_BACKGROUND:
         return None
-    if gray.shape == (size, size):
-        return gray
-    box = Image.fromarray(gray).point(lambda level: 255 * (level > CONTENT)).getbbox()
-    if box is None or gray.max() < MIN_PEAK:
-        return None
-    return _reduced(_square(Image.fromarray(gray), box, size), size)
+    if gray.size == (size, size):
+        return levels
+    square = _crop_square(gray, size) if levels.max() >= MIN_PEAK else None
+    return None if square is None else _reduce(square, size)
 
 
-def _square(gray: Image.Image, box: tuple[int, int, int, int], size: int) -> Image.Image | None:
-    """Cut the square of the original image out of its copy; None when the content is too small for one."""
-    left, top, right, bottom = box
+def _crop_square(gray: Image.Image, size: int) -> Image.Image | None:
+    """Crop the square of the original image from its copy; None when the content is too small for one."""
+    left, top, right, bottom = gray.point([255 * (level > CONTENT_LEVEL) for level in range(256)]).getbbox() or [0] * 4
     extent, longest = max(right - left, bottom - top), max(gray.size)
-    if extent < max(MIN_EXTENT * size, MIN_SHARE * longest):
+    if extent < max(0.85 * size, 0.45 * longest):
         return None
-    whole = longest if extent >= 0.9 * longest else extent
-    side = size if extent <= size <= longest else whole
+    side = size if extent <= size <= longest else longest if extent >= 0.9 * longest else extent
     x, y = _start(left, right, gray.width, side), _start(top, bottom, gray.height, side)
     return gray.crop((x, y, x + side, y + side))
 
 
 def _start(low: int, high: int, length: int, side: int) -> int:
-    """Return where a window of this side starts: centered in the image if the content fits, else on the content."""
+    """Return where a square starts on one axis: centered in the photo if the content fits, else on the content."""
     start = (length - side) // 2
     return start if start <= low and high <= start + side else round((low + high - side) / 2)
 
 
-def _reduced(square: Image.Image | None, size: int) -> NDArray[np.uint8] | None:
+def _reduce(square: Image.Image, size: int) -> NDArray[np.uint8] | None:
     """Reduce a square to the image that it was enlarged from; None when it has more detail than that can hold.
 
-    The reduced image is refined by Landweber iterations (1951), so that enlarging it comes close to the square.
+    Landweber iterations (1951) refine the reduced image, so that enlarging it comes close to the square.
     """
-    if square is None:
-        return None
     pixels = np.asarray(square, np.float32)
-    limit = MAX_RESIDUAL * float(pixels.std())
     for enlarge in FILTERS:
         image, residual = np.zeros((size, size), np.float32), pixels
         for _ in range(3):
             image = image + np.asarray(Image.fromarray(residual).resize((size, size), Image.Resampling.BOX))
             residual = pixels - np.asarray(Image.fromarray(image).resize(square.size, enlarge))
-        if np.sqrt((residual**2).mean()) <= limit:
+        if np.sqrt((residual**2).mean()) <= MAX_RESIDUAL * pixels.std():
             return np.rint(image).clip(0, 255).astype(np.uint8)
     return None

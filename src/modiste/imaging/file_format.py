@@ -6,7 +6,7 @@ truncated.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from modiste.errors import InputError, UnsupportedPhoto
@@ -15,35 +15,29 @@ MAX_SEGMENTS = 100_000
 """Of a file; valid files have far fewer, and reading them takes time."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+"""The chunks that define pixels."""
+
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
-"""JPEG markers without a length field."""
-
 JPEG_METADATA = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """APP1 to APP13, APP15 and comments. APP0 and APP14 are needed: they define the color space."""
 
 PHOTO_FORMATS = {
-    b"\xff\xd8\xff": "JPEG",
-    PNG_SIGNATURE: "PNG",
-    b"GIF8": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"\xff\x0a": "JPEG XL",
-    b"\0\0\0\x0cJXL ": "JPEG XL",
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"\xff\x4f\xff\x51": "JPEG 2000",
-    **{b"P%d%c" % (kind, space): "PNM" for kind in range(1, 7) for space in b" \n"},
+    "JPEG": (b"\xff\xd8\xff",),
+    "PNG": (PNG_SIGNATURE,),
+    "GIF": (b"GIF8",),
+    "TIFF": (b"II*\0", b"MM\0*"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "JPEG 2000": (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  "),
+    "PNM": tuple(b"P%d%c" % (kind, space) for kind in range(1, 7) for space in b" \n"),
+    "HEIC": tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")),
+    "AVIF": (b"ftypavif", b"ftypavis"),
+    "CR3": (b"ftypcrx ",),
 }
-"""First bytes of the formats of photos that begin with the same bytes always; TIFF includes most camera raw formats."""
+"""First bytes; of ISO base media files (ISO/IEC 14496-12) after their size. TIFF includes most camera raw formats."""
 
-OTHER_FORMATS = {b"%PDF": "PDF", b"PK": "a zip file", b"<": "text", b"8BPS": "PSD", b"%!PS": "EPS", b"BM": "BMP"}
-BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"), "HEIC"),
-    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
-    b"crx ": "CR3",
-}
-"""Formats of photos in ISO base media files (ISO/IEC 14496-12), by the major brand."""
+OTHER_FORMATS = {"PDF": (b"%PDF",), "a zip file": (b"PK",), "text": (b"<",), "PSD": (b"8BPS",), "EPS": (b"%!PS",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +46,9 @@ class EncodedPhoto:
 
     Args:
         format: Pillow's name of the only decoder that may read it: JPEG, PNG or WEBP.
-        width: stored width in pixels, before the orientation is applied.
-        height: stored height in pixels.
-        orientation: EXIF orientation, 1 to 8; 1 when it is missing or invalid.
+        width: stored pixels, before the orientation is applied.
+        height: likewise.
+        orientation: of EXIF, 1 to 8; 1 when it is missing or invalid.
         data: the file; of JPEG and PNG without metadata.
     """
 
@@ -65,15 +59,14 @@ class EncodedPhoto:
     data: bytes
 
 
-def detect_format(data: bytes) -> str | None:
+def detect_format(data: bytes, formats: Mapping[str, tuple[bytes, ...]] = PHOTO_FORMATS) -> str | None:
     """Return the photo format that the first 16 bytes of a file show, such as "JPEG"; None when it is not a photo."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
-    if data[4:8] == b"ftyp":
-        return BRANDS.get(data[8:12])
     if data.startswith(b"BM") and data[6:10] == bytes(4):
         return "BMP"
-    return _match(data, PHOTO_FORMATS)
+    start = data[4:] if data[4:8] == b"ftyp" else data
+    return next((name for name, starts in formats.items() if start.startswith(starts)), None)
 
 
 def parse(data: bytes, name: str) -> EncodedPhoto:
@@ -101,7 +94,7 @@ def parse(data: bytes, name: str) -> EncodedPhoto:
         raise InputError(f"{name} is truncated. Copy or download it again.") from None
     except ValueError:
         raise InputError(f"{name} is damaged. Save the photo again as JPEG or PNG.") from None
-    other = detect_format(data) or _match(data, OTHER_FORMATS) or "of no known photo format"
+    other = detect_format(data) or detect_format(data, OTHER_FORMATS) or "of no known photo format"
     raise UnsupportedPhoto(f"{name} is {other}. Give a JPEG, PNG or WebP photo.")
 
 
@@ -177,7 +170,7 @@ def _parse_png(data: bytes) -> EncodedPhoto:
             raise EOFError
         if name == b"eXIf":
             exif = data[position + 8 : end - 4]
-        if name in PIXEL_CHUNKS:
+        if name in PNG_CHUNKS:
             chunks.append(data[position:end])
         if name == b"IEND":
             return EncodedPhoto("PNG", width, height, read_orientation(exif), b"".join(chunks))
@@ -217,7 +210,3 @@ def _webp_exif(data: bytes) -> bytes:
             return data[position + 8 : position + 8 + length]
         position += 8 + length + length % 2
     raise ValueError("too many segments")
-
-
-def _match(data: bytes, formats: dict[bytes, str]) -> str | None:
-    return next((name for start, name in formats.items() if data.startswith(start)), None)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 MIN_SIDE = 224
-"""Pixels a side of the drawing, at least: a map is coarse, and an image of 28 pixels is small."""
+"""Pixels a side of the drawing, at least."""
 
 MIN_PEAK = 0.1
 """Value that is drawn in the brightest color, at least, so that a map of noise stays dark."""

@@ -24,12 +24,7 @@ SIDECAR_SUFFIXES = frozenset(
 
 
 class PhotoFiles(NamedTuple):
-    """The photos in a folder and the folders below it, sorted by path.
-
-    Args:
-        readable: photos in formats that are read, links to missing files, and folders that cannot be opened.
-        unreadable: photos in formats that are not read.
-    """
+    """Photos in formats that are read and that are not read, sorted by path."""
 
     readable: list[Path]
     unreadable: list[Path]
@@ -38,7 +33,7 @@ class PhotoFiles(NamedTuple):
 def find_photos(folder: Path) -> PhotoFiles:
     """List the photos in a folder and the folders below it.
 
-    Folders that cannot be opened are among the readable photos, so that reading them raises an error.
+    Links to missing files and folders that cannot be opened count as readable, so that reading them raises an error.
     """
     errors: list[OSError] = []
     files = [(path, is_readable(path)) for path in _walk(folder, errors.append)]

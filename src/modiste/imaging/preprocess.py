@@ -87,12 +87,9 @@ def to_photo(photo: PhotoInput) -> Photo:
 
 def _read_file(file: BinaryIO) -> bytes:
     try:
-        data = file.read(decode.MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise InputError(f"The photo cannot be read ({error}). Open its file again.") from None
-    if not isinstance(data, bytes):
-        raise InputError("The photo is a file that was opened as text. Open it with mode 'rb'.")
-    return data
+        return bytes(file.read(decode.MAX_BYTES + 1))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"The photo cannot be read ({error}). Open its file anew, with mode 'rb'.") from None
 
 
 def as_photos(photos: PhotoInput | Iterable[PhotoInput]) -> Iterable[PhotoInput]:

@@ -63,6 +63,6 @@ def draw_background(size: int, random: np.random.Generator) -> NDArray[np.float6
     angle = random.uniform(0, 2 * np.pi)
     weight = (np.cos(angle) * x + np.sin(angle) * y + 1.5)[:, :, None] / 3
     noise = Image.fromarray(random.integers(0, 256, (6, 6), dtype=np.uint8))
-    coarse = np.asarray(noise.resize((size, size), Image.Resampling.BICUBIC), np.float64)[:, :, None] - 128
-    background: NDArray[np.float64] = first * (1 - weight) + second * weight + coarse * random.uniform(0, 0.25)
+    stains = np.asarray(noise.resize((size, size), Image.Resampling.BICUBIC), np.float64)[:, :, None] - 128
+    background: NDArray[np.float64] = first * (1 - weight) + second * weight + stains * random.uniform(0, 0.25)
     return background

@@ -3,16 +3,11 @@
 They are for training only: accuracy on them says little about accuracy on photos of other things.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from modiste.data.synthetic.photo_like import draw_background
-
-MAX_SCENE_SHAPES, MAX_IMAGE_SHAPES = 12, 4
-"""Shapes in a scene, and in an image like those of Fashion-MNIST."""
 
 WHITE_PROBABILITY = 0.3
 """Share of the scenes on white, as drawings and icons have it."""
@@ -31,7 +26,13 @@ def draw_scenes(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     """
     images = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
-        images[index] = _draw_scene(size, np.random.default_rng((seed, index)))
+        random = np.random.default_rng((seed, index))
+        is_white = random.random() < WHITE_PROBABILITY
+        background = np.full((size, size, 3), 255.0) if is_white else draw_background(size, random)
+        scene = Image.fromarray(np.clip(background, 0, 255).astype(np.uint8))
+        _draw_random_shapes(scene, 12, -0.1, random)
+        blurred = np.asarray(scene.filter(ImageFilter.GaussianBlur(random.uniform(0, size / 80))), np.float64)
+        images[index] = np.clip(blurred + random.normal(0, 4, blurred.shape), 0, 255).astype(np.uint8)
     return images
 
 
@@ -39,81 +40,41 @@ def draw_shapes(count: int, seed: int) -> NDArray[np.uint8]:
     """Draw random shapes in the style of Fashion-MNIST, bright on black: uint8 [count, 28, 28].
 
     Made photo-like as images of Fashion-MNIST are, they teach a network not to recognize a sandal by the look of an
-    enlarged small image.
-
-    Args:
-        count: number of images.
-        seed: as `draw_scenes`.
+    enlarged small image. Arguments as for `draw_scenes`.
     """
     images = np.empty((count, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     for index in range(count):
-        random = np.random.default_rng((seed, index, 1))  # another stream than `make_photo_like` uses for this image
-        canvas = Image.new("RGB", (OVERSAMPLING * IMAGE_SIDE, OVERSAMPLING * IMAGE_SIDE))
-        draw = ImageDraw.Draw(canvas)
-        for _ in range(random.integers(1, MAX_IMAGE_SHAPES + 1)):
-            draw_shape = SHAPES[random.integers(len(SHAPES))]
-            draw_shape(draw, random.uniform(0.05, 0.95, (2, 2)) * canvas.width, random)
-        images[index] = np.asarray(canvas.convert("L").reduce(OVERSAMPLING))
+        image = Image.new("RGB", (OVERSAMPLING * IMAGE_SIDE, OVERSAMPLING * IMAGE_SIDE))
+        # the third number makes another stream than `make_photo_like` uses for this image
+        _draw_random_shapes(image, 4, 0.05, np.random.default_rng((seed, index, 1)))
+        images[index] = np.asarray(image.convert("L").reduce(OVERSAMPLING))
     return images
 
 
-def _draw_scene(size: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    is_white = random.random() < WHITE_PROBABILITY
-    background = np.full((size, size, 3), 255.0) if is_white else draw_background(size, random)
-    scene = Image.fromarray(np.clip(background, 0, 255).astype(np.uint8))
-    draw = ImageDraw.Draw(scene)
-    for _ in range(random.integers(1, MAX_SCENE_SHAPES + 1)):
-        draw_shape = SHAPES[random.integers(len(SHAPES))]
-        draw_shape(draw, random.uniform(-0.1, 1.1, (2, 2)) * size, random)
-    blurred = np.asarray(scene.filter(ImageFilter.GaussianBlur(random.uniform(0, size / 80))), np.float64)
-    return np.clip(blurred + random.normal(0, 4, blurred.shape), 0, 255).astype(np.uint8)
+def _draw_random_shapes(image: Image.Image, max_count: int, margin: float, random: np.random.Generator) -> None:
+    """Draw up to `max_count` shapes between two random points each, which are a share `margin` inside the edges."""
+    draw = ImageDraw.Draw(image)
+    for _ in range(random.integers(1, max_count + 1)):
+        kind = random.integers(4)
+        corners = random.uniform(margin, 1 - margin, (2, 2)) * image.width
+        if kind < 2:
+            draw_box = draw.ellipse if kind == 0 else draw.rectangle
+            box = (*corners.min(0).tolist(), *corners.max(0).tolist())
+            draw_box(box, fill=_color(random), outline=_color(random), width=int(random.integers(0, 5)))
+        elif kind == 2:
+            draw.polygon(_polygon(corners, random), fill=_color(random))
+        else:
+            draw.line([(x, y) for x, y in corners.tolist()], fill=_color(random), width=int(random.integers(1, 12)))
 
 
-def _draw_ellipse(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    draw.ellipse(
-        _bounding_box(corners),
-        fill=_random_color(random),
-        outline=_random_color(random),
-        width=int(random.integers(0, 5)),
-    )
-
-
-def _draw_rectangle(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    draw.rectangle(
-        _bounding_box(corners),
-        fill=_random_color(random),
-        outline=_random_color(random),
-        width=int(random.integers(0, 5)),
-    )
-
-
-def _draw_polygon(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
+def _polygon(corners: NDArray[np.float64], random: np.random.Generator) -> list[tuple[float, float]]:
     center, radius = corners.mean(0), np.ptp(corners) / 2
     angles = np.sort(random.uniform(0, 2 * np.pi, random.integers(3, 9)))
-    points = center + radius * random.uniform(0.3, 1, (len(angles), 1)) * np.stack([np.cos(angles), np.sin(angles)], 1)
-    draw.polygon([tuple(point) for point in points.tolist()], fill=_random_color(random))
+    distances = radius * random.uniform(0.3, 1, (len(angles), 1))
+    points = center + distances * np.stack([np.cos(angles), np.sin(angles)], 1)
+    return [(x, y) for x, y in points.tolist()]
 
 
-def _draw_line(draw: ImageDraw.ImageDraw, corners: NDArray[np.float64], random: np.random.Generator) -> None:
-    draw.line(
-        [tuple(point) for point in corners.tolist()], fill=_random_color(random), width=int(random.integers(1, 12))
-    )
-
-
-SHAPES: tuple[Callable[[ImageDraw.ImageDraw, NDArray[np.float64], np.random.Generator], None], ...] = (
-    _draw_ellipse,
-    _draw_rectangle,
-    _draw_polygon,
-    _draw_line,
-)
-
-
-def _bounding_box(corners: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    left, top = corners.min(0).tolist()
-    right, bottom = corners.max(0).tolist()
-    return left, top, right, bottom
-
-
-def _random_color(random: np.random.Generator) -> tuple[int, int, int]:
+def _color(random: np.random.Generator) -> tuple[int, int, int]:
     red, green, blue = random.integers(0, 256, 3).tolist()
     return red, green, blue
