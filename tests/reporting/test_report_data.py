@@ -10,7 +10,7 @@ from modiste.errors import InputError
 from modiste.recipes import named
 from modiste.reporting import results_table
 from modiste.reporting.evaluate import evaluate
-from modiste.reporting.report_data import ReportData, open_report_data
+from modiste.reporting.report_data import CNN, ReportData, find_result, open_report_data
 from modiste.runs import files, results
 
 
@@ -23,6 +23,17 @@ def test_a_run_of_other_classes_is_refused(tmp_path: Path) -> None:
     files.write_json(run.scores, scores)
     with pytest.raises(InputError, match="modiste compare"):
         open_report_data([run.path])
+
+
+def test_fashion_mnist_in_another_folder_answers_claims(tmp_path: Path) -> None:
+    """The dataset is the one that `train` recorded by its checksums, wherever the files are."""
+    run = write_run(tmp_path / "run")
+    evaluate(run.path)
+    assert find_result(open_report_data([run.path]).own, CNN) is None
+    environment = files.read_json(run.environment)
+    environment["data"]["source"] = "fashion-mnist"
+    files.write_json(run.environment, environment)
+    assert find_result(open_report_data([run.path]).own, CNN) is not None
 
 
 def test_own_results_are_those_of_the_command_line_and_of_the_folder(tmp_path: Path) -> None:

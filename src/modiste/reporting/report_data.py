@@ -70,8 +70,8 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
 def find_result(candidates: Sequence[MethodResult], recipe: Recipe) -> MethodResult | None:
     """Return the result of a recipe on the official test split, as `combine_results`; None if it was not measured."""
     method = MethodResult(recipe.name, recipe, "", 0, ())
-    matching = [r for r in candidates if results_table.setting_differences(r, method).keys() <= {"data.source"}]
-    return combine_results(matching)
+    differences = ((result, results_table.setting_differences(result, method)) for result in candidates)
+    return combine_results([result for result, settings in differences if settings.keys() <= {"data.source"}])
 
 
 def combine_results(candidates: Sequence[MethodResult]) -> MethodResult | None:

@@ -33,6 +33,7 @@ class RunResult:
         epochs: trained, not kept.
         parameters: numbers that training changes.
         seconds: wall clock of all epochs, those of its teachers among them.
+        precision: bf16 or fp32; empty in old records.
     """
 
     seed: int
@@ -41,6 +42,7 @@ class RunResult:
     epochs: int
     parameters: int
     seconds: float
+    precision: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,11 @@ class MethodResult:
         return self.run_results[0].parameters
 
     @property
+    def precisions(self) -> list[str]:
+        """The precisions of its trainings, each once."""
+        return sorted({outcome.precision for outcome in self.run_results} - {""})
+
+    @property
     def best_epoch(self) -> int:
         """The epoch whose weights count, from 1; 0 without a history."""
         return metrics_file.best_epoch(list(self.history), self.recipe.early_stopping) if self.history else 0
@@ -132,9 +139,14 @@ class MethodResult:
         return self.recipe.model.name
 
     @property
+    def uses_fashion_mnist(self) -> bool:
+        """Whether its data are the official files of Fashion-MNIST."""
+        return (self.dataset or self.recipe.data.source or "fashion-mnist") == "fashion-mnist"
+
+    @property
     def on_fashion_mnist(self) -> bool:
-        """Whether it was judged on the official test split."""
-        return self.split == "test" and (self.dataset or self.recipe.data.source or "fashion-mnist") == "fashion-mnist"
+        """Whether it was evaluated on the official test split."""
+        return self.split == "test" and self.uses_fashion_mnist
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as JSON has them."""
@@ -172,7 +184,7 @@ def read_run(path: Path) -> MethodResult:
     split, found = _judged(run)
     accuracy, loss, images = (found.accuracy, found.loss, found.n) if found else (None, None, 0)
     seconds = metrics_file.total_seconds(history) + known.teacher_seconds
-    outcome = RunResult(recipe.seed, accuracy, loss, len(history), known.parameters, seconds)
+    outcome = RunResult(recipe.seed, accuracy, loss, len(history), known.parameters, seconds, known.precision)
     return MethodResult(run.name, recipe, split, images, (outcome,), known.hardware, run, history, found, known.dataset)
 
 
@@ -248,4 +260,4 @@ def _outcome(record: dict[str, Any], split: str) -> RunResult:
     if not 0 <= accuracy <= 1 or not math.isfinite(loss):
         raise ValueError(record)
     numbers = int(record["epochs"]), int(record["parameters"]), results.total_seconds(record)
-    return RunResult(int(record["seed"]), accuracy, loss, *numbers)
+    return RunResult(int(record["seed"]), accuracy, loss, *numbers, str(record.get("precision", "")))

@@ -185,6 +185,31 @@ def test_folds_are_a_cross_validation(tmp_path: Path) -> None:
     assert "the best epoch was chosen on it" in html
 
 
+def test_other_data_of_the_same_classes_is_named(tmp_path: Path) -> None:
+    """Its results are not called Fashion-MNIST, answer no claim and are not in the leaderboard."""
+    run = write_run(tmp_path / "run")
+    evaluate(run.path)
+    html = render(*read_runs(run))
+    assert "Not on the official files of Fashion-MNIST: run." in html
+    assert "The first training images of each class of data:" in html
+    assert "none of your results is on the official test split" in html
+    assert html.count('"verdict not_measured"') == len(claims.check_claims(ReportData(()))) - 1
+
+
+def test_mixed_precisions_are_named(tmp_path: Path) -> None:
+    """A mean over trainings in bf16 and fp32, in a results file or over runs of one method."""
+    result = read_results(tmp_path / "mine.json", accuracies=(0.93, 0.94))
+    first, second = (
+        replace(each, precision=name) for each, name in zip(result.run_results, ("bf16", "fp32"), strict=True)
+    )
+    note = "The mean is over trainings in different precisions (bf16 and fp32): "
+    assert f"{note}mine." in render(replace(result, run_results=(first, second)))
+    assert note not in render(replace(result, run_results=(first, replace(second, precision="bf16"))))
+    runs = [replace(result, name=str(seed), run_results=(each,), run=Run(tmp_path / str(seed)))
+            for seed, each in enumerate((first, second))]  # fmt: skip
+    assert f"{note}0." in render(*runs)
+
+
 def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
     """Two results files that differ in crop and erasing alone give a row of differences."""
     base = named.classic_cnn()

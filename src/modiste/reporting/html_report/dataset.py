@@ -24,10 +24,11 @@ Section = dict[str, Any]
 
 def describe_data(data: ReportData, _: Texts) -> Section:
     """Return sample images of each class, and the number of images per split of each method."""
-    run = next((result.run for result in data.own if result.run), None)
-    section: Section = {"samples": [], "reason": "", "splits": _count_images(data)}
+    run = next((result for result in data.own if result.run), None)
+    config = run.recipe.data if run else DataConfig(val_fraction=0)
+    name = Path(config.source).name if run and not run.uses_fashion_mnist else "Fashion-MNIST"
+    section: Section = {"samples": [], "reason": "", "splits": _count_images(data), "dataset": name}
     try:
-        config = run.recipe().data if run else DataConfig(val_fraction=0)
         samples = sources.first_of_each_label(config, IMAGES_PER_CLASS)
     except ModisteError as error:
         return section | {"reason": str(error)}

@@ -16,19 +16,30 @@ def describe_results(data: ReportData, texts: Texts) -> Section:
     """Return the table of numbers, the figures, and the details of each evaluated run."""
     return {
         "numbers": _list_numbers(data, texts),
-        "missing": _list_missing(data, texts),
+        "notes": _list_notes(data, texts),
         "accuracies": _plot_accuracies(data, texts),
         "curves": [_describe_metric(data, texts, metric) for metric in ("loss", "accuracy")],
         "runs": [_describe_run(result, result.scores, texts) for result in data.runs if result.scores],
     }
 
 
-def _list_missing(data: ReportData, texts: Texts) -> list[Markup]:
-    """Return a sentence for each network of the course report without an own result, and for runs not evaluated."""
+def _list_notes(data: ReportData, texts: Texts) -> list[Markup]:
+    """Return a sentence for each network that was not measured, and for results that cannot be compared as they are."""
     networks = {result.network for result in data.own}
-    sentences = [texts.get(f"results.no_{network}") for network in COURSE_REPORT if network not in networks]
-    names = ", ".join(result.name for result in data.own if result.accuracy is None)
-    return [*sentences, texts.get("results.not_evaluated", names=names)] if names else sentences
+    pooled = [find_result(data.own, result.recipe) or result for result in data.methods]
+    lists = {
+        "not_evaluated": [result.name for result in data.own if result.accuracy is None],
+        "other_data": [result.name for result in data.own if not result.uses_fashion_mnist],
+        "mixed_precision": [result.name for result in (*pooled, *data.published) if len(result.precisions) > 1],
+    }
+    return [
+        *(texts.get(f"results.no_{network}") for network in COURSE_REPORT if network not in networks),
+        *(
+            texts.get(f"results.{key}", names=texts.translate(", ").join(names))
+            for key, names in lists.items()
+            if names
+        ),
+    ]
 
 
 def _list_numbers(data: ReportData, texts: Texts) -> list[tuple[str, list[object]]]:

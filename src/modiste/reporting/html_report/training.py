@@ -118,6 +118,7 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
     "epochs": lambda result, _: f"{result.epochs:.3g}",
     "best_epoch": lambda result, _: result.best_epoch or "-",
     "seconds": _describe_seconds,
+    "precision": lambda result, _: ", ".join(result.precisions) or "-",
     "hardware": lambda result, _: result.hardware or "-",
     "seed": lambda result, _: ", ".join(str(outcome.seed) for outcome in result.run_results),
 }
