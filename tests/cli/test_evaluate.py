@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from helpers.runs import write_run
 from modiste.cli.evaluate import evaluate
-from modiste.errors import InputError
+from modiste.errors import InputError, SettingError
 
 
 def test_it_tells_the_scores(tmp_path: Path) -> None:
@@ -18,6 +18,13 @@ def test_it_tells_the_scores(tmp_path: Path) -> None:
     assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in told
     assert "T-shirt/top" in told
     assert "most confused: T-shirt/top as" in told
+
+
+def test_an_empty_data_option_is_refused(tmp_path: Path) -> None:
+    """An unset variable of a shell is not the bundled data."""
+    error = CliRunner().invoke(evaluate, [str(tmp_path), "--data", ""]).exception
+    assert isinstance(error, SettingError)
+    assert "--data is empty" in str(error)
 
 
 def test_json_is_the_record(tmp_path: Path) -> None:

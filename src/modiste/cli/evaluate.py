@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modiste.cli.data import reject_empty
+
 if TYPE_CHECKING:
     from modiste.metrics.scores import Scores
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     metavar="FOLDER",
+    callback=reject_empty,
     help="Folder of other data than the recipe's; then no scores are written, but the opening is counted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")

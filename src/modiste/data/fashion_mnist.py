@@ -35,10 +35,8 @@ def verify() -> list[dict[str, Any]]:
     Raises:
         InputError: a file is missing.
     """
-    return [_verify_file(folder() / name, published) for name, published in MD5.items()]
-
-
-def _verify_file(file: Traversable, published: str) -> dict[str, Any]:
-    content = idx.read_bytes(file)
-    actual = md5(content)
-    return {"file": file.name, "bytes": len(content), "md5": actual, "published": actual == published}
+    contents = {name: idx.read_bytes(folder() / name) for name in MD5}
+    return [
+        {"file": name, "bytes": len(content), "md5": md5(content), "published": md5(content) == MD5[name]}
+        for name, content in contents.items()
+    ]

@@ -74,11 +74,7 @@ class ClassFolders:
 
     @cached_property
     def split_folders(self) -> dict[str, Path]:
-        """The folder of each split; where no folder is named like a split, all photos are train.
-
-        Raises:
-            InputError: there are two folders of one split, or a folder beside them looks like another split or class.
-        """
+        """The folder of each split; where no folder is named like a split, all photos are train."""
         folders = subfolders(self.root)
         spelled = {split: [path for path in folders if path.name.casefold() in SPELLINGS[split]] for split in SPELLINGS}
         for split, paths in spelled.items():
