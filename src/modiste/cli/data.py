@@ -75,8 +75,7 @@ def show(source: str | None, size: int | None, channels: int | None, per_label: 
       modiste data show
       modiste data show --data my-clothes --size 96 --channels 3 --per-label 5 --out clothes.png
     """
-    import json
-
+    from modiste.cli.output import print_json
     from modiste.data import sources
     from modiste.imaging.contact_sheet import contact_sheet
     from modiste.runs import files
@@ -85,7 +84,7 @@ def show(source: str | None, size: int | None, channels: int | None, per_label: 
     files.write_bytes(out, contact_sheet(rows))
     images = sum(len(images) for _, images in rows)
     if as_json:
-        click.echo(json.dumps({"file": str(out), "labels": len(rows), "images": images}))
+        print_json({"file": str(out), "labels": len(rows), "images": images})
     else:
         click.echo(f"{out}: {images} images of {len(rows)} classes")
 

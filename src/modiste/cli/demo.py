@@ -32,13 +32,14 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
       modiste demo
       modiste demo --name first-try --lang zh
     """
-    import json
     import time
+
+    from modiste.cli.output import print_json
 
     started = time.perf_counter()
     summary = _run_demo(Path("runs") / name if name else _new_run_path(Path("runs")), lang)
     summary["seconds"] = round(time.perf_counter() - started, 1)
-    click.echo(json.dumps(summary) if as_json else SUMMARY.format(**summary))
+    print_json(summary) if as_json else click.echo(SUMMARY.format(**summary))
 
 
 def _run_demo(path: Path, lang: str) -> dict[str, Any]:
