@@ -66,11 +66,12 @@ def test_a_usage_error_is_exit_2(arguments: list[str], tmp_path: Path) -> None:
     ("module", "arguments", "extra"),
     [
         ("torch", ["train", "sprint"], "train"),
+        ("timm", ["train", "photo", "--data=photos"], "photo"),
         ("fastapi", ["serve", "--port=0"], "web"),
     ],
 )
 def test_a_missing_extra_names_what_to_install(tmp_path: Path, module: str, arguments: list[str], extra: str) -> None:
-    """Without torch or FastAPI, a command says which extra to install, and leaves no run."""
+    """Without torch, timm or FastAPI, a command says which extra to install, and leaves no run."""
     for label in ("coat", "dress"):
         fill(tmp_path / "photos" / label, 10)
     (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}', name='{module}')")

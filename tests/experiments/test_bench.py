@@ -1,6 +1,7 @@
 """Many trainings of one recipe, with real processes."""
 
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -9,31 +10,35 @@ import pytest
 
 from helpers.command import TINY, inside, start
 from helpers.idx import write_idx_folder
+from helpers.pictures import fill
+from modiste.cli.bench import print_results
 from modiste.errors import InputError
 from modiste.experiments import bench
 from modiste.metrics import intervals
+from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
+from modiste.runs import folder, results
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> list[str]:
-    """Arguments that make a bench a matter of seconds."""
+    """Arguments of a bench that takes seconds."""
     write_idx_folder(tmp_path / "idx", train=200, test=40)
     return ["classic-cnn", f"--set=data.source={tmp_path / 'idx'}", "--set=schedule.epochs=2", *TINY, "--name=small"]
 
 
 def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
-    """Two seeds leave mean, both intervals and a record each; a second call trains nothing again."""
-    told = json.loads(inside(tmp_path, "bench", *small, "--seeds=2", "--jobs=2", "--json").stdout)
-    assert json.loads((tmp_path / "results" / "small.json").read_text()) == told
-    assert told["n"] == 2
-    assert told["split"] == "test"
-    assert [run["seed"] for run in told["runs"]] == [0, 1]
-    assert told["mean"] == pytest.approx(sum(run["accuracy"] for run in told["runs"]) / 2)
-    assert told["interval_seeds"][0] <= told["mean"] <= told["interval_seeds"][1]
-    assert told["settings"]["schedule.epochs"] == 2
-    assert "seed" not in told["settings"]
-    assert "--set optimizer.batch_size=20" in told["command"]
+    """Two seeds give mean, both intervals, a record each and one precision; a second call trains nothing again."""
+    content = json.loads(inside(tmp_path, "bench", *small, "--seeds=2", "--jobs=2", "--json").stdout)
+    assert json.loads((tmp_path / "results" / "small.json").read_text()) == content
+    assert content["n"] == 2
+    assert content["split"] == "test"
+    assert [run["seed"] for run in content["runs"]] == [0, 1]
+    assert content["mean"] == pytest.approx(sum(run["accuracy"] for run in content["runs"]) / 2)
+    assert content["interval_seeds"][0] <= content["mean"] <= content["interval_seeds"][1]
+    assert content["settings"]["schedule.epochs"] == 2
+    assert "seed" not in content["settings"]
+    assert "--set optimizer.batch_size=20" in content["command"]
     home = tmp_path / "runs" / "bench" / "small"
     assert sorted(file.name for file in (home / "seed-0").iterdir()) == [
         ".lock",
@@ -49,47 +54,53 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
         "recipe.json",
         "scores.json",
     ]
+    assert len(content["precision"]) == 1
+    recipes = [folder.open_run(home / f"seed-{seed}").recipe() for seed in (0, 1)]
+    assert [[recipe.compute.precision] for recipe in recipes] == [content["precision"]] * 2
     again = inside(tmp_path, "bench", *small, "--seeds=2")
     assert "training" not in again.stderr
+    done = inside(tmp_path, "bench", *small, "--seeds=2", "--keep", code=2)
+    assert "was trained without --keep, and its weights were deleted" in done.stderr
 
 
-def test_folds_leave_the_test_split_sealed(small: list[str], tmp_path: Path) -> None:
-    """Each of the folds is held out once and judged; test is not opened."""
-    told = json.loads(inside(tmp_path, "bench", *small, "--folds", "--set=data.val_fraction=0.5", "--json").stdout)
-    assert [run["fold"] for run in told["runs"]] == [0, 1]
-    assert told["split"] == "validation"
-    images = sum(run["images"] for run in told["runs"])  # each fold has its own
-    assert told["interval_images"] == list(intervals.wilson_interval(round(told["mean"] * images), images))
+def test_folds_leave_the_test_split_unopened(small: list[str], tmp_path: Path) -> None:
+    """Each fold is held out once and evaluated."""
+    content = json.loads(inside(tmp_path, "bench", *small, "--folds", "--set=data.val_fraction=0.5", "--json").stdout)
+    assert [run["fold"] for run in content["runs"]] == [0, 1]
+    assert content["split"] == "validation"
+    images = sum(run["images"] for run in content["runs"])  # each fold has its own
+    assert content["interval_images"] == list(intervals.wilson_interval(round(content["mean"] * images), images))
     for run in (tmp_path / "runs" / "bench" / "small").glob("*/scores.json"):
         assert json.loads(run.read_text())["test_openings"] == 0
 
 
-def test_a_bench_of_another_recipe_is_not_mixed_in(small: list[str], tmp_path: Path) -> None:
-    """Runs of the same name with other settings are an error, not a part of the mean."""
+def test_runs_of_another_recipe_are_an_error(small: list[str], tmp_path: Path) -> None:
+    """Runs of the same name with other settings are not averaged."""
     inside(tmp_path, "bench", *small, "--seeds=1")
     done = inside(tmp_path, "bench", *small, "--seeds=1", "--set=optimizer.lr=0.1", code=2)
-    assert "holds another recipe" in done.stderr
+    assert "has another recipe" in done.stderr
 
 
-def test_a_stopped_bench_goes_on(small: list[str], tmp_path: Path) -> None:
-    """SIGTERM is passed on, leaves resumable runs and 143; the same command finishes them."""
+def test_a_stopped_bench_resumes(small: list[str], tmp_path: Path) -> None:
+    """SIGTERM ends it with 143 and leaves runs that the same command finishes; meanwhile a second bench is refused."""
     long = [*small, "--set=schedule.epochs=60", "--seeds=2"]
     process = start(tmp_path, "bench", *long)
     log = tmp_path / "runs" / "bench" / "small" / "seed-0" / "metrics.csv"
     while not log.exists():
         assert process.poll() is None
         time.sleep(0.01)
+    assert "is in use by another modiste process" in inside(tmp_path, "bench", *long, code=2).stderr
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "The same bench command goes on" in err
+    assert "The same bench command resumes it" in err
     assert not (tmp_path / "runs" / "bench" / "small" / "seed-1").exists()
     assert json.loads(inside(tmp_path, "bench", *long, "--json").stdout)["n"] == 2
 
 
-def test_another_recipe_needs_another_name(tmp_path: Path) -> None:
+def test_settings_need_a_name(tmp_path: Path) -> None:
     """With --set and no --name the results file of the recipe itself is not overwritten."""
-    assert "give it a --name" in inside(tmp_path, "bench", "sprint", "--set=optimizer.lr=1", code=2).stderr
+    assert "Add a --name" in inside(tmp_path, "bench", "sprint", "--set=optimizer.lr=1", code=2).stderr
 
 
 def test_a_training_that_fails_fails_the_bench(small: list[str], tmp_path: Path) -> None:
@@ -101,7 +112,58 @@ def test_a_training_that_fails_fails_the_bench(small: list[str], tmp_path: Path)
 
 def test_seeds_and_folds_differ_in_nothing_else() -> None:
     """The trainings of a bench are the recipe with seeds 0.. or folds 0.., none left out."""
-    assert [recipe.seed for recipe in bench.over_seeds(sprint(), 3)] == [0, 1, 2]
-    assert [recipe.data.fold for recipe in bench.over_folds(classic_cnn())] == [0, 1, 2, 3, 4]
+    assert [recipe.seed for recipe in bench.vary_seed(sprint(), 3)] == [0, 1, 2]
+    assert [recipe.data.fold for recipe in bench.vary_fold(classic_cnn())] == [0, 1, 2, 3, 4]
     with pytest.raises(InputError, match="has no folds"):
-        bench.over_folds(sprint())
+        bench.vary_fold(sprint())
+
+
+def class_folders(root: Path, *folders: str) -> Path:
+    """Write two images for each of two classes into each of the folders."""
+    for name in folders:
+        for label in ("coat", "dress"):
+            fill(root / name / label, 2)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("folders", "split", "message"),
+    [
+        (("train", "validation"), "test", "has no test split to evaluate on. Add one."),
+        (("train",), "test", "has no test split to evaluate on. Add one, or use --folds."),
+        (("train", "validation"), "validation", "split of its own, which every fold would share. Add a test split"),
+        (("train", "validation", "test"), "validation", "every fold would share. Leave out --folds."),
+    ],
+)
+def test_data_without_the_split_is_refused_before_training(
+    folders: tuple[str, ...], split: str, message: str, tmp_path: Path
+) -> None:
+    """Neither hours without a result nor five trainings on the same images."""
+    recipe = settings.with_settings(classic_cnn(), {"data.source": str(class_folders(tmp_path / "data", *folders))})
+    trainings = bench.vary_fold(recipe) if split == "validation" else bench.vary_seed(recipe, 2)
+    with pytest.raises(InputError, match=re.escape(message)):
+        bench.run(bench.Bench(trainings, split, tmp_path / "runs"), print)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_results_that_mix_precisions_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The list of precisions has both, and the command prints them."""
+    records = [
+        {"accuracy": 0.5, "accuracy_flip_tta": None, "loss": 1.0, "images": 10, "precision": precision}
+        for precision in ("fp32", "bf16")
+    ]
+    plan = bench.Bench(bench.vary_seed(sprint(), 2), "test", tmp_path)
+    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, records)
+    assert results.read(tmp_path / "x.json")["precision"] == ["bf16", "fp32"]
+    print_results(tmp_path / "x.json", as_json=False)
+    assert "differ in precision (bf16, fp32)" in capsys.readouterr().out
+
+
+def test_earlier_runs_decide_the_precision(tmp_path: Path) -> None:
+    """A bench that resumes does not measure again; a recipe that names a precision keeps it."""
+    first, second = bench.vary_seed(sprint(), 2)
+    plan = bench.Bench((first, second), "test", tmp_path)
+    folder.create(plan.run_of(second).path, settings.with_settings(second, {"compute.precision": "bf16"}))
+    assert [recipe.compute.precision for recipe in bench.with_one_precision(plan)] == ["bf16", "bf16"]
+    fixed = settings.with_settings(first, {"compute.precision": "fp32"})
+    assert bench.with_one_precision(bench.Bench((fixed,), "test", tmp_path)) == (fixed,)

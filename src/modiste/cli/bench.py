@@ -1,4 +1,4 @@
-"""`modiste bench`: one recipe, several seeds or folds, a results file."""
+"""`modiste bench`: train recipes with several seeds or folds."""
 
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,14 @@ import click
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Train with seeds 0 to N-1.")
-@click.option("--folds", is_flag=True, help="Hold out each fold in turn instead; judged on the fold, not on test.")
+@click.option("--folds", is_flag=True, help="Hold out each fold in turn and evaluate on it, instead of on test.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; needs --name.")
-@click.option("--name", help="Name of the results file; left out: the recipe's name, with -folds for --folds.")
+@click.option("--name", help="Name of the results file.  [default: RECIPE, or RECIPE-folds with --folds]")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
 @click.option("--keep", is_flag=True, help="Keep the weights of every run.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def bench(
     recipes: tuple[str, ...],
@@ -27,56 +29,61 @@ def bench(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Train each RECIPE with several seeds (or folds), judge them, and write results/RECIPE.json.
+    """Train each RECIPE with several seeds or folds, evaluate the runs, and write results/RECIPE.json.
 
-    Each training is a process of its own and goes on where it stopped when the command is given again.
+    Each training runs in its own process. A bench that was stopped resumes when the command is repeated.
 
     \b
     Examples:
       modiste bench sprint --seeds 5
       modiste bench classic-cnn --folds --jobs 2
-      modiste bench classic-cnn --set augmentation.random_crop_padding=4 --set augmentation.random_erasing_prob=0.5 --name classic-cnn-erasing
+      modiste bench classic-cnn --set optimizer.lr=0.02 --name classic-cnn-lr
     """
     import shlex
 
     from modiste.errors import SettingError
-    from modiste.experiments import bench as scale
+    from modiste.experiments import bench as experiment
     from modiste.recipes import named, settings
     from modiste.runs import files
 
     if name and len(recipes) > 1:
-        raise SettingError("--name is for one recipe; leave it out, or bench one recipe at a time.")
+        raise SettingError("--name is for one recipe. Leave it out, or bench one recipe at a time.")
     if sets and not name:
-        raise SettingError("With --set it is another recipe: give it a --name of its own.")
+        raise SettingError("--set makes another recipe. Add a --name for its results.")
     files.make_folder(out)  # before hours of training
     changes = dict(map(settings.parse_setting, sets))
-    for recipe in recipes:
-        made = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
-        title = name or f"{made.name}{'-folds' if folds else ''}"
-        typed = ["modiste", "bench", recipe, *(["--folds"] if folds else ["--seeds", str(seeds)])]
-        typed += [part for setting in sets for part in ("--set", setting)] + (["--name", name] if name else [])
-        trainings = scale.over_folds(made) if folds else scale.over_seeds(made, seeds)
+    for typed in recipes:
+        recipe = settings.with_absolute_paths(settings.with_settings(named.resolve(typed), changes))
+        title = name or f"{recipe.name}{'-folds' if folds else ''}"
+        command = ["modiste", "bench", typed, *(["--folds"] if folds else ["--seeds", str(seeds)])]
+        command += [part for setting in sets for part in ("--set", setting)] + (["--name", name] if name else [])
+        trainings = experiment.vary_fold(recipe) if folds else experiment.vary_seed(recipe, seeds)
         split = "validation" if folds else "test"
-        plan = scale.Bench(trainings, split, Path("runs") / "bench" / title, jobs, keep)
-        records = scale.run(plan, lambda line: click.echo(line, err=True))
-        scale.write(out / f"{title}.json", title, shlex.join(typed), plan, records)
-        _show(out / f"{title}.json", as_json)
+        plan = experiment.Bench(trainings, split, Path("runs") / "bench" / title, jobs, keep)
+        records = experiment.run(plan, lambda line: click.echo(line, err=True))
+        experiment.write(out / f"{title}.json", title, shlex.join(command), plan, records)
+        print_results(out / f"{title}.json", as_json)
 
 
-def _show(path: Path, as_json: bool) -> None:
+def print_results(path: Path, as_json: bool) -> None:
+    """Print a results file, as a sentence or as JSON."""
     from modiste.cli.output import print_json
     from modiste.runs import results
 
-    found = results.read(path)
+    content = results.read(path)
     if as_json:
-        print_json(found)
+        print_json(content)
         return
     click.echo(
-        f"{found['recipe']}: {found['split']} accuracy {found['mean']:.2%}, mean of {found['n']} "
-        f"({_span(found['interval_images'])} over images, {_span(found['interval_seeds'])} over trainings), "
-        f"loss {found['mean_loss']:.4f}; {path}"
+        f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} "
+        f"({_format(content['interval_images'])} over images, {_format(content['interval_seeds'])} over trainings), "
+        f"loss {content['mean_loss']:.4f}; {path}"
     )
+    if len(content["precision"]) > 1:
+        click.echo(f"The trainings differ in precision ({', '.join(content['precision'])}), so compare with care.")
+    if content["split"] == "validation" and content["settings"]["early_stopping.patience"]:
+        click.echo("The epoch of each training was chosen on the same images, so the accuracy is optimistic.")
 
 
-def _span(interval: Any) -> str:
+def _format(interval: Any) -> str:
     return f"{interval[0]:.2%} to {interval[1]:.2%}" if interval else "unknown"

@@ -1,4 +1,4 @@
-"""`modiste train`: a recipe becomes a run."""
+"""`modiste train`: train a recipe into a run folder, or resume a run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,23 +8,29 @@ import click
 
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
+    from modiste.runs.folder import Run
 
 
 @click.command()
 @click.argument("recipe", required=False)
-@click.option("--data", help="Folder with IDX files or class folders; left out: the bundled Fashion-MNIST.")
-@click.option("--name", help="Name of the run below the folder `runs`, or a path; left out: RECIPE-SEED.")
-@click.option("--seed", type=int, help="Start of all randomness.")
-@click.option("--epochs", type=int, help="At most so many epochs.")
-@click.option("--fold", type=int, help="Which fold is held out for validation.")
-@click.option("--device", help="cpu, cuda, cuda:1; left out: CUDA when there is one.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; may be repeated.")
-@click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Go on with a run where it stopped.")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard events as well, into the run's folder `events`.")
+@click.option("--data", help="Folder of IDX files or class folders.  [default: the bundled Fashion-MNIST]")
+@click.option("--name", help="Name of the run in the folder `runs`, or a path.  [default: RECIPE-SEED]")
+@click.option("--seed", type=int, help="Seed of all randomness.")
+@click.option("--epochs", type=int, help="Maximum number of epochs.")
+@click.option("--fold", type=int, help="Index of the fold that is held out for validation.")
+@click.option("--device", help="cpu, cuda or cuda:1.  [default: CUDA where there is a GPU]")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
 @click.option(
-    "--list", "listing", is_flag=True, help="Show the recipes, what each costs and reaches; with RECIPE, its settings."
+    "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Resume a run; --data names data that was moved."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what came of it as JSON.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to the folder `events` of the run.")
+@click.option(
+    "--list",
+    "list_recipes",
+    is_flag=True,
+    help="List the recipes with their cost and accuracy; with RECIPE, its settings.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def train(
     recipe: str | None,
     data: str | None,
@@ -36,12 +42,12 @@ def train(
     sets: tuple[str, ...],
     resume: Path | None,
     tensorboard: bool,
-    listing: bool,
+    list_recipes: bool,
     as_json: bool,
 ) -> None:
-    """Train RECIPE, a name or a recipe.json, into a new run folder; or go on with one.
+    """Train RECIPE, a name or a recipe.json, into a new run folder; or resume a run.
 
-    Ctrl-C stops after the step at hand; the run can then be resumed and comes to the same bits.
+    Ctrl-C stops after the current step. A run that is resumed ends with bit-identical weights.
 
     \b
     Examples:
@@ -54,120 +60,139 @@ def train(
     """
     from modiste.errors import SettingError
 
-    flags = {
+    if data == "":
+        raise SettingError("--data is empty. Name a folder, or leave --data out to train on the bundled Fashion-MNIST.")
+    options = {
         "data.source": data,
         "seed": seed,
         "schedule.epochs": epochs,
         "data.fold": fold,
         "compute.device": device,
     }
-    given = {key: value for key, value in flags.items() if value is not None}
-    if listing:
-        _list(recipe, given, sets, as_json)
+    changes = {key: value for key, value in options.items() if value is not None}
+    if list_recipes and recipe:
+        _list_settings(_resolve(recipe, changes, sets), as_json)
+    elif list_recipes:
+        if changes or sets:
+            raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
+        _list_recipes(as_json)
     elif resume is not None:
-        if recipe or given or sets or name or tensorboard:
-            raise SettingError("--resume takes its recipe from the run; leave out every other setting.")
-        _resume(resume, as_json)
+        if recipe or changes.keys() - {"data.source"} or sets or name or tensorboard:
+            raise SettingError("--resume takes its recipe from the run. Leave out all other settings but --data.")
+        _resume(resume, data or "", as_json)
     elif recipe is None:
-        raise SettingError("Which recipe? Name one: modiste train sprint. All are shown by modiste train --list.")
+        raise SettingError("No recipe is named. Try modiste train sprint; modiste train --list shows all.")
     else:
-        _start(recipe, name, given, sets, tensorboard, as_json)
+        _start(_resolve(recipe, changes, sets), name, tensorboard, as_json)
 
 
-def _start(
-    recipe: str, name: str | None, given: Mapping[str, object], sets: tuple[str, ...], tensorboard: bool, as_json: bool
-) -> None:
+def _resolve(recipe: str, changes: Mapping[str, object], sets: tuple[str, ...]) -> "Recipe":
+    """Return the recipe of that name with the settings of the command line."""
+    from modiste.recipes import named, settings
+
+    return settings.with_settings(named.resolve(recipe), {**changes, **dict(map(settings.parse_setting, sets))})
+
+
+def _start(recipe: "Recipe", name: str | None, tensorboard: bool, as_json: bool) -> None:
+    from modiste.cli.progress import TrainingProgress
+    from modiste.recipes import settings
+    from modiste.training import run as training
+
+    recipe = settings.with_absolute_paths(recipe)
+    with TrainingProgress() as progress:
+        run = training.start(recipe, Path("runs") / (name or f"{recipe.name}-{recipe.seed}"), progress, tensorboard)
+    _print_result(run, as_json)
+
+
+def _resume(path: Path, data: str, as_json: bool) -> None:
+    from modiste.cli.progress import TrainingProgress
+    from modiste.training import run as training
+
+    with TrainingProgress() as progress:
+        run = training.resume(path, progress)
+    _print_result(run, as_json)
+
+
+def _print_result(run: "Run", as_json: bool) -> None:
+    from modiste.cli.output import print_json
+    from modiste.runs import metrics_file
+
+    rows, early_stopping = metrics_file.read(run.metrics), run.recipe().early_stopping
+    best = rows[metrics_file.best_epoch(rows, early_stopping) - 1]
+    if as_json:
+        result = {
+            "run": str(run.path),
+            "epochs": len(rows),
+            "best_epoch": best.epoch,
+            "val_accuracy": best.val_accuracy,
+        }
+        print_json(result | {"epoch_chosen_on_validation": early_stopping.patience > 0})
+        return
+    line = f"{run.path}: {len(rows)} epoch{'s' * (len(rows) != 1)}, weights of epoch {best.epoch}"
+    if best.val_accuracy is not None:
+        chosen = f" (the epoch was chosen by its {early_stopping.monitor})" if early_stopping.patience else ""
+        line += f", validation accuracy {best.val_accuracy:.2%}{chosen}"
+    click.echo(f"{line}\n{_next_step(run, best.val_accuracy is not None)}")
+
+
+def _next_step(run: "Run", has_validation: bool) -> str:
+    """Return how to measure the accuracy of a run, on the splits that its data has."""
+    from modiste.data import sources
+
+    if sources.has_split(run.recipe().data, "test"):
+        return f"Evaluate it: modiste evaluate {run.path}"
+    if has_validation:
+        return f"Evaluate it: modiste evaluate {run.path} --split validation"
+    return (
+        "There are no validation or test images to evaluate it on. To hold some out: "
+        f"modiste train {run.recipe_file} --set data.val_fraction=0.2 --name NEW"
+    )
+
+
+def _list_settings(recipe: "Recipe", as_json: bool) -> None:
+    from modiste.cli.output import print_json
     from modiste.recipes import settings
 
-    made = settings.with_absolute_paths(_made(recipe, given, sets))
-    path = Path("runs") / (name or f"{made.name}-{made.seed}")
-
-    from modiste.cli.progress import TrainingProgress
-    from modiste.training import run as training
-
-    with TrainingProgress() as progress:
-        done = training.start(made, path, progress, tensorboard)
-    _tell(done.path, as_json)
-
-
-def _made(recipe: str, given: Mapping[str, object], sets: tuple[str, ...]) -> "Recipe":
-    """The recipe of that name, with what was given otherwise."""
-    from modiste.recipes import named, settings
-
-    return settings.with_settings(named.resolve(recipe), {**given, **dict(map(settings.parse_setting, sets))})
-
-
-def _resume(path: Path, as_json: bool) -> None:
-    from modiste.cli.progress import TrainingProgress
-    from modiste.training import run as training
-
-    with TrainingProgress() as progress:
-        done = training.resume(path, progress)
-    _tell(done.path, as_json)
-
-
-def _tell(path: Path, as_json: bool) -> None:
-    from modiste.cli.output import print_json
-    from modiste.runs import folder, metrics_file
-
-    run = folder.open_run(path)
-    rows = metrics_file.read(run.metrics)
-    kept = rows[metrics_file.best_epoch(rows, run.recipe().early_stopping) - 1]
-    reached = kept.val_accuracy
     if as_json:
-        told = {"run": str(path), "epochs": len(rows), "best_epoch": kept.epoch, "val_accuracy": reached}
-        print_json(told)
+        print_json(settings.to_settings(recipe), indent=2)
         return
-    held_out = f", validation accuracy {reached:.2%}" if reached is not None else ""
-    click.echo(f"{path}: {len(rows)} epoch{'s' * (len(rows) != 1)}, epoch {kept.epoch} is kept{held_out}")
-    if run.recipe().data.source and reached is None:
-        click.echo("Nothing was held out: to judge such runs, add a folder test/ or --set data.val_fraction=0.2.")
-    else:
-        click.echo(f"Judge it with: modiste evaluate {path}")
+    for key, value, explanation in settings.describe(recipe):
+        click.echo(f"{key}={value}\n    {explanation}")
 
 
-def _list(recipe: str | None, given: Mapping[str, object], sets: tuple[str, ...], as_json: bool) -> None:
+def _list_recipes(as_json: bool) -> None:
+    import inspect
+
     from modiste.cli.output import print_json
-    from modiste.errors import SettingError
-    from modiste.recipes import named, settings
+    from modiste.recipes import named
     from modiste.runs import results
 
-    if recipe:
-        made = _made(recipe, given, sets)
-        if as_json:
-            print_json(settings.to_settings(made), indent=2)
-        else:
-            for key, value, line in settings.describe(made):
-                click.echo(f"{key}={value}\n    {line}")
-        return
-    if given or sets:
-        raise SettingError("Settings are those of a recipe. Name it: modiste train sprint --list --epochs 3.")
-    measured = results.read_published()
-    listed = [
-        _listed(name, (make.__doc__ or "").partition("\n")[0], measured.get(name)) for name, make in named.NAMED.items()
+    published = results.read_published()
+    summaries = [
+        {"recipe": name, "description": " ".join((inspect.getdoc(make) or "").split()), **_cost(published.get(name))}
+        for name, make in named.NAMED.items()
     ]
     if as_json:
-        print_json(listed, indent=2)
+        print_json(summaries, indent=2)
         return
-    for entry in listed:
-        click.echo(f"{entry['recipe']:18} {entry['description']}")
-        if entry["n"]:
-            taught = " with its teachers" if entry["taught"] else ""
+    for summary in summaries:
+        click.echo(f"{summary['recipe']:18} {summary['description']}")
+        if summary["n"]:
+            teachers = " with its teachers" if summary["teachers"] else ""
             click.echo(
-                f"{'':18} test accuracy {entry['mean']:.2%} (mean of {entry['n']} seeds), "
-                f"{entry['seconds'] / 60:.1f} minutes{taught} on {entry['hardware']}"
+                f"{'':18} published: test accuracy {summary['mean']:.2%} (mean of {summary['n']} seed{'s' * (summary['n'] > 1)}), "
+                f"{summary['seconds'] / 60:.1f} minutes{teachers} on {summary['hardware']}"
             )
 
 
-def _listed(name: str, about: str, found: dict[str, Any] | None) -> dict[str, Any]:
-    """What a recipe is, and what it costs and reaches where that is published."""
+def _cost(content: dict[str, Any] | None) -> dict[str, Any]:
+    """Return time and accuracy of a recipe from its published results file; without one only `n`, which is 0."""
     from statistics import fmean
 
     from modiste.runs import results
 
-    if not found:
-        return {"recipe": name, "description": about, "n": 0}
-    seconds = fmean(map(results.total_seconds, found["runs"]))
-    kept = {key: found[key] for key in ("n", "mean", "hardware")}
-    taught = any(run.get("teachers") for run in found["runs"])
-    return {"recipe": name, "description": about, "seconds": seconds, "taught": taught} | kept
+    if not content:
+        return {"n": 0}
+    seconds = fmean(map(results.total_seconds, content["runs"]))
+    teachers = any(run.get("teachers") for run in content["runs"])
+    return {"seconds": seconds, "teachers": teachers} | {key: content[key] for key in ("n", "mean", "hardware")}

@@ -1,7 +1,7 @@
-"""Many trainings of one recipe: a map over the command a laptop runs, a new process each, then means and intervals.
+"""Train one recipe with several seeds or folds, and compute means and intervals of the accuracy.
 
-A process of its own gives each training fresh memory and its own threads, and makes a bench resumable: what is finished
-is not trained again, what was stopped goes on.
+Each training is a `modiste` command in its own process. So it has its own memory and threads, and a bench that was
+stopped resumes: finished runs are not trained again.
 """
 
 import os
@@ -16,83 +16,94 @@ from statistics import fmean
 from threading import Event
 from typing import Any
 
+from modiste.data import sources
 from modiste.errors import InputError, OutputError, Stopped, TrainingError
 from modiste.metrics import intervals
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, metrics_file, results
 from modiste.runs.folder import Run
+from modiste.runs.lock import lock
 from modiste.training.signals import StopRequest, stop_request
 
-GOES_ON = "The same bench command goes on with all that is unfinished."
+HOW_TO_RESUME = "The same bench command resumes it."
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What to train, and where it goes.
+    """Trainings that are compared.
 
     Args:
-        recipes: one a training; they differ in seed or fold alone.
-        split: what each is judged on: test for seeds, validation for folds, which leaves the test split sealed.
-        home: the folder of the runs.
-        jobs: trainings at a time; they share the cores.
-        keep: keep weights and checkpoints, which are large.
+        recipes: one for each training; they differ in their seed or fold only.
+        split: of the evaluation: test for seeds, validation for folds, which leaves the test split unopened.
+        folder: of the runs.
+        jobs: number of trainings at a time, which share the cores.
+        keep_weights: keep weights and checkpoints, which are large.
     """
 
     recipes: tuple[Recipe, ...]
     split: str
-    home: Path
+    folder: Path
     jobs: int = 1
-    keep: bool = False
+    keep_weights: bool = False
+
+    def run_of(self, recipe: Recipe) -> Run:
+        """Return the run folder of one of the recipes."""
+        return Run(self.folder / (f"seed-{recipe.seed}" if self.split == "test" else f"fold-{recipe.data.fold}"))
 
 
-def over_seeds(recipe: Recipe, count: int) -> tuple[Recipe, ...]:
-    """Return the recipe with seeds 0 to count - 1, none left out."""
+def vary_seed(recipe: Recipe, count: int) -> tuple[Recipe, ...]:
+    """Return the recipe with each seed from 0 to count - 1."""
     return tuple(replace(recipe, seed=seed) for seed in range(count))
 
 
-def over_folds(recipe: Recipe) -> tuple[Recipe, ...]:
-    """Return the recipe with each of its folds held out in turn.
+def vary_fold(recipe: Recipe) -> tuple[Recipe, ...]:
+    """Return the recipe with each of its folds held out.
 
     Raises:
         InputError: the recipe holds nothing out.
     """
     if not recipe.data.folds:
-        raise InputError(f"{recipe.name} holds nothing out, so it has no folds. Add --set data.val_fraction=0.2.")
+        raise InputError(
+            f"{recipe.name} holds nothing out, so it has no folds. Add --set data.val_fraction=0.2 --name NAME."
+        )
     return tuple(replace(recipe, data=replace(recipe.data, fold=fold)) for fold in range(recipe.data.folds))
 
 
-def run(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
-    """Train and judge every recipe that is not finished yet; return a record each, in their order.
+def run(bench: Bench, log: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Train and evaluate every recipe that is not finished yet; return a record for each, in their order.
 
     Args:
-        bench: what to do.
-        tell: is given a line when a training starts and when it ends.
+        bench: the trainings.
+        log: receives a line when a training starts and when it ends.
 
     Raises:
-        ModisteError: a training or judging failed or was stopped; no further one is begun, and the same call goes on.
+        ModisteError: the data lacks the split, another process runs the same bench, or a training failed or was
+            stopped; then no further training starts, and the same call resumes.
     """
-    files.make_folder(bench.home)
+    _require_split(bench)
+    files.make_folder(bench.folder)
     failed = Event()
 
-    def one(recipe: Recipe) -> dict[str, Any]:
+    def train_unless_failed(recipe: Recipe) -> dict[str, Any]:
         if failed.is_set() or stop():
-            return {}  # the error of another one is on its way
+            return {}  # the error of another training is raised below
         try:
-            return _one(bench, recipe, tell, stop)
+            return _train_and_evaluate(bench, recipe, log, stop)
         except BaseException:
             failed.set()
             raise
 
-    with stop_request() as stop, ThreadPoolExecutor(bench.jobs) as pool:
-        records = list(pool.map(one, bench.recipes))
+    with lock(bench.folder), stop_request() as stop, ThreadPoolExecutor(bench.jobs) as pool:
+        _require_weights(bench)
+        records = list(pool.map(train_unless_failed, with_one_precision(bench)))
         if stop():
-            raise Stopped(stop.signal_number, f"Stopped. {GOES_ON}")
+            raise Stopped(stop.signal_number, f"Stopped. {HOW_TO_RESUME}")
     return records
 
 
 def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[str, Any]]) -> None:
-    """Write the results file: the records with mean, sd and both intervals of the accuracy."""
+    """Write the results file: the records, with mean, standard deviation and both intervals of the accuracy."""
     accuracies = [record["accuracy"] for record in records]
     flip_tta = [record["accuracy_flip_tta"] for record in records]
     results.write(
@@ -100,52 +111,92 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
         recipe=name,
         command=command,
         runs=records,
-        settings=_common(bench.recipes),
+        settings=_common_settings(bench.recipes),
         split=bench.split,
+        precision=sorted({record["precision"] for record in records}),
         **intervals.summarize(accuracies, results.count_images(records, bench.split)),
         mean_flip_tta=None if None in flip_tta else fmean(flip_tta),
         mean_loss=fmean(record["loss"] for record in records),
     )
 
 
-def _one(bench: Bench, recipe: Recipe, tell: Callable[[str], None], stop: StopRequest) -> dict[str, Any]:
-    number = f"seed-{recipe.seed}" if bench.split == "test" else f"fold-{recipe.data.fold}"
-    run = Run(bench.home / number)
-    if not _judged(run, recipe, bench.split):
-        tell(f"{run.path}: training; its log is {_log(run)}")
+def _require_split(bench: Bench) -> None:
+    """Raise an InputError before hours of training, if the data cannot be evaluated as the bench wants."""
+    data = bench.recipes[0].data
+    has_test, has_validation = sources.has_split(data, "test"), sources.has_split(data, "validation")
+    if bench.split == "test" and not has_test:
+        advice = "Add one." if has_validation else "Add one, or use --folds."
+        raise InputError(f"{data.source} has no test split to evaluate on. {advice}")
+    if bench.split == "validation" and has_validation:
+        advice = "Leave out --folds." if has_test else "Add a test split and leave out --folds."
+        raise InputError(
+            f"{data.source} has a validation split of its own, which every fold would share. {advice}"
+        )
+
+
+def _require_weights(bench: Bench) -> None:
+    """Raise an InputError when weights are to be kept that an earlier bench has deleted."""
+    for run in filter(lambda run: run.finished and not run.model.exists(), map(bench.run_of, bench.recipes)):
+        if bench.keep_weights:
+            raise InputError(
+                f"{run.path} was trained without --keep, and its weights were deleted. Remove {bench.folder} to train "
+                "again, or leave out --keep."
+            )
+
+
+def with_one_precision(bench: Bench) -> tuple[Recipe, ...]:
+    """Return the recipes with one precision in the place of auto: that of earlier runs, else the faster one here."""
+    options = bench.recipes[0].compute
+    if options.precision != "auto":
+        return bench.recipes
+    runs = [run for run in map(bench.run_of, bench.recipes) if run.recipe_file.exists()]
+    if runs:
+        precision: Any = runs[0].recipe().compute.precision
+    else:
+        from modiste.training import compute  # imports torch, which takes seconds
+
+        precision = compute.choose_precision(compute.resolve_device(options))
+    return tuple(replace(recipe, compute=replace(options, precision=precision)) for recipe in bench.recipes)
+
+
+def _train_and_evaluate(bench: Bench, recipe: Recipe, log: Callable[[str], None], stop: StopRequest) -> dict[str, Any]:
+    run = bench.run_of(recipe)
+    if not _is_evaluated(run, recipe, bench.split):
+        log(f"{run.path}: training; its log is {_log_file(run)}")
         if not run.finished:
-            _modiste(run, bench.jobs, stop, *_train(run, recipe))
-        _modiste(run, bench.jobs, stop, "evaluate", str(run.path), "--split", bench.split)
-    if not bench.keep:
-        _drop_weights(run)
+            _run_modiste(run, bench.jobs, stop, *_train_arguments(run, recipe))
+        _run_modiste(run, bench.jobs, stop, "evaluate", str(run.path), "--split", bench.split)
+    if not bench.keep_weights:
+        _delete_weights(run)
     record = _record(run, bench.split)
-    tell(f"{run.path}: {bench.split} accuracy {record['accuracy']:.2%}")
+    log(f"{run.path}: {bench.split} accuracy {record['accuracy']:.2%}")
     return record
 
 
-def _judged(run: Run, recipe: Recipe, split: str) -> bool:
+def _is_evaluated(run: Run, recipe: Recipe, split: str) -> bool:
+    """Return whether a run is finished and evaluated; raise an InputError if it has another recipe."""
     if not run.recipe_file.exists():
         return False
     if run.recipe() != recipe:
-        raise InputError(f"{run.path} holds another recipe. Choose another --name for this bench, or remove it.")
+        raise InputError(f"{run.path} has another recipe. Choose another --name for this bench, or remove it.")
     return run.scores.exists() and split in files.read_json(run.scores)
 
 
-def _train(run: Run, recipe: Recipe) -> list[str]:
+def _train_arguments(run: Run, recipe: Recipe) -> list[str]:
     """Return the arguments that start or resume a training."""
     if run.recipe_file.exists():
         return ["train", "--resume", str(run.path)]
-    given = run.path.with_suffix(".json")
-    files.write_text(given, settings.to_json(recipe))
-    return ["train", str(given), "--name", str(run.path.absolute())]
+    recipe_file = run.path.with_suffix(".json")
+    files.write_text(recipe_file, settings.to_json(recipe))
+    return ["train", str(recipe_file), "--name", str(run.path.absolute())]
 
 
-def _modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
-    """Run a command in a process of its own, its share of the cores, its output in the log beside the run."""
+def _run_modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
+    """Run a modiste command in its own process, with its share of the cores; append its output to the log file."""
     variables = {**os.environ, "OMP_NUM_THREADS": str(max(1, environment.usable_cores() // jobs))}
     command = [sys.executable, "-m", "modiste", *arguments]
-    with _log(run).open("a", encoding="utf-8") as log:
-        # a session of its own: Ctrl-C reaches this process alone, which passes it on once
+    with _log_file(run).open("a", encoding="utf-8") as log:
+        # a session of its own, so that Ctrl-C reaches this process only, which passes it on once
         process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)  # noqa: S603
         while process.poll() is None and not stop():
             time.sleep(0.1)
@@ -153,23 +204,23 @@ def _modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> None:
             process.send_signal(stop.signal_number)
             process.wait()
     if stop():
-        raise Stopped(stop.signal_number, f"{run.path} is stopped. {GOES_ON}")
+        raise Stopped(stop.signal_number, f"{run.path} is stopped. {HOW_TO_RESUME}")
     if process.returncode:
-        last = _log(run).read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
-        message = f"{run.path}: {last[0].removeprefix('modiste: ')}"
+        last = _log_file(run).read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
         errors = {error.exit_code: error for error in (TrainingError, OutputError)}
-        raise errors.get(process.returncode, InputError)(message)
+        error = errors.get(process.returncode, InputError)
+        raise error(f"{run.path}: {last[0].removeprefix('modiste: ')}")
 
 
-def _log(run: Run) -> Path:
+def _log_file(run: Run) -> Path:
     return run.path.with_suffix(".log")
 
 
 def _record(run: Run, split: str) -> dict[str, Any]:
-    """Gather what a results file says of one run."""
+    """Return the record of a run for the results file."""
     recipe, rows = run.recipe(), metrics_file.read(run.metrics)
     scores = files.read_json(run.scores)[split]
-    kept = rows[metrics_file.best_epoch(rows, recipe.early_stopping) - 1]
+    best = rows[metrics_file.best_epoch(rows, recipe.early_stopping) - 1]
     return {
         **results.run_record(run),
         "fold": recipe.data.fold,
@@ -177,20 +228,20 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "accuracy_flip_tta": scores.get("accuracy_flip_tta"),
         "loss": scores["loss"],
         "images": scores["n"],
-        "val_accuracy": kept.val_accuracy,
-        "val_loss": kept.val_loss,
-        "best_epoch": kept.epoch,
+        "val_accuracy": best.val_accuracy,
+        "val_loss": best.val_loss,
+        "best_epoch": best.epoch,
     }
 
 
-def _drop_weights(run: Run) -> None:
+def _delete_weights(run: Run) -> None:
     for path in (run.weights, run.model, *run.last.glob("*")):
         path.unlink(missing_ok=True)
     if run.last.exists():
         run.last.rmdir()
 
 
-def _common(recipes: tuple[Recipe, ...]) -> dict[str, Any]:
-    """Return the settings that all the recipes share."""
+def _common_settings(recipes: tuple[Recipe, ...]) -> dict[str, Any]:
+    """Return the settings that all recipes share."""
     first, *others = map(settings.to_settings, recipes)
     return {key: value for key, value in first.items() if all(other[key] == value for other in others)}
