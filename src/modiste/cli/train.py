@@ -180,7 +180,7 @@ def _list_recipes(as_json: bool) -> None:
         if summary["n"]:
             teachers = " with its teachers" if summary["teachers"] else ""
             click.echo(
-                f"{'':18} published: test accuracy {summary['mean']:.2%} (mean of {summary['n']} seed{'s' * (summary['n'] > 1)}), "
+                f"{'':18} published: test accuracy {summary['mean']:.2%} (n = {summary['n']}), "
                 f"{summary['seconds'] / 60:.1f} minutes{teachers} on {summary['hardware']}"
             )
 

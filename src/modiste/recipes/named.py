@@ -201,19 +201,12 @@ def photo() -> Recipe:
 
 
 NAMED: dict[str, Callable[[], Recipe]] = {
-    "classic-cnn": classic_cnn,
-    "classic-resnet18": classic_resnet18,
-    "sprint": sprint,
-    "sprint-94": sprint_94,
-    "sprint-95": sprint_95,
-    "marathon": marathon,
-    "marathon-taught": marathon_taught,
-    "marathon-300k": marathon_300k,
-    "marathon-100k": marathon_100k,
-    "marathon-25k": marathon_25k,
-    "marathon-teacher": marathon_teacher,
-    "photo": photo,
-}
+    function.__name__.replace("_", "-"): function
+    for function in (
+        classic_cnn, classic_resnet18, sprint, sprint_94, sprint_95, marathon, marathon_taught, marathon_300k,
+        marathon_100k, marathon_25k, marathon_teacher, photo,
+    )
+}  # fmt: skip
 
 
 def resolve(name_or_file: str) -> Recipe:

@@ -10,18 +10,9 @@ from typing import Any
 import modiste
 
 PACKAGES = (
-    "numpy",
-    "pillow",
-    "onnxruntime",
-    "torch",
-    "torchvision",
-    "onnx",
-    "safetensors",
-    "scikit-learn",
-    "scipy",
-    "timm",
+    "numpy", "pillow", "onnxruntime", "torch", "torchvision", "onnx", "safetensors", "scikit-learn", "scipy", "timm",
     "pi-heif",
-)
+)  # fmt: skip
 
 
 def describe() -> dict[str, Any]:

@@ -12,11 +12,37 @@ from modiste.runs.lock import NAME as LOCK_NAME
 from modiste.runs.lock import lock
 
 
+class _File:
+    """The path of a file in a run folder, as an attribute of `Run`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, run: "Run", owner: type["Run"]) -> Path:
+        return run.path / self.name
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run folder: one recipe, one seed, and all that the training and the evaluation wrote."""
 
     path: Path
+
+    recipe_file = _File("recipe.json")  # the complete recipe, which `train` takes as input
+    environment = _File("environment.json")  # versions, processor, commit, precision, checksums of the images
+    metrics = _File("metrics.csv")  # a row for each epoch
+    last = _File("last")  # the folder of the checkpoint
+    weights = _File("model.safetensors")  # of the best epoch
+    layers = _File("layers.json")  # class, output shape and parameters of each layer, in order of execution
+    model = _File("model.onnx")  # the exported model, with its preprocessing
+    curves = _File("curves.png")  # figure of loss and accuracy over the epochs
+    events = _File("events")  # the folder of TensorBoard events, with `train --tensorboard`
+    card = _File("README.md")  # the model card
+    scores = _File("scores.json")  # of `evaluate`, by split, and how often the test split was opened
+    probabilities = _File("probabilities.npz")  # of the images that were evaluated last
+    confusion = _File("confusion.png")  # figure of the confusion matrix
+    mistakes = _File("mistakes.png")  # contact sheet of the worst mistakes
+    finished_marker = _File("finished")  # the empty file that `train` writes last
 
     @property
     def name(self) -> str:
@@ -24,83 +50,8 @@ class Run:
         return self.path.resolve().name
 
     @property
-    def recipe_file(self) -> Path:
-        """The complete recipe, which `train` takes as input."""
-        return self.path / "recipe.json"
-
-    @property
-    def environment(self) -> Path:
-        """Versions, processor, commit, precision, checksums of the images."""
-        return self.path / "environment.json"
-
-    @property
-    def metrics(self) -> Path:
-        """A row for each epoch."""
-        return self.path / "metrics.csv"
-
-    @property
-    def last(self) -> Path:
-        """The folder of the checkpoint."""
-        return self.path / "last"
-
-    @property
-    def weights(self) -> Path:
-        """The weights of the best epoch, as safetensors."""
-        return self.path / "model.safetensors"
-
-    @property
-    def model(self) -> Path:
-        """The exported ONNX model, with its preprocessing."""
-        return self.path / "model.onnx"
-
-    @property
-    def layers(self) -> Path:
-        """The layers of the network in order of execution: class, output shape and parameters of each."""
-        return self.path / "layers.json"
-
-    @property
-    def curves(self) -> Path:
-        """Figure of loss and accuracy over the epochs."""
-        return self.path / "curves.png"
-
-    @property
-    def events(self) -> Path:
-        """The folder of TensorBoard events, with `train --tensorboard`."""
-        return self.path / "events"
-
-    @property
-    def card(self) -> Path:
-        """The model card."""
-        return self.path / "README.md"
-
-    @property
-    def scores(self) -> Path:
-        """The scores that `evaluate` wrote, by split, and how often the test split was opened."""
-        return self.path / "scores.json"
-
-    @property
-    def probabilities(self) -> Path:
-        """The probabilities of the images that were evaluated last."""
-        return self.path / "probabilities.npz"
-
-    @property
-    def confusion(self) -> Path:
-        """Figure of the confusion matrix."""
-        return self.path / "confusion.png"
-
-    @property
-    def mistakes(self) -> Path:
-        """Contact sheet of the worst mistakes."""
-        return self.path / "mistakes.png"
-
-    @property
-    def finished_marker(self) -> Path:
-        """The empty file that `train` writes last."""
-        return self.path / "finished"
-
-    @property
     def finished(self) -> bool:
-        """Whether the training has ended and every file of it is written."""
+        """Whether the training has ended and all its files are written."""
         return self.finished_marker.is_file()
 
     def recipe(self) -> Recipe:

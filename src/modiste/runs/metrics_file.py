@@ -4,22 +4,13 @@ import csv
 import io
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from modiste.errors import InputError
 from modiste.recipes.recipe import EarlyStoppingConfig
 from modiste.runs import files
-
-COLUMNS = (
-    "epoch",
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "lr",
-    "seconds",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +34,9 @@ class EpochMetrics:
     val_accuracy: float | None
     lr: float
     seconds: float
+
+
+COLUMNS = tuple(column.name for column in fields(EpochMetrics))
 
 
 def write(path: Path, rows: list[EpochMetrics]) -> None:
@@ -69,7 +63,7 @@ def read(path: Path) -> list[EpochMetrics]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *lines = list(csv.reader(file, strict=True))
-        return [_parse_row([dict(zip(header, line, strict=True))[column] for column in COLUMNS]) for line in lines]
+        return [_parse_row(dict(zip(header, line, strict=True))) for line in lines]
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise InputError(f"{path} is no metrics.csv ({error}). Give a run that `modiste train` made.") from None
 
@@ -85,17 +79,12 @@ def best_epoch(history: list[EpochMetrics], early_stopping: EarlyStoppingConfig)
     return values.index(min(values)) + 1
 
 
-def _parse_row(line: list[str]) -> EpochMetrics:
-    epoch, loss, accuracy, val_loss, val_accuracy, rate, seconds = line
-    return EpochMetrics(
-        int(epoch),
-        _finite(loss),
-        _finite(accuracy),
-        _finite(val_loss) if val_loss else None,
-        _finite(val_accuracy) if val_accuracy else None,
-        _finite(rate),
-        _finite(seconds),
-    )
+def _parse_row(texts: dict[str, str]) -> EpochMetrics:
+    values: dict[str, Any] = {
+        column: None if column.startswith("val_") and not texts[column] else _finite(texts[column])
+        for column in COLUMNS
+    }
+    return EpochMetrics(**values | {"epoch": int(texts["epoch"])})
 
 
 def _finite(text: str) -> float:
