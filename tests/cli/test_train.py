@@ -425,6 +425,17 @@ def test_a_run_is_not_resumed_on_other_data(tmp_path: Path, monkeypatch: pytest.
     assert "has changed" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
 
 
+def test_a_run_is_resumed_on_data_that_was_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--resume RUN --data NEW` takes the same files in another folder, and the recipe of the run names it."""
+    folder = write_idx_folder(tmp_path / "idx", train=100)
+    with monkeypatch.context() as patch:
+        patch.setattr(metrics_file, "write", lambda path, rows: sys.exit(9))
+        inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
+    folder.rename(tmp_path / "moved")
+    inside(tmp_path, "train", "--resume=runs/a", "--data=moved")
+    assert json.loads((tmp_path / "runs" / "a" / "recipe.json").read_text())["data"]["source"].endswith("moved")
+
+
 def test_a_network_that_cannot_be_exported_is_an_error_before_training(idx: Path, tmp_path: Path) -> None:
     """The error comes before training, and no run is left."""
     network = "--set=model=helpers.network:not_exportable"

@@ -109,7 +109,7 @@ def _resume(path: Path, data: str, as_json: bool) -> None:
     from modiste.training import run as training
 
     with TrainingProgress() as progress:
-        run = training.resume(path, progress)
+        run = training.resume(path, progress, data)
     _print_result(run, as_json)
 
 

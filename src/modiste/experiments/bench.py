@@ -129,9 +129,7 @@ def _require_split(bench: Bench) -> None:
         raise InputError(f"{data.source} has no test split to evaluate on. {advice}")
     if bench.split == "validation" and has_validation:
         advice = "Leave out --folds." if has_test else "Add a test split and leave out --folds."
-        raise InputError(
-            f"{data.source} has a validation split of its own, which every fold would share. {advice}"
-        )
+        raise InputError(f"{data.source} has a validation split of its own, which every fold would share. {advice}")
 
 
 def _require_weights(bench: Bench) -> None:
