@@ -83,7 +83,7 @@ def test_runs_of_another_recipe_are_an_error(small: list[str], tmp_path: Path) -
 
 def test_a_stopped_bench_resumes(small: list[str], tmp_path: Path) -> None:
     """SIGTERM ends it with 143 and leaves runs that the same command finishes; meanwhile a second bench is refused."""
-    long = [*small, "--set=schedule.epochs=60", "--seeds=2"]
+    long = [*small, "--set=schedule.epochs=25", "--seeds=2"]
     process = start(tmp_path, "bench", *long)
     log = tmp_path / "runs" / "bench" / "small" / "seed-0" / "metrics.csv"
     while not log.exists():
