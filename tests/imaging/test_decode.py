@@ -1,4 +1,4 @@
-"""Pictures of every kind, whole and broken."""
+"""Photos of every kind, complete and broken."""
 
 import io
 import struct
@@ -16,7 +16,7 @@ from modiste.errors import InputError, UnsupportedPhoto
 from modiste.imaging import decode
 from modiste.imaging.file_format import PNG_SIGNATURE
 
-NO_PICTURES = {
+NOT_PHOTOS = {
     "nothing": b"",
     "a byte": b"\xff",
     "text": b"dear diary, today",
@@ -43,18 +43,20 @@ KINDS = {
 
 
 def exif(orientation: int) -> bytes:
-    """An EXIF block with an orientation and a place that nobody should learn."""
+    """An EXIF block with an orientation and a place that must not be shown."""
     block = Image.Exif()
     block[0x0112] = orientation
     block[0x010E] = "12 Secret Street"
     return block.tobytes()
 
 
-@pytest.mark.parametrize("name", NO_PICTURES)
-def test_what_is_no_picture_is_refused_by_name(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", NOT_PHOTOS)
+def test_a_file_that_is_not_a_photo_is_refused_by_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file named .jpg that is none is an error, and no decoder sees it (fault 01)."""
     path = tmp_path / "photo.jpg"
-    path.write_bytes(NO_PICTURES[name])
+    path.write_bytes(NOT_PHOTOS[name])
     monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("a decoder was called"))
     with pytest.raises(InputError, match=r"photo.jpg is .*JPEG, PNG or WebP"):
         decode.decode_file(path)
@@ -63,7 +65,7 @@ def test_what_is_no_picture_is_refused_by_name(name: str, tmp_path: Path, monkey
 def test_avif_is_called_by_its_name() -> None:
     """So that the user knows what to convert (fault 10)."""
     with pytest.raises(UnsupportedPhoto, match="AVIF"):
-        decode.decode_bytes(NO_PICTURES["avif"])
+        decode.decode_bytes(NOT_PHOTOS["avif"])
 
 
 def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,21 +85,21 @@ def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_truncated_file_is_an_error(kind: str) -> None:
-    """A picture cut at any sixteenth of its length, or by its last byte, gives no photo (fault 02)."""
-    whole = KINDS[kind]()
-    assert decode.decode_bytes(whole).shape == (60, 40, 3)
-    for length in [len(whole) * part // 16 for part in range(16)] + [len(whole) - 1]:
+    """A photo cut at any sixteenth of its length, or by its last byte, gives no photo (fault 02)."""
+    complete = KINDS[kind]()
+    assert decode.decode_bytes(complete).shape == (60, 40, 3)
+    for length in [len(complete) * part // 16 for part in range(16)] + [len(complete) - 1]:
         with pytest.raises(InputError, match=r"truncated|empty"):
-            decode.decode_bytes(whole[:length])
+            decode.decode_bytes(complete[:length])
 
 
 def test_a_cut_animation_is_an_error() -> None:
-    """An APNG or animated WebP without its later frames is truncated, though the first frame is whole (fault 02)."""
+    """An APNG or animated WebP without its later frames is truncated, though the first frame is complete (fault 02)."""
     frames = [clothes(), clothes().rotate(180)]
     for kind in ("PNG", "WEBP"):
-        whole = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+        complete = saved(frames[0], kind, save_all=True, append_images=frames[1:])
         with pytest.raises(InputError, match="truncated"):
-            decode.decode_bytes(whole[:-40])
+            decode.decode_bytes(complete[:-40])
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -121,20 +123,20 @@ def webp_header(width: int, height: int) -> bytes:
 
 def jpeg_header(width: int, height: int) -> bytes:
     """A real JPEG whose frame header declares another size."""
-    whole = bytearray(saved(clothes(), "JPEG"))
-    at = whole.index(b"\xff\xc0") + 5
-    whole[at : at + 4] = struct.pack(">HH", height, width)
-    return bytes(whole)
+    complete = bytearray(saved(clothes(), "JPEG"))
+    at = complete.index(b"\xff\xc0") + 5
+    complete[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(complete)
 
 
 @pytest.mark.parametrize("size", [(30000, 30000), (14000, 10000), (8200, 8000)])
 @pytest.mark.parametrize("header", [png_header, webp_header, jpeg_header])
 def test_a_bomb_is_refused_by_its_header(header: object, size: tuple[int, int]) -> None:
     """A file that declares too many pixels is refused without memory for them (fault 03)."""
-    refused: list[str] = []
+    errors: list[str] = []
     content = header(*size)  # type: ignore[operator]
-    grown = peak_growth(lambda: refused.append(outcome(content)))
-    assert "more than 65 million" in refused[0]
+    grown = peak_growth(lambda: errors.append(outcome(content)))
+    assert "more than 65 million" in errors[0]
     assert grown < 5 * MEGABYTE
 
 
@@ -147,7 +149,7 @@ def test_a_file_that_unpacks_beyond_its_size_is_cut_off() -> None:
 
 
 def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
-    """A file above the byte limit is refused before it is looked into."""
+    """A file above the byte limit is refused before it is parsed."""
     path = tmp_path / "large.png"
     with path.open("wb") as file:
         file.truncate(decode.MAX_BYTES + 1)
@@ -168,8 +170,8 @@ def test_an_animation_of_10000_frames_gives_its_first(kind: str) -> None:
     assert abs(photo.astype(int) - [255, 0, 0]).max() <= 8
 
 
-def test_the_primary_picture_of_an_mpo_counts() -> None:
-    """A file of two JPEGs, as phones write them, gives the first, whole or with a damaged index (fault 04)."""
+def test_the_primary_image_of_an_mpo_counts() -> None:
+    """A file of two JPEGs, as phones write them, gives the first, complete or with a damaged index (fault 04)."""
     content = saved(clothes(), "MPO", save_all=True, append_images=[Image.new("RGB", (40, 60), "blue")], quality=95)
     index = content.index(b"MPF\0")
     damaged = content[: index + 8] + b"\xff" * 40 + content[index + 48 :]
@@ -205,7 +207,7 @@ def with_segment(jpeg: bytes, marker: int, content: bytes, times: int = 1) -> by
 
 
 def test_damaged_metadata_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
-    """Damaged EXIF, ICC and XMP, and 10 MB of it, change nothing and are told to nobody (fault 06)."""
+    """Damaged EXIF, ICC and XMP, and 10 MB of it, change nothing and are in no message (fault 06)."""
     plain = saved(clothes(), "JPEG")
     secret = b"12 Secret Street" * 20
     ifd = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + secret
@@ -226,14 +228,14 @@ def test_damaged_metadata_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5000), (5000, 1)])
-def test_a_picture_of_a_pixel_is_too_small(size: tuple[int, int]) -> None:
-    """Pictures of less than 8 pixels a side are refused with their size (fault 07)."""
+def test_a_photo_of_a_pixel_is_too_small(size: tuple[int, int]) -> None:
+    """Photos of less than 8 pixels a side are refused with their size (fault 07)."""
     with pytest.raises(InputError, match=f"{size[0]} x {size[1]} pixels"):
         decode.decode_bytes(saved(Image.new("RGB", size)))
 
 
 def test_every_mode_is_composed_on_white() -> None:
-    """Gray, alpha, palette, 1-bit and CMYK pictures come out as a person sees them on white (fault 08)."""
+    """Gray, alpha, palette, 1-bit and CMYK photos come out as a person sees them on white (fault 08)."""
     size = (8, 8)
     see_through = Image.new("P", size, 1)
     see_through.putpalette([0, 0, 0, 255, 0, 0])
@@ -271,15 +273,15 @@ def test_any_damage_is_one_sentence() -> None:
     """Random damage gives a photo or an InputError of one line, nothing else."""
     rng = np.random.default_rng(0)
     for kind in KINDS.values():
-        whole = np.frombuffer(kind(), np.uint8)
+        complete = np.frombuffer(kind(), np.uint8)
         for _ in range(100):
-            broken = whole.copy()
+            broken = complete.copy()
             broken[rng.integers(0, len(broken), 8)] = rng.integers(0, 256, 8)
             assert "\n" not in outcome(broken.tobytes())
 
 
 def outcome(content: bytes) -> str:
-    """What a user would be told of a file; nothing when it is a photo."""
+    """Return the error message of a file, empty when it is a photo."""
     try:
         decode.decode_bytes(content)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""One way in: training, the command and the service make the very same image of a picture."""
+"""One way in: training, the command and the service make the very same image of a photo."""
 
 import base64
 import hashlib
@@ -32,8 +32,8 @@ GOLDEN = {
 def test_a_sample_always_becomes_the_same_pixels(name: str, size: int, channels: int, tmp_path: Path) -> None:
     """As path, bytes, pixels, and as a training reads it."""
     path, golden = SAMPLES / name, GOLDEN[name, size, channels]
-    for picture in (path, path.read_bytes(), to_photo(path)):
-        assert hashlib.sha256(to_image(picture, size, channels).tobytes()).hexdigest() == golden
+    for photo in (path, path.read_bytes(), to_photo(path)):
+        assert hashlib.sha256(to_image(photo, size, channels).tobytes()).hexdigest() == golden
     for label in ("one", "other"):
         (tmp_path / label).mkdir()
         shutil.copy(path, tmp_path / label)
@@ -44,7 +44,7 @@ def test_a_sample_always_becomes_the_same_pixels(name: str, size: int, channels:
 @pytest.mark.parametrize("name", ["coat.jpg", "bag.png"])
 def test_the_service_shows_these_pixels(name: str) -> None:
     """What the page calls "what the network sees" is what it sees."""
-    told, _ = PredictionTask(inference.load(), 1, preview=True, heatmap=False)((SAMPLES / name).read_bytes())
-    with Image.open(io.BytesIO(base64.b64decode(told["preview"].partition(",")[2]))) as seen:
-        size, channels = seen.width, len(seen.getbands())
-        assert hashlib.sha256(np.asarray(seen).tobytes()).hexdigest() == GOLDEN[name, size, channels]
+    response, _ = PredictionTask(inference.load(), 1, preview=True, heatmap=False)((SAMPLES / name).read_bytes())
+    with Image.open(io.BytesIO(base64.b64decode(response["preview"].partition(",")[2]))) as shown:
+        size, channels = shown.width, len(shown.getbands())
+        assert hashlib.sha256(np.asarray(shown).tobytes()).hexdigest() == GOLDEN[name, size, channels]

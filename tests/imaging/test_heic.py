@@ -24,21 +24,21 @@ def test_a_photo_is_decoded_the_right_way_up() -> None:
     assert np.abs(np.rot90(turned, 1).astype(int) - drawn).mean() < 6
 
 
-def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And such files are no photos of a folder then (fault 10)."""
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such files count as unreadable then (fault 10)."""
     monkeypatch.setattr(heic, "is_supported", lambda: False)
     with pytest.raises(UnsupportedPhoto, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
         decode.decode_file(ASSETS / "photo-1.heic")
     assert photo_files.is_readable(ASSETS / "photo-1.heic") is False
 
 
-def test_with_the_extra_it_is_a_picture_of_a_folder() -> None:
+def test_with_the_extra_it_is_a_photo_of_a_folder() -> None:
     """Beside the JPEGs."""
     assert photo_files.find_photos(ASSETS).readable == [ASSETS / "photo-1.heic", ASSETS / "photo-6.heic"]
 
 
 @pytest.mark.parametrize("sixteenth", range(1, 16, 2))
-def test_a_truncated_photo_is_no_photo(sixteenth: int) -> None:
+def test_a_truncated_photo_is_an_error(sixteenth: int) -> None:
     """Wherever it is cut (fault 02)."""
     content = (ASSETS / "photo-1.heic").read_bytes()
     with pytest.raises(InputError):
@@ -46,10 +46,10 @@ def test_a_truncated_photo_is_no_photo(sixteenth: int) -> None:
 
 
 @pytest.mark.parametrize("code", ["import os; os.abort()", "while True: pass", "print('x')", "bytearray(1 << 40)"])
-def test_a_decoder_that_goes_wrong_takes_nobody_with_it(
+def test_a_decoder_that_fails_does_not_affect_this_process(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It crashes, hangs, talks nonsense or swells: an error of one sentence (fault 10)."""
+    """It crashes, hangs, writes something else or takes all memory: one sentence (fault 10)."""
     script = tmp_path / "python"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{code}"\n')
     script.chmod(0o755)
@@ -67,8 +67,8 @@ def test_code_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: p
     assert [path.name for path in tmp_path.iterdir()] == ["pi_heif.py"]
 
 
-def test_the_decoder_has_no_more_memory_than_it_needs() -> None:
-    """Asking for more than that ends it, as an honest photo never would."""
+def test_the_memory_of_the_decoder_is_limited() -> None:
+    """Asking for more ends it."""
     code = (
         "from modiste.imaging import heic_decoder as child\n"
         "child.MAX_MEMORY_BYTES = 10**9\n"

@@ -1,4 +1,4 @@
-"""From any picture to the image that a network takes."""
+"""From any photo to the image that a network takes."""
 
 import io
 from pathlib import Path
@@ -45,14 +45,14 @@ def test_a_dark_background_is_not_negated() -> None:
     assert (image[:, 0] == 0).all()
 
 
-def test_a_picture_of_one_color_is_an_even_image() -> None:
+def test_a_photo_of_one_color_is_an_even_image() -> None:
     """Where there is nothing to trim, nothing fails."""
     for color in ("white", "black", "gray"):
         image = to_image(saved(Image.new("RGB", (50, 30), color)), 28, 1)
         assert image.shape == (28, 28)
 
 
-def test_rgb_is_the_whole_photo() -> None:
+def test_rgb_keeps_all_of_the_photo() -> None:
     """Both edges are resized, each by its own measure; nothing is cut."""
     photo = Image.new("RGB", (300, 100), "red")
     photo.paste("blue", (150, 0, 300, 100))
@@ -62,7 +62,7 @@ def test_rgb_is_the_whole_photo() -> None:
     assert (image[:, 18:] == [0, 0, 255]).all()
 
 
-def test_an_rgb_picture_of_the_right_size_is_unchanged() -> None:
+def test_an_rgb_photo_of_the_right_size_is_unchanged() -> None:
     """A square photo of just the size passes through."""
     photo = clothes(48, 48)
     assert (to_image(saved(photo), 48, 3) == np.asarray(photo)).all()

@@ -40,12 +40,12 @@ def original_image(photo: Photo, size: int) -> NDArray[np.uint8] | None:
     Returns:
         uint8 [size, size], equal to the photo where that has this size; None when the photo is not such a copy.
     """
-    reduced = Image.fromarray(photo).reduce(max(1, max(photo.shape) // CHECKED_SIDE))
-    gray = reduced.convert("L")
-    levels = np.asarray(gray)
-    if np.ptp(np.asarray(reduced), axis=2).max() > MAX_CHANNEL_DIFFERENCE or not levels.any():
+    factor = max(1, max(photo.shape) // CHECKED_SIDE)
+    if np.ptp(photo[::factor, ::factor], axis=2).max() > MAX_CHANNEL_DIFFERENCE:
         return None
-    if np.sort(levels[CORNERS])[1] > MAX_BACKGROUND:
+    gray = Image.fromarray(photo).reduce(factor).convert("L")
+    levels = np.asarray(gray)
+    if np.sort(levels[CORNERS])[1] > MAX_BACKGROUND or not levels.any():
         return None
     if gray.size == (size, size):
         return levels
