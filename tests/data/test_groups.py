@@ -43,12 +43,12 @@ def test_without_the_file_there_are_none(data: DataConfig) -> None:
         ([], "columns file,group"),
         (["photo,group"], "columns file,group"),
         (["file,group", "train/a/0.png"], "columns file,group"),
-        (["file,group", "a/0.png,1"], "lists 'a/0.png' but there is no such file"),
+        (["file,group", "a/0.png,1"], "there is no file 'a/0.png'"),
         (["file,group", "train/a/0.png,1", "train/a/0.png,2"], "twice"),
     ],
 )
 def test_a_file_that_cannot_be_used(data: DataConfig, rows: list[str], fault: str) -> None:
     """Each fault is an error that names the file and what to do."""
     write(data, *rows)
-    with pytest.raises(InputError, match=rf"groups.csv .*{fault}.*[Cc]orrect"):
+    with pytest.raises(InputError, match=rf"groups.csv.*{fault}.*[Cc]orrect"):
         sources.open_training(data, 0)

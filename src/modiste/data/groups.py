@@ -41,10 +41,13 @@ def _read_table(path: Path) -> dict[str, str]:
         raise InputError(f"{path} cannot be read ({error}). Save it as CSV in UTF-8.") from None
     if header[:1] != ["file"] or any(len(row) < 2 for row in [header, *rows]):
         raise InputError(f"{path} must have the columns file,group in this order, in each row. Correct it.")
-    groups: dict[str, str] = {}
-    for file, group, *_ in rows:
-        if file in groups or not (path.parent / file).is_file():
-            problem = "twice" if file in groups else "but there is no such file; paths are relative to its folder"
-            raise InputError(f"{path} lists {file!r} {problem}. Correct or remove the row.")
-        groups[file] = group
+    groups = {row[0]: row[1] for row in rows}
+    missing = [file for file in groups if not (path.parent / file).is_file()]
+    if missing or len(groups) < len(rows):
+        problem = (
+            f"there is no file {missing[0]!r}; paths are relative to its folder"
+            if missing
+            else "a file is listed twice"
+        )
+        raise InputError(f"{path}: {problem}. Correct or remove the row.")
     return groups

@@ -1,6 +1,5 @@
 """The interface of a data source: labels are read at once, images only when they are asked for."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,13 +60,3 @@ class Source(Protocol):
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the files of a split: names and contents, in a fixed order that does not depend on the source's path."""
-
-
-def files_sha256(source: Source, names: tuple[str, ...]) -> str:
-    """Hash the files of those of the splits that are there: their names and contents."""
-    digest = hashlib.sha256()
-    for name in filter(source.has_split, names):
-        for file, content in source.read_files(name):
-            digest.update(f"{name}/{file}\0{len(content)}\0".encode(errors="surrogateescape"))
-            digest.update(content)
-    return digest.hexdigest()

@@ -3,6 +3,7 @@
 A recipe's `data.source` is empty (the bundled Fashion-MNIST), a folder of IDX files or a folder of class folders.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from modiste.data import fashion_mnist, folders, folds
 from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import IdxFolder, is_idx_folder
-from modiste.data.lazy_split import SPLITS, LazySplit, Source, files_sha256
+from modiste.data.lazy_split import SPLITS, LazySplit, Source
 from modiste.data.split import Images, Indices, Split, TrainingData
 from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
@@ -111,7 +112,12 @@ def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:
 
 def sha256(data: DataConfig) -> str:
     """Hash the train and validation files of a source; the same files in another folder have the same hash."""
-    return files_sha256(open_source(data), ("train", "validation"))
+    source, digest = open_source(data), hashlib.sha256()
+    for split in filter(source.has_split, ("train", "validation")):
+        for file, content in source.read_files(split):
+            digest.update(f"{split}/{file}\0{len(content)}\0".encode(errors="surrogateescape"))
+            digest.update(content)
+    return digest.hexdigest()
 
 
 def describe(data: DataConfig) -> list[dict[str, Any]]:
@@ -122,8 +128,6 @@ def describe(data: DataConfig) -> list[dict[str, Any]]:
     Returns:
         For each split `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
 
-    Raises:
-        InputError, SettingError: something is damaged, as `open_training`.
     """
     source = open_source(data)
     names = filter(source.has_split, SPLITS)
