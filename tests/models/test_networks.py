@@ -157,9 +157,7 @@ def test_a_hostile_file_of_weights_is_refused(tmp_path: Path, content: bytes) ->
     assert peak_growth(read) < 10 * MEGABYTE
 
 
-def test_imagenet_weights_that_cannot_be_had_name_both_ways_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_imagenet_weights_name_both_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the file and without a network the error says where to put it and which setting takes another."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr("urllib.request.urlopen", _unplugged)
@@ -216,14 +214,14 @@ def test_pickles_are_not_opened(tmp_path: Path) -> None:
         build("cnn", weights=str(tmp_path / "w.pth"))
 
 
-def test_a_network_of_ones_own_is_found_by_its_name() -> None:
+def test_a_custom_network_is_imported_by_name() -> None:
     """`package.module:factory` is imported and built."""
     body = networks.build(ModelConfig(name="helpers.network:tiny"), 4, DataConfig(image_size=9))
     logits: Tensor = body(torch.zeros(2, 1, 9, 9))
     assert logits.shape == (2, 4)
 
 
-def test_a_network_of_ones_own_keeps_what_its_factory_gave_it() -> None:
+def test_a_custom_network_keeps_its_own_initial_weights() -> None:
     """Xavier leaves a stranger's network alone: its factory may have loaded weights."""
     options = ModelConfig(name="helpers.network:sevens", init="xavier")
     body = networks.build(options, 10, DataConfig())
@@ -232,14 +230,14 @@ def test_a_network_of_ones_own_keeps_what_its_factory_gave_it() -> None:
 
 
 @pytest.mark.parametrize(("name", "what"), [("no_arguments", "TypeError"), ("wrong_width", r"\(2, 3\)")])
-def test_a_network_that_breaks_the_contract_is_told_so(name: str, what: str) -> None:
+def test_a_network_that_breaks_the_contract_is_refused(name: str, what: str) -> None:
     """A factory with other arguments, or logits of another width, is an error before anything is trained."""
     with pytest.raises(SettingError, match=what):
         networks.build(ModelConfig(name=f"helpers.network:{name}"), 10, DataConfig())
 
 
 @pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "helpers.network:missing", ":x", ".a:b"])
-def test_a_network_that_is_not_there_is_named(name: str) -> None:
+def test_a_missing_network_is_named(name: str) -> None:
     """The error holds the name that was given."""
     with pytest.raises(SettingError, match=re.escape(name)):
         networks.find_factory(name)
@@ -251,7 +249,7 @@ def test_a_network_that_is_not_there_is_named(name: str) -> None:
         ("efficientnet_lite1", [-0.4044, 0.4195, 0.5120, 0.4259, 0.8470], [623, 677, 473]),
     ],
 )
-def test_the_packaged_weights_say_what_they_said(name: str, logits: list[float], best: list[int]) -> None:
+def test_the_packaged_weights_give_these_logits(name: str, logits: list[float], best: list[int]) -> None:
     """Golden logits of a ramp of colors, at 224 pixels: names, order and scale of the images are right."""
     options = ModelConfig(name=name, weights="imagenet", init="default")
     ramp = torch.arange(224).repeat(224, 1)
@@ -318,7 +316,7 @@ def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.Monk
         weights.initialize(build("efficientnet_lite1"), options)
 
 
-def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
+def test_flip_tta_treats_an_image_and_its_mirror_image_alike() -> None:
     """It answers by the mean of both; training sees one view."""
     body = build("residual", 5)
     network = NormalizedModel(body, torch.zeros(1), torch.ones(1), flip_tta=True)
@@ -334,7 +332,7 @@ def test_a_mirrored_network_says_the_same_of_a_mirror_image() -> None:
     assert seen == [6, 3]
 
 
-def test_a_softened_network_sees_less_of_what_is_fine() -> None:
+def test_eval_blur_mixes_each_pixel_with_its_neighbors() -> None:
     """Half of each pixel is the mean around it; what is even stays, to the very edge, and training sees all."""
     network = NormalizedModel(nn.Identity(), torch.zeros(1), torch.ones(1), eval_blur=0.5).eval()
     images = torch.full((2, 28, 28), 51, dtype=torch.uint8)

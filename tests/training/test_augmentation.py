@@ -68,7 +68,7 @@ def test_all_off_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_about_a_third_are_made_coarse(shape: tuple[int, ...]) -> None:
+def test_random_downscale_changes_a_third(shape: tuple[int, ...]) -> None:
     """They lose detail and keep their mean; the others, and images that are even, stay as they are."""
     before = images(shape)
     after = augmentation.random_downscale(before, random(), 0.5)
@@ -82,7 +82,7 @@ def test_about_a_third_are_made_coarse(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
+def test_random_resized_crop_enlarges_a_part(shape: tuple[int, ...]) -> None:
     """A bright square in the middle never becomes smaller, and the whole area is the image itself."""
     before = torch.zeros(shape, dtype=torch.uint8)
     third = shape[1] // 3
@@ -95,7 +95,7 @@ def test_zoom_enlarges_a_part(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_images_are_turned_about_their_middle(shape: tuple[int, ...]) -> None:
+def test_rotation_is_about_the_center(shape: tuple[int, ...]) -> None:
     """A bar across becomes a slanted one, to either side and never by more than it may; the middle stays."""
     before = torch.zeros(shape, dtype=torch.uint8)
     half = shape[1] // 2
@@ -112,7 +112,7 @@ def test_images_are_turned_about_their_middle(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_training_may_see_fewer_pixels(shape: tuple[int, ...]) -> None:
+def test_training_may_use_smaller_images(shape: tuple[int, ...]) -> None:
     """The same places at a smaller size: the mean of an image stays, nearly; erasing comes after."""
     before = images(shape)
     after = augmentation.augment(before, random(), AugmentationConfig(horizontal_flip=False, train_size=20))
@@ -126,7 +126,7 @@ def test_training_may_see_fewer_pixels(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_color_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
+def test_color_jitter_stays_within_its_strength(shape: tuple[int, ...]) -> None:
     """Next to no reach changes next to nothing; more of it changes brightness within its bounds."""
     before = (images(shape) // 4 + 64).contiguous()
     assert (augmentation.color_jitter(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
@@ -136,7 +136,7 @@ def test_color_keeps_what_it_is_told_to_keep(shape: tuple[int, ...]) -> None:
     assert 1.1 < ratio.max() < 1.31
 
 
-def test_hues_are_turned_and_brightness_stays() -> None:
+def test_hue_jitter_keeps_the_brightness() -> None:
     """Red becomes another color as bright; gray stays gray, in images of either kind."""
     red = torch.tensor([150, 80, 80], dtype=torch.uint8).repeat(50, 4, 4, 1)
     after = augmentation.color_jitter(red, random(), 0.0, 0.5).float()[:, 0, 0]
@@ -148,15 +148,15 @@ def test_hues_are_turned_and_brightness_stays() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_mixing_lays_another_image_over_a_share_of_them(shape: tuple[int, ...]) -> None:
+def test_mixup_blends_images_and_targets_alike(shape: tuple[int, ...]) -> None:
     """Every pixel is as much of the other image as its target says; the image itself stays the larger part."""
     before, places = images(shape), torch.eye(shape[0])
-    after, told = augmentation.mixup(before, places, random(), 0.5)
-    own = told.diagonal()
+    after, targets = augmentation.mixup(before, places, random(), 0.5)
+    own = targets.diagonal()
     assert 16 < (own < 1).sum() < 48
     assert own.min() >= 0.5
-    assert torch.equal(told.sum(1), torch.ones(len(told)))
-    expected = torch.einsum("ij,j...->i...", told, before.float())
+    assert torch.equal(targets.sum(1), torch.ones(len(targets)))
+    expected = torch.einsum("ij,j...->i...", targets, before.float())
     assert (after.float() - expected).abs().max() <= 0.5 + 1e-3
 
 

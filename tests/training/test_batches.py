@@ -57,7 +57,7 @@ def test_an_epoch_is_whole_batches_of_distinct_images() -> None:
     assert [len(labels) for _, _, labels in epoch(batches(batch_size=100), 0)] == [64]
 
 
-def test_what_is_easy_is_left_out_after_the_first_epoch() -> None:
+def test_easy_images_are_skipped_after_the_first_epoch() -> None:
     """With `drop`, later epochs take the images of the highest losses, unseen ones first."""
     losses = torch.arange(64.0)
     losses[5] = torch.inf

@@ -83,9 +83,7 @@ def same(one: State, other: State) -> bool:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
 @pytest.mark.parametrize("stop_after", [1, 7, 8, 13, 19])
-def test_a_stopped_training_goes_on_to_the_same_bits(
-    idx: Path, tmp_path: Path, stop_after: int, optimizer: str
-) -> None:
+def test_a_stopped_training_resumes_bit_identically(idx: Path, tmp_path: Path, stop_after: int, optimizer: str) -> None:
     """Stopped at the first, the last or any step of an epoch, it ends where the unbroken one ends (fault 27)."""
     made = settings.with_settings(recipe(idx), {"optimizer.name": optimizer})
     unbroken = run_through(made, tmp_path / "a")
@@ -93,7 +91,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
 
 
-def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
+def test_a_training_from_loaded_weights_resumes_too(tmp_path: Path) -> None:
     """Frozen stages are in the checkpoint, and nothing is loaded a second time."""
     for name in ("coats", "hats"):
         fill(tmp_path / "photos" / name, 10, lambda number: Image.fromarray(noise(32, number)))
@@ -109,7 +107,7 @@ def test_a_training_from_loaded_weights_goes_on_too(tmp_path: Path) -> None:
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
 
 
-def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
+def test_distillation_resumes_too(idx: Path, tmp_path: Path) -> None:
     """Teachers have no state of their own."""
     for seed in (0, 1):
         inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
@@ -122,9 +120,7 @@ def test_a_taught_training_goes_on_too(idx: Path, tmp_path: Path) -> None:
     assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
 
 
-def test_a_training_goes_on_in_the_precision_it_began_in(
-    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_training_keeps_its_precision(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is measured once and recorded, with the setting; another machine may choose another (fault 27)."""
     made = settings.with_settings(recipe(idx), {"compute.precision": "auto", "schedule.epochs": 1})
     choices = iter(("bf16", "fp32"))
@@ -178,7 +174,7 @@ def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_what_is_not_a_number_is_found_before_the_update(idx: Path, tmp_path: Path, what: str) -> None:
+def test_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, what: str) -> None:
     """Injected into the second epoch it changes no weight, and the last save is that of the first (fault 29)."""
     made, steps = recipe(idx), iter(range(1, 100))
     before = run_through(made, tmp_path / "a", stop_after=10)
@@ -200,7 +196,7 @@ def test_what_is_not_a_number_is_found_before_the_update(idx: Path, tmp_path: Pa
     assert (len(left.history), left.step) == (1, 0)
 
 
-def test_a_run_without_its_checkpoint_is_not_begun_again(idx: Path, tmp_path: Path) -> None:
+def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path) -> None:
     """What it came to would be lost."""
     inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)
     run = tmp_path / "runs" / "a"
@@ -247,12 +243,12 @@ FORGETFUL: dict[str, Forget] = {
     "history": lambda state: state.history.pop(),
     "losses": _forget_losses,
     "order": lambda state: setattr(state, "order", state.order.flip(0)),
-    "kept": lambda state: setattr(state, "best_weights", {}),
+    "best weights": lambda state: setattr(state, "best_weights", {}),
 }
 
 
 @pytest.mark.parametrize("what", FORGETFUL)
-def test_a_state_that_is_forgotten_is_found_out(idx: Path, tmp_path: Path, what: str) -> None:
+def test_every_part_of_the_state_matters(idx: Path, tmp_path: Path, what: str) -> None:
     """The comparison fails for a resume that forgets any one part of the state: it can see every part."""
     # accuracy stands still from some epoch on, so that the kept weights are older than the stop
     made = settings.with_settings(recipe(idx), {"early_stopping.monitor": "val_accuracy", "optimizer.lr": 1e-9})
@@ -300,7 +296,7 @@ def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_a_run_that_goes_on(idx: Path, tmp_path: Path, number: int, code: int) -> None:
+def test_a_signal_leaves_a_resumable_run(idx: Path, tmp_path: Path, number: int, code: int) -> None:
     """Ctrl-C and SIGTERM save, say how to go on and exit as shells expect; the end is the unbroken one's (fault 31)."""
     given = [
         "train",

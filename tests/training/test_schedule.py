@@ -35,7 +35,7 @@ def test_plateaus_are_those_of_pytorch(patience: int, seed: int) -> None:
         )
 
 
-def test_a_triangle_rises_and_falls() -> None:
+def test_one_cycle_rises_and_falls() -> None:
     """The rate is 0 at both ends and at its peak where warm-up ends."""
     assert [one_cycle(done, 0.2) for done in (0.0, 0.1, 0.2, 0.6, 1.0)] == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert one_cycle(0.0, 0.0) == 1
@@ -47,7 +47,7 @@ def test_the_rate_moves_within_an_epoch() -> None:
     assert schedule.learning_rate([], 0.1) < schedule.learning_rate([], 0.2)
 
 
-def test_every_step_of_a_triangle_moves() -> None:
+def test_no_step_of_one_cycle_has_rate_0() -> None:
     """No step is taken at rate 0, be it the only one; with `drop` the later epochs are the shorter ones."""
     schedule = Schedule(settings.with_settings(sprint(), {"schedule.epochs": 1}))
     assert schedule.learning_rate([], 0.5) > 0

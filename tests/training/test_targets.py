@@ -29,7 +29,7 @@ def test_the_loss_of_several_labels_is_on_their_sum() -> None:
     assert targets.is_correct(LOGITS, sets).tolist() == [True, False]
 
 
-def test_a_label_that_is_not_allowed_sends_no_gradient_of_nan() -> None:
+def test_other_labels_than_candidates_give_no_nan_gradient() -> None:
     """However sure the network is of another one."""
     logits = torch.tensor([[200.0, -200.0, 0.0]], requires_grad=True)
     targets.losses(logits, torch.tensor([[False, True, True]])).sum().backward()
