@@ -54,11 +54,13 @@ def _list_numbers(data: ReportData, texts: Texts) -> list[tuple[str, list[object
 
 
 def _list_cells(result: MethodResult, source: str, texts: Texts) -> list[object]:
-    chosen = result.split == "validation" and result.recipe.early_stopping.patience
+    is_chosen = result.split == "validation" and bool(result.recipe.early_stopping.patience)
+    if result.scores:
+        is_chosen = result.scores.chosen_on_split
     return [
         result.name,
         texts.get(f"source.{'run' if result.run else source}"),
-        texts.get("results.chosen" if chosen else f"results.{result.split}"),
+        texts.get("results.chosen" if is_chosen else f"results.{result.split}"),
         formatting.format_percent(result.accuracy),
         formatting.format_interval(result.interval_images, texts.translate("to")),
         formatting.format_half_width(result.interval_seeds),
