@@ -16,7 +16,6 @@ from helpers.models import tiny_model
 from helpers.pictures import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
-from modiste.imaging.preprocess import PhotoInput
 
 DARK, BRIGHT = np.full((28, 28), 10, np.uint8), np.full((28, 28), 240, np.uint8)
 
@@ -81,13 +80,31 @@ def test_a_pillow_image_is_read_as_its_file(model_file: Path) -> None:
     assert model.predict(counts)[0].label == "bright"
 
 
-@pytest.mark.parametrize(
-    "one",
-    [BRIGHT, np.repeat(BRIGHT[:, :, None], 3, 2), Image.fromarray(BRIGHT), bytearray(saved(Image.fromarray(BRIGHT)))],
-)
-def test_one_photo_is_one_record(model_file: Path, one: PhotoInput) -> None:
-    """And not one per row or byte."""
-    assert [each.label for each in inference.load(model_file).predict(one)] == ["bright"]
+RGB = np.repeat(BRIGHT[:, :, None], 3, 2)
+ONE_PHOTO = {
+    "gray": lambda: BRIGHT,
+    "one channel": lambda: BRIGHT[:, :, None],
+    "RGB": lambda: RGB,
+    "RGBA": lambda: np.dstack([RGB, np.full((28, 28), 255, np.uint8)]),
+    "Pillow": lambda: Image.fromarray(BRIGHT),
+    "Pillow, float 0 to 1": lambda: Image.fromarray((BRIGHT / 255).astype(np.float32)),
+    "bytes": lambda: bytearray(saved(Image.fromarray(BRIGHT))),
+    "file": lambda: io.BytesIO(saved(Image.fromarray(BRIGHT))),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_PHOTO)
+def test_one_photo_is_one_record(model_file: Path, kind: str) -> None:
+    """And not one per row, byte or line (fault 44)."""
+    assert [each.label for each in inference.load(model_file).predict(ONE_PHOTO[kind]())] == ["bright"]
+
+
+@pytest.mark.parametrize("array", [np.zeros((5, 784), np.uint8), np.zeros((3, 28, 28)), np.zeros(784, np.uint8)])
+def test_an_array_that_is_not_a_photo_is_one_error(model_file: Path, array: np.ndarray) -> None:
+    """Flattened images, and floats of [3, h, w]."""
+    (prediction,) = inference.load(model_file).predict(array)
+    assert prediction.label is None
+    assert f"array {list(array.shape)}" in str(prediction.error)
 
 
 def test_nothing_to_predict(model_file: Path) -> None:
