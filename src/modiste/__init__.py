@@ -12,7 +12,7 @@ _FUNCTIONS = {
     "load": "modiste.inference:load",
     "train": "modiste.training.run:start",
     "evaluate": "modiste.reporting.evaluate:evaluate",
-    "compare": "modiste.reporting.comparison:draw",
+    "compare": "modiste.reporting.comparison:compare",
 }
 
 

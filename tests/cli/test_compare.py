@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from helpers.runs import write_results, write_run
 from modiste.cli.compare import compare
-from modiste.recipes import named
+from modiste.recipes import named, settings
 from modiste.reporting.evaluate import evaluate
 
 
@@ -22,7 +22,7 @@ def test_runs_and_results_stand_side_by_side(tmp_path: Path) -> None:
     arguments = [*map(str, (run.path, new.path, results)), "--out", str(out)]
     told = CliRunner().invoke(compare, arguments, catch_exceptions=False).output
     assert "90.00%" in told
-    assert "new is not judged yet. Try: modiste evaluate" in told
+    assert "new is not evaluated yet. Try: modiste evaluate" in told
     assert "ours, n = 2" in told
     assert "WRN-28-10 + Random Erasing" in told
     assert "a rerun on v2 gave 0.958" in told
@@ -40,6 +40,22 @@ def test_json_has_every_entry(tmp_path: Path) -> None:
     run = write_run(tmp_path / "[odd] name", replace(named.classic_cnn(), seed=3))
     told = CliRunner().invoke(compare, [str(run.path), "--out", str(tmp_path / "o"), "--json"], catch_exceptions=False)
     content = json.loads(told.output)
-    assert content["entries"][0]["name"] == "[odd] name"
-    assert content["entries"][0]["accuracy"] is None
+    assert content["methods"][0]["name"] == "[odd] name"
+    assert content["methods"][0]["accuracy"] is None
     assert len(content["figures"]) == 2
+
+
+def test_what_makes_figures_hard_to_compare_is_said(tmp_path: Path) -> None:
+    """Trainings in several precisions, and an epoch that was chosen on the split of its accuracy."""
+    recipe = settings.with_settings(named.classic_cnn(), {"early_stopping.patience": 2})
+    paths = [write_results(tmp_path / "folds.json", recipe=recipe, split="validation")]
+    paths.append(write_results(tmp_path / "seeds.json"))
+    for path, precision in zip(paths, ("fp32", "bf16"), strict=True):
+        content = json.loads(path.read_text())
+        path.write_text(json.dumps(content | {"runs": [each | {"precision": precision} for each in content["runs"]]}))
+    command = [*map(str, paths), "--out", str(tmp_path / "figures")]
+    output = CliRunner().invoke(compare, command, catch_exceptions=False).output
+    assert "folds: the epoch was chosen on the validation split" in output
+    assert "The trainings differ in precision" in output
+    assert "seeds: bf16" in output
+    assert "differ in precision" not in CliRunner().invoke(compare, command[1:], catch_exceptions=False).output

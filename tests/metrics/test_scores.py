@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import precision_recall_fscore_support
 
 from modiste.errors import InputError
 from modiste.metrics.scores import Confused, Scores, calibration_error, compute_scores
@@ -122,3 +123,14 @@ def test_shapes_must_belong_together(shape: tuple[int, int]) -> None:
     """Other images or labels than those of the split are refused."""
     with pytest.raises(InputError, match="need"):
         compute_scores(np.full(shape, 0.5), LABELS, NAMES, "test")
+
+
+@pytest.mark.parametrize("k", [2, 10])
+def test_figures_by_class_are_those_of_scikit_learn(k: int) -> None:
+    """To the last bit, classes without images or predictions included."""
+    random = np.random.default_rng(k)
+    labels, probabilities = random.integers(0, k, 12), random.dirichlet(np.ones(k), 12)
+    scores = compute_scores(probabilities, labels, tuple(map(str, range(k))), "test")
+    expected = precision_recall_fscore_support(labels, probabilities.argmax(1), labels=range(k), zero_division=np.nan)
+    figures = [[each.precision, each.recall, each.f1, each.support] for each in scores.per_class]
+    assert np.array_equal(np.array(figures, float), np.transpose(expected), equal_nan=True)

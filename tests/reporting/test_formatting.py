@@ -17,6 +17,7 @@ from modiste.reporting import formatting
         (formatting.format_interval((0.9188, 0.9292)), "91.88 to 92.92"),
         (formatting.format_interval((0.9188, 0.9292), "至"), "91.88 至 92.92"),
         (formatting.format_half_width((0.93, 0.9324)), "±0.12"),
+        (formatting.format_half_width((0.0, 0.974)), "0.00 to 97.40"),
     ],
 )
 def test_figures_have_one_form(text: str, expected: str) -> None:

@@ -56,6 +56,11 @@ def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     assert entry.interval_images == pytest.approx((0.9248, 0.9348), abs=1e-4)
 
 
+def test_the_interval_of_two_seeds_stays_between_0_and_1(tmp_path: Path) -> None:
+    """It is clipped, as that of any share."""
+    assert results_table.read_results(write_results(tmp_path / "a.json", (0.22, 0.33))).interval_seeds[0] == 0
+
+
 def test_folds_are_judged_on_all_their_images_together(tmp_path: Path) -> None:
     """Three folds of 10,000 images are 30,000 different ones; seeds are judged on the same."""
     folds = results_table.read_results(write_results(tmp_path / "folds.json", (0.9, 0.91, 0.89), split="validation"))
@@ -129,7 +134,7 @@ def test_a_file_that_holds_no_results_is_refused(tmp_path: Path, content: str) -
 
 def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
     """A results file of something else than trainings is told apart."""
-    with pytest.raises(InputError, match="holds no trainings"):
+    with pytest.raises(InputError, match="has no trainings"):
         results_table.read_results(write_results(tmp_path / "a.json", ()))
 
 
@@ -151,7 +156,7 @@ def test_damaged_records_are_told(tmp_path: Path, change: dict[str, object]) -> 
     content = json.loads(path.read_text())
     content["runs"][0] |= change
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"a\.json holds no trainings"):
+    with pytest.raises(InputError, match=r"a\.json has no trainings"):
         results_table.read_results(path)
 
 
@@ -162,7 +167,7 @@ def test_a_damaged_results_file_is_told(tmp_path: Path, change: dict[str, object
     """A split that nothing is judged on, and settings that no recipe has, are told with the file's name."""
     path = write_results(tmp_path / "a.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(InputError, match=r"a\.json h"):
+    with pytest.raises(InputError, match=r"a\.json ha"):
         results_table.read_results(path)
 
 

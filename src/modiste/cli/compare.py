@@ -1,4 +1,4 @@
-"""`modiste compare`: several runs side by side, and in the public table."""
+"""`modiste compare`: the results of several runs in one table, and in the public leaderboard."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
     from modiste.reporting.results_table import MethodResult
 
-UNTESTED = "The public table calls its results untested; v1 is the data before 31 August 2017, v2 today's."
+UNTESTED = "The public leaderboard calls its results untested; v1 is the data before 31 August 2017, v2 today's."
 
 
-WIDE = 140
-"""Columns where there is no terminal: nothing is cut short in a file or a pipe."""
+WIDTH = 140
+"""Columns where there is no terminal, so that nothing is cut in a file or a pipe."""
 
 
 @click.command()
@@ -24,9 +24,9 @@ WIDE = 140
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Put runs, or results files of several seeds, side by side, and into the public table.
+    """Compare runs, or results files of several seeds, with one another and with the public leaderboard.
 
-    Draws loss and accuracy over the epochs, the accuracies with their intervals, and the confusion matrices.
+    Plots loss and accuracy over the epochs, the accuracies with their intervals, and the confusion matrices.
 
     \b
     Examples:
@@ -36,33 +36,38 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     from modiste.cli.output import print_json
     from modiste.reporting import comparison, results_table
 
-    opened = results_table.read_methods(runs)
-    drawn = comparison.draw(opened, out)
+    methods = results_table.read_methods(runs)
+    figures = list(map(str, comparison.plot_figures(methods, out)))
     if as_json:
-        told = {"entries": [entry.as_dict() for entry in opened], "figures": list(map(str, drawn))}
-        print_json(told)
+        print_json({"methods": [method.as_dict() for method in methods], "figures": figures})
         return
-    _print(opened)
-    for entry in opened:
-        if entry.accuracy is None and entry.run:
-            click.echo(f"{entry.name} is not judged yet. Try: modiste evaluate {entry.run.path}")
-    click.echo(f"Figures: {', '.join(map(str, drawn))}")
+    _print_tables(methods)
+    for method in methods:
+        if method.accuracy is None and method.run:
+            click.echo(f"{method.name} is not evaluated yet. Try: modiste evaluate {method.run.path}")
+        if method.chosen_on_split:
+            click.echo(f"{method.name}: the epoch was chosen on the validation split, so its accuracy is optimistic.")
+    precisions = {precision for method in methods for precision in method.precisions}
+    if len(precisions) > 1:
+        click.echo("The trainings differ in precision, which changes accuracy and seconds:")
+        click.echo("\n".join(f"  {m.name}: {', '.join(m.precisions) or 'not recorded'}" for m in methods))
+    click.echo(f"Figures: {', '.join(figures)}")
 
 
-def _print(opened: list["MethodResult"]) -> None:
+def _print_tables(methods: list["MethodResult"]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDE)
-    console.print(_side_by_side(opened))
+        console = Console(highlight=False, width=WIDTH)
+    console.print(_results_table(methods))
     console.print("images, seeds: 95 % interval of the accuracy over other images and over other seeds")
-    if any(entry.on_fashion_mnist for entry in opened):
-        console.print(_public_table(opened))
+    if any(method.on_fashion_mnist for method in methods):
+        console.print(_leaderboard(methods))
         console.print(UNTESTED)
 
 
-def _side_by_side(opened: list["MethodResult"]) -> "Table":
+def _results_table(methods: list["MethodResult"]) -> "Table":
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -73,23 +78,23 @@ def _side_by_side(opened: list["MethodResult"]) -> "Table":
     table.columns[0].overflow, table.columns[0].min_width = "fold", 12
     for title in ("n", "accuracy", "images", "seeds", "loss", "epochs", "params", "s"):
         table.add_column(title, justify="right", no_wrap=True)
-    for entry in opened:
+    for method in methods:
         table.add_row(
-            escape(entry.name),
-            entry.split or "-",
-            str(entry.n),
-            formatting.format_percent(entry.accuracy),
-            formatting.format_interval(entry.interval_images),
-            formatting.format_half_width(entry.interval_seeds),
-            "-" if entry.loss is None else f"{entry.loss:.4f}",
-            f"{entry.epochs:.3g}",
-            formatting.format_count(entry.parameters),
-            f"{entry.seconds:.0f}",
+            escape(method.name),
+            method.split or "-",
+            str(method.n),
+            formatting.format_percent(method.accuracy),
+            formatting.format_interval(method.interval_images),
+            formatting.format_half_width(method.interval_seeds),
+            "-" if method.loss is None else f"{method.loss:.4f}",
+            f"{method.epochs:.3g}",
+            formatting.format_count(method.parameters),
+            f"{method.seconds:.0f}",
         )
     return table
 
 
-def _public_table(opened: list["MethodResult"]) -> "Table":
+def _leaderboard(methods: list["MethodResult"]) -> "Table":
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -100,7 +105,7 @@ def _public_table(opened: list["MethodResult"]) -> "Table":
     table.add_column("accuracy", justify="right", no_wrap=True)
     for title in ("parameters", "data", "remark"):
         table.add_column(title)
-    for row in leaderboard.add_results(opened):
+    for row in leaderboard.add_results(methods):
         remark = (
             f"ours, n = {row.result.n}, {formatting.format_interval(row.result.interval_images)}"
             if row.result

@@ -1,43 +1,58 @@
-"""Figures of several entries side by side."""
+"""Compare runs and results files, in figures."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from modiste.reporting import canvas, figures
-from modiste.reporting.results_table import MethodResult
+from modiste.reporting.results_table import MethodResult, read_methods
 from modiste.runs import files
 
 
-def draw(entries: Sequence[MethodResult], out: Path) -> list[Path]:
-    """Write loss.png and accuracy.png of all runs, accuracies.png of all judged, confusion-NAME.png of each judged run.
+def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
+    """Read runs and results files and plot their figures.
 
     Args:
-        entries: what to compare; what an entry lacks is left out.
-        out: folder, made when it is not there.
+        paths: run folders and results files.
+        out: folder of the figures, see `plot_figures`; None plots nothing.
+
+    Raises:
+        InputError: a path is neither, or is damaged.
+        OutputError: the folder cannot be written to.
+    """
+    methods = read_methods(paths)
+    if out:
+        plot_figures(methods, out)
+    return methods
+
+
+def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
+    """Write loss.png and accuracy.png of all runs, accuracies.png, and confusion-NAME.png of each evaluated run.
+
+    Args:
+        methods: to compare; figures that they have no numbers for are left out.
+        out: folder, made if it does not exist.
 
     Returns:
-        What was written.
+        The paths of the figures.
 
     Raises:
         OutputError: the folder cannot be written to.
     """
     files.make_folder(out)
-    histories = {entry.name: entry.history for entry in entries if entry.history}
-    kept = {entry.name: entry.best_epoch for entry in entries if entry.history}
-    drawn = {}
+    histories = {method.name: method.history for method in methods if method.history}
+    best_epochs = {method.name: method.best_epoch for method in methods if method.history}
+    plots = {}
     if histories:
-        drawn["loss.png"] = figures.plot_curve(histories, "loss", kept)
-        drawn["accuracy.png"] = figures.plot_curve(histories, "accuracy", kept)
-    bars = [(e.name, e.accuracy, e.interval_images) for e in entries if e.accuracy is not None and e.interval_images]
+        plots["loss.png"] = figures.plot_curve(histories, "loss", best_epochs)
+        plots["accuracy.png"] = figures.plot_curve(histories, "accuracy", best_epochs)
+    bars = [(m.name, m.accuracy, m.interval_images) for m in methods if m.accuracy is not None and m.interval_images]
     if bars:
-        drawn["accuracies.png"] = figures.plot_accuracies(bars)
-    drawn |= {f"confusion-{_safe(e.name)}.png": figures.plot_confusion_matrix(e.scores) for e in entries if e.scores}
-    for name, figure in drawn.items():
+        plots["accuracies.png"] = figures.plot_accuracies(bars)
+    for method in methods:
+        if method.scores:
+            name = re.sub(r"[^\w.-]+", "-", method.name).strip("-")  # a name may be a path
+            plots[f"confusion-{name}.png"] = figures.plot_confusion_matrix(method.scores)
+    for name, figure in plots.items():
         canvas.save_png(figure, out / name)
-    return [out / name for name in drawn]
-
-
-def _safe(name: str) -> str:
-    """A name that is a path turned into one for a file."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-")
+    return [out / name for name in plots]
