@@ -4,27 +4,38 @@ The docstring below a field gives its unit, its special values and, where it is 
 by `modiste train RECIPE --list` and stands in docs/settings.md.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, is_dataclass
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from modiste.errors import SettingError
 
 
-def require(config: object, section: str, rules: Mapping[str, tuple[bool, str]]) -> None:
-    """Raise a SettingError for the first rule that does not hold.
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers from `low` to `high`, without the ends that are open."""
 
-    Args:
-        config: a recipe or one of its sections.
-        section: its name and a dot, empty for the recipe.
-        rules: for each key of it whether the rule holds, and the rule in words.
-    """
-    for key, (holds, rule) in rules.items():
-        if not holds:
-            value = attrgetter(key)(config)
-            shown = list(value) if isinstance(value, tuple) else value
-            raise SettingError(f"{section}{key} is {shown!r}, but it must be {rule}.")
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        is_above = self.low < value if self.open_low else self.low <= value
+        return is_above and (value < self.high if self.open_high else value <= self.high)
+
+    def __str__(self) -> str:
+        low = f"above {self.low:.10g}" if self.open_low else f"at least {self.low:.10g}"
+        high = f"below {self.high:.10g}" if self.open_high else f"at most {self.high:.10g}"
+        return low if self.high == math.inf else f"{low} and {high}"
+
+
+Fraction = Annotated[float, Range(0, 1)]
+FractionBelow1 = Annotated[float, Range(0, 1, open_high=True)]
+FractionAbove0 = Annotated[float, Range(0, 1, open_low=True)]
+Positive = Annotated[float, Range(0, open_low=True)]
+Count = Annotated[int, Range(0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +44,20 @@ class DataConfig:
 
     source: str = ""
     """Folder of the dataset: IDX files or class folders. Empty: the bundled Fashion-MNIST."""
-    image_size: int = 28
+    image_size: Annotated[int, Range(8, 512)] = 28
     """Height and width of the images in pixels."""
     channels: Literal[1, 3] = 1
     """1: grayscale; 3: RGB."""
-    val_fraction: float = 0.2
+    val_fraction: Annotated[float, Range(0, 0.5)] = 0.2
     """Fraction of the training images held out for validation: 1 / number of folds. 0: none. Not used for a dataset
     that has a validation split of its own."""
-    fold: int = 0
+    fold: Count = 0
     """Index of the fold that is held out, from 0."""
-    max_train_images: int = 0
+    max_train_images: Count = 0
     """Use only the first n training images, for quick trials. 0: all."""
-    synthetic_per_class: int = 0
+    synthetic_per_class: Annotated[int, Range(0, 6000)] = 0
     """Photos only: add n photo-like images, made from Fashion-MNIST, for each class that has no photo of its own. Where
     "none of these" is a class, 2 n drawings of other things are added to it. 0: none."""
-
-    def __post_init__(self) -> None:
-        is_fold = not self.val_fraction or abs(1 / self.val_fraction - self.folds) < 1e-3
-        folds = f"0 to {self.folds - 1}" if self.folds else "0, as nothing is held out (data.val_fraction is 0)"
-        takes_synthetic = self.synthetic_per_class == 0 or (self.channels == 3 and bool(self.source))
-        rules = {
-            "image_size": (8 <= self.image_size <= 512, "8 to 512 pixels"),
-            "val_fraction": (0 <= self.val_fraction <= 0.5 and is_fold, "0, 0.5, 0.25, 0.2, 0.1 or another 1 / n"),
-            "fold": (0 <= self.fold < max(1, self.folds), folds),
-            "max_train_images": (self.max_train_images >= 0, "0 (all) or a number of images"),
-            "synthetic_per_class": (
-                0 <= self.synthetic_per_class <= 6000 and takes_synthetic,
-                "0, or up to 6000 images with class folders of RGB photos",
-            ),
-        }
-        require(self, "data.", rules)
 
     @property
     def folds(self) -> int:
@@ -82,43 +77,28 @@ class ModelConfig:
     init: Literal["xavier", "default"] = "xavier"
     """Random initial weights. xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch
     norm; default: PyTorch's. Your own network keeps the weights that its factory gives it."""
-    dropout: float = 0.5
+    dropout: FractionBelow1 = 0.5
     """Dropout probability before the last layer, for networks with a hidden linear layer."""
-    drop_path_rate: float = 0.0
+    drop_path_rate: FractionBelow1 = 0.0
     """efficientnet_lite: probability of skipping the last block in training; it falls linearly to 0 at the first block
     (stochastic depth, Huang et al. 2016)."""
-    width: int = 16
+    width: Annotated[int, Range(1, 512)] = 16
     """residual: channels of the first stage. Multiples of 16 are fastest."""
-    stem_width: int = 0
+    stem_width: Annotated[int, Range(0, 512)] = 0
     """residual: channels of an additional stage at full resolution before the first. 0: none."""
-    width_multiplier: float = 2.0
+    width_multiplier: Annotated[float, Range(1, 4)] = 2.0
     """residual: factor of the channels from one stage to the next."""
-    blocks_per_stage: int = 1
+    blocks_per_stage: Annotated[int, Range(1, 16)] = 1
     """residual: blocks of two convolutions in each stage."""
     flip_tta: bool = False
     """After training, average the prediction over the image and its mirror image: flip test-time augmentation, which
     takes twice the time."""
-    eval_blur: float = 0.0
+    eval_blur: Fraction = 0.0
     """After training, weight of a 3 x 3 mean filter that is blended into each image, so that photos of high and of low
     resolution look alike. 0: off."""
-    freeze_stages: int = 0
+    freeze_stages: Annotated[int, Range(0, 7)] = 0
     """efficientnet_lite: number of stages after the stem that keep their pretrained weights, with the stem. 0: all
     weights are trained."""
-
-    def __post_init__(self) -> None:
-        can_freeze = bool(self.weights) and self.name.startswith("efficientnet_lite")
-        stages = "0 (none) to 7 stages" if can_freeze else "0, but for an efficientnet_lite with model.weights"
-        rules = {
-            "dropout": (0 <= self.dropout < 1, "a probability from 0 to below 1"),
-            "drop_path_rate": (0 <= self.drop_path_rate < 1, "a probability from 0 to below 1"),
-            "width": (1 <= self.width <= 512, "1 to 512 channels"),
-            "stem_width": (0 <= self.stem_width <= 512, "0 (none) to 512 channels"),
-            "width_multiplier": (1 <= self.width_multiplier <= 4, "a factor from 1 to 4"),
-            "blocks_per_stage": (1 <= self.blocks_per_stage <= 16, "1 to 16 blocks"),
-            "eval_blur": (0 <= self.eval_blur <= 1, "a fraction from 0 to 1"),
-            "freeze_stages": (0 <= self.freeze_stages <= (7 if can_freeze else 0), stages),
-        }
-        require(self, "model.", rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,48 +107,31 @@ class AugmentationConfig:
 
     horizontal_flip: bool = True
     """Mirror left to right with probability 0.5."""
-    random_crop_padding: int = 0
+    random_crop_padding: Annotated[int, Range(0, 16)] = 0
     """Pad with so many black pixels on each side, then crop to the original size at a random position. 0: off."""
-    random_downscale: float = 1.0
+    random_downscale: FractionAbove0 = 1.0
     """Scale a third of the images down and up again; the lower resolution is at least this fraction of the size. 1:
     off."""
-    random_resized_crop_scale: float = 1.0
+    random_resized_crop_scale: FractionAbove0 = 1.0
     """Crop a random rectangle of at least this fraction of the area and resize it. 1: off."""
-    rotation_degrees: float = 0.0
+    rotation_degrees: Annotated[float, Range(0, 180)] = 0.0
     """Rotate by up to so many degrees in either direction. 0: off."""
-    train_size: int = 0
+    train_size: Count = 0
     """Height and width of the training images in pixels. Random crops enlarge what they show; fewer pixels than
     data.image_size compensate for that and take less time (FixRes, Touvron et al. 2019). 0: data.image_size."""
-    color_jitter: float = 0.0
+    color_jitter: FractionBelow1 = 0.0
     """Multiply brightness, contrast and saturation by factors from 1 - x to 1 + x. 0: off."""
-    hue_jitter: float = 0.0
+    hue_jitter: Annotated[float, Range(0, 0.5)] = 0.0
     """Rotate the hue by up to this fraction of the color circle in either direction. 0: off."""
-    random_erasing_prob: float = 0.0
+    random_erasing_prob: Fraction = 0.0
     """Probability of replacing a random rectangle with noise (random erasing, Zhong et al. 2017). 0: off."""
     random_erasing_scale: tuple[float, float] = (0.02, 0.33)
     """Smallest and largest area of the erased rectangle, as a fraction of the image."""
     random_erasing_ratio: tuple[float, float] = (0.3, 3.3)
     """Smallest and largest height / width of the erased rectangle."""
-    mixup_prob: float = 0.0
+    mixup_prob: Fraction = 0.0
     """Probability of blending an image and its label with another of the batch, which gets a random weight up to 0.5
     (mixup, Zhang et al. 2018). 0: off."""
-
-    def __post_init__(self) -> None:
-        scale, ratio, pair = self.random_erasing_scale, self.random_erasing_ratio, "two positive numbers, smaller first"
-        rules = {
-            "random_crop_padding": (0 <= self.random_crop_padding <= 16, "0 to 16 pixels"),
-            "random_downscale": (0 < self.random_downscale <= 1, "a fraction above 0, at most 1"),
-            "random_resized_crop_scale": (0 < self.random_resized_crop_scale <= 1, "a fraction above 0, at most 1"),
-            "rotation_degrees": (0 <= self.rotation_degrees <= 180, "0 to 180 degrees"),
-            "train_size": (self.train_size == 0 or self.train_size >= 8, "0 (all), or at least 8 pixels"),
-            "color_jitter": (0 <= self.color_jitter < 1, "from 0 to below 1"),
-            "hue_jitter": (0 <= self.hue_jitter <= 0.5, "from 0 to 0.5"),
-            "random_erasing_prob": (0 <= self.random_erasing_prob <= 1, "a probability from 0 to 1"),
-            "random_erasing_scale": (0 < scale[0] <= scale[1] <= 1, f"{pair}, at most 1"),
-            "random_erasing_ratio": (0 < ratio[0] <= ratio[1], pair),
-            "mixup_prob": (0 <= self.mixup_prob <= 1, "a probability from 0 to 1"),
-        }
-        require(self, "augmentation.", rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,39 +141,24 @@ class OptimizerConfig:
     name: Literal["sgd", "muon"] = "sgd"
     """sgd: stochastic gradient descent as in PyTorch; muon: orthogonalized updates for the filters of convolutions,
     sgd for all other weights."""
-    lr: float = 0.01
+    lr: Positive = 0.01
     """Learning rate; the maximum where the schedule changes it. With muon: update of a filter relative to its norm."""
-    head_lr_mult: float = 1.0
+    head_lr_mult: Positive = 1.0
     """Learning rate of linear layers, as a multiple of lr."""
-    norm_bias_lr_mult: float = 1.0
+    norm_bias_lr_mult: Positive = 1.0
     """Learning rate of batch norm and biases, as a multiple of lr."""
-    momentum: float = 0.9
+    momentum: FractionBelow1 = 0.9
     """Momentum. 0: plain gradient descent, which needs nesterov=false."""
     nesterov: bool = True
     """Use Nesterov momentum."""
-    weight_decay: float = 0.0
+    weight_decay: Annotated[float, Range(0)] = 0.0
     """L2 penalty on all weights; with muon on all but the filters, whose norm is fixed."""
-    batch_size: int = 256
+    batch_size: Annotated[int, Range(2)] = 256
     """Images per step."""
-    label_smoothing: float = 0.0
+    label_smoothing: FractionBelow1 = 0.0
     """Label smoothing of the training loss. Validation and test loss are never smoothed."""
-    ema_decay: float = 0.0
+    ema_decay: FractionBelow1 = 0.0
     """Evaluate and save an exponential moving average of the weights with this decay per step. 0: off."""
-
-    def __post_init__(self) -> None:
-        momentum = "false when optimizer.momentum is 0, true with muon"
-        rules = {
-            "lr": (self.lr > 0, "above 0"),
-            "head_lr_mult": (self.head_lr_mult > 0, "above 0"),
-            "norm_bias_lr_mult": (self.norm_bias_lr_mult > 0, "above 0"),
-            "momentum": (0 <= self.momentum < 1, "from 0 to below 1"),
-            "nesterov": (self.momentum > 0 if self.nesterov else self.name != "muon", momentum),
-            "weight_decay": (self.weight_decay >= 0, "0 or more"),
-            "batch_size": (self.batch_size >= 2, "at least 2 images, as batch norm needs several"),
-            "label_smoothing": (0 <= self.label_smoothing < 1, "from 0 to below 1"),
-            "ema_decay": (0 <= self.ema_decay < 1, "from 0 to below 1"),
-        }
-        require(self, "optimizer.", rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,18 +168,11 @@ class DistillationConfig:
     teachers: tuple[str, ...] = ()
     """Finished runs whose mean prediction is the target beside the label; paths are relative to the working folder.
     Where images are held out, only teachers that held out the same ones are used. []: no distillation."""
-    temperature: float = 2.0
+    temperature: Annotated[float, Range(0.1, 100)] = 2.0
     """Divides the logits of teacher and student before they are compared. A higher temperature gives improbable classes
     more weight."""
-    weight: float = 0.9
+    weight: FractionAbove0 = 0.9
     """Weight of the distillation loss; the loss of the labels has 1 - weight."""
-
-    def __post_init__(self) -> None:
-        rules = {
-            "weight": (0 < self.weight <= 1, "above 0, at most 1"),
-            "temperature": (0.1 <= self.temperature <= 100, "from 0.1 to 100"),
-        }
-        require(self, "distillation.", rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,27 +182,17 @@ class ScheduleConfig:
     name: Literal["reduce_on_plateau", "one_cycle", "constant"] = "reduce_on_plateau"
     """reduce_on_plateau: multiply the learning rate by `factor` when the validation loss stops falling; one_cycle: rise
     linearly to the maximum, then fall linearly to 0; constant: keep it."""
-    epochs: int = 40
+    epochs: Annotated[int, Range(1)] = 40
     """Maximum number of passes over the training images."""
-    factor: float = 0.1
+    factor: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.1
     """reduce_on_plateau: factor of the learning rate."""
-    patience: int = 1
+    patience: Count = 1
     """reduce_on_plateau: epochs without a lower validation loss before the learning rate is reduced."""
-    warmup_fraction: float = 0.2
+    warmup_fraction: FractionBelow1 = 0.2
     """one_cycle: fraction of all steps until the maximum learning rate."""
-    skip_easy_fraction: float = 0.0
+    skip_easy_fraction: FractionBelow1 = 0.0
     """Fraction of the training images that each epoch after the first skips: those whose loss was lowest when they were
     last trained on. 0: off."""
-
-    def __post_init__(self) -> None:
-        rules = {
-            "epochs": (self.epochs >= 1, "at least 1"),
-            "factor": (0 < self.factor < 1, "between 0 and 1"),
-            "patience": (self.patience >= 0, "0 or more epochs"),
-            "warmup_fraction": (0 <= self.warmup_fraction < 1, "from 0 to below 1"),
-            "skip_easy_fraction": (0 <= self.skip_easy_fraction < 1, "from 0 to below 1"),
-        }
-        require(self, "schedule.", rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,11 +201,8 @@ class EarlyStoppingConfig:
 
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     """The metric that must improve. The weights of its best epoch are kept."""
-    patience: int = 0
+    patience: Count = 0
     """Stop after so many epochs without improvement. 0: never stop early, and keep the weights of the last epoch."""
-
-    def __post_init__(self) -> None:
-        require(self, "early_stopping.", {"patience": (self.patience >= 0, "0 or more epochs")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,11 +217,8 @@ class ComputeConfig:
     always uses fp32."""
     device: str = "auto"
     """cpu, cuda or cuda:1. auto: CUDA where there is a GPU."""
-    threads: int = 0
+    threads: Count = 0
     """CPU threads. 0: one per core."""
-
-    def __post_init__(self) -> None:
-        require(self, "compute.", {"threads": (self.threads >= 0, "0 (one per core) or a number of threads")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +233,7 @@ class Recipe:
     """The named recipe that this one was made from."""
     description: str = ""
     """One sentence: what the recipe is for, and where its values are from."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     """Seed of all randomness: folds, initial weights, order, augmentation, dropout."""
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -320,19 +245,64 @@ class Recipe:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
-        held_out = self.data.val_fraction > 0
-        fits = self.augmentation.train_size <= self.data.image_size
-        needs_loss = "one_cycle or constant when data.val_fraction is 0: reduce_on_plateau needs a validation loss"
+        _require_ranges(self)
+        data, model, optimizer = self.data, self.model, self.optimizer
+        held_out = data.val_fraction > 0
+        scale, ratio = self.augmentation.random_erasing_scale, self.augmentation.random_erasing_ratio
+        is_fold = not held_out or abs(1 / data.val_fraction - data.folds) < 1e-3
+        can_freeze = bool(model.weights) and model.name.startswith("efficientnet_lite")
+        folds = f"below {data.folds}" if held_out else "0, as nothing is held out (data.val_fraction is 0)"
         rules = {
-            "seed": (0 <= self.seed < 2**32, "from 0 to 4294967295"),
-            "augmentation.train_size": (fits, f"at most data.image_size, {self.data.image_size}"),
+            "data.val_fraction": (is_fold, "0, 0.5, 0.25, 0.2, 0.1 or another 1 / n"),
+            "data.fold": (data.fold < max(1, data.folds), folds),
+            "data.synthetic_per_class": (
+                not data.synthetic_per_class or (data.channels == 3 and bool(data.source)),
+                "0, but for class folders of RGB photos",
+            ),
+            "model.freeze_stages": (
+                not model.freeze_stages or can_freeze,
+                "0, but for an efficientnet_lite with model.weights",
+            ),
+            "augmentation.train_size": (
+                self.augmentation.train_size == 0 or 8 <= self.augmentation.train_size <= data.image_size,
+                f"0, or 8 to data.image_size, {data.image_size}",
+            ),
+            "augmentation.random_erasing_scale": (
+                0 < scale[0] <= scale[1] <= 1,
+                "two positive numbers, smaller first, at most 1",
+            ),
+            "augmentation.random_erasing_ratio": (0 < ratio[0] <= ratio[1], "two positive numbers, smaller first"),
+            "optimizer.nesterov": (
+                optimizer.momentum > 0 if optimizer.nesterov else optimizer.name != "muon",
+                "false when optimizer.momentum is 0, true with muon",
+            ),
             "early_stopping.patience": (
-                held_out or self.early_stopping.patience == 0,
+                held_out or not self.early_stopping.patience,
                 "0 when data.val_fraction is 0: there is no validation metric to monitor",
             ),
-            "schedule.name": (held_out or self.schedule.name != "reduce_on_plateau", needs_loss),
+            "schedule.name": (
+                held_out or self.schedule.name != "reduce_on_plateau",
+                "one_cycle or constant when data.val_fraction is 0: reduce_on_plateau needs a validation loss",
+            ),
         }
-        require(self, "", rules)
+        for key, (holds, rule) in rules.items():
+            _require(holds, key, attrgetter(key)(self), rule)
+
+
+def _require_ranges(config: object, section: str = "") -> None:
+    """Raise a SettingError for the first number of a recipe, or of a section, that is outside of its range."""
+    for key, annotation in get_type_hints(type(config), include_extras=True).items():
+        value = getattr(config, key)
+        if is_dataclass(value):
+            _require_ranges(value, f"{key}.")
+        for limits in getattr(annotation, "__metadata__", ()):
+            _require(value in limits, f"{section}{key}", value, str(limits))
+
+
+def _require(holds: bool, key: str, value: Any, rule: str) -> None:
+    """Raise a SettingError with key, value and rule unless the rule holds."""
+    if not holds:
+        raise SettingError(f"{key} is {list(value) if isinstance(value, tuple) else value!r}, but it must be {rule}.")
 
 
 Settings = dict[str, Any]
