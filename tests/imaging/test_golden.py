@@ -1,4 +1,4 @@
-"""One way in: training, the command and the service make the very same image of a photo."""
+"""Training, the command and the service make the same image of a photo."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ GOLDEN = {
     ("bag.png", 28, 1): "0407610b557c03834baad96a28f1298bf78b5c0875a80b9c0fb3bed6e2dbd79d",
     ("bag.png", 224, 3): "d68a8896aeaae0756159ff74f44a5d32015b944f68b475e811b1a1259f297fce",
 }
-"""SHA-256 of the pixels that become of a sample; a change of these is another model's business too."""
+"""SHA-256 of the image of each sample. The bundled models were trained on images made in this way."""
 
 
 @pytest.mark.parametrize(("name", "size", "channels"), GOLDEN)
@@ -43,7 +43,7 @@ def test_a_sample_always_becomes_the_same_pixels(name: str, size: int, channels:
 
 @pytest.mark.parametrize("name", ["coat.jpg", "bag.png"])
 def test_the_service_shows_these_pixels(name: str) -> None:
-    """What the page calls "what the network sees" is what it sees."""
+    """The preview is the input of the network."""
     response, _ = PredictionTask(inference.load(), 1, preview=True, heatmap=False)((SAMPLES / name).read_bytes())
     with Image.open(io.BytesIO(base64.b64decode(response["preview"].partition(",")[2]))) as shown:
         size, channels = shown.width, len(shown.getbands())
