@@ -28,21 +28,11 @@ COMMANDS = {
 }
 
 EXTRAS = {
-    "torch": "train",
-    "torchvision": "train",
-    "onnx": "train",
-    "onnxscript": "train",
-    "safetensors": "train",
-    "timm": "photo",
-    "tensorboard": "tensorboard",
-    "fastapi": "web",
-    "uvicorn": "web",
-    "prometheus_client": "web",
-    "python_multipart": "web",
-    "matplotlib": "report",
-    "scipy": "report",
-    "sklearn": "report",
-    "jinja2": "report",
+    "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
+    "photo": ("timm",),
+    "tensorboard": ("tensorboard",),
+    "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
+    "report": ("matplotlib", "scipy", "sklearn", "jinja2"),
 }
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
@@ -106,7 +96,8 @@ def main() -> None:
     except OSError as error:
         _exit(*_os_error_message(error))
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        package = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, packages in EXTRAS.items() if package in packages), None)
         if extra is None:
             raise
         _exit(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
