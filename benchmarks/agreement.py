@@ -1,4 +1,4 @@
-"""Whether the command, the API and the page say the same of the same pictures: real processes, a real browser."""
+"""Compare what the command, the API and the page show for the same photos, with real processes and a real browser."""
 
 import json
 import re
@@ -11,60 +11,59 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
-from waiting import serving
+from user_latency import serve
 
-KINDS = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
+MEDIA_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 
-Said = tuple[str, str]
-"""A label, and the percentage of the most probable one with the one decimal that a person is shown."""
+Shown = tuple[str, str]
+"""The predicted label, and the highest probability in percent with one decimal, as the page shows it."""
 
 
-def agreement(pictures: list[Path], *options: str) -> dict[str, Any]:
-    """Show every picture to all three; count those of which all say the same label with the same percentage.
+def compare_interfaces(photos: list[Path], *options: str) -> dict[str, Any]:
+    """Predict each photo by command, API and page, and return the fraction for which all three show the same.
 
     Args:
-        pictures: files of any format that the page takes.
-        options: of `modiste predict` and `modiste serve` alike, as `--model`.
+        photos: files in a format that the page accepts.
+        options: for `modiste predict` and `modiste serve`, such as `--model`.
     """
-    printed = list(by_command(pictures, *options))
-    with serving(*options) as url, sync_playwright() as playwright:
+    by_command = list(predict_by_command(photos, *options))
+    with serve(*options) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         page = browser.new_page()
         page.goto(url)
         page.wait_for_selector("#samples button")
-        others = [(by_api(url, picture), by_page(page, picture)) for picture in pictures]
+        by_server = [(predict_by_api(url, photo), predict_by_page(page, photo)) for photo in photos]
         browser.close()
-    same = [one == two == three for one, (two, three) in zip(printed, others, strict=True)]
-    different = [str(picture) for picture, agreed in zip(pictures, same, strict=True) if not agreed]
-    return {"pictures": len(pictures), "same": sum(same) / len(same), "different": different}
+    same = [command == api == shown for command, (api, shown) in zip(by_command, by_server, strict=True)]
+    different = [str(photo) for photo, is_same in zip(photos, same, strict=True) if not is_same]
+    return {"pictures": len(photos), "same": sum(same) / len(same), "different": different}
 
 
-def by_command(pictures: list[Path], *options: str) -> Iterator[Said]:
-    """What `modiste predict --json` says of each."""
-    command = [sys.executable, "-m", "modiste", "predict", *options, "--json", *map(str, pictures)]
+def predict_by_command(photos: list[Path], *options: str) -> Iterator[Shown]:
+    """Yield what `modiste predict --json` prints for each photo."""
+    command = [sys.executable, "-m", "modiste", "predict", *options, "--json", *map(str, photos)]
     for record in json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout):
-        yield said(record)
+        yield as_shown(record)
 
 
-def by_api(url: str, picture: Path) -> Said:
-    """What `POST /predict` says."""
-    kind = {"Content-Type": KINDS[picture.suffix.lower()]}
-    request = urllib.request.Request(f"{url}predict", picture.read_bytes(), kind)  # noqa: S310 - our own service
-    with urllib.request.urlopen(request) as answer:  # noqa: S310
-        record = json.load(answer)
-    return said(record)
+def predict_by_api(url: str, photo: Path) -> Shown:
+    """Return the response of `POST /predict`."""
+    headers = {"Content-Type": MEDIA_TYPES[photo.suffix.lower()]}
+    request = urllib.request.Request(f"{url}predict", photo.read_bytes(), headers)  # noqa: S310 - our own service
+    with urllib.request.urlopen(request) as response:  # noqa: S310
+        return as_shown(json.load(response))
 
 
-def by_page(page: Page, picture: Path) -> Said:
-    """What the page shows a person who chose the picture."""
-    page.locator("#bars").evaluate("bars => bars.replaceChildren()")  # so that the next ones are this picture's
-    page.set_input_files("#file", picture)
-    page.wait_for_selector("#bars li")
-    shown = re.search(r"([\d.]+)\s*%", page.locator("#bars li").first.inner_text())
-    return page.locator("#said").inner_text(), shown.group(1) if shown else ""
+def predict_by_page(page: Page, photo: Path) -> Shown:
+    """Return what the page shows after the photo was chosen."""
+    page.locator("#probabilities").evaluate("list => list.replaceChildren()")  # removes those of the previous photo
+    page.set_input_files("#file-input", photo)
+    page.wait_for_selector("#probabilities li")
+    percent = re.search(r"([\d.]+)\s*%", page.locator("#probabilities li").first.inner_text())
+    return page.locator("#status").inner_text(), percent.group(1) if percent else ""
 
 
-def said(record: dict[str, Any]) -> Said:
-    """The label of a record, and the share of the most probable one, which is not it when the model is unsure."""
+def as_shown(record: dict[str, Any]) -> Shown:
+    """Format a prediction record; the highest probability belongs to another label when the model abstains."""
     return record["label"], f"{100 * record['top'][0]['probability']:.1f}"

@@ -1,12 +1,13 @@
-"""Makes the bundled model for product pictures of two runs of a recipe, and says how good it is.
+"""Make the bundled Fashion-MNIST model from two runs of a recipe, and evaluate it.
 
     modiste bench marathon --seeds 1 --keep
     modiste train marathon --set data.val_fraction=0.2 --name fashion-mnist
     python benchmarks/bundled.py runs/bench/marathon/seed-0 runs/fashion-mnist
 
-WHOLE learned from all training images, HELD_OUT from all but a fold. By that fold the form is chosen and the
-temperature fitted, with HELD_OUT; then WHOLE in that form is judged on test. Writes results/fashion-mnist.json, and the
-model as bundled.onnx beside that of WHOLE. Forms are timed, so nothing else should run.
+The first run is trained on all training images, the second one on all but a validation fold. On that fold the form is
+chosen and the temperature is fitted, with the second run; then the first run in that form is evaluated on test. It
+writes results/fashion-mnist.json, and the model as bundled.onnx into the folder of the first run. Forms are timed, so
+nothing else should run.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import timing
-from runtimes import latency, onnxruntime, throughput
+from runtimes import latency, onnxruntime_cpu, throughput
 
 from modiste.data import sources
 from modiste.data.split import Images
@@ -31,11 +32,11 @@ from modiste.reporting.evaluate import evaluate
 from modiste.runs import results, run_info
 from modiste.runs.folder import Run, open_run
 
-COST = 0.001
-"""Accuracy that a quicker form may lose on the images held out."""
+MAX_ACCURACY_LOSS = 0.001
+"""Accuracy on the validation fold that a faster form may lose."""
 
-UNSURE = 0.95
-"""Below this there is a second look: from 0.6 on accuracy is that of both views, and loss still gains a little."""
+TTA_THRESHOLD = 0.95
+"""From 0.6 on the accuracy equals that of flip TTA for every image; the loss still improves a little above that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ class Form:
     """How a network becomes a model file.
 
     Args:
-        name: for people.
-        int8: in 8-bit integers.
-        flip_tta: it answers by the mean over each image and its mirror image.
+        name: as the results file has it.
+        int8: quantized to 8-bit integers.
+        flip_tta: average the probabilities of each image and its horizontal flip.
         tta_threshold: as `inference.model.Model`.
     """
 
@@ -55,45 +56,43 @@ class Form:
     tta_threshold: float = 0.0
 
     @property
-    def facts(self) -> dict[str, str]:
-        """What the metadata of its file says of it."""
-        numbers = {"precision": "int8"} if self.int8 else {}
-        return {"tta_threshold": repr(self.tta_threshold)} | numbers
+    def metadata(self) -> dict[str, str]:
+        """The entries of the model file's metadata."""
+        return {"tta_threshold": repr(self.tta_threshold)} | ({"precision": "int8"} if self.int8 else {})
 
 
 FORMS = (
-    Form("8 bits, one view", int8=True),
-    Form("8 bits, a second look", int8=True, tta_threshold=UNSURE),
-    Form("8 bits, both views", int8=True, flip_tta=True),
-    Form("floats, one view", int8=False),
-    Form("floats, a second look", int8=False, tta_threshold=UNSURE),
-    Form("floats, both views", int8=False, flip_tta=True),
+    Form("int8", int8=True),
+    Form("int8, TTA below a threshold", int8=True, tta_threshold=TTA_THRESHOLD),
+    Form("int8, flip TTA", int8=True, flip_tta=True),
+    Form("fp32", int8=False),
+    Form("fp32, TTA below a threshold", int8=False, tta_threshold=TTA_THRESHOLD),
+    Form("fp32, flip TTA", int8=False, flip_tta=True),
 )
 
-TOLD = ("n", "accuracy", "interval_images", "loss", "ece", "ece_calibrated")
-"""Of the scores on test."""
+TEST_SCORES = ("n", "accuracy", "interval_images", "loss", "ece", "ece_calibrated")
 
 
-def require_pair(whole: Run, held_out: Run) -> None:
-    """Exit unless the runs are one training but for the fold that one held out; else what it says is of another."""
-    one, other = whole.recipe(), held_out.recipe()
-    apart = replace(other.data, val_fraction=one.data.val_fraction, fold=one.data.fold)
-    if one.data.val_fraction or not other.data.val_fraction or replace(other, data=apart) != one:
-        raise SystemExit(f"{held_out.path} is not the recipe of {whole.path} with a fold held out.")
-    if not teachers(held_out) <= teachers(whole):
-        raise SystemExit(f"{held_out.path} learned from others than {whole.path} did.")
-    for run in (whole, held_out):
+def require_pair(full: Run, held_out: Run) -> None:
+    """Exit unless the runs differ only in the validation fold, so that choices on it apply to both."""
+    recipe, other = full.recipe(), held_out.recipe()
+    data = replace(other.data, val_fraction=recipe.data.val_fraction, fold=recipe.data.fold)
+    if recipe.data.val_fraction or not other.data.val_fraction or replace(other, data=data) != recipe:
+        raise SystemExit(f"{held_out.path} is not the recipe of {full.path} with a validation fold.")
+    if not teacher_hashes(held_out) <= teacher_hashes(full):
+        raise SystemExit(f"{held_out.path} has other teachers than {full.path}.")
+    for run in (full, held_out):
         if not run.weights.is_file():
-            raise SystemExit(f"{run.path} has no weights. Train it again, a bench with --keep.")
+            raise SystemExit(f"{run.path} has no weights. Train it again; bench needs --keep.")
 
 
-def teachers(run: Run) -> set[str]:
-    """What the weights of a run's teachers are known by."""
+def teacher_hashes(run: Run) -> set[str]:
+    """Return the SHA-256 of the weights of each teacher of a run."""
     return {str(each["sha256"]) for each in run_info.read(run).teachers}
 
 
-def exported(run: Run, flip_tta: bool, calibration: Calibration, path: Path) -> Path:
-    """Write the network of a run as a model file, in floats; return the path."""
+def export_run(run: Run, flip_tta: bool, calibration: Calibration, path: Path) -> Path:
+    """Write the network of a run as an fp32 model file; return the path."""
     recipe = run.recipe()
     recipe = replace(recipe, model=replace(recipe.model, flip_tta=flip_tta))
     names = sources.class_names(recipe.data)
@@ -102,87 +101,85 @@ def exported(run: Run, flip_tta: bool, calibration: Calibration, path: Path) -> 
     return path
 
 
-def converted(model: Path, to_int8: bool, sample: Images) -> bytes:
-    """The content of an exported model, as it is or in 8 bits, whose ranges are then those of the sample."""
+def convert(model: Path, to_int8: bool, sample: Images) -> bytes:
+    """Return the content of a model file, unchanged or as int8 with ranges calibrated on the sample."""
     return int8.quantize(model, sample) if to_int8 else model.read_bytes()
 
 
-def chosen(run: Run) -> tuple[Form, dict[str, Any]]:
-    """The quickest form that is as good as any on the images that a run held out, and what was found on them."""
+def choose_form(run: Run) -> tuple[Form, dict[str, Any]]:
+    """Return the fastest form without loss of accuracy on the validation fold of a run, and the scores of all forms."""
     recipe = run.recipe()
     data = sources.open_training(recipe.data, recipe.seed)
-    judged, sample = data.validation, data.train.images[: export.CALIBRATION_IMAGES]
-    require_held_out(run, judged)
+    validation, sample = data.validation, data.train.images[: export.CALIBRATION_IMAGES]
+    require_held_out(run, validation)
     with tempfile.TemporaryDirectory() as home:
-        models = {views: exported(run, views, Calibration(), Path(home) / f"{views}.onnx") for views in (False, True)}
+        models = {tta: export_run(run, tta, Calibration(), Path(home) / f"{tta}.onnx") for tta in (False, True)}
         contents = {
-            (views, to_int8): converted(path, to_int8, sample)
-            for views, path in models.items()
-            for to_int8 in (True, False)
+            (tta, to_int8): convert(path, to_int8, sample) for tta, path in models.items() for to_int8 in (True, False)
         }
-    formed = [int8.with_metadata(contents[form.flip_tta, form.int8], form.facts) for form in FORMS]
-    loaded = list(map(model_file.load, formed))
-    said = [model.probabilities(judged.images) for model in loaded]
-    found = [
+    files = [int8.with_metadata(contents[form.flip_tta, form.int8], form.metadata) for form in FORMS]
+    loaded = list(map(model_file.load, files))
+    probabilities = [model.probabilities(validation.images) for model in loaded]
+    scores = [
         {
             "form": form.name,
             "tta_threshold": form.tta_threshold,
-            "tta_fraction": tta_fraction(model, judged.images),
-            "accuracy": float(judged.is_correct(probabilities.argmax(1)).mean()),
-            "milliseconds_one_image_one_thread": 1000 * latency(onnxruntime(content)(1), judged.images),
-            "images_a_second_two_threads": throughput(onnxruntime(content)(2), judged.images),
+            "tta_fraction": tta_fraction(model, validation.images),
+            "accuracy": float(validation.is_correct(each.argmax(1)).mean()),
+            "milliseconds_one_image_one_thread": 1000 * latency(onnxruntime_cpu(content)(1), validation.images),
+            "images_a_second_two_threads": throughput(onnxruntime_cpu(content)(2), validation.images),
         }
-        for form, content, model, probabilities in zip(FORMS, formed, loaded, said, strict=True)
+        for form, content, model, each in zip(FORMS, files, loaded, probabilities, strict=True)
     ]
-    place = best(found)
-    temperature = calibration.fit_temperature(said[place], judged)
-    return FORMS[place], {"n": len(judged), "forms": found, "temperature": temperature}
+    index = find_fastest(scores)
+    temperature = calibration.fit_temperature(probabilities[index], validation)
+    return FORMS[index], {"n": len(validation), "forms": scores, "temperature": temperature}
 
 
 def tta_fraction(model: Model, images: Images) -> float:
-    """The share of the images that a model gives a second look."""
-    first = replace(model, tta_threshold=0.0).probabilities(images)
-    return float((first.max(1) < model.tta_threshold).mean())
+    """Return the fraction of images that a model predicts with TTA because of its threshold."""
+    without_tta = replace(model, tta_threshold=0.0).probabilities(images)
+    return float((without_tta.max(1) < model.tta_threshold).mean())
 
 
-def made(run: Run, form: Form, temperature: float) -> Path:
-    """Write the model to bundle; return its path."""
-    path = exported(run, form.flip_tta, Calibration(temperature), run.path / "bundled.onnx")
+def write_bundled(run: Run, form: Form, temperature: float) -> Path:
+    """Write the bundled model of a run in this form; return its path."""
+    path = export_run(run, form.flip_tta, Calibration(temperature), run.path / "bundled.onnx")
     recipe = run.recipe()
     sample = sources.open_training(recipe.data, recipe.seed).train.images[: export.CALIBRATION_IMAGES]
-    path.write_bytes(int8.with_metadata(converted(path, form.int8, sample), form.facts))
+    path.write_bytes(int8.with_metadata(convert(path, form.int8, sample), form.metadata))
     return path
 
 
-def best(found: list[dict[str, Any]]) -> int:
-    """The place of the form of most images a second, of those that are as good as any."""
-    least = max(each["accuracy"] for each in found) - COST
-    good = [place for place, each in enumerate(found) if each["accuracy"] >= least]
-    return max(good, key=lambda place: found[place]["images_a_second_two_threads"])
+def find_fastest(scores: list[dict[str, Any]]) -> int:
+    """Return the index of the form with the highest throughput among those within `MAX_ACCURACY_LOSS` of the best."""
+    min_accuracy = max(each["accuracy"] for each in scores) - MAX_ACCURACY_LOSS
+    accurate = [index for index, each in enumerate(scores) if each["accuracy"] >= min_accuracy]
+    return max(accurate, key=lambda index: scores[index]["images_a_second_two_threads"])
 
 
 def main() -> None:
-    """Choose, make, judge and write."""
+    """Choose the form, write the model, evaluate it and write the results file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("whole", type=Path)
-    parser.add_argument("held_out", type=Path)
+    parser.add_argument("full", type=Path, help="run trained on all training images")
+    parser.add_argument("held_out", type=Path, help="run of the same recipe with a validation fold")
     parser.add_argument("--out", type=Path, default=Path("results/fashion-mnist.json"))
-    given = parser.parse_args()
-    whole, held_out = open_run(given.whole), open_run(given.held_out)
-    require_pair(whole, held_out)
-    form, found = chosen(held_out)
-    model = made(whole, form, found["temperature"])
+    args = parser.parse_args()
+    full, held_out = open_run(args.full), open_run(args.held_out)
+    require_pair(full, held_out)
+    form, scores = choose_form(held_out)
+    model = write_bundled(full, form, scores["temperature"])
     test = evaluate(model)
     results.write(
-        given.out,
-        recipe=whole.recipe().name,
-        command=timing.command(),
-        runs=[results.run_record(whole)],
+        args.out,
+        recipe=full.recipe().name,
+        command=timing.current_command(),
+        runs=[results.run_record(full)],
         form=form.name,
-        held_out=found | {"run": results.run_record(held_out)},
-        test={key: getattr(test, key) for key in TOLD},
+        held_out=scores | {"run": results.run_record(held_out)},
+        test={key: getattr(test, key) for key in TEST_SCORES},
     )
-    print(f"{model}: {form.name}, right on {test.accuracy:.2%} of {test.n:,} test images\n{given.out}")
+    print(f"{model}: {form.name}, accuracy {test.accuracy:.2%} on {test.n:,} test images\n{args.out}")
 
 
 if __name__ == "__main__":

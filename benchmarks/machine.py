@@ -1,13 +1,13 @@
-"""How near a training step comes to the machine's limits, and where its time goes, all measured in one run.
+"""Measure the throughput of a training step, its time by kind of operation, and the limits of the machine.
 
     python benchmarks/machine.py sprint
 
-Takes a minute of the whole machine. Writes results/machine.json.
+It takes a minute with nothing else running and writes results/machine.json.
 """
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line has it; read when torch is imported
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as the command line sets it; read when torch is imported
 
 import argparse
 from collections import Counter
@@ -24,91 +24,94 @@ from modiste.runs import environment, results
 from modiste.training import compute
 from modiste.training.build import Training, build_training
 
-TIMES = 30
+REPEATS = 30
 GIGA = 1e9
 
-PARTS = {
+OPERATIONS = {
     "convolution": ("convolution",),
     "batch norm": ("batch_norm",),
     "matrix products of Muon and head": ("addmm", "mm", "linear"),
     "activation and pooling": ("relu", "threshold", "clamp", "pool", "amax", "mean"),
     "sums, copies, fills": ("add", "copy", "fill", "zero", "mul", "div", "where", "index", "cat", "sum"),
 }
-"""What the names of PyTorch's operations are counted as, the first that fits."""
+"""Kinds of operations and parts of their names in PyTorch; the first match counts."""
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Median time of a call, after one that warms up."""
-    return timing.seconds(work, TIMES, 1)
+def median_seconds(function: Callable[[], object]) -> float:
+    """Return the median seconds of a call, after one that warms up."""
+    return timing.median_seconds(function, REPEATS, 1)
 
 
 @torch.inference_mode()
-def limits(dtype: torch.dtype) -> dict[str, float]:
-    """What the machine does at best: gigaflops of a matrix product and of a convolution, gigabytes copied a second."""
-    square, large = torch.randn(2048, 2048, dtype=dtype), torch.randn(1 << 26)
-    other = torch.empty_like(large)
-    last = torch.channels_last
-    filters = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False, dtype=dtype).to(memory_format=last)
-    features = torch.randn(64, 64, 56, 56, dtype=dtype).to(memory_format=last)
+def measure_limits(dtype: torch.dtype) -> dict[str, float]:
+    """Return GFLOPS of a large matrix product and of a convolution, and GB/s of a memory copy."""
+    square, source = torch.randn(2048, 2048, dtype=dtype), torch.randn(1 << 26)
+    target = torch.empty_like(source)
+    channels_last = torch.channels_last
+    filters = torch.nn.Conv2d(64, 64, 3, padding=1, bias=False, dtype=dtype).to(memory_format=channels_last)
+    features = torch.randn(64, 64, 56, 56, dtype=dtype).to(memory_format=channels_last)
     return {
-        "matrix_product": 2 * 2048**3 / GIGA / seconds(lambda: square @ square),
-        "convolution": 64 * 2 * 9 * 64**2 * 56**2 / GIGA / seconds(lambda: filters(features)),
-        "copy": 2 * large.nbytes / GIGA / seconds(lambda: other.copy_(large)),  # read and written
+        "matrix_product": 2 * 2048**3 / GIGA / median_seconds(lambda: square @ square),
+        "convolution": 64 * 2 * 9 * 64**2 * 56**2 / GIGA / median_seconds(lambda: filters(features)),
+        "copy": 2
+        * source.nbytes
+        / GIGA
+        / median_seconds(lambda: target.copy_(source)),  # each byte is read and written
     }
 
 
-def step(made: Training) -> tuple[Callable[[], object], int]:
-    """A step of the training, batch and all, and how many images it takes."""
-    order = made.batches.order(0, made.state.losses)
+def make_step(training: Training) -> tuple[Callable[[], object], int]:
+    """Return a function that does one training step, including its batch, and the batch size."""
+    order = training.batches.order(0, training.state.losses)
 
-    def one() -> None:
-        _, images, labels = next(made.batches(0, order))
-        made.step(images, labels, 1e-3, 0, 0)
+    def run_step() -> None:
+        _, images, labels = next(training.batches(0, order))
+        training.step(images, labels, 1e-3, 0, 0)
 
-    return one, made.batches.batch_size
+    return run_step, training.batches.batch_size
 
 
-def parts(work: Callable[[], object]) -> dict[str, float]:
-    """Share of a step's time by kind of operation."""
-    with profile(activities=[ProfilerActivity.CPU]) as found:
-        for _ in range(TIMES):
-            work()
-    spent: Counter[str] = Counter()
-    for event in found.key_averages():
+def profile_operations(function: Callable[[], object]) -> dict[str, float]:
+    """Return the fraction of a call's CPU time by kind of operation."""
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        for _ in range(REPEATS):
+            function()
+    microseconds: Counter[str] = Counter()
+    for event in profiler.key_averages():
         name = event.key.removeprefix("aten::")
-        fitting = (part for part, words in PARTS.items() if any(word in name for word in words))
-        spent[next(fitting, "all else")] += event.self_cpu_time_total
-    return {part: spent[part] / spent.total() for part, _ in spent.most_common()}
+        matches = (kind for kind, words in OPERATIONS.items() if any(word in name for word in words))
+        microseconds[next(matches, "other")] += event.self_cpu_time_total
+    return {kind: value / microseconds.total() for kind, value in microseconds.most_common()}
 
 
 def main() -> None:
-    """Measure and write the results."""
+    """Measure and write the results file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("recipe", nargs="?", default="sprint")
     parser.add_argument("--out", type=Path, default=Path("results/machine.json"))
-    given = parser.parse_args()
-    made = build_training(named.resolve(given.recipe))
-    one, images = step(made)
+    args = parser.parse_args()
+    training = build_training(named.resolve(args.recipe))
+    run_step, images = make_step(training)
     with FlopCounterMode(display=False) as counter:
-        one()
-    taken, spent = seconds(one), parts(one)
-    best = limits(made.step.precision)
-    speed = counter.get_total_flops() / GIGA / taken
-    convolved = sum(n for name, n in counter.get_flop_counts()["Global"].items() if "convolution" in str(name))
+        run_step()
+    seconds, time_fractions = median_seconds(run_step), profile_operations(run_step)
+    limits = measure_limits(training.step.precision)
+    gigaflops = counter.get_total_flops() / GIGA / seconds
+    convolution_flops = sum(n for name, n in counter.get_flop_counts()["Global"].items() if "convolution" in str(name))
     record = {
-        "recipe": given.recipe,
-        "limits": best,
-        "step_seconds": taken,
-        "images_a_second": images / taken,
-        "gigaflops": speed,
-        "gigaflops_of_its_convolutions": convolved / GIGA / (taken * spent["convolution"]),
-        "share_of_matrix_product": speed / best["matrix_product"],
-        "parts": spent,
-        **compute.describe(made.batches.images.device, made.step.precision),
+        "recipe": args.recipe,
+        "limits": limits,
+        "step_seconds": seconds,
+        "images_a_second": images / seconds,
+        "gigaflops": gigaflops,
+        "gigaflops_of_its_convolutions": convolution_flops / GIGA / (seconds * time_fractions["convolution"]),
+        "share_of_matrix_product": gigaflops / limits["matrix_product"],
+        "parts": time_fractions,
+        **compute.describe(training.batches.images.device, training.step.precision),
     }
-    command = timing.command()
-    results.write(given.out, recipe="machine", command=command, runs=[record | environment.describe()])
-    print(given.out)
+    command = timing.current_command()
+    results.write(args.out, recipe="machine", command=command, runs=[record | environment.describe()])
+    print(args.out)
 
 
 if __name__ == "__main__":

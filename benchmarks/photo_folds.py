@@ -1,4 +1,4 @@
-"""Photos of clothes cut by who sent them: folders of links, what their classes mean, the runs trained on them."""
+"""Cross-validation folds of photos by sender: folders of links, the labels of their classes, and trained runs."""
 
 import csv
 import subprocess
@@ -20,13 +20,13 @@ from modiste.runs.folder import Run
 FOLDS = 5
 
 ROOT = Path(__file__).parents[1]
-SHOWN = (*ROOT.glob("src/modiste/assets/samples/*.jpg"), *ROOT.glob("tests/photos/*/*.jpg"))
-"""Photos that the bundled model is shown by people and tests, and does not learn from."""
+EXCLUDED = (*ROOT.glob("src/modiste/assets/samples/*.jpg"), *ROOT.glob("tests/photos/*/*.jpg"))
+"""Photos that are samples or test data, so the bundled model is not trained on them."""
 
-UNKNOWN = ("hat", "shorts", "skirt")
-"""Classes that none of the labels fits; each is left out of training in turn, to see what becomes of the unheard-of."""
+OTHER_CLASSES = ("hat", "shorts", "skirt")
+"""Classes that correspond to no label of Fashion-MNIST; each is also left out of training to test unseen classes."""
 
-MEANINGS = {
+LABELS = {
     "t-shirt": "T-shirt/top",
     "pants": "Trouser",
     "longsleeve": "Pullover",
@@ -34,102 +34,108 @@ MEANINGS = {
     "outwear": "Coat",
     "shirt": "Shirt",
     "shoes": ["Sandal", "Sneaker", "Ankle boot"],
-    **dict.fromkeys(UNKNOWN, NONE_OF_THESE),
+    **dict.fromkeys(OTHER_CLASSES, NONE_OF_THESE),
 }
-"""What the class folders mean in the labels of Fashion-MNIST."""
+"""Labels of Fashion-MNIST for each class folder, as labels.json has them."""
 
 
-def photos(root: Path) -> tuple[list[Path], list[str], list[str]]:
-    """The photos, their classes and their senders, in the order of senders.csv."""
+def read_senders(root: Path) -> tuple[list[Path], list[str], list[str]]:
+    """Return photos, their classes and their senders, in the order of senders.csv."""
     with (root / "senders.csv").open(newline="", encoding="utf-8") as file:
         rows = [(Path(row["file"]), row["sender_id"]) for row in csv.DictReader(file)]
     return [root / path for path, _ in rows], [path.parent.name for path, _ in rows], [sender for _, sender in rows]
 
 
-def folds(root: Path, home: Path, left_out: str = "") -> Iterator[Path]:
-    """Lay out each fold as a data folder of links: train/, validation/ and labels.json.
+def make_folds(root: Path, home: Path, left_out: str = "") -> Iterator[Path]:
+    """Make a data folder of links for each fold: train/, validation/ and labels.json.
 
     Args:
         root: PHOTOS.
-        home: where the folds go.
-        left_out: a class that is not trained on; it stays in validation.
+        home: where the folders are made.
+        left_out: a class that is removed from train/ but stays in validation/.
     """
-    paths, classes, senders = photos(root)
-    cut = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(paths, classes, senders)
-    for number, (train, validation) in enumerate(cut):
-        folder = home / f"fold-{number}{f'-without-{left_out}' if left_out else ''}"
-        sides = {
+    paths, classes, senders = read_senders(root)
+    splits = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(paths, classes, senders)
+    for fold, (train, validation) in enumerate(splits):
+        folder = home / f"fold-{fold}{f'-without-{left_out}' if left_out else ''}"
+        parts = {
             "train": [paths[index] for index in train if classes[index] != left_out],
             "validation": [paths[index] for index in validation],
         }
-        yield laid(folder, {f"{side}/{name_of(path)}": path for side, chosen in sides.items() for path in chosen})
+        links = {f"{part}/{class_and_name(path)}": path for part, photos in parts.items() for path in photos}
+        yield link_photos(folder, links)
 
 
-def everything(root: Path, home: Path) -> Path:
-    """Lay out all photos as a data folder, but for those in `SHOWN`, and return it."""
-    shown = {path.read_bytes() for path in SHOWN}
-    return laid(home / "all", {name_of(path): path for path in photos(root)[0] if path.read_bytes() not in shown})
+def link_all(root: Path, home: Path) -> Path:
+    """Make a data folder of links to all photos except `EXCLUDED`, and return it."""
+    excluded = {path.read_bytes() for path in EXCLUDED}
+    links = {class_and_name(path): path for path in read_senders(root)[0] if path.read_bytes() not in excluded}
+    return link_photos(home / "all", links)
 
 
-def name_of(photo: Path) -> str:
-    """Class and name."""
+def class_and_name(photo: Path) -> str:
+    """Return the path of a photo relative to the folder of its class folder."""
     return f"{photo.parent.name}/{photo.name}"
 
 
-def laid(folder: Path, wanted: dict[str, Path]) -> Path:
-    """Make a data folder of links, by their names in it, and what its class folders mean; return it.
+def link_photos(folder: Path, links: dict[str, Path]) -> Path:
+    """Make a data folder with these links, by relative path, and its labels.json; return it.
 
-    Links that are right are left alone, as a training may be reading them; what is not wanted is removed.
+    Existing links that are right are not touched, since a training may be reading them; others are removed.
     """
     for link in folder.rglob("*.*"):
-        if link.is_symlink() and wanted.get(link.relative_to(folder).as_posix(), Path()).resolve() != link.resolve():
+        if link.is_symlink() and links.get(link.relative_to(folder).as_posix(), Path()).resolve() != link.resolve():
             link.unlink()
-    for name, path in wanted.items():
+    for name, path in links.items():
         link = folder / name
         if not link.is_symlink():
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(path.resolve())
-    classes = {path.parent.name for path in wanted.values()}
-    known = {name: meaning for name, meaning in MEANINGS.items() if name in classes}
-    if not (folder / "labels.json").exists() or files.read_json(folder / "labels.json") != known:
-        files.write_json(folder / "labels.json", known)
+    classes = {path.parent.name for path in links.values()}
+    labels = {name: label for name, label in LABELS.items() if name in classes}
+    if not (folder / "labels.json").exists() or files.read_json(folder / "labels.json") != labels:
+        files.write_json(folder / "labels.json", labels)
     return folder
 
 
-def held_out(folder: Path) -> list[Path]:
-    """The photos of a fold that its training does not see."""
+def validation_photos(folder: Path) -> list[Path]:
+    """Return the validation photos of a fold."""
     return sorted(folder.glob("validation/*/*"))
 
 
-def candidate_labels(paths: list[Path], names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """What each photo may be called, by its class; what is in no class may not be called anything."""
-    found = np.zeros((len(paths), len(names)), bool)
-    for row, path in zip(found, paths, strict=True):
-        meaning = MEANINGS.get(path.parent.name, NONE_OF_THESE)
-        row[[names.index(label) for label in ([meaning] if isinstance(meaning, str) else meaning)]] = True
-    return found
+def candidate_labels(paths: list[Path], class_names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return the accepted labels of each photo by its class folder: bool [n, labels]; "none of these" for others."""
+    mask = np.zeros((len(paths), len(class_names)), bool)
+    for row, path in zip(mask, paths, strict=True):
+        labels = LABELS.get(path.parent.name, NONE_OF_THESE)
+        row[[class_names.index(label) for label in ([labels] if isinstance(labels, str) else labels)]] = True
+    return mask
 
 
-def trained(folder: Path, run: Run, changes: Sequence[str]) -> Run:
-    """Train on a fold, or go on with it, or take what is there; `changes` are KEY=VALUE.
+def train_or_open(folder: Path, run: Run, changes: Sequence[str]) -> Run:
+    """Train the recipe `photo` on a fold, or resume the run, or open it when it is finished.
+
+    Args:
+        folder: data folder of the fold.
+        run: its run folder.
+        changes: settings of the recipe as KEY=VALUE.
 
     Raises:
-        SystemExit: what is there was trained in another way, or on photos that are cut otherwise by now.
+        SystemExit: the existing run has other settings or was trained on other photos.
     """
     if run.recipe_file.exists():
         source = {"data.source": run.recipe().data.source}
-        wanted = settings.with_settings(photo(), dict(map(settings.parse_setting, changes)) | source)
-        if run.recipe() != wanted:
-            raise SystemExit(f"{run.path} was trained with other settings. Remove it, or take another --home.")
+        recipe = settings.with_settings(photo(), dict(map(settings.parse_setting, changes)) | source)
+        if run.recipe() != recipe:
+            raise SystemExit(f"{run.path} was trained with other settings. Remove it, or use another --home.")
     if not run.finished:
-        begun = ["--resume", str(run.path)] if run.recipe_file.exists() else ["photo", "--data", str(folder.resolve())]
-        sets = [part for change in changes for part in ("--set", change)]
-        named = [] if run.recipe_file.exists() else ["--name", str(run.path.resolve()), *sets]
-        subprocess.run([sys.executable, "-m", "modiste", "train", *begun, *named], check=True)
+        arguments = ["--resume", str(run.path)]
+        if not run.recipe_file.exists():
+            sets = [argument for change in changes for argument in ("--set", change)]
+            arguments = ["photo", "--data", str(folder.resolve()), "--name", str(run.path.resolve()), *sets]
+        subprocess.run([sys.executable, "-m", "modiste", "train", *arguments], check=True)
     elif files.read_json(run.environment)["data"]["sha256"] != _sha256(run):
-        raise SystemExit(
-            f"The photos of {run.path} have changed since it was trained. Remove it, or take another --home."
-        )
+        raise SystemExit(f"The photos of {run.path} have changed since its training. Remove it, or use another --home.")
     return run
 
 

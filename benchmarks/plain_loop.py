@@ -1,10 +1,10 @@
-"""What most people write: torchvision's data set, a DataLoader of two workers, transforms an image at a time, fp32.
+"""Train with a common PyTorch loop: torchvision's dataset, a DataLoader with two workers, transforms per image, fp32.
 
-It trains the course report's CNN by the report's method for a fixed number of epochs. The network and its first weights
-are those of `classic-cnn`; all else is torch and torchvision, so that it measures the way and not our code. Nothing is
-held out to see a plateau on: the rate falls once, after two thirds of the epochs. The clock starts before the data
-files are read and stops after the last prediction on the test split. ROOT holds FashionMNIST/raw/ with the four
-official files, as torchvision lays them out.
+It trains the course report's CNN by the report's method for a fixed number of epochs. The network and its initial
+weights are those of `classic-cnn`; everything else is torch and torchvision. There is no validation split to reduce the
+learning rate on a plateau, so it is reduced once, after two thirds of the epochs. The clock starts before the data
+files are read and stops after the last prediction on the test split. ROOT contains FashionMNIST/raw/ with the four
+official files, as torchvision expects them.
 
     python benchmarks/plain_loop.py ROOT --epochs 15 --seed 0
     python benchmarks/plain_loop.py ROOT --epochs 15 --seed 0 --validation
@@ -30,8 +30,8 @@ MEAN, STD = (0.2860,), (0.3530,)
 Data = Dataset[Any]
 
 
-def data(root: str, validation: bool, seed: int) -> tuple[Data, Data]:
-    """What to train on, augmented, and what to judge on: the test split, or a fifth of the train images for choices."""
+def load_data(root: str, validation: bool, seed: int) -> tuple[Data, Data]:
+    """Return the augmented training images and the test split, or a fifth of the training images with `validation`."""
     plain = [transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
     augmented = transforms.Compose([transforms.RandomHorizontalFlip(), *plain])
     train = datasets.FashionMNIST(root, train=True, transform=augmented)
@@ -43,7 +43,7 @@ def data(root: str, validation: bool, seed: int) -> tuple[Data, Data]:
 
 
 def train(loader: DataLoader[Any], epochs: int) -> torch.nn.Module:
-    """Return the report's CNN, trained by the report's method."""
+    """Train the report's CNN by the report's method and return it."""
     model = networks.cnn(num_classes=10, channels=1, image_size=28, options=classic_cnn().model)
     weights.initialize_xavier(model, skip=set())
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, nesterov=True)
@@ -58,31 +58,33 @@ def train(loader: DataLoader[Any], epochs: int) -> torch.nn.Module:
 
 
 def main() -> None:
-    """Train, judge once, print a record as JSON."""
+    """Train, evaluate once and print a record as JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("root")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--validation", action="store_true", help="hold a fifth out and judge on it: for choices")
-    given = parser.parse_args()
+    parser.add_argument(
+        "--validation", action="store_true", help="hold a fifth out and evaluate on it, to make choices"
+    )
+    args = parser.parse_args()
 
-    started = time.perf_counter()
-    torch.manual_seed(given.seed)
-    learned, judged = data(given.root, given.validation, given.seed)
+    start = time.perf_counter()
+    torch.manual_seed(args.seed)
+    training, evaluation = load_data(args.root, args.validation, args.seed)
     options: dict[str, Any] = {"num_workers": 2, "persistent_workers": True}
-    model = train(DataLoader(learned, batch_size=256, shuffle=True, **options), given.epochs).eval()
+    model = train(DataLoader(training, batch_size=256, shuffle=True, **options), args.epochs).eval()
     with torch.inference_mode():
-        answers = [model(images).argmax(1) == labels for images, labels in DataLoader(judged, 1000, **options)]
-    right = torch.cat(answers)
-    seconds = time.perf_counter() - started
+        batches = [model(images).argmax(1) == labels for images, labels in DataLoader(evaluation, 1000, **options)]
+    is_correct = torch.cat(batches)
+    seconds = time.perf_counter() - start
     record = {
         "recipe": "plain loop",
-        "seed": given.seed,
+        "seed": args.seed,
         "seconds": seconds,
-        "split": "validation" if given.validation else "test",
-        "accuracy": right.double().mean().item(),
-        "images": len(right),
-        "epochs": given.epochs,
+        "split": "validation" if args.validation else "test",
+        "accuracy": is_correct.double().mean().item(),
+        "images": len(is_correct),
+        "epochs": args.epochs,
         "parameters": networks.count_parameters(model),
         **compute.describe(torch.device("cpu"), torch.float32),
     }

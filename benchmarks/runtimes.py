@@ -1,6 +1,6 @@
-"""A run's model in each runtime that one might use: what it says, how long one image takes, how many go a second.
+"""Compare runtimes for the model of a run: accuracy, latency of one image and throughput.
 
-PyTorch has the run's own weights. OpenVINO is no part of modiste: `pip install openvino` before the measuring.
+PyTorch uses the weights of the run. OpenVINO is not installed with modiste: run `pip install openvino` first.
 """
 
 import time
@@ -23,84 +23,89 @@ from modiste.runs.folder import Run
 Predict = Callable[[Images], NDArray[np.float32]]
 """uint8 images -> probabilities, float32 [n, labels]."""
 
-TIMES = 300
+REPEATS = 300
 BATCH = 256
 SECONDS = 3.0
-"""How long images are pushed through, after one batch that warms up."""
+"""Duration of the throughput measurement, after one batch that warms up."""
 
 
-def onnxruntime(content: bytes | Path) -> Callable[[int], Predict]:
-    """The product's own way, for so many threads."""
+def onnxruntime_cpu(content: bytes | Path) -> Callable[[int], Predict]:
+    """Return a function that loads the model as modiste does, for a number of threads."""
     return lambda threads: model_file.load(content, threads).probabilities
 
 
 def openvino_cpu(path: Path) -> Callable[[int], Predict]:
-    """OpenVINO with the same file."""
+    """Return a function that loads the same file with OpenVINO, for a number of threads."""
 
-    def made(threads: int) -> Predict:
-        import openvino  # here, as the tests of the other runtimes go without it
+    def create(threads: int) -> Predict:
+        import openvino  # imported here because the tests run without it
 
         core = openvino.Core()
         hints = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
         compiled = core.compile_model(core.read_model(path), "CPU", hints)
         return lambda images: np.asarray(compiled({"image": images})["probabilities"])
 
-    return made
+    return create
 
 
 def torch_cpu(run: Run, labels: int, compiled: bool) -> Callable[[int], Predict]:
-    """PyTorch with the run's weights, as it is or compiled."""
+    """Return a function that prepares PyTorch with the weights of a run, eager or compiled, for a number of threads."""
     network = weights.load_trained(run, run.recipe().model, labels)
-    ready: Callable[[torch.Tensor], torch.Tensor] = network.to(memory_format=torch.channels_last)
+    forward: Callable[[torch.Tensor], torch.Tensor] = network.to(memory_format=torch.channels_last)
     if compiled:
-        ready = torch.compile(ready, dynamic=False)  # sizes as symbols: minutes of algebra for each network
+        forward = torch.compile(forward, dynamic=False)  # dynamic shapes take minutes to compile
 
-    def made(threads: int) -> Predict:
+    def create(threads: int) -> Predict:
         torch.set_num_threads(threads)
 
         @torch.inference_mode()
         def predict(images: Images) -> NDArray[np.float32]:
-            return torch.softmax(ready(torch.from_numpy(images)), 1).numpy()
+            return torch.softmax(forward(torch.from_numpy(images)), 1).numpy()
 
         return predict
 
-    return made
+    return create
 
 
-def contestants(run: Run, training: Images) -> dict[str, Callable[[int], Predict]]:
-    """Every runtime by name, each ready to be made for some threads."""
+def runtimes(run: Run, training: Images) -> dict[str, Callable[[int], Predict]]:
+    """Return all runtimes by name; each is created for a number of threads.
+
+    Args:
+        run: with its weights.
+        training: the first images calibrate the ranges of int8.
+    """
     labels = len(model_file.load(run.model).class_names)
     sample = training[: export.CALIBRATION_IMAGES]
     return {
-        "ONNX Runtime, fp32": onnxruntime(run.model),
-        "ONNX Runtime, int8 (QDQ, U8S8, 7-bit weights)": onnxruntime(int8.quantize(run.model, sample)),
+        "ONNX Runtime, fp32": onnxruntime_cpu(run.model),
+        "ONNX Runtime, int8 (QDQ, U8S8, 7-bit weights)": onnxruntime_cpu(int8.quantize(run.model, sample)),
         "PyTorch, eager": torch_cpu(run, labels, compiled=False),
         "PyTorch, compiled": torch_cpu(run, labels, compiled=True),
         "OpenVINO, fp32": openvino_cpu(run.model),
     }
 
 
-def compared(run: Run, judged: Split, training: Images) -> list[dict[str, Any]]:
-    """A record a runtime: accuracy, share of images called as by ONNX Runtime in fp32, milliseconds, images a second.
+def compare_runtimes(run: Run, split: Split, training: Images) -> list[dict[str, Any]]:
+    """Return a record for each runtime; `same` is the fraction of labels equal to those of the first one.
 
     Args:
         run: with its weights.
-        judged: images that say what accuracy each has; the first also say how fast it is.
-        training: the first of them set the ranges of int8.
+        split: images for accuracy; the first of them also for latency and throughput.
+        training: as `runtimes`.
     """
-    records, first = [], None
-    for name, made in contestants(run, training).items():
-        predict = made(2)
-        said = np.concatenate([predict(part) for part in _batches(judged.images)]).argmax(1)
-        first = said if first is None else first
+    records, reference = [], None
+    for name, create in runtimes(run, training).items():
+        predict = create(2)
+        labels = np.concatenate([predict(batch) for batch in _batches(split.images)]).argmax(1)
+        reference = labels if reference is None else reference
         records.append(
             {
                 "runtime": name,
-                "images": len(judged),
-                "accuracy": float(judged.is_correct(said).mean()),
-                "same": float((said == first).mean()),
-                "milliseconds_one_image_one_thread": 1000 * latency(made(1), judged.images),
-                "images_a_second_two_threads": throughput(made(2), judged.images),
+                "images": len(split),
+                "accuracy": float(split.is_correct(labels).mean()),
+                "same": float((labels == reference).mean()),
+                "milliseconds_one_image_one_thread": 1000 * latency(create(1), split.images),
+                "images_a_second_two_threads": throughput(create(2), split.images),
             }
         )
         print(f"{run.name}, {name}: {records[-1]['milliseconds_one_image_one_thread']:.2f} ms")
@@ -108,20 +113,20 @@ def compared(run: Run, judged: Split, training: Images) -> list[dict[str, Any]]:
 
 
 def latency(predict: Predict, images: Images) -> float:
-    """Median seconds of a call with one image, the first ones in turn, after a few that warm up."""
-    turns = cycle(images[:TIMES, None])
-    return timing.seconds(lambda: predict(next(turns)), TIMES, 10)
+    """Return the median seconds of a call with one image, each of the first `REPEATS` images once."""
+    batches = cycle(images[:REPEATS, None])
+    return timing.median_seconds(lambda: predict(next(batches)), REPEATS, 10)
 
 
 def throughput(predict: Predict, images: Images) -> float:
-    """Images a second, in batches."""
+    """Return images per second in batches of `BATCH`."""
     batch = images[:BATCH]
     predict(batch)
-    started, count = time.perf_counter(), 0
-    while time.perf_counter() - started < SECONDS:
+    start, count = time.perf_counter(), 0
+    while time.perf_counter() - start < SECONDS:
         predict(batch)
         count += len(batch)
-    return count / (time.perf_counter() - started)
+    return count / (time.perf_counter() - start)
 
 
 def _batches(images: Images) -> list[Images]:

@@ -1,4 +1,4 @@
-"""How long a call takes, and what a reader would type to measure it again."""
+"""Time a call, and name the command that is running."""
 
 import shlex
 import sys
@@ -8,16 +8,16 @@ from pathlib import Path
 from statistics import median
 
 
-def seconds(work: Callable[[], object], times: int, warm_up: int) -> float:
-    """Median seconds of a call, after some that warm up."""
-    taken = []
-    for _ in range(warm_up + times):
-        started = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - started)
-    return median(taken[warm_up:])
+def median_seconds(function: Callable[[], object], repeats: int, warm_up: int) -> float:
+    """Return the median seconds of a call after some that warm up."""
+    seconds = []
+    for _ in range(warm_up + repeats):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return median(seconds[warm_up:])
 
 
-def command() -> str:
-    """The command that is running."""
+def current_command() -> str:
+    """Return the command line that started this script, for the results file."""
     return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])

@@ -1,9 +1,9 @@
-"""Makes a model file a bundled one, with what results/ says of it.
+"""Bundle a model file with the package, with its scores from results/ in its metadata.
 
-    python tools/bundle.py fashion-mnist runs/bench/marathon/seed-0/bundled.onnx    # as benchmarks/bundled.py left it
-    python tools/bundle.py photo runs/photos/run-all/model.onnx                     # judged on all folds of photos.json
+    python tools/bundle.py fashion-mnist runs/bench/marathon/seed-0/bundled.onnx    # written by benchmarks/bundled.py
+    python tools/bundle.py photo runs/photos/run-all/model.onnx                     # scores of all folds
 
-Writes src/modiste/assets/models/NAME.onnx and pins its SHA-256 in src/modiste/inference/bundled_files.py.
+It writes src/modiste/assets/models/NAME.onnx and its SHA-256 in src/modiste/inference/bundled_files.py.
 """
 
 import argparse
@@ -21,38 +21,41 @@ from modiste.inference import bundled_files, model_file
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
-PICTURES = (ROOT / "src" / "modiste" / "assets" / "samples", ROOT / "tests" / "photos")
+PHOTOS = (ROOT / "src" / "modiste" / "assets" / "samples", ROOT / "tests" / "photos")
 
-LARGE, NEAR = 1024, 0.02
-"""Numbers from which on weights are stored in 16 bits, and how far probabilities may move by that."""
+MIN_FP16_SIZE = 1024
+"""Weight tensors with at least this many elements are stored in fp16."""
+
+MAX_DIFFERENCE = 0.02
+"""Between the probabilities with weights in fp16 and in fp32."""
 
 
-def known(name: str) -> dict[str, str]:
-    """What the file shall say of itself: how good it is, and for photos how sure it may be."""
+def metadata(name: str) -> dict[str, str]:
+    """Return the metadata of the bundled file: its scores, and for photos the calibration."""
     if name == "fashion-mnist":
         test = results.read(ROOT / "results" / "fashion-mnist.json")["test"]
         return {"scores": json.dumps({"test": {"n": test["n"], "accuracy": test["accuracy"]}})}
-    found = results.read(ROOT / "results" / "photos.json")
+    photos = results.read(ROOT / "results" / "photos.json")
     return {
-        "scores": json.dumps({"folds": {"n": found["images"], "accuracy": found["as_shipped"]["answers_correct"]}}),
-        **{key: json.dumps(found[key]) for key in ("temperature", "threshold", "label_groups")},
+        "scores": json.dumps({"folds": {"n": photos["images"], "accuracy": photos["as_shipped"]["answers_correct"]}}),
+        **{key: json.dumps(photos[key]) for key in ("temperature", "threshold", "label_groups")},
     }
 
 
-def bundled(name: str, content: bytes) -> bytes:
-    """The model file with what is known of it, without the path of its training data; that for photos in 16 bits."""
+def to_bundled(name: str, content: bytes) -> bytes:
+    """Return the model file with its metadata, without the path of its training data, and in fp16 for photos."""
     recipe = json.loads(model_file.load(content).recipe_json)
     recipe["data"]["source"] = Path(recipe["data"]["source"]).name
-    small = content if name == "fashion-mnist" else halved(content)
-    return int8.with_metadata(small, {"recipe": json.dumps(recipe), **known(name)})
+    content = content if name == "fashion-mnist" else to_fp16(content)
+    return int8.with_metadata(content, {"recipe": json.dumps(recipe), **metadata(name)})
 
 
-def halved(content: bytes) -> bytes:
-    """The model file with its weights in 16 bits, made 32 again when it is loaded: half the size, as fast."""
+def to_fp16(content: bytes) -> bytes:
+    """Return the model file with fp16 weights that are cast to fp32 on loading: half the size at the same speed."""
     loaded = onnx.load_model_from_string(content)
     nodes = []
     for weights in loaded.graph.initializer:
-        if weights.data_type == onnx.TensorProto.FLOAT and math.prod(weights.dims) >= LARGE:
+        if weights.data_type == onnx.TensorProto.FLOAT and math.prod(weights.dims) >= MIN_FP16_SIZE:
             name, values = weights.name, onnx.numpy_helper.to_array(weights)
             weights.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
             nodes.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
@@ -62,32 +65,32 @@ def halved(content: bytes) -> bytes:
     return bytes(loaded.SerializeToString())
 
 
-def furthest(one: bytes, other: bytes) -> float:
-    """How far the probabilities of two models are apart, at most, on the samples and the photos of the tests."""
-    first, second = model_file.load(one), model_file.load(other)
-    paths = [path for folder in PICTURES for path in sorted(folder.rglob("*.[jp][pn]g"))]
+def max_difference(content: bytes, other: bytes) -> float:
+    """Return the largest difference of two models' probabilities on the samples and the photos of the tests."""
+    first, second = model_file.load(content), model_file.load(other)
+    paths = [path for folder in PHOTOS for path in sorted(folder.rglob("*.[jp][pn]g"))]
     images = np.stack([to_image(path, first.image_size, first.channels) for path in paths])
     return float(np.abs(first.probabilities(images) - second.probabilities(images)).max())
 
 
 def main() -> None:
-    """Write the file and its sum."""
+    """Write the model file and its SHA-256."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", choices=bundled_files.NAMES)
     parser.add_argument("model", type=Path)
-    given = parser.parse_args()
-    trained = given.model.read_bytes()
-    content = bundled(given.name, trained)
-    gap = furthest(trained, content)
-    if gap > NEAR:
-        raise SystemExit(f"Its probabilities differ by up to {gap:.4f} in 16 bits; candidate_labels: {NEAR}.")
-    path = ROOT / "src" / "modiste" / "assets" / "models" / f"{given.name}.onnx"
+    args = parser.parse_args()
+    exported = args.model.read_bytes()
+    content = to_bundled(args.name, exported)
+    difference = max_difference(exported, content)
+    if difference > MAX_DIFFERENCE:
+        raise SystemExit(f"Its probabilities differ by {difference:.4f} in fp16; at most {MAX_DIFFERENCE} is accepted.")
+    path = ROOT / "src" / "modiste" / "assets" / "models" / f"{args.name}.onnx"
     path.write_bytes(content)
-    pins = Path(bundled_files.__file__)
-    text = pins.read_text(encoding="utf-8").replace(
-        bundled_files.SHA256[given.name], hashlib.sha256(content).hexdigest()
+    hashes = Path(bundled_files.__file__)
+    text = hashes.read_text(encoding="utf-8").replace(
+        bundled_files.SHA256[args.name], hashlib.sha256(content).hexdigest()
     )
-    pins.write_text(text, encoding="utf-8")
+    hashes.write_text(text, encoding="utf-8")
     print(f"{path.relative_to(ROOT)}: {len(content) / 1e6:.2f} MB")
 
 
