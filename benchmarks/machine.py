@@ -53,10 +53,8 @@ def measure_limits(dtype: torch.dtype) -> dict[str, float]:
     return {
         "matrix_product": 2 * 2048**3 / GIGA / median_seconds(lambda: square @ square),
         "convolution": 64 * 2 * 9 * 64**2 * 56**2 / GIGA / median_seconds(lambda: filters(features)),
-        "copy": 2
-        * source.nbytes
-        / GIGA
-        / median_seconds(lambda: target.copy_(source)),  # each byte is read and written
+        # each byte is read and written
+        "copy": 2 * source.nbytes / GIGA / median_seconds(lambda: target.copy_(source)),
     }
 
 

@@ -44,7 +44,7 @@ from PIL import Image, ImageOps
 
 from modiste.errors import InputError
 from modiste.imaging import photo_files
-from modiste.imaging.preprocess import to_photo, to_image
+from modiste.imaging.preprocess import to_image, to_photo
 from modiste.inference import model_file
 from modiste.inference.calibration import FLOOR
 from modiste.runs import environment, results

@@ -1,4 +1,4 @@
-"""The READMEs say what is true."""
+"""Commands, code, tables and links in the READMEs."""
 
 import re
 import shlex
@@ -23,42 +23,42 @@ def pages() -> list[Path]:
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
-def test_every_command_line_that_is_shown_is_understood(page: Path) -> None:
-    """Each `modiste ...` line names a command, and options that it has."""
+def test_every_command_line_is_valid(page: Path) -> None:
+    """Each `modiste ...` line has an existing command and existing options."""
     for line in LINE.findall(page.read_text(encoding="utf-8")):
         name, *arguments = shlex.split(line.partition("#")[0])
         command = group.get_command(click.Context(group), name)
         assert command, line
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {argument.partition("=")[0] for argument in arguments if argument.startswith("--")} <= known, line
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {argument.partition("=")[0] for argument in arguments if argument.startswith("--")} <= options, line
 
 
 @pytest.mark.parametrize("name", READMES)
 def test_every_command_is_described(name: str) -> None:
-    """The table of commands leaves none out."""
+    """The table of commands is complete."""
     text = (ROOT / name).read_text(encoding="utf-8")
     assert [command for command in COMMANDS if f"`modiste {command}" not in text] == []
 
 
 @pytest.mark.parametrize("name", READMES)
 def test_the_python_example_runs(name: str, tmp_path: Path) -> None:
-    """The lines for Python work as they stand, with the bundled model and a bundled sample."""
+    """It works unchanged with the bundled model and a bundled sample."""
     (code,) = re.findall(r"```python\n(.+?)```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
     sample = ROOT / "src" / "modiste" / "assets" / "samples" / "ankle-boot.png"
     (tmp_path / "boot.png").write_bytes(sample.read_bytes())
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("Ankle boot ")
+    finished = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert finished.stdout.startswith("Ankle boot ")
 
 
-def test_the_results_tables_are_those_of_the_results_files() -> None:
-    """Both tables hold what `results/` holds; `python tools/results_tables.py` renews them."""
+def test_the_results_tables_are_up_to_date() -> None:
+    """`python tools/results_tables.py` writes them from `results/`."""
     command = [sys.executable, str(ROOT / "tools" / "results_tables.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout
 
 
 @pytest.mark.parametrize("name", READMES)
-def test_links_lead_somewhere(name: str) -> None:
-    """Every relative link and picture is there."""
+def test_links_exist(name: str) -> None:
+    """Every relative link and image has its file."""
     links = re.findall(r"\]\(([^)h#][^)]*)\)", (ROOT / name).read_text(encoding="utf-8"))
     assert [link for link in links if not (ROOT / link).exists()] == []
