@@ -161,8 +161,10 @@ def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path)
     for _ in range(50):
         before = found.step
         saver = multiprocessing.get_context("fork").Process(target=save_forever)
+        saved = (tmp_path / checkpoint.FILE).stat().st_mtime_ns
         saver.start()
-        time.sleep(random.uniform(0.005, 0.05))
+        _wait(lambda saved=saved: (tmp_path / checkpoint.FILE).stat().st_mtime_ns > saved)
+        time.sleep(random.uniform(0, 0.02))  # inside one of the next saves
         saver.kill()
         saver.join()
         checkpoint.load(found, tmp_path)
