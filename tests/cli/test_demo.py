@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from helpers.command import inside
+from modiste.cli import demo
 from modiste.recipes import named
 from modiste.recipes.recipe import Recipe
 
@@ -18,14 +19,15 @@ def short() -> Recipe:
 
 
 def test_the_demo_trains_evaluates_predicts_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One command leaves an evaluated run with a report, prints where each is, and never overwrites an earlier demo."""
+    """One command leaves an evaluated run with a report, prints their paths, and overwrites no earlier demo."""
     monkeypatch.setitem(named.NAMED, "sprint", short)
+    (tmp_path / "runs" / "demo").mkdir(parents=True)
     summary = json.loads(inside(tmp_path, "demo", "--json").stdout)
-    assert summary["run"] == "runs/demo"
-    assert (tmp_path / "runs" / "demo" / "confusion.png").exists()
-    assert json.loads((tmp_path / "runs" / "demo" / "scores.json").read_text())["test_openings"] == 1
-    output = inside(tmp_path, "demo", "--lang", "zh").stdout
-    assert all(word in output for word in ("test accuracy", "runs/demo-2/report.html", "runs/demo-2/model.onnx"))
+    assert summary["run"] == "runs/demo-2"
+    assert (tmp_path / "runs" / "demo-2" / "confusion.png").exists()
+    assert json.loads((tmp_path / "runs" / "demo-2" / "scores.json").read_text())["test_openings"] == 1
+    text = demo.SUMMARY.format(**summary)
+    assert all(word in text for word in ("test accuracy", "runs/demo-2/report.html", "runs/demo-2/model.onnx"))
     html = (tmp_path / summary["report"]).read_text()
     assert f"<b>{summary['test_accuracy']:.2%}</b>" in html
     claim = html[html.index("92.75% after about 40 epochs") :]  # a claim about a recipe that the demo does not train

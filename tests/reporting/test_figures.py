@@ -1,4 +1,4 @@
-"""Figures: that they are drawn, whole and with what they should say. How they look was judged by eye."""
+"""Figures are complete and contain the right texts. Their appearance was checked by eye."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -46,8 +46,8 @@ def test_several_runs_are_named() -> None:
     assert ">one</text>" not in texts(figures.plot_curve({"one": rows(2)}, "accuracy", {"one": 2}))
 
 
-def test_one_spike_does_not_flatten_the_losses() -> None:
-    """A huge loss leaves the figure; without one every point is inside."""
+def test_a_spike_does_not_flatten_the_losses() -> None:
+    """A very high loss is cut off; without one every point is inside."""
     calm = rows(12)
     spiked = [*calm[:5], replace(calm[5], val_loss=80.0), *calm[6:]]
     tops = [figures.plot_curve({"a": each}, "loss", {"a": 2}).axes[0].get_ylim()[1] for each in (calm, spiked)]
@@ -65,19 +65,19 @@ def test_methods_are_labeled_with_their_means() -> None:
 
 
 def test_confusion_shows_shares_or_counts() -> None:
-    """The same matrix in per cent of a row, or as counts."""
+    """The same matrix in percent of each row, or as counts."""
     assert {">100</text>", ">50</text>"} <= texts(figures.plot_confusion_matrix(scores()))
     assert {">1</text>"} <= texts(figures.plot_confusion_matrix(scores(), normalized=False))
 
 
 @pytest.mark.parametrize(("share", "text"), [(1, "100"), (0.03, "3"), (0.0099, "1"), (0.004, ".4"), (0.0004, ".0")])
 def test_shares_fit_their_cell(share: float, text: str) -> None:
-    """Per cent without its sign; below one, tenths without the zero."""
+    """Percent without the sign; below one, tenths without the zero."""
     assert figures._format_percent(share) == text
 
 
 @pytest.mark.parametrize("count", [0, 5])
-def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
+def test_there_may_be_no_mistakes(tmp_path: Path, count: int) -> None:
     """A model without a mistake has a sheet that says so."""
     images = np.zeros((count, 8, 8), np.uint8)
     figure = figures.plot_mistakes(images, ["bag"] * count, ["coat"] * count, [0.9] * count)
@@ -86,8 +86,8 @@ def test_mistakes_may_be_none(tmp_path: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_nothing_is_cut_off_the_sheet_of_mistakes(count: int) -> None:
-    """The titles of the top row and the words below the last one lie within the picture, and below its heading."""
+def test_the_sheet_of_mistakes_is_complete(count: int) -> None:
+    """The titles of the top row and the texts below the last one are within the figure, and below its heading."""
     labels = ["T-shirt/top"] * count
     figure = figures.plot_mistakes(np.zeros((count, 28, 28), np.uint8), labels, labels, [0.9] * count)
     figure.draw_without_rendering()
@@ -97,8 +97,8 @@ def test_nothing_is_cut_off_the_sheet_of_mistakes(count: int) -> None:
     assert all(figure.bbox.y0 <= box.y0 < box.y1 <= heading.y0 for box in boxes)
 
 
-def test_svg_takes_the_colors_of_the_page_and_other_words() -> None:
-    """No ink of our own, translated words, XML that parses, and ids that differ between figures."""
+def test_svg_takes_the_colors_of_the_page_and_translations() -> None:
+    """No fixed text color, translated texts, XML that parses, and ids that differ between figures."""
     figure = figures.plot_accuracies([("a < b", 0.9, (0.8, 0.95))])
     one = canvas.to_svg(figure, "one", {"accuracy": "准确率"})
     assert canvas.INK not in one
@@ -110,31 +110,31 @@ def test_svg_takes_the_colors_of_the_page_and_other_words() -> None:
 
 
 @pytest.mark.parametrize("name", [r"$\frac$", "$1", "衬衫 100 元", "\U0010fffd"])
-def test_a_name_says_what_it_says(tmp_path: Path, name: str) -> None:
-    """Dollar signs are no mathematics; other scripts, and characters that no font has, are drawn without a warning."""
-    found = compute_scores(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
-    canvas.save_png(figures.plot_confusion_matrix(found), tmp_path / "c.png")
-    assert f">{name}</text>" in texts(figures.plot_confusion_matrix(found))
+def test_names_are_drawn_as_they_are(tmp_path: Path, name: str) -> None:
+    """Dollar signs are not math; other scripts, and characters that no font has, are drawn without a warning."""
+    two = compute_scores(np.eye(2), np.array([0, 1]), (name, "coat"), "test")
+    canvas.save_png(figures.plot_confusion_matrix(two), tmp_path / "c.png")
+    assert f">{name}</text>" in texts(figures.plot_confusion_matrix(two))
     assert f">{name}</text>" in texts(
         figures.plot_curve({name: rows(2), "other": rows(2)}, "loss", {name: 1, "other": 2})
     )
     figures.save_curves({name: rows(2)}, tmp_path / "curves.png", {name: 2})
 
 
-def test_fonts_that_are_not_installed_are_not_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_fonts_are_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Drawing logs nothing about fonts."""
     figures.save_curves({"衬衫": rows(2), "coat": rows(2)}, tmp_path / "curves.png", {"衬衫": 2, "coat": 2})
     assert not caplog.records
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    """A picture that cannot be written is an error of one sentence."""
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    """A figure that cannot be written is an error of one sentence."""
     with pytest.raises(InputError, match="does not exist"):
         figures.save_curves({"a": rows(2)}, tmp_path / "none" / "curves.png", {"a": 2})
 
 
 def texts(figure: object) -> set[str]:
-    """What a figure says, each text with the end of its tag."""
+    """The texts of a figure, each with the end of its tag."""
     return {
         line[line.rindex(">", 0, -7) :] for line in canvas.to_svg(figure, "t").splitlines() if line.endswith("</text>")
     }  # type: ignore[arg-type]

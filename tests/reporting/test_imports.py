@@ -1,11 +1,11 @@
-"""What judging and reporting load."""
+"""What evaluating and reporting import."""
 
 import subprocess
 import sys
 
 
 def test_nothing_here_loads_torch() -> None:
-    """Runs are judged, compared and reported on machines without torch."""
+    """Runs are evaluated, compared and reported on machines without torch."""
     modules = ", ".join(f"modiste.reporting.{name}" for name in ("evaluate", "comparison", "html_report.page"))
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
