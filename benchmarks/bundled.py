@@ -169,7 +169,7 @@ def main() -> None:
     require_pair(full, held_out)
     form, scores = choose_form(held_out)
     model = write_bundled(full, form, scores["temperature"])
-    test = evaluate(model)
+    test = evaluate(model, data=full.recipe().data.source or None)  # the model file does not have its path
     results.write(
         args.out,
         recipe=full.recipe().name,

@@ -387,7 +387,7 @@ def test_the_bundled_model_is_made_from_two_runs(
     assert content["form"] in capsys.readouterr().out
     assert content["held_out"]["n"] == 40
     assert [each["form"] for each in content["held_out"]["forms"]] == [form.name for form in bundled.FORMS]
-    scores = evaluate(path)
+    scores = evaluate(path, data=str(idx))
     assert {key: getattr(scores, key) for key in ("n", "accuracy", "loss")}.items() <= content["test"].items()
     loaded = model_file.load(path)
     assert loaded.calibration.temperature == content["held_out"]["temperature"]
