@@ -1,5 +1,6 @@
 """Evaluate models on photos that they were not trained on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,8 @@ def other_folds(folds: list[PhotoPredictions]) -> list[PhotoPredictions]:
     return [concatenate([other for other in folds if other is not fold]) for fold in folds]
 
 
-def summarize(folds: list[PhotoPredictions]) -> dict[str, Any]:
-    """Return accuracy, calibration error and the rates of "none of these" over the photos of all folds."""
+def summarize(folds: list[PhotoPredictions], senders: Mapping[Path, str] | None = None) -> dict[str, Any]:
+    """Return accuracy, calibration error and rates of "none of these" over all folds; `senders` as in `accuracy`."""
     pooled, references = concatenate(folds), other_folds(folds)
     calibrated = list(zip(folds, [each.fit_calibration() for each in references], strict=True))
     precise = list(zip(folds, [each.fit_precise_calibration() for each in references], strict=True))
@@ -115,7 +116,7 @@ def summarize(folds: list[PhotoPredictions]) -> dict[str, Any]:
     classes = sorted({path.parent.name for path in pooled.photos})
     shipped = pooled.fit_calibration()
     return {
-        **accuracy(pooled),
+        **accuracy(pooled, senders),
         "accuracy_of_classes": {name: float(is_correct[pooled.has_class(name)].mean()) for name in classes},
         "accuracy_of_surest_80_percent": float(is_correct[most_confident].mean()),
         "ece": calibration_error(confidence, is_correct),
@@ -128,11 +129,19 @@ def summarize(folds: list[PhotoPredictions]) -> dict[str, Any]:
     }
 
 
-def accuracy(predictions: PhotoPredictions) -> dict[str, Any]:
-    """Return the fraction of photos whose most probable label is correct, with its interval."""
-    is_correct = predictions.is_correct
-    interval = intervals.wilson_interval(int(is_correct.sum()), len(is_correct))
-    return {"images": len(is_correct), "accuracy": float(is_correct.mean()), "interval_images": interval}
+def accuracy(predictions: PhotoPredictions, senders: Mapping[Path, str] | None = None) -> dict[str, Any]:
+    """Return the fraction of photos whose most probable label is correct, with its interval.
+
+    Args:
+        predictions: of photos.
+        senders: by resolved path; whole senders are resampled for the interval. None takes photos as independent.
+    """
+    is_correct, groups = predictions.is_correct, None
+    if senders is not None:
+        groups = np.unique([senders[path.resolve()] for path in predictions.photos], return_inverse=True)[1]
+    interval = intervals.share_interval(is_correct, groups)
+    counts = {"images": len(is_correct)} | ({} if groups is None else {"groups": len(np.unique(groups))})
+    return counts | {"accuracy": float(is_correct.mean()), "interval_images": interval}
 
 
 def answer_rates(predictions: PhotoPredictions, answered: NDArray[np.bool_]) -> dict[str, Any]:

@@ -46,6 +46,12 @@ def read_senders(root: Path) -> tuple[list[Path], list[str], list[str]]:
     return [root / path for path, _ in rows], [path.parent.name for path, _ in rows], [sender for _, sender in rows]
 
 
+def senders_by_path(root: Path) -> dict[Path, str]:
+    """Return the sender of each photo by its resolved path."""
+    paths, _, senders = read_senders(root)
+    return {path.resolve(): sender for path, sender in zip(paths, senders, strict=True)}
+
+
 def make_folds(root: Path, home: Path, left_out: str = "") -> Iterator[Path]:
     """Make a data folder of links for each fold: train/, validation/ and labels.json.
 

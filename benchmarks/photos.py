@@ -5,8 +5,8 @@
     python benchmarks/photos.py PHOTOS --all                    # the bundled model: trained on all photos
 
 PHOTOS contains class folders below train/ and validation/, and senders.csv (file,sender_id). Senders often gave several
-photos of one piece of clothing, so all photos of a sender are in the same fold. When the command is repeated, finished
-trainings are not run again. It writes results/photos.json.
+photos of one piece of clothing, so all photos of a sender are in the same fold, and intervals resample senders. When
+the command is repeated, finished trainings are not run again. It writes results/photos.json.
 """
 
 import argparse
@@ -37,6 +37,7 @@ from photo_folds import (
     candidate_labels,
     link_all,
     make_folds,
+    senders_by_path,
     train_or_open,
     validation_photos,
 )
@@ -185,12 +186,13 @@ def main() -> None:
     folders = list(make_folds(args.photos, args.home))[: args.folds]
     runs = [train_or_open(folder, Run(args.home / f"run-{fold}"), changes) for fold, folder in enumerate(folders)]
     folds = [predict_photos(run, validation_photos(folder)) for run, folder in zip(runs, folders, strict=True)]
-    scores = summarize(folds)
+    senders = senders_by_path(args.photos)
+    scores = summarize(folds, senders)
     print(json.dumps(scores, indent=2))
     if len(runs) < FOLDS:
         return
     scores |= {
-        "untouched_folds": accuracy(concatenate(folds[SEARCH_FOLDS:])),
+        "untouched_folds": accuracy(concatenate(folds[SEARCH_FOLDS:]), senders),
         "same_class_after": label_stability(runs, folds),
         **check_heat_maps(runs, folds),
         "unseen_kinds": none_recall_of_unseen_classes(args.photos, args.home, changes),

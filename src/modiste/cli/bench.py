@@ -1,7 +1,6 @@
 """`modiste bench`: train recipes with several seeds or folds."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -68,6 +67,7 @@ def bench(
 def print_results(path: Path, as_json: bool) -> None:
     """Print a results file, as a sentence or as JSON."""
     from modiste.cli.output import print_json
+    from modiste.reporting.formatting import format_interval
     from modiste.runs import results
 
     content = results.read(path)
@@ -76,14 +76,10 @@ def print_results(path: Path, as_json: bool) -> None:
         return
     click.echo(
         f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} "
-        f"({_format(content['interval_images'])} over images, {_format(content['interval_seeds'])} over trainings), "
-        f"loss {content['mean_loss']:.4f}; {path}"
+        f"(95 % intervals: {format_interval(content['interval_images'])} % over images, "
+        f"{format_interval(content['interval_seeds'])} % over trainings), loss {content['mean_loss']:.4f}; {path}"
     )
     if len(content["precision"]) > 1:
         click.echo(f"The trainings differ in precision ({', '.join(content['precision'])}), so compare with care.")
     if content["split"] == "validation" and content["settings"]["early_stopping.patience"]:
         click.echo("The epoch of each training was chosen on the same images, so the accuracy is optimistic.")
-
-
-def _format(interval: Any) -> str:
-    return f"{interval[0]:.2%} to {interval[1]:.2%}" if interval else "unknown"

@@ -139,28 +139,17 @@ class Scores:
             InputError: it is something else.
         """
         with parsing.as_input_error(f"{origin} holds no scores. Remove it and run `modiste evaluate` again."):
-            low, high = content["interval_images"]
-            n_groups = content.get("n_groups")
-            scores = cls(
-                split=str(content["split"]),
-                n=int(content["n"]),
-                loss=float(content["loss"]),
-                accuracy=float(content["accuracy"]),
-                interval_images=(float(low), float(high)),
-                ece=float(content["ece"]),
-                per_class=tuple(map(_parse_class, content["per_class"])),
-                confusion_matrix=tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
-                most_confused=tuple(
-                    Confused(str(p["true"]), str(p["predicted"]), int(p["count"])) for p in content["most_confused"]
-                ),
-                worst_mistakes=tuple(map(int, content["worst_mistakes"])),
-                accuracy_flip_tta=_float_or_none(content.get("accuracy_flip_tta")),
-                ece_calibrated=_float_or_none(content.get("ece_calibrated")),
-                n_ambiguous=int(content.get("n_ambiguous", 0)),
-                n_groups=None if n_groups is None else int(n_groups),
-                chosen_on_split=bool(content.get("chosen_on_split")),
-                notes=tuple(map(str, content.get("notes", ()))),
-            )
+            values = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
+            low, high = map(float, content["interval_images"])
+            values |= {
+                "interval_images": (low, high),
+                "per_class": tuple(ClassScore(**each) for each in content["per_class"]),
+                "confusion_matrix": tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
+                "most_confused": tuple(Confused(**pair) for pair in content["most_confused"]),
+                "worst_mistakes": tuple(map(int, content["worst_mistakes"])),
+                "notes": tuple(map(str, content.get("notes", ()))),
+            }
+            scores = cls(**values)
             if not _is_consistent(scores):
                 raise ValueError("figures that contradict one another")
         return scores
@@ -249,15 +238,6 @@ def _is_consistent(scores: Scores) -> bool:
     if scores.n < 1 or total + scores.n_ambiguous != scores.n or not math.isfinite(scores.loss + scores.ece):
         return False
     return -1e-6 <= scores.accuracy - diagonal / scores.n <= scores.n_ambiguous / scores.n + 1e-6
-
-
-def _parse_class(content: dict[str, Any]) -> ClassScore:
-    precision, recall, f1 = (_float_or_none(content[key]) for key in ("precision", "recall", "f1"))
-    return ClassScore(str(content["name"]), precision, recall, f1, int(content["support"]))
-
-
-def _float_or_none(value: Any) -> float | None:
-    return None if value is None else float(value)
 
 
 def count_confusions(labels: Labels, predicted: Labels, k: int) -> NDArray[np.int64]:

@@ -15,10 +15,6 @@ def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult
     Args:
         paths: run folders and results files.
         out: folder of the figures, see `plot_figures`; None plots nothing.
-
-    Raises:
-        InputError: a path is neither, or is damaged.
-        OutputError: the folder cannot be written to.
     """
     methods = read_methods(paths)
     if out:
