@@ -337,7 +337,7 @@ PERTURBATIONS = {name: name.replace(" %", "%") for name in STABILITY_TARGETS} | 
 def target_row(what: str, spec: str, value: float, bound: float, translate: Translate = str) -> list[str]:
     """Return a row with a target: at least the bound, or at most its absolute value where it is negative."""
     is_short = value < bound if bound > 0 else value > -bound
-    mark = f" ({translate('short')})" if is_short else ""
+    mark = f", *{translate('short')}*" if is_short else ""
     return [what, f"**{value:{spec}}**", f"{abs(bound):{spec}}{mark}"]
 
 
