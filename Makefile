@@ -1,4 +1,4 @@
-# `make demo` and `make test` on a fresh clone do all the set-up and then the job. PYTHON=python3.12 takes another Python.
+# On a fresh clone `make demo` and `make test` install everything first. PYTHON=python3.12 takes another Python.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ DOC_TOOLS := results_tables reference charts pictures
 COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrade --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 pyproject.toml
 
-# A library's modules are compiled when they are first imported, once for all the processes that the tests start.
+# Compile each library module once, at its first import, instead of in every process that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -22,14 +22,14 @@ demo: $(READY) ## train, evaluate, predict and report, in one go
 	@$(BIN)/modiste demo
 	@echo "'modiste' itself is $(BIN)/modiste; '. $(BIN)/activate' puts it on the path"
 
-# Cheap things first; the first failure ends it.
-test: lint types check-docs check-base ## all that has to hold before a change lands
+# Cheap checks first; the first failure ends the target.
+test: lint types check-docs check-base ## all checks
 	@echo "==> tests"
 	@$(BIN)/pytest
 
-setup: $(READY) ## the virtual environment, with all that training and developing need
+setup: $(READY) ## the virtual environment with all dependencies
 
-# Two stamps: a new lock makes a new environment; a changed pyproject.toml only installs the package anew (a second or two).
+# Two stamp files: a new lock creates a new environment; a changed pyproject.toml only reinstalls the package (one or two seconds).
 $(VENV)/.locked: requirements.lock
 	@echo "==> set-up: $(VENV) with the locked packages, torch among them (5.5 GB; a minute or two from a local store or cache)"
 	@$(PYTHON) -m venv --clear $(VENV)
@@ -42,14 +42,14 @@ $(READY): pyproject.toml $(VENV)/.locked
 	@$(PIP) install -qq --no-build-isolation --no-deps --editable .
 	@touch $@
 
-docs: $(READY) ## regenerate all that the documentation takes from results and code: tables, settings, help pages, charts, screenshots
+docs: $(READY) ## regenerate tables, settings, help pages, charts and screenshots of the documentation
 	@for tool in $(DOC_TOOLS); do $(BIN)/python tools/$$tool.py || exit 1; done
 
-check-docs: $(READY) ## whether these are up to date
+check-docs: $(READY) ## check that they are up to date
 	@echo "==> generated documentation"
 	@for tool in $(DOC_TOOLS); do $(BIN)/python tools/$$tool.py --check || exit 1; done
 
-lint: $(READY) ## style, format and the layers
+lint: $(READY) ## lint, format and import layers
 	@echo "==> lint"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "not formatted: run 'make format'"; $(BIN)/ruff format --check .; exit 1; }
@@ -59,23 +59,23 @@ types: $(READY) ## strict types on src
 	@echo "==> types"
 	@$(BIN)/mypy
 
-format: $(READY) ## format, and fix what can be fixed by itself
+format: $(READY) ## format, and fix what can be fixed automatically
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
 
-check-base: $(READY) ## the wheel alone, without torch: does it predict?
+check-base: $(READY) ## install the wheel without torch and predict
 	@echo "==> wheel and base install"
 	@rm -rf $(WHEELS)
 	@$(BIN)/hatchling build --target wheel --directory $(WHEELS) > /dev/null
 	@PYTHON=$(PYTHON) tools/check_base_install.sh $(WHEELS)/*.whl
 
-lock: ## the newest versions that fit, into both lock files
+lock: ## update both lock files to the newest compatible versions
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
 	@$(call COMPILE,build/lock) --extra heic --extra photo --extra tensorboard --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
 	@rm -rf build/lock
 
-clean: ## remove what make and the tools made; runs/ stays
+clean: ## remove generated files, but not runs/
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	@find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
