@@ -12,29 +12,29 @@ SHAPES = [(64, 28, 28), (64, 16, 16, 3)]
 
 
 def images(shape: tuple[int, ...]) -> torch.Tensor:
-    """Random bytes above 0, so that padding can be told from them."""
+    """Random uint8 images above 0, so that padding is recognized."""
     return torch.randint(1, 256, shape, generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
 
 
 def random(seed: int = 0) -> torch.Generator:
-    """A generator of its own."""
+    """A new random generator."""
     return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_flip_mirrors_about_half(shape: tuple[int, ...]) -> None:
-    """Each image is itself or its mirror image, and both happen."""
+def test_about_half_of_the_images_are_flipped(shape: tuple[int, ...]) -> None:
+    """Each image is unchanged or mirrored horizontally."""
     before = images(shape)
     after = augmentation.random_horizontal_flip(before, random())
     same = (after == before).flatten(1).all(1)
-    flip_tta = (after == before.flip(2)).flatten(1).all(1)
-    assert (same | flip_tta).all()
+    mirrored = (after == before.flip(2)).flatten(1).all(1)
+    assert (same | mirrored).all()
     assert 16 < same.sum() < 48
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
-    """Each image is the old one moved by up to 2 pixels, black where it was moved from."""
+def test_random_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
+    """Each image is shifted by up to 2 pixels, and the border is black."""
     before = images(shape)
     after = augmentation.random_crop(before, random(), 2)
     size = shape[1]
@@ -47,8 +47,8 @@ def test_crop_shifts_by_at_most_the_padding(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
-    """What is changed lies in a rectangle of 2 to 33 % of the image, in about the asked share of the images."""
+def test_random_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
+    """In half of the images a rectangle of 2 to 33 % of the area changes."""
     before = torch.zeros(400, *shape[1:], dtype=torch.uint8)
     after = augmentation.random_erasing(before, random(), AugmentationConfig(random_erasing_prob=0.5))
     changed = (after != before).reshape(400, shape[1], shape[2], -1).any(3)
@@ -57,19 +57,19 @@ def test_erasing_overwrites_one_rectangle(shape: tuple[int, ...]) -> None:
     for mask in changed[touched]:
         rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
         height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
-        assert 0.01 < height * width / shape[1] ** 2 < 0.36  # whole pixels round a little past the bounds
+        assert 0.01 < height * width / shape[1] ** 2 < 0.36  # rounding to pixels exceeds the bounds a little
         assert mask.sum() > 0.9 * height * width
 
 
-def test_all_off_changes_nothing() -> None:
-    """A recipe without augmentation trains on the images as they are."""
+def test_without_augmentation_images_are_unchanged() -> None:
+    """All settings are off."""
     before = images((8, 28, 28))
     assert torch.equal(augmentation.augment(before, random(), AugmentationConfig(horizontal_flip=False)), before)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_random_downscale_changes_a_third(shape: tuple[int, ...]) -> None:
-    """They lose detail and keep their mean; the others, and images that are even, stay as they are."""
+def test_random_downscale_changes_about_half_of_the_images(shape: tuple[int, ...]) -> None:
+    """They lose detail and keep their mean; an image of one brightness does not change."""
     before = images(shape)
     after = augmentation.random_downscale(before, random(), 0.5)
     same = (after == before).flatten(1).all(1)
@@ -77,26 +77,26 @@ def test_random_downscale_changes_a_third(shape: tuple[int, ...]) -> None:
     old, new = before[~same].float().flatten(1), after[~same].float().flatten(1)
     assert (new.std(1) < 0.9 * old.std(1)).all()
     assert (new.mean(1) - old.mean(1)).abs().max() < 6
-    even = torch.full_like(before, 77)
-    assert torch.equal(augmentation.random_downscale(even, random(), 0.5), even)
+    uniform = torch.full_like(before, 77)
+    assert torch.equal(augmentation.random_downscale(uniform, random(), 0.5), uniform)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_random_resized_crop_enlarges_a_part(shape: tuple[int, ...]) -> None:
-    """A bright square in the middle never becomes smaller, and the whole area is the image itself."""
+def test_random_resized_crop_enlarges_part_of_the_image(shape: tuple[int, ...]) -> None:
+    """A bright square in the middle becomes larger; with a scale of 1 the image is unchanged."""
     before = torch.zeros(shape, dtype=torch.uint8)
     third = shape[1] // 3
     before[:, third : 2 * third, third : 2 * third] = 255
     after = augmentation.random_resized_crop(before, random(), AugmentationConfig(random_resized_crop_scale=0.5))
     assert after.shape == before.shape
-    grown = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
-    assert grown.max() > 1.3
+    area_ratio = after.float().flatten(1).mean(1) / before.float().flatten(1).mean(1)
+    assert area_ratio.max() > 1.3
     assert torch.equal(augmentation.random_resized_crop(images(shape), random(), AugmentationConfig()), images(shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_rotation_is_about_the_center(shape: tuple[int, ...]) -> None:
-    """A bar across becomes a slanted one, to either side and never by more than it may; the middle stays."""
+    """A horizontal bar is rotated in both directions, by at most the given angle; its middle stays in place."""
     before = torch.zeros(shape, dtype=torch.uint8)
     half = shape[1] // 2
     before[:, half - 1 : half + 1] = 255
@@ -112,8 +112,8 @@ def test_rotation_is_about_the_center(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_training_may_use_smaller_images(shape: tuple[int, ...]) -> None:
-    """The same places at a smaller size: the mean of an image stays, nearly; erasing comes after."""
+def test_train_size_reduces_the_images(shape: tuple[int, ...]) -> None:
+    """The mean of each image is about the same; random erasing is applied after the resizing."""
     before = images(shape)
     after = augmentation.augment(before, random(), AugmentationConfig(horizontal_flip=False, train_size=20))
     assert after.shape == (shape[0], 20, 20, *shape[3:])
@@ -127,7 +127,7 @@ def test_training_may_use_smaller_images(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_color_jitter_stays_within_its_strength(shape: tuple[int, ...]) -> None:
-    """Next to no reach changes next to nothing; more of it changes brightness within its bounds."""
+    """A strength near 0 changes at most one gray level; 0.3 changes the brightness by up to 30 %."""
     before = (images(shape) // 4 + 64).contiguous()
     assert (augmentation.color_jitter(before, random(), 1e-6).int() - before.int()).abs().max() <= 1
     after = augmentation.color_jitter(before, random(), 0.3).float().flatten(1).mean(1)
@@ -137,7 +137,7 @@ def test_color_jitter_stays_within_its_strength(shape: tuple[int, ...]) -> None:
 
 
 def test_hue_jitter_keeps_the_brightness() -> None:
-    """Red becomes another color as bright; gray stays gray, in images of either kind."""
+    """Red becomes another color of the same brightness; gray images do not change."""
     red = torch.tensor([150, 80, 80], dtype=torch.uint8).repeat(50, 4, 4, 1)
     after = augmentation.color_jitter(red, random(), 0.0, 0.5).float()[:, 0, 0]
     weights = torch.tensor([0.299, 0.587, 0.114])
@@ -149,7 +149,7 @@ def test_hue_jitter_keeps_the_brightness() -> None:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_mixup_blends_images_and_targets_alike(shape: tuple[int, ...]) -> None:
-    """Every pixel is as much of the other image as its target says; the image itself stays the larger part."""
+    """Pixels and targets have the same weights; the first image has a weight of at least 0.5."""
     before, places = images(shape), torch.eye(shape[0])
     after, targets = augmentation.mixup(before, places, random(), 0.5)
     own = targets.diagonal()
@@ -161,8 +161,8 @@ def test_mixup_blends_images_and_targets_alike(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
-    """Every change takes all its chance from the generator."""
+def test_augmentation_is_reproducible(shape: tuple[int, ...]) -> None:
+    """All randomness comes from the generator."""
     options = AugmentationConfig(
         horizontal_flip=True,
         random_crop_padding=2,
@@ -173,6 +173,6 @@ def test_the_same_step_changes_the_same_way(shape: tuple[int, ...]) -> None:
         hue_jitter=0.1,
         random_erasing_prob=0.5,
     )
-    one, two = (augmentation.augment(images(shape), random(3), options) for _ in range(2))
-    assert torch.equal(one, two)
-    assert not torch.equal(one, augmentation.augment(images(shape), random(4), options))
+    first, second = (augmentation.augment(images(shape), random(3), options) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, augmentation.augment(images(shape), random(4), options))

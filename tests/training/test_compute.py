@@ -1,4 +1,4 @@
-"""What a training runs on."""
+"""Device and precision of a training."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 def test_auto_is_bf16_where_it_is_clearly_faster(
     monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, object], bf16_seconds: float, expected: torch.dtype
 ) -> None:
-    """The processor needs instructions for it, and they must save more than 15 % of fp32's time."""
+    """The processor must support bf16, and bf16 must save more than 15 % of the time of fp32."""
     seconds = {torch.float32: 1.0, torch.bfloat16: bf16_seconds}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     monkeypatch.setattr(compute, "_convolution_seconds", seconds.__getitem__)
@@ -46,7 +46,7 @@ def test_slow_trials_do_not_decide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_busy_processes_do_not_change_the_choice() -> None:
-    """Five measurements beside two processes that use all they can get agree within a few percent."""
+    """Five measurements beside two busy processes agree within 25 %."""
     threads = torch.get_num_threads()
     busy = [subprocess.Popen([sys.executable, "-c", "while 1: pass"]) for _ in range(2)]
     try:
@@ -60,19 +60,19 @@ def test_busy_processes_do_not_change_the_choice() -> None:
 
 
 def test_the_measurement_takes_little_cpu_time() -> None:
-    """Every training on such a processor pays for it."""
+    """Every training with `precision=auto` measures."""
     started = time.process_time()
     compute.choose_precision(CPU)
     assert time.process_time() - started < 3
 
 
 def test_a_recipe_may_set_the_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where nothing makes it fast."""
+    """bf16 is used even where it is not fast."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     assert compute.resolve_precision("bf16", CPU) == torch.bfloat16
 
 
-def test_a_missing_device_is_named() -> None:
-    """With those that are there."""
+def test_a_missing_device_is_refused() -> None:
+    """The error lists the devices that exist."""
     with pytest.raises(compute.SettingError, match=r"no device 'tpu' here. Choose one of cpu"):
         compute.resolve_device(compute.ComputeConfig(device="tpu"))

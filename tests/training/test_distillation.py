@@ -1,4 +1,4 @@
-"""Distillation: a network learns what teachers hold for its images, and none that could give held-out images away."""
+"""Distillation: a network learns the probabilities of teachers, which were not trained on its validation images."""
 
 import gzip
 import json
@@ -31,45 +31,45 @@ HELD_OUT = "--set=data.val_fraction=0.2"
 
 
 @pytest.fixture(scope="module")
-def taught(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two teachers in `runs/teachers`, of other seeds and nothing held out; read only."""
-    folder = tmp_path_factory.mktemp("taught")
+def teacher_runs(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two teachers in `runs/teachers`, of different seeds and without validation images; read only."""
+    folder = tmp_path_factory.mktemp("teacher_runs")
     for seed in (0, 1):
-        given = ["sprint", f"--data={idx}", "--epochs=8", f"--seed={seed}", f"--name=teachers/seed-{seed}"]
-        inside(folder, "train", *given, *TINY, *OWN)
+        arguments = ["sprint", f"--data={idx}", "--epochs=8", f"--seed={seed}", f"--name=teachers/seed-{seed}"]
+        inside(folder, "train", *arguments, *TINY, *OWN)
     return folder
 
 
-def student(taught: Path, data: Path) -> Recipe:
-    """A recipe that learns from both."""
-    given = {"data.source": str(data), "distillation.teachers": both(taught)}
-    return settings.with_settings(sprint(), given)
+def student_recipe(teacher_runs: Path, data: Path) -> Recipe:
+    """A recipe that learns from both teachers."""
+    changes = {"data.source": str(data), "distillation.teachers": teacher_paths(teacher_runs)}
+    return settings.with_settings(sprint(), changes)
 
 
-def both(home: Path) -> list[str]:
-    """Where its two teachers are."""
+def teacher_paths(home: Path) -> list[str]:
+    """The run folders of the two teachers."""
     return [str(home / "runs" / "teachers" / f"seed-{seed}") for seed in (0, 1)]
 
 
-def by(*teachers: str) -> str:
-    """The option that names them."""
+def teachers_option(*teachers: str) -> str:
+    """The command-line option that sets the teachers."""
     return f"--set=distillation.teachers={json.dumps(teachers)}"
 
 
-def test_the_targets_are_the_mean_of_the_teachers_probabilities(taught: Path, idx: Path) -> None:
-    """At temperature 1 what the model files say, in the mean; in bf16 the same but for its rounding."""
-    recipe = settings.with_settings(student(taught, idx), {"distillation.temperature": 1})
+def test_the_targets_are_the_mean_of_the_teachers_probabilities(teacher_runs: Path, idx: Path) -> None:
+    """At temperature 1 they are the mean over the model files; bf16 differs by rounding only."""
+    recipe = settings.with_settings(student_recipe(teacher_runs, idx), {"distillation.temperature": 1})
     data = sources.open_training(recipe.data, recipe.seed)
     images = data.train.images[:20]
-    models = [model_file.load(taught / f"runs/teachers/seed-{seed}/model.onnx") for seed in (0, 1)]
-    said = [torch.from_numpy(model.probabilities(images)) for model in models]
-    assert (said[0] - said[1]).abs().max() > 0.01
-    for precision, apart in ((torch.float32, 1e-4), (torch.bfloat16, 0.05)):
-        made = distillation.load_teachers(recipe, data, torch.device("cpu"), precision)
-        assert made
-        probabilities = made.probabilities(torch.from_numpy(images))
-        assert probabilities.dtype == torch.float32
-        assert torch.allclose(probabilities, (said[0] + said[1]) / 2, atol=apart)
+    models = [model_file.load(teacher_runs / f"runs/teachers/seed-{seed}/model.onnx") for seed in (0, 1)]
+    probabilities = [torch.from_numpy(model.probabilities(images)) for model in models]
+    assert (probabilities[0] - probabilities[1]).abs().max() > 0.01
+    for precision, tolerance in ((torch.float32, 1e-4), (torch.bfloat16, 0.05)):
+        teachers = distillation.load_teachers(recipe, data, torch.device("cpu"), precision)
+        assert teachers
+        targets = teachers.probabilities(torch.from_numpy(images))
+        assert targets.dtype == torch.float32
+        assert torch.allclose(targets, (probabilities[0] + probabilities[1]) / 2, atol=tolerance)
 
 
 class Constant(nn.Module):
@@ -85,25 +85,27 @@ class Constant(nn.Module):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
-def test_the_loss_is_the_divergence_at_the_temperature(temperature: float) -> None:
-    """Kullback and Leibler's divergence by the square of the temperature, and the share of the labels' loss."""
-    mine, theirs = torch.randn(2, 50, 10, generator=torch.Generator().manual_seed(0)) * 5
-    others = (NormalizedModel(Constant(theirs), torch.zeros(1), torch.ones(1)).eval(),)
-    made = Teachers(others, DistillationConfig("x", temperature, weight=0.75), torch.float32)
-    images, by_labels = torch.zeros(50, 28, 28, dtype=torch.uint8), torch.arange(50.0)
-    wanted, said = (theirs / temperature).softmax(1), (mine / temperature).softmax(1)
-    divergence = temperature**2 * (wanted * (wanted / said).log()).sum(1)
-    assert torch.allclose(made.losses(by_labels, mine, images), 0.25 * by_labels + 0.75 * divergence, rtol=1e-4)
-    assert torch.allclose(made.losses(by_labels, theirs, images), 0.25 * by_labels, atol=1e-4)
+def test_the_loss_has_a_kullback_leibler_term(temperature: float) -> None:
+    """The divergence at the temperature times its square, weighted against the loss on the labels."""
+    student_logits, teacher_logits = torch.randn(2, 50, 10, generator=torch.Generator().manual_seed(0)) * 5
+    networks = (NormalizedModel(Constant(teacher_logits), torch.zeros(1), torch.ones(1)).eval(),)
+    teachers = Teachers(networks, DistillationConfig("x", temperature, weight=0.75), torch.float32)
+    images, label_losses = torch.zeros(50, 28, 28, dtype=torch.uint8), torch.arange(50.0)
+    targets, probabilities = (teacher_logits / temperature).softmax(1), (student_logits / temperature).softmax(1)
+    divergence = temperature**2 * (targets * (targets / probabilities).log()).sum(1)
+    assert torch.allclose(
+        teachers.losses(label_losses, student_logits, images), 0.25 * label_losses + 0.75 * divergence, rtol=1e-4
+    )
+    assert torch.allclose(teachers.losses(label_losses, teacher_logits, images), 0.25 * label_losses, atol=1e-4)
 
 
-def test_a_student_learns_from_its_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
-    """With every label wrong it learns the right ones; its environment tells who taught it, and what that cost."""
+def test_a_student_learns_from_its_teachers(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
+    """With all labels wrong it predicts the correct classes; environment.json records teachers and their seconds."""
     wrong = tmp_path / "wrong"
     shutil.copytree(idx, wrong)
     (wrong / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels_file((np.arange(200) + 1) % 10)))
-    given = [f"--data={wrong}", "--epochs=12", "--name=student", *TINY, *OWN, "--set=augmentation.mixup_prob=0.5"]
-    inside(tmp_path, "train", "sprint", *given, by(*both(taught)))
+    arguments = [f"--data={wrong}", "--epochs=12", "--name=student", *TINY, *OWN, "--set=augmentation.mixup_prob=0.5"]
+    inside(tmp_path, "train", "sprint", *arguments, teachers_option(*teacher_paths(teacher_runs)))
     assert json.loads(inside(tmp_path, "evaluate", "runs/student", "--json").stdout)["accuracy"] > 0.5
     record = json.loads((tmp_path / "runs" / "student" / "environment.json").read_text())
     teachers = record["data"]["teachers"]
@@ -116,36 +118,36 @@ def test_a_student_learns_from_its_teachers(taught: Path, idx: Path, tmp_path: P
     assert info.teacher_seconds == pytest.approx(sum(each["seconds"] for each in teachers))
 
 
-def test_a_training_is_not_resumed_with_other_teachers(taught: Path, idx: Path, tmp_path: Path) -> None:
-    """What they answer is what it learns from, so they are a part of its data."""
-    shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
-    given = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, by("teachers/seed-0")]
-    inside(tmp_path, "train", "sprint", *given)
-    (tmp_path / "runs" / "a" / "finished").unlink()  # as if it had been killed before the end
+def test_a_training_is_not_resumed_with_other_teachers(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
+    """The probabilities of the teachers are part of the training data."""
+    shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")
+    arguments = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, teachers_option("teachers/seed-0")]
+    inside(tmp_path, "train", "sprint", *arguments)
+    (tmp_path / "runs" / "a" / "finished").unlink()  # as after a kill before the end
     shutil.rmtree(tmp_path / "teachers" / "seed-0")
     (tmp_path / "teachers" / "seed-1").rename(tmp_path / "teachers" / "seed-0")
     assert "(teachers/seed-0) are not those" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
 
 
-def test_teachers_must_hold_out_the_same_images(taught: Path, idx: Path, tmp_path: Path) -> None:
-    """One that saw them all is left out, or refused if there is no other."""
-    shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
-    given = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
-    teachers = by("teachers/seed-0", "teachers/seed-1")
-    assert "None of the teachers" in inside(tmp_path, *given, teachers, "--name=a", code=2).stderr
+def test_teachers_must_hold_out_the_same_images(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
+    """A teacher that was trained on them is left out; without another one the training is refused."""
+    shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")
+    arguments = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
+    teachers = teachers_option("teachers/seed-0", "teachers/seed-1")
+    assert "None of the teachers" in inside(tmp_path, *arguments, teachers, "--name=a", code=2).stderr
     assert not (tmp_path / "runs").exists()
-    inside(tmp_path, *given, "--name=fold-0")
+    inside(tmp_path, *arguments, "--name=fold-0")
     (tmp_path / "runs" / "fold-0").rename(tmp_path / "teachers" / "fold-0")
-    learning = [*given, by("teachers/seed-0", "teachers/fold-0")]
-    inside(tmp_path, *learning, "--name=b")
+    with_teachers = [*arguments, teachers_option("teachers/seed-0", "teachers/fold-0")]
+    inside(tmp_path, *with_teachers, "--name=b")
     record = json.loads((tmp_path / "runs" / "b" / "environment.json").read_text())
     assert [each["run"] for each in record["data"]["teachers"]] == ["fold-0"]
-    assert "None of the teachers" in inside(tmp_path, *learning, "--name=c", "--set=data.fold=1", code=2).stderr
+    assert "None of the teachers" in inside(tmp_path, *with_teachers, "--name=c", "--set=data.fold=1", code=2).stderr
 
 
-def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: Path) -> None:
-    """Two labels are not ten, and 28 pixels not 32."""
-    recipe = student(taught, write_idx_folder(tmp_path / "idx"))
+def test_teachers_with_other_classes_or_image_sizes_are_refused(teacher_runs: Path, tmp_path: Path) -> None:
+    """Two classes instead of ten, and 28 pixels instead of 32."""
+    recipe = student_recipe(teacher_runs, write_idx_folder(tmp_path / "idx"))
     data = sources.open_training(recipe.data, recipe.seed)
     other = [
         (recipe, replace(data, class_names=("bag", "coat"))),
@@ -156,45 +158,45 @@ def test_teachers_of_other_labels_or_images_are_refused(taught: Path, tmp_path: 
             distillation.load_teachers(changed, changed_data, torch.device("cpu"), torch.float32)
 
 
-def _drop(run: Path) -> None:
+def _delete_weights(run: Path) -> None:
     (run / "model.safetensors").unlink()
 
 
-def _truncate(run: Path) -> None:
+def _truncate_weights(run: Path) -> None:
     (run / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes()[:-50])
 
 
-def _take_other_weights(run: Path) -> None:
+def _replace_weights(run: Path) -> None:
     save_file({"mean": torch.zeros(1), "std": torch.ones(1)}, run / "model.safetensors")
 
 
-def _forget_its_cost(run: Path) -> None:
+def _delete_metrics(run: Path) -> None:
     (run / "metrics.csv").unlink()
 
 
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("damage", "message"),
     [
-        (_drop, "seed-1 has no weights. Remove it, then train it again, a bench with --keep"),
-        (_truncate, "seed-1 cannot be used: "),
-        (_take_other_weights, "does not fit the network in"),
-        (_forget_its_cost, "seed-1/metrics.csv"),
+        (_delete_weights, "seed-1 has no weights. Remove it, then train it again, a bench with --keep"),
+        (_truncate_weights, "seed-1 cannot be used: "),
+        (_replace_weights, "does not fit the network in"),
+        (_delete_metrics, "seed-1/metrics.csv"),
     ],
 )
 def test_a_damaged_teacher_is_refused_before_anything_is_written(
-    harm: Callable[[Path], None], message: str, taught: Path, idx: Path, tmp_path: Path
+    damage: Callable[[Path], None], message: str, teacher_runs: Path, idx: Path, tmp_path: Path
 ) -> None:
-    """One sentence names it; no run folder is left."""
-    shutil.copytree(taught / "runs" / "teachers", tmp_path / "teachers")
-    harm(tmp_path / "teachers" / "seed-1")
-    given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, by("teachers/seed-0", "teachers/seed-1")]
-    assert message in inside(tmp_path, *given, code=2).stderr
+    """The error names it, and no run folder is created."""
+    shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")
+    damage(tmp_path / "teachers" / "seed-1")
+    arguments = ["train", "sprint", f"--data={idx}", *TINY, *OWN, teachers_option("teachers/seed-0", "teachers/seed-1")]
+    assert message in inside(tmp_path, *arguments, code=2).stderr
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_teacher_must_accept_the_training_size(taught: Path, idx: Path, tmp_path: Path) -> None:
-    """A student may see other sizes than its teacher was made for."""
-    given = [
+def test_a_teacher_must_accept_the_training_size(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
+    """The student may train on a size that its teacher does not accept."""
+    arguments = [
         "train",
         "sprint",
         f"--data={idx}",
@@ -202,16 +204,16 @@ def test_a_teacher_must_accept_the_training_size(taught: Path, idx: Path, tmp_pa
         "--set=augmentation.train_size=24",
         "--set=augmentation.random_resized_crop_scale=0.5",
     ]
-    given += [by(*both(taught))]
-    assert "seed-0 cannot be used" in inside(tmp_path, *given, code=2).stderr
+    arguments += [teachers_option(*teacher_paths(teacher_runs))]
+    assert "seed-0 cannot be used" in inside(tmp_path, *arguments, code=2).stderr
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
 def test_a_teacher_must_be_a_finished_run(name: str, idx: Path, tmp_path: Path) -> None:
-    """The sentence says how to get teachers, and how to go without."""
+    """The error says how to train teachers."""
     (tmp_path / "empty").mkdir(parents=True)
     (tmp_path / "file").write_text("")
-    given = ["train", "sprint", f"--data={idx}", *TINY, f"--set=distillation.teachers={name}"]
-    said = inside(tmp_path, *given, code=2).stderr
-    assert f"There is no finished run {tmp_path / name}" in said
-    assert "modiste train marathon-teacher --fold 0 --name teachers/fold-0" in said
+    arguments = ["train", "sprint", f"--data={idx}", *TINY, f"--set=distillation.teachers={name}"]
+    error = inside(tmp_path, *arguments, code=2).stderr
+    assert f"There is no finished run {tmp_path / name}" in error
+    assert "modiste train marathon-teacher --fold 0 --name teachers/fold-0" in error

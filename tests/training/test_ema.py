@@ -16,7 +16,7 @@ from modiste.training.ema import ModelEma
 
 
 def network(weight: float) -> NormalizedModel:
-    """A batch norm and a linear layer, all of whose numbers are the same."""
+    """A batch norm and a linear layer; all parameters and buffers have the same value."""
     body = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
     for value in [*body.parameters(), *(b for b in body.buffers() if b.is_floating_point())]:
         value.data.fill_(weight)
@@ -24,8 +24,8 @@ def network(weight: float) -> NormalizedModel:
 
 
 @pytest.mark.parametrize("decay", [0.3, 0.99])
-def test_it_is_the_exponential_moving_average_with_warmup(decay: float) -> None:
-    """Bit for bit: of n steps, each keeps min(decay, n / (n + 9)); counters are copied; the network is unchanged."""
+def test_the_average_is_exponential_with_warmup(decay: float) -> None:
+    """The decay of step n is min(decay, n / (n + 9)); integer buffers are copied; the network is unchanged."""
     model = network(1.0)
     ema, expected = ModelEma(model, decay), copy.deepcopy(model.state_dict())
     for step in range(1, 30):
@@ -42,20 +42,20 @@ def test_it_is_the_exponential_moving_average_with_warmup(decay: float) -> None:
 
 
 def training(idx: Path, decay: float) -> Training:
-    """A tiny training with nothing held out."""
+    """A tiny training without validation images."""
     small = dict(map(settings.parse_setting, (setting.removeprefix("--set=") for setting in TINY)))
     small |= {"data.source": str(idx), "optimizer.ema_decay": decay, "schedule.epochs": 1}
     return build_training(settings.with_settings(sprint(), small))
 
 
 def test_the_average_is_evaluated(idx: Path) -> None:
-    """It takes the place of the network, and every step updates it; without it the network is evaluated."""
-    with_it, without = training(idx, 0.9), training(idx, 0.0)
-    assert with_it.state.evaluated_model is with_it.state.ema.module is with_it.step.ema.module
+    """Every step updates it; without an average the network itself is evaluated."""
+    with_ema, without = training(idx, 0.9), training(idx, 0.0)
+    assert with_ema.state.evaluated_model is with_ema.state.ema.module is with_ema.step.ema.module
     assert without.state.evaluated_model is without.state.network
-    _, images, labels = next(with_it.batches(0, with_it.batches.order(0, with_it.state.losses)))
-    before = [value.clone() for value in with_it.state.evaluated_model.parameters()]
-    with_it.step(images, labels, 0.1, 0, 0)
-    pairs = zip(before, with_it.state.evaluated_model.parameters(), strict=True)
+    _, images, labels = next(with_ema.batches(0, with_ema.batches.order(0, with_ema.state.losses)))
+    before = [value.clone() for value in with_ema.state.evaluated_model.parameters()]
+    with_ema.step(images, labels, 0.1, 0, 0)
+    pairs = zip(before, with_ema.state.evaluated_model.parameters(), strict=True)
     assert any(not torch.equal(old, new) for old, new in pairs)
-    assert not any(value.requires_grad for value in with_it.state.evaluated_model.parameters())
+    assert not any(value.requires_grad for value in with_ema.state.evaluated_model.parameters())

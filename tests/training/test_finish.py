@@ -30,16 +30,16 @@ def finished(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def contents(run: Run) -> dict[str, bytes]:
-    """The files that are written after the training."""
+    """The content of the files that are written after the training."""
     return {name: (run.path / name).read_bytes() for name in ORDER}
 
 
-@pytest.mark.parametrize("written", range(len(ORDER)))
-def test_a_kill_between_two_files_changes_nothing(finished: Run, tmp_path: Path, written: int) -> None:
-    """Resumed with only the first files written, a run ends with the same files."""
+@pytest.mark.parametrize("n_written", range(len(ORDER)))
+def test_a_kill_between_two_files_changes_nothing(finished: Run, tmp_path: Path, n_written: int) -> None:
+    """A run that is resumed with only the first of them ends with the same files."""
     shutil.copytree(finished.path, tmp_path / "a")
     run = Run(tmp_path / "a")
-    for name in ORDER[written:]:
+    for name in ORDER[n_written:]:
         (run.path / name).unlink()
     assert not run.finished
     training_run.resume(run.path, Silent())
@@ -47,7 +47,7 @@ def test_a_kill_between_two_files_changes_nothing(finished: Run, tmp_path: Path,
 
 
 def test_a_damaged_export_is_replaced(finished: Run, tmp_path: Path) -> None:
-    """Without the marker, nothing that is in the folder counts as verified."""
+    """A model file in a run without the marker is written again."""
     shutil.copytree(finished.path, tmp_path / "a")
     run = Run(tmp_path / "a")
     run.finished_marker.unlink()
@@ -58,10 +58,10 @@ def test_a_damaged_export_is_replaced(finished: Run, tmp_path: Path) -> None:
 
 def test_a_model_that_predicts_nan_is_a_failed_training(idx: Path, tmp_path: Path) -> None:
     """Exit code 3 with no model and no marker, after the training and after every resume."""
-    own = "--set=model=helpers.network:nan_in_evaluation"
-    given = ["train", "sprint", f"--data={idx}", *TINY, *OWN, own, "--epochs=1", "--name=a"]
+    network = "--set=model=helpers.network:nan_in_evaluation"
+    command = ["train", "sprint", f"--data={idx}", *TINY, *OWN, network, "--epochs=1", "--name=a"]
     run = Run(tmp_path / "runs" / "a")
-    for arguments in (given, ["train", "--resume=runs/a"], ["train", "--resume=runs/a"]):
+    for arguments in (command, ["train", "--resume=runs/a"], ["train", "--resume=runs/a"]):
         assert "are not numbers" in inside(tmp_path, *arguments, code=3).stderr
         assert not run.model.exists()
         assert not run.finished

@@ -1,4 +1,4 @@
-"""SGD, and Muon for filters."""
+"""The optimizers SGD and Muon."""
 
 from typing import Literal
 
@@ -10,8 +10,8 @@ from modiste.recipes import recipe
 from modiste.training.optimizer import create_optimizer, orthogonalize
 
 
-def network() -> nn.Sequential:
-    """Filters, batch norm, a linear layer."""
+def create_network() -> nn.Sequential:
+    """A convolution, a batch norm and a linear layer."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8, 2))
 
@@ -23,63 +23,64 @@ def images(seed: int) -> Tensor:
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_steps_are_nearly_orthogonal(precision: torch.dtype) -> None:
-    """Singular values from 0.1 to 10 all come to about 1, for wide and for tall matrices."""
+    """Singular values from 0.1 to 10 become about 1, for wide and for tall matrices."""
     torch.manual_seed(0)
     for shape in ((16, 144), (144, 16)):
         u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
         step = orthogonalize(u @ torch.diag(torch.logspace(-1, 1, 16)) @ v, precision)
-        found = torch.linalg.svdvals(step.float())
-        assert 0.6 < found.min() <= found.max() < 1.3
+        singular_values = torch.linalg.svdvals(step.float())
+        assert 0.6 < singular_values.min() <= singular_values.max() < 1.3
 
 
 @pytest.mark.parametrize(("momentum", "nesterov", "decay"), [(0.8, True, 0.1), (0.9, False, 0.0), (0.0, False, 0.1)])
-def test_sgd_is_pytorchs(momentum: float, nesterov: bool, decay: float) -> None:
-    """Every parameter moves as under torch.optim.SGD, bit for bit."""
-    ours, theirs = network(), network()
+def test_sgd_equals_that_of_pytorch(momentum: float, nesterov: bool, decay: float) -> None:
+    """Three steps are bit-identical to those of torch.optim.SGD."""
+    network, reference_network = create_network(), create_network()
     options = recipe.OptimizerConfig(momentum=momentum, nesterov=nesterov, weight_decay=decay)
-    mine = create_optimizer(options, ours)
+    optimizer = create_optimizer(options, network)
     reference = torch.optim.SGD(
-        theirs.parameters(), lr=0.3, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
+        reference_network.parameters(), lr=0.3, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
     )
     for step in range(3):
-        for made in (ours, theirs):
-            made.zero_grad()
-            made(images(step)).square().sum().backward()
-        mine.step(0.3)
+        for each in (network, reference_network):
+            each.zero_grad()
+            each(images(step)).square().sum().backward()
+        optimizer.step(0.3)
         reference.step()
-    assert all(torch.equal(here, there) for here, there in zip(ours.parameters(), theirs.parameters(), strict=True))
+    pairs = zip(network.parameters(), reference_network.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 @pytest.mark.parametrize("name", ["muon", "sgd"])
-def test_each_kind_of_parameter_has_a_rate(name: Literal["muon", "sgd"]) -> None:
-    """The linear layer and the vectors move by their multiples of the rate, and so do filters under plain SGD."""
-    made = network()
-    before = [parameter.detach().clone() for parameter in made.parameters()]
+def test_each_kind_of_parameter_has_its_learning_rate(name: Literal["muon", "sgd"]) -> None:
+    """The linear layer, norms and biases use their multipliers; filters use the base rate under SGD."""
+    network = create_network()
+    before = [parameter.detach().clone() for parameter in network.parameters()]
     options = recipe.OptimizerConfig(name=name, head_lr_mult=0.1, norm_bias_lr_mult=0.5, momentum=0.5)
-    made(images(0)).square().sum().backward()
-    create_optimizer(options, made).step(0.2)
-    for old, parameter in list(zip(before, made.parameters(), strict=True))[name == "muon" :]:
-        share = {4: 1.0, 2: 0.1, 1: 0.5}[parameter.dim()]
-        torch.testing.assert_close(parameter.detach(), old - 0.2 * share * 1.5 * parameter.grad)
+    network(images(0)).square().sum().backward()
+    create_optimizer(options, network).step(0.2)
+    for old, parameter in list(zip(before, network.parameters(), strict=True))[name == "muon" :]:
+        multiplier = {4: 1.0, 2: 0.1, 1: 0.5}[parameter.dim()]
+        torch.testing.assert_close(parameter.detach(), old - 0.2 * multiplier * 1.5 * parameter.grad)
 
 
-def test_filters_keep_their_norm_and_move_by_the_rate() -> None:
-    """A bank of n filters has norm sqrt(n) before a step, and a step moves it by about lr in each direction."""
-    made = network()
-    filters = made[0].weight
+def test_muon_normalizes_filters_and_moves_them_by_the_rate() -> None:
+    """The weights of n filters are scaled to norm sqrt(n), and the singular values of a step are about lr."""
+    network = create_network()
+    filters = network[0].weight
     filters.grad = torch.randn(filters.shape, generator=torch.Generator().manual_seed(0))
     scaled = filters.detach() * 8**0.5 / filters.detach().norm()
-    create_optimizer(recipe.OptimizerConfig(name="muon", momentum=0.8), made).step(0.1)
+    create_optimizer(recipe.OptimizerConfig(name="muon", momentum=0.8), network).step(0.1)
     moved = torch.linalg.svdvals((filters.detach() - scaled).reshape(8, -1))
     assert 0.06 < moved.min() <= moved.max() < 0.13
 
 
-def test_gradients_are_forgotten() -> None:
-    """After `zero_grad` a step moves nothing."""
-    made = network()
-    made(images(0)).square().sum().backward()
-    mine = create_optimizer(recipe.OptimizerConfig(), made)
-    mine.zero_grad()
-    before = [parameter.detach().clone() for parameter in made.parameters()]
-    mine.step(1.0)
-    assert all(map(torch.equal, before, made.parameters()))
+def test_zero_grad_removes_the_gradients() -> None:
+    """A step after it changes no parameter."""
+    network = create_network()
+    network(images(0)).square().sum().backward()
+    optimizer = create_optimizer(recipe.OptimizerConfig(), network)
+    optimizer.zero_grad()
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    optimizer.step(1.0)
+    assert all(map(torch.equal, before, network.parameters()))

@@ -1,4 +1,4 @@
-"""A training that is stopped anywhere goes on to the same bits."""
+"""Stopped trainings resume, and end with bit-identical weights."""
 
 import multiprocessing
 import random
@@ -32,31 +32,31 @@ from modiste.training.build import Training, build_training
 from modiste.training.loop import State, train
 from modiste.training.step import NotANumber
 
-Forget = Callable[[State], object]
+Reset = Callable[[State], object]
 
 EXACT = ("--set=compute.threads=1", "--set=compute.precision=fp32")
-"""Of trainings that are compared bit by bit: to measure which precision is faster might tell two of them two things."""
+"""For trainings that are compared bit by bit, since `precision=auto` might choose differently for two of them."""
 
 
 def recipe(idx: Path) -> Recipe:
-    """Every trick on, epochs of eight, six and six steps, the best epoch is kept."""
+    """All tricks, epochs of eight, six and six steps, and early stopping, so that the best weights are stored."""
     changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN, *TRICKS))
     changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "early_stopping.patience": 9}
     return settings.with_settings(classic_cnn(), changes)
 
 
-def run_through(made: Recipe, folder: Path, stop_after: int | None = None, forget: Forget | None = None) -> State:
-    """Train; when asked, stop after so many steps, and let a fresh state go on from the checkpoint."""
-    training = build_training(made, initialize=forget is None)
-    if forget:
+def train_or_resume(recipe: Recipe, folder: Path, stop_after: int | None = None, reset: Reset | None = None) -> State:
+    """Train from the start, or with `reset` from the checkpoint with that part of the state reset; return the state."""
+    training = build_training(recipe, initialize=reset is None)
+    if reset:
         checkpoint.load(training.state, folder)
-        forget(training.state)
-    trained(training, folder, stop_after)
+        reset(training.state)
+    train_and_save(training, folder, stop_after)
     return training.state
 
 
-def trained(training: Training, folder: Path, stop_after: int | None = None) -> None:
-    """Train what is prepared, saving into a folder."""
+def train_and_save(training: Training, folder: Path, stop_after: int | None = None) -> None:
+    """Train, and save checkpoints into a folder."""
     steps = iter(range(1, 10_000))
     train(
         training.state,
@@ -70,8 +70,8 @@ def trained(training: Training, folder: Path, stop_after: int | None = None) -> 
     )
 
 
-def same(one: State, other: State) -> bool:
-    """Whether weights, kept weights, momentum and all figures but the seconds agree bit for bit."""
+def is_same_state(one: State, other: State) -> bool:
+    """Whether weights, best weights, momentum and all metrics except the seconds are bit-identical."""
     tensors = [{**checkpoint._tensors(state)} for state in (one, other)]
     rows = [[replace(row, seconds=0) for row in state.history] for state in (one, other)]
     return (
@@ -84,15 +84,15 @@ def same(one: State, other: State) -> bool:
 @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
 @pytest.mark.parametrize("stop_after", [1, 7, 8, 13, 19])
 def test_a_stopped_training_resumes_bit_identically(idx: Path, tmp_path: Path, stop_after: int, optimizer: str) -> None:
-    """Stopped at the first, the last or any step of an epoch, it ends where the unbroken one ends (fault 27)."""
-    made = settings.with_settings(recipe(idx), {"optimizer.name": optimizer})
-    unbroken = run_through(made, tmp_path / "a")
-    run_through(made, tmp_path / "b", stop_after)
-    assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
+    """Stopped at the first, the last or any step of an epoch, it ends as an uninterrupted one (fault 27)."""
+    options = settings.with_settings(recipe(idx), {"optimizer.name": optimizer})
+    uninterrupted = train_or_resume(options, tmp_path / "a")
+    train_or_resume(options, tmp_path / "b", stop_after)
+    assert is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=lambda state: None))
 
 
-def test_a_training_from_loaded_weights_resumes_too(tmp_path: Path) -> None:
-    """Frozen stages are in the checkpoint, and nothing is loaded a second time."""
+def test_a_training_from_pretrained_weights_resumes(tmp_path: Path) -> None:
+    """Frozen stages are in the checkpoint, and the pretrained weights are not loaded again."""
     for name in ("coats", "hats"):
         fill(tmp_path / "photos" / name, 10, lambda number: Image.fromarray(noise(32, number)))
     small = {
@@ -101,40 +101,45 @@ def test_a_training_from_loaded_weights_resumes_too(tmp_path: Path) -> None:
         "augmentation.train_size": 24,
         "compute.threads": 1,
     }
-    made = settings.with_settings(photo(), {**small, "optimizer.batch_size": 4, "schedule.epochs": 2})
-    unbroken = run_through(made, tmp_path / "a")
-    run_through(made, tmp_path / "b", stop_after=5)
-    assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
+    options = settings.with_settings(photo(), {**small, "optimizer.batch_size": 4, "schedule.epochs": 2})
+    uninterrupted = train_or_resume(options, tmp_path / "a")
+    train_or_resume(options, tmp_path / "b", stop_after=5)
+    assert is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=lambda state: None))
 
 
-def test_distillation_resumes_too(idx: Path, tmp_path: Path) -> None:
+def test_distillation_resumes(idx: Path, tmp_path: Path) -> None:
     """Teachers have no state of their own."""
     for seed in (0, 1):
         inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
-    held = {"data.val_fraction": 0, "schedule.name": "constant", "early_stopping.patience": 0}
-    made = settings.with_settings(
-        recipe(idx), {**held, "distillation.teachers": [f"{tmp_path}/runs/t/{seed}" for seed in (0, 1)]}
+    changes = {"data.val_fraction": 0, "schedule.name": "constant", "early_stopping.patience": 0}
+    options = settings.with_settings(
+        recipe(idx), {**changes, "distillation.teachers": [f"{tmp_path}/runs/t/{seed}" for seed in (0, 1)]}
     )
-    unbroken = run_through(made, tmp_path / "a")
-    run_through(made, tmp_path / "b", stop_after=5)
-    assert same(unbroken, run_through(made, tmp_path / "b", forget=lambda state: None))
+    uninterrupted = train_or_resume(options, tmp_path / "a")
+    train_or_resume(options, tmp_path / "b", stop_after=5)
+    assert is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=lambda state: None))
 
 
-def test_a_resumed_training_keeps_its_precision(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is measured once and recorded, with the setting; another machine may choose another (fault 27)."""
-    made = settings.with_settings(recipe(idx), {"compute.precision": "auto", "schedule.epochs": 1})
+def test_a_resumed_training_has_the_recorded_precision(
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is chosen once and recorded with the setting; another machine might choose another one (fault 27)."""
+    options = settings.with_settings(recipe(idx), {"compute.precision": "auto", "schedule.epochs": 1})
     choices = iter(("bf16", "fp32"))
     monkeypatch.setattr(compute, "choose_precision", lambda device: next(choices))
-    whole, begun = training_run.start(made, tmp_path / "whole", Silent()), folder.create(tmp_path / "begun", made)
-    shutil.copy(whole.environment, begun.environment)  # killed before its first epoch was over
-    training_run.resume(begun.path, Silent())
-    assert _weights_and_rows(begun.path) == _weights_and_rows(whole.path)
-    record = files.read_json(begun.environment)
+    complete, started = (
+        training_run.start(options, tmp_path / "complete", Silent()),
+        folder.create(tmp_path / "started", options),
+    )
+    shutil.copy(complete.environment, started.environment)  # as after a kill in the first epoch
+    training_run.resume(started.path, Silent())
+    assert _weights_and_rows(started.path) == _weights_and_rows(complete.path)
+    record = files.read_json(started.environment)
     assert (record["precision"], record["precision_setting"]) == ("bf16", "auto")
 
 
-def test_moved_data_is_the_same_data(idx: Path, tmp_path: Path) -> None:
-    """The same files in another folder resume a run, whose recipe names that folder from then on; others do not."""
+def test_a_run_is_resumed_with_moved_data(idx: Path, tmp_path: Path) -> None:
+    """The recipe then has the new folder; data with other content is refused."""
     data, run = shutil.copytree(idx, tmp_path / "data"), tmp_path / "run"
     training_run.start(settings.with_settings(recipe(data), {"schedule.epochs": 1}), run, Silent())
     (run / "finished").unlink()
@@ -149,8 +154,8 @@ def test_moved_data_is_the_same_data(idx: Path, tmp_path: Path) -> None:
 
 
 def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path) -> None:
-    """The newest or the one before: it loads, is ahead of the last one found, and nothing else is left (fault 26)."""
-    training, found = build_training(recipe(idx)), build_training(recipe(idx)).state
+    """It loads, is not older than the last one, and no partial file is left (fault 26)."""
+    training, loaded = build_training(recipe(idx)), build_training(recipe(idx)).state
     checkpoint.save(training.state, tmp_path)
 
     def save_forever() -> None:
@@ -159,47 +164,47 @@ def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path)
             checkpoint.save(training.state, tmp_path)
 
     for _ in range(50):
-        before = found.step
+        before = loaded.step
         saver = multiprocessing.get_context("fork").Process(target=save_forever)
         saved = (tmp_path / checkpoint.FILE).stat().st_mtime_ns
         saver.start()
-        _wait(lambda saved=saved: (tmp_path / checkpoint.FILE).stat().st_mtime_ns > saved)
+        _wait_until(lambda saved=saved: (tmp_path / checkpoint.FILE).stat().st_mtime_ns > saved)
         time.sleep(random.uniform(0, 0.02))  # inside one of the next saves
         saver.kill()
         saver.join()
-        checkpoint.load(found, tmp_path)
-        assert found.step >= before
-        training.state.step = found.step
+        checkpoint.load(loaded, tmp_path)
+        assert loaded.step >= before
+        training.state.step = loaded.step
         files.remove_partials(tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
-    assert found.step > 1
+    assert loaded.step > 1
 
 
-@pytest.mark.parametrize("what", ["loss", "gradient"])
-def test_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, what: str) -> None:
-    """Injected into the second epoch it changes no weight, and the last save is that of the first (fault 29)."""
-    made, steps = recipe(idx), iter(range(1, 100))
-    before = run_through(made, tmp_path / "a", stop_after=10)
+@pytest.mark.parametrize("place", ["loss", "gradient"])
+def test_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, place: str) -> None:
+    """NaN in the second epoch changes no weight, and the last checkpoint is that of the first epoch (fault 29)."""
+    options, steps = recipe(idx), iter(range(1, 100))
+    before = train_or_resume(options, tmp_path / "a", stop_after=10)
 
     def broken(value: Tensor) -> Tensor:
         return value * torch.nan if next(steps) == 11 else value
 
-    training, left = build_training(made), build_training(made).state
+    training, saved = build_training(options), build_training(options).state
     network = training.state.network
-    if what == "loss":
+    if place == "loss":
         network.register_forward_hook(lambda module, _, logits: broken(logits) if module.training else logits)
     else:
         next(network.parameters()).register_hook(broken)
-    with pytest.raises(NotANumber, match=f"the {what} is not a number"):
-        trained(training, tmp_path / "b")
+    with pytest.raises(NotANumber, match=f"the {place} is not a number"):
+        train_and_save(training, tmp_path / "b")
     pairs = zip(network.parameters(), before.network.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
-    checkpoint.load(left, tmp_path / "b")
-    assert (len(left.history), left.step) == (1, 0)
+    checkpoint.load(saved, tmp_path / "b")
+    assert (len(saved.history), saved.step) == (1, 0)
 
 
 def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path) -> None:
-    """What it came to would be lost."""
+    """A restart would overwrite its metrics."""
     inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)
     run = tmp_path / "runs" / "a"
     (run / "finished").unlink()
@@ -210,8 +215,8 @@ def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path
 
 
 def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
-    """One flipped bit anywhere in the tensors is an error, not another training (fault 26)."""
-    run_through(recipe(idx), tmp_path, stop_after=3)
+    """One flipped bit in the tensors is an error (fault 26)."""
+    train_or_resume(recipe(idx), tmp_path, stop_after=3)
     file = tmp_path / checkpoint.FILE
     content = bytearray(file.read_bytes())
     content[-100] ^= 1
@@ -220,48 +225,48 @@ def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
         checkpoint.load(build_training(recipe(idx)).state, tmp_path)
 
 
-def _forget_batch_norm(state: State) -> None:
+def _reset_batch_norm(state: State) -> None:
     for layer in state.network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.reset_running_stats()
 
 
-def _forget_average(state: State) -> None:
+def _reset_average(state: State) -> None:
     assert state.ema
     state.ema.module.load_state_dict(state.network.state_dict())
 
 
-def _forget_losses(state: State) -> None:
+def _reset_losses(state: State) -> None:
     state.losses.fill_(torch.inf)
 
 
-FORGETFUL: dict[str, Forget] = {
+RESETS: dict[str, Reset] = {
     "momentum": lambda state: [velocity.zero_() for velocity in state.optimizer.momentum_buffers],
-    "batch norm": _forget_batch_norm,
-    "average": _forget_average,
+    "batch norm": _reset_batch_norm,
+    "average": _reset_average,
     "count of the average": lambda state: state.ema and state.ema.n_averaged.fill_(1),
     "step": lambda state: setattr(state, "step", 0),
     "totals": lambda state: state.totals.zero_(),
     "history": lambda state: state.history.pop(),
-    "losses": _forget_losses,
+    "losses": _reset_losses,
     "order": lambda state: setattr(state, "order", state.order.flip(0)),
     "best weights": lambda state: setattr(state, "best_weights", {}),
 }
 
 
-@pytest.mark.parametrize("what", FORGETFUL)
-def test_every_part_of_the_state_matters(idx: Path, tmp_path: Path, what: str) -> None:
-    """The comparison fails for a resume that forgets any one part of the state: it can see every part."""
-    # accuracy stands still from some epoch on, so that the kept weights are older than the stop
-    made = settings.with_settings(recipe(idx), {"early_stopping.monitor": "val_accuracy", "optimizer.lr": 1e-9})
-    unbroken = run_through(made, tmp_path / "a")
-    run_through(made, tmp_path / "b", stop_after=13)
-    assert not same(unbroken, run_through(made, tmp_path / "b", forget=FORGETFUL[what]))
+@pytest.mark.parametrize("part", RESETS)
+def test_resuming_needs_every_part_of_the_state(idx: Path, tmp_path: Path, part: str) -> None:
+    """A training that resumes without one of them ends differently, so the comparison covers them all."""
+    # the accuracy stops changing, so that the best weights are older than the stop
+    options = settings.with_settings(recipe(idx), {"early_stopping.monitor": "val_accuracy", "optimizer.lr": 1e-9})
+    uninterrupted = train_or_resume(options, tmp_path / "a")
+    train_or_resume(options, tmp_path / "b", stop_after=13)
+    assert not is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=RESETS[part]))
 
 
-def _wait(holds: Callable[[], bool], seconds: float = 120) -> None:
+def _wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.0005)
 
@@ -273,51 +278,57 @@ def _weights_and_rows(run: Path) -> tuple[bytes, list[EpochMetrics]]:
 
 @pytest.mark.slow
 def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
-    """Killed inside a save and at two random moments, `classic-cnn` ends with the same weights and log (26, 27)."""
-    given = ["train", "classic-cnn", "--set=data.max_train_images=2000", *EXACT, "--epochs=3", *TRICKS]
-    began = time.monotonic()
-    modiste(tmp_path, *given, "--name=unbroken")
-    whole = time.monotonic() - began
+    """Killed inside a save and at two random times, it ends with the same weights and metrics (faults 26 and 27)."""
+    command = ["train", "classic-cnn", "--set=data.max_train_images=2000", *EXACT, "--epochs=3", *TRICKS]
+    start_time = time.monotonic()
+    modiste(tmp_path, *command, "--name=uninterrupted")
+    seconds = time.monotonic() - start_time
     killed = tmp_path / "runs" / "killed"
     saved = killed / "last" / "checkpoint.safetensors"
 
-    process = start(tmp_path, *given, "--name=killed")
-    _wait(lambda: saved.exists() and saved.with_name(f"{saved.name}.partial").exists())
-    process.kill()  # inside the second save; the first one stays
+    process = start(tmp_path, *command, "--name=killed")
+    _wait_until(lambda: saved.exists() and saved.with_name(f"{saved.name}.partial").exists())
+    process.kill()  # inside the second save; the first one is complete
     process.communicate()
     for _ in range(2):
         process = start(tmp_path, "train", "--resume", "runs/killed")
-        time.sleep(random.uniform(0.1, 0.4) * whole)
+        time.sleep(random.uniform(0.1, 0.4) * seconds)
         process.kill()
         process.communicate()
-    if not (killed / "finished").exists():  # a late kill may have come after the end
+    if not (killed / "finished").exists():  # the last kill may come after the end
         modiste(tmp_path, "train", "--resume", "runs/killed")
 
-    assert _weights_and_rows(killed) == _weights_and_rows(tmp_path / "runs" / "unbroken")
+    assert _weights_and_rows(killed) == _weights_and_rows(tmp_path / "runs" / "uninterrupted")
     assert list(killed.rglob("*.partial")) == []
 
 
+@pytest.fixture(scope="module")
+def signal_command(idx: Path) -> list[str]:
+    """A training of 30 epochs that measures no precision."""
+    options = ["--epochs=30", "--set=early_stopping.patience=0", "--name=a"]
+    return ["train", "classic-cnn", f"--data={idx}", *TINY, *EXACT, *TRICKS, *options]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted_weights(signal_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
+    """The weights of that training when nothing stops it."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    inside(folder, *signal_command)
+    return load_file(folder / "runs" / "a" / "model.safetensors")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_a_resumable_run(idx: Path, tmp_path: Path, number: int, code: int) -> None:
-    """Ctrl-C and SIGTERM save, say how to go on and exit as shells expect; the end is the unbroken one's (fault 31)."""
-    given = [
-        "train",
-        "classic-cnn",
-        f"--data={idx}",
-        *TINY,
-        *EXACT,
-        *TRICKS,
-        "--epochs=60",
-        "--set=early_stopping.patience=0",
-    ]
-    process = start(tmp_path, *given, "--name=a")
+def test_a_signal_leaves_a_resumable_run(
+    tmp_path: Path, number: int, code: int, signal_command: list[str], uninterrupted_weights: dict[str, Tensor]
+) -> None:
+    """Ctrl-C and SIGTERM save a checkpoint and print how to resume; the exit code is 128 + signal (fault 31)."""
+    process = start(tmp_path, *signal_command)
     rows = tmp_path / "runs" / "a" / "metrics.csv"
-    _wait(lambda: rows.exists() and len(metrics_file.read(rows)) > 2)
+    _wait_until(lambda: rows.exists() and len(metrics_file.read(rows)) > 2)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert err.splitlines()[-1] == "modiste: Stopped. Resume with: modiste train --resume runs/a"
     inside(tmp_path, "train", "--resume", "runs/a")
-    inside(tmp_path, *given, "--name=b")
-    one, other = (load_file(tmp_path / "runs" / name / "model.safetensors") for name in "ab")
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    weights = load_file(tmp_path / "runs" / "a" / "model.safetensors")
+    assert all(torch.equal(value, weights[name]) for name, value in uninterrupted_weights.items())
