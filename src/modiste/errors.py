@@ -1,8 +1,4 @@
-"""One family of errors, an exit code each.
-
-A message gives the value, the rule and the next step. The terminal and the HTTP API show it as it is, without a
-traceback.
-"""
+"""One family of errors, an exit code each. Users read its message: the value, the rule, the next step."""
 
 import signal
 
@@ -38,12 +34,7 @@ class OutputError(ModisteError):
 
 
 class Stopped(ModisteError):
-    """A training that a signal stopped, and that can be resumed.
-
-    Args:
-        signal_number: of the signal; the exit code is 128 more, as in shells.
-        message: where the run is and how to resume it.
-    """
+    """A training that a signal stopped, and that can be resumed. The exit code is 128 + the signal, as in shells."""
 
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)

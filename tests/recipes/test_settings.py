@@ -152,5 +152,5 @@ def test_the_reference_explains_every_setting() -> None:
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     assert [row[0].strip("| `") for row in rows] == list(settings.to_settings(Recipe()))
     assert all(len(row) == 4 and len(row[3]) > 10 for row in rows)
-    assert '| `schedule.name` | `reduce_on_plateau`, `one_cycle`, `constant` | `"reduce_on_plateau"` |' in text
+    assert '| `schedule.name` | one of reduce_on_plateau, one_cycle, constant | `"reduce_on_plateau"` |' in text
     assert "## `optimizer`" in text

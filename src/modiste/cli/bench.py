@@ -1,5 +1,6 @@
 """`modiste bench`: train recipes with several seeds or folds."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -38,8 +39,6 @@ def bench(
       modiste bench classic-cnn --folds --jobs 2
       modiste bench classic-cnn --set optimizer.lr=0.02 --name classic-cnn-lr
     """
-    import shlex
-
     from modiste.errors import SettingError
     from modiste.experiments import bench as experiment
     from modiste.recipes import named, settings

@@ -73,9 +73,8 @@ def modiste() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # Read when torch is imported. Threads that spin while they wait make a training 3 to 7 times slower when anything
-    # else runs on the machine; threads that sleep at once make it a quarter slower on an idle machine, as waking them
-    # takes longer than most waits. So they spin for about 0.1 ms, then sleep.
+    # Read when torch is imported: threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to
+    # 7 times slower when other processes run, to sleep at once makes it a quarter slower on an idle machine.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
@@ -87,7 +86,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        _exit(_usage_message(error), error.exit_code)
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        help_page = f" See {context.command_path} --help." if context else ""
+        _exit(f"{error.format_message()}{help_page}", error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _exit("Stopped.", 130)
     except BrokenPipeError:
@@ -101,13 +102,6 @@ def main() -> None:
         if extra is None:
             raise
         _exit(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
-
-
-def _usage_message(error: click.ClickException) -> str:
-    """Return click's message for a usage error, with the help page of the command."""
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    help_page = f" See {context.command_path} --help." if context else ""
-    return f"{error.format_message()}{help_page}"
 
 
 def _os_error_message(error: OSError) -> tuple[str, int]:

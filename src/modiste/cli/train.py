@@ -1,10 +1,13 @@
 """`modiste train`: train a recipe into a run folder, or resume a run."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from modiste.cli.data import DATA_HELP, reject_empty
 
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe", required=False)
-@click.option("--data", help="Folder of IDX files or class folders.  [default: the bundled Fashion-MNIST]")
+@click.option("--data", callback=reject_empty, help=DATA_HELP)
 @click.option("--name", help="Name of the run in the folder `runs`, or a path.  [default: RECIPE-SEED]")
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--epochs", type=int, help="Maximum number of epochs.")
@@ -25,10 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to the folder `events` of the run.")
 @click.option(
-    "--list",
-    "list_recipes",
-    is_flag=True,
-    help="List the recipes with their cost and accuracy; with RECIPE, its settings.",
+    "--list", "list_only", is_flag=True, help="List recipes, costs and accuracies; with RECIPE, its settings."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def train(
@@ -42,7 +42,7 @@ def train(
     sets: tuple[str, ...],
     resume: Path | None,
     tensorboard: bool,
-    list_recipes: bool,
+    list_only: bool,
     as_json: bool,
 ) -> None:
     """Train RECIPE, a name or a recipe.json, into a new run folder; or resume a run.
@@ -60,19 +60,11 @@ def train(
     """
     from modiste.errors import SettingError
 
-    if data == "":
-        raise SettingError("--data is empty. Name a folder, or leave --data out to train on the bundled Fashion-MNIST.")
-    options = {
-        "data.source": data,
-        "seed": seed,
-        "schedule.epochs": epochs,
-        "data.fold": fold,
-        "compute.device": device,
-    }
-    changes = {key: value for key, value in options.items() if value is not None}
-    if list_recipes and recipe:
+    values = {"data.source": data, "seed": seed, "schedule.epochs": epochs, "data.fold": fold, "compute.device": device}
+    changes = {key: value for key, value in values.items() if value is not None}
+    if list_only and recipe:
         _list_settings(_resolve(recipe, changes, sets), as_json)
-    elif list_recipes:
+    elif list_only:
         if changes or sets:
             raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
         _list_recipes(as_json)
@@ -120,13 +112,8 @@ def _print_result(run: "Run", as_json: bool) -> None:
     rows, early_stopping = metrics_file.read(run.metrics), run.recipe().early_stopping
     best = rows[metrics_file.best_epoch(rows, early_stopping) - 1]
     if as_json:
-        result = {
-            "run": str(run.path),
-            "epochs": len(rows),
-            "best_epoch": best.epoch,
-            "val_accuracy": best.val_accuracy,
-        }
-        print_json(result | {"epoch_chosen_on_validation": early_stopping.patience > 0})
+        result = {"run": str(run.path), "epochs": len(rows), "epoch_chosen_on_validation": early_stopping.patience > 0}
+        print_json({**result, "best_epoch": best.epoch, "val_accuracy": best.val_accuracy})
         return
     line = f"{run.path}: {len(rows)} epoch{'s' * (len(rows) != 1)}, weights of epoch {best.epoch}"
     if best.val_accuracy is not None:
@@ -161,8 +148,6 @@ def _list_settings(recipe: "Recipe", as_json: bool) -> None:
 
 
 def _list_recipes(as_json: bool) -> None:
-    import inspect
-
     from modiste.cli.output import print_json
     from modiste.recipes import named
     from modiste.runs import results
@@ -187,12 +172,10 @@ def _list_recipes(as_json: bool) -> None:
 
 def _cost(content: dict[str, Any] | None) -> dict[str, Any]:
     """Return time and accuracy of a recipe from its published results file; without one only `n`, which is 0."""
-    from statistics import fmean
-
     from modiste.runs import results
 
     if not content:
         return {"n": 0}
-    seconds = fmean(map(results.total_seconds, content["runs"]))
-    teachers = any(run.get("teachers") for run in content["runs"])
-    return {"seconds": seconds, "teachers": teachers} | {key: content[key] for key in ("n", "mean", "hardware")}
+    runs = content["runs"]
+    seconds, teachers = sum(map(results.total_seconds, runs)) / len(runs), any(run.get("teachers") for run in runs)
+    return {key: content[key] for key in ("n", "mean", "hardware")} | {"seconds": seconds, "teachers": teachers}

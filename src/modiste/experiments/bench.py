@@ -5,6 +5,7 @@ stopped resumes: finished runs are not trained again.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -58,24 +59,16 @@ def vary_seed(recipe: Recipe, count: int) -> tuple[Recipe, ...]:
 
 
 def vary_fold(recipe: Recipe) -> tuple[Recipe, ...]:
-    """Return the recipe with each of its folds held out.
-
-    Raises:
-        InputError: the recipe holds nothing out.
-    """
+    """Return the recipe with each of its folds held out; raises InputError if it holds nothing out."""
     if not recipe.data.folds:
-        raise InputError(
-            f"{recipe.name} holds nothing out, so it has no folds. Add --set data.val_fraction=0.2 --name NAME."
-        )
+        raise InputError(f"{recipe.name} has no folds. Hold out some: --set data.val_fraction=0.2 --name NAME.")
     return tuple(replace(recipe, data=replace(recipe.data, fold=fold)) for fold in range(recipe.data.folds))
 
 
 def run(bench: Bench, log: Callable[[str], None]) -> list[dict[str, Any]]:
     """Train and evaluate every recipe that is not finished yet; return a record for each, in their order.
 
-    Args:
-        bench: the trainings.
-        log: receives a line when a training starts and when it ends.
+    `log` receives a line when a training starts and when it ends.
 
     Raises:
         ModisteError: the data lacks the split, another process runs the same bench, or a training failed or was
@@ -103,15 +96,17 @@ def run(bench: Bench, log: Callable[[str], None]) -> list[dict[str, Any]]:
 
 
 def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[str, Any]]) -> None:
-    """Write the results file: the records, with mean, standard deviation and both intervals of the accuracy."""
+    """Write the results file: the records, common settings, mean, standard deviation and intervals of the accuracy."""
     accuracies = [record["accuracy"] for record in records]
     flip_tta = [record["accuracy_flip_tta"] for record in records]
+    first, *others = map(settings.to_settings, bench.recipes)
+    common = {key: value for key, value in first.items() if all(other[key] == value for other in others)}
     results.write(
         path,
         recipe=name,
         command=command,
         runs=records,
-        settings=_common_settings(bench.recipes),
+        settings=common,
         split=bench.split,
         precision=sorted({record["precision"] for record in records}),
         **intervals.summarize(accuracies, results.count_images(records, bench.split)),
@@ -121,7 +116,7 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
 
 
 def _require_split(bench: Bench) -> None:
-    """Raise an InputError before hours of training, if the data cannot be evaluated as the bench wants."""
+    """Raise an InputError before hours of training, if the data cannot be evaluated on the split of the bench."""
     data = bench.recipes[0].data
     has_test, has_validation = sources.has_split(data, "test"), sources.has_split(data, "validation")
     if bench.split == "test" and not has_test:
@@ -134,8 +129,8 @@ def _require_split(bench: Bench) -> None:
 
 def _require_weights(bench: Bench) -> None:
     """Raise an InputError when weights are to be kept that an earlier bench has deleted."""
-    for run in filter(lambda run: run.finished and not run.model.exists(), map(bench.run_of, bench.recipes)):
-        if bench.keep_weights:
+    for run in map(bench.run_of, bench.recipes):
+        if bench.keep_weights and run.finished and not run.model.exists():
             raise InputError(
                 f"{run.path} was trained without --keep, and its weights were deleted. Remove {bench.folder} to train "
                 "again, or leave out --keep."
@@ -160,12 +155,14 @@ def with_one_precision(bench: Bench) -> tuple[Recipe, ...]:
 def _train_and_evaluate(bench: Bench, recipe: Recipe, log: Callable[[str], None], stop: StopRequest) -> dict[str, Any]:
     run = bench.run_of(recipe)
     if not _is_evaluated(run, recipe, bench.split):
-        log(f"{run.path}: training; its log is {_log_file(run)}")
+        log(f"{run.path}: training; its log is {run.path}.log")
         if not run.finished:
             _run_modiste(run, bench.jobs, stop, *_train_arguments(run, recipe))
         _run_modiste(run, bench.jobs, stop, "evaluate", str(run.path), "--split", bench.split)
     if not bench.keep_weights:
-        _delete_weights(run)
+        shutil.rmtree(run.last, ignore_errors=True)
+        for path in (run.weights, run.model):
+            path.unlink(missing_ok=True)
     record = _record(run, bench.split)
     log(f"{run.path}: {bench.split} accuracy {record['accuracy']:.2%}")
     return record
@@ -193,7 +190,8 @@ def _run_modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> Non
     """Run a modiste command in its own process, with its share of the cores; append its output to the log file."""
     variables = {**os.environ, "OMP_NUM_THREADS": str(max(1, environment.usable_cores() // jobs))}
     command = [sys.executable, "-m", "modiste", *arguments]
-    with _log_file(run).open("a", encoding="utf-8") as log:
+    log_file = Path(f"{run.path}.log")
+    with log_file.open("a", encoding="utf-8") as log:
         # a session of its own, so that Ctrl-C reaches this process only, which passes it on once
         process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)  # noqa: S603
         while process.poll() is None and not stop():
@@ -204,14 +202,9 @@ def _run_modiste(run: Run, jobs: int, stop: StopRequest, *arguments: str) -> Non
     if stop():
         raise Stopped(stop.signal_number, f"{run.path} is stopped. {HOW_TO_RESUME}")
     if process.returncode:
-        last = _log_file(run).read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
+        last = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:] or ["it was killed; see its log"]
         errors = {error.exit_code: error for error in (TrainingError, OutputError)}
-        error = errors.get(process.returncode, InputError)
-        raise error(f"{run.path}: {last[0].removeprefix('modiste: ')}")
-
-
-def _log_file(run: Run) -> Path:
-    return run.path.with_suffix(".log")
+        raise errors.get(process.returncode, InputError)(f"{run.path}: {last[0].removeprefix('modiste: ')}")
 
 
 def _record(run: Run, split: str) -> dict[str, Any]:
@@ -230,16 +223,3 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "val_loss": best.val_loss,
         "best_epoch": best.epoch,
     }
-
-
-def _delete_weights(run: Run) -> None:
-    for path in (run.weights, run.model, *run.last.glob("*")):
-        path.unlink(missing_ok=True)
-    if run.last.exists():
-        run.last.rmdir()
-
-
-def _common_settings(recipes: tuple[Recipe, ...]) -> dict[str, Any]:
-    """Return the settings that all recipes share."""
-    first, *others = map(settings.to_settings, recipes)
-    return {key: value for key, value in first.items() if all(other[key] == value for other in others)}

@@ -1,7 +1,5 @@
 """Settings and values that were renamed: a recipe that still uses a former one gets an error with the new one."""
 
-from typing import Any
-
 SECTIONS = {"network": "model", "stopping": "early_stopping", "about": "description"}
 
 SETTINGS = {
@@ -21,11 +19,9 @@ SETTINGS = {
 """The former name of a setting in its section's present name, and the present name of the setting."""
 
 VALUES = {
-    ("schedule.name", "plateau"): "reduce_on_plateau",
-    ("schedule.name", "triangle"): "one_cycle",
-    ("early_stopping.monitor", "validation/loss"): "val_loss",
-    ("early_stopping.monitor", "validation/accuracy"): "val_accuracy",
-}
+    "schedule.name=plateau": "reduce_on_plateau", "schedule.name=triangle": "one_cycle",
+    "early_stopping.monitor=validation/loss": "val_loss", "early_stopping.monitor=validation/accuracy": "val_accuracy",
+}  # fmt: skip
 
 
 def rename_key(key: str) -> str:
@@ -33,8 +29,3 @@ def rename_key(key: str) -> str:
     section, _, name = key.partition(".")
     section = SECTIONS.get(section, section)
     return f"{section}.{SETTINGS.get(f'{section}.{name}', name)}" if name else section
-
-
-def rename_value(key: str, value: Any) -> Any:
-    """Return the present name of a setting's value; the value itself if it was not renamed."""
-    return VALUES.get((key, value), value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The named recipes, one function each. Its docstring is what `modiste train --list` prints."""
+"""The named recipes: a function each, whose docstring `modiste train --list` prints."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +19,7 @@ from modiste.recipes.recipe import (
 
 COURSE_REPORT = "The method of the course report; patience, dropout and schedule.patience are chosen on validation."
 CHOSEN = "all values are chosen on validation."
+TEACHERS = ("runs/teachers/fold-0", "runs/teachers/fold-1")
 
 
 def classic_cnn() -> Recipe:
@@ -51,10 +52,7 @@ def classic_resnet18() -> Recipe:
 
 
 def sprint() -> Recipe:
-    """Small residual network, 12 to 25 seconds on two cores.
-
-    After the first epoch only the 32 % of images with the highest loss are trained on.
-    """
+    """Small residual network, 12 to 25 seconds on two cores; later epochs use the 32 % of images with most loss."""
     return Recipe(
         name="sprint",
         description=f"A small residual network, nothing held out, last epoch; {CHOSEN}",
@@ -65,13 +63,7 @@ def sprint() -> Recipe:
         # lr 0.07 and 0.14, batch_size 256 and 400 and higher multiples for head and batch norm were no better; without
         # label smoothing the loss is lower, but so is the accuracy
         optimizer=OptimizerConfig(
-            name="muon",
-            lr=0.1,
-            head_lr_mult=0.1,
-            norm_bias_lr_mult=0.8,
-            momentum=0.85,
-            batch_size=320,
-            label_smoothing=0.1,
+            "muon", lr=0.1, head_lr_mult=0.1, norm_bias_lr_mult=0.8, momentum=0.85, batch_size=320, label_smoothing=0.1
         ),
         # after the first epoch a third of the images have nearly all of the loss
         schedule=ScheduleConfig(name="one_cycle", epochs=5, warmup_fraction=0.2, skip_easy_fraction=0.68),
@@ -108,20 +100,19 @@ def marathon() -> Recipe:
 
 def marathon_taught() -> Recipe:
     """`marathon` in fewer epochs, by distillation from two runs of `marathon-teacher`, to train first."""
-    model = marathon().model
-    return _with_teachers(_long_training("marathon-taught", "A million", model, 120))
+    return _long_training("marathon-taught", "A million", marathon_teacher().model, 120, TEACHERS)
 
 
 def marathon_300k() -> Recipe:
     """`marathon-taught` with at most 300,000 parameters: fewer channels in later stages, less random erasing."""
-    model = replace(marathon().model, width_multiplier=1.25)
-    return _with_teachers(_long_training("marathon-300k", "At most 300,000", model, 120, random_erasing_prob=0.25))
+    model = replace(marathon_teacher().model, width_multiplier=1.25)
+    return _long_training("marathon-300k", "At most 300,000", model, 120, TEACHERS, random_erasing_prob=0.25)
 
 
 def marathon_100k() -> Recipe:
     """`marathon-taught` with at most 100,000 parameters: the same channels in all stages, no random erasing."""
-    model = replace(marathon().model, width=24, width_multiplier=1.0)
-    return _with_teachers(_long_training("marathon-100k", "At most 100,000", model, 120, random_erasing_prob=0.0))
+    model = replace(marathon_teacher().model, width=24, width_multiplier=1.0)
+    return _long_training("marathon-100k", "At most 100,000", model, 120, TEACHERS, random_erasing_prob=0.0)
 
 
 def marathon_25k() -> Recipe:
@@ -141,28 +132,27 @@ def marathon_teacher() -> Recipe:
 
 
 def _long_training(
-    name: str, size: str, model: ModelConfig, epochs: int, *, mixup_prob: float = 0.5, random_erasing_prob: float = 0.5
+    name: str,
+    size: str,
+    model: ModelConfig,
+    epochs: int,
+    teachers: tuple[str, ...] = (),
+    *,
+    mixup_prob: float = 0.5,
+    random_erasing_prob: float = 0.5,
 ) -> Recipe:
-    """Return `sprint-94` with another network, another augmentation and more epochs."""
-    short = sprint_94()
+    """Return `sprint-94` with another network, more epochs, teachers, mixup and random erasing."""
+    short, source = sprint_94(), "Distillation from two teachers. " if teachers else ""
     return replace(
         short,
         name=name,
-        description=f"{size} parameters, nothing held out, last epoch; {CHOSEN}",
+        description=f"{source}{size} parameters, nothing held out, last epoch; {CHOSEN}",
         model=model,
         augmentation=replace(short.augmentation, mixup_prob=mixup_prob, random_erasing_prob=random_erasing_prob),
         # without label smoothing it is as accurate within the spread over seeds, and its probabilities are calibrated
         optimizer=replace(short.optimizer, label_smoothing=0.0),
         schedule=replace(short.schedule, epochs=epochs),
-    )
-
-
-def _with_teachers(recipe: Recipe) -> Recipe:
-    """Return the recipe with distillation from the runs `teachers/fold-0` and `teachers/fold-1`."""
-    return replace(
-        recipe,
-        description=f"Distillation from two teachers. {recipe.description}",
-        distillation=DistillationConfig(("runs/teachers/fold-0", "runs/teachers/fold-1")),
+        distillation=DistillationConfig(teachers),
     )
 
 

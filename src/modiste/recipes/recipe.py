@@ -5,7 +5,9 @@ by `modiste train RECIPE --list` and stands in docs/settings.md.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, is_dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -14,7 +16,7 @@ from modiste.errors import SettingError
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers from `low` to `high`, without the ends that are open."""
+    """The numbers from `low` to `high`, each included unless it is open."""
 
     low: float
     high: float = math.inf
@@ -49,12 +51,11 @@ class DataConfig:
     channels: Literal[1, 3] = 1
     """1: grayscale; 3: RGB."""
     val_fraction: Annotated[float, Range(0, 0.5)] = 0.2
-    """Fraction of the training images held out for validation: 1 / number of folds. 0: none. Not used for a dataset
-    that has a validation split of its own."""
+    """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split."""
     fold: Count = 0
     """Index of the fold that is held out, from 0."""
     max_train_images: Count = 0
-    """Use only the first n training images, for quick trials. 0: all."""
+    """Use at most so many images each for training and validation, as many of each class as possible. 0: all."""
     synthetic_per_class: Annotated[int, Range(0, 6000)] = 0
     """Photos only: add n photo-like images, made from Fashion-MNIST, for each class that has no photo of its own. Where
     "none of these" is a class, 2 n drawings of other things are added to it. 0: none."""
@@ -91,14 +92,12 @@ class ModelConfig:
     blocks_per_stage: Annotated[int, Range(1, 16)] = 1
     """residual: blocks of two convolutions in each stage."""
     flip_tta: bool = False
-    """After training, average the prediction over the image and its mirror image: flip test-time augmentation, which
-    takes twice the time."""
+    """After training, average the predictions of image and mirror image (flip TTA), which takes twice the time."""
     eval_blur: Fraction = 0.0
     """After training, weight of a 3 x 3 mean filter that is blended into each image, so that photos of high and of low
     resolution look alike. 0: off."""
     freeze_stages: Annotated[int, Range(0, 7)] = 0
-    """efficientnet_lite: number of stages after the stem that keep their pretrained weights, with the stem. 0: all
-    weights are trained."""
+    """efficientnet_lite: stages that keep their pretrained weights; the stem then does too. 0: all are trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,7 @@ class AugmentationConfig:
     random_crop_padding: Annotated[int, Range(0, 16)] = 0
     """Pad with so many black pixels on each side, then crop to the original size at a random position. 0: off."""
     random_downscale: FractionAbove0 = 1.0
-    """Scale a third of the images down and up again; the lower resolution is at least this fraction of the size. 1:
-    off."""
+    """Scale a third of the images down, to at least this fraction of the size, and up again. 1: off."""
     random_resized_crop_scale: FractionAbove0 = 1.0
     """Crop a random rectangle of at least this fraction of the area and resize it. 1: off."""
     rotation_degrees: Annotated[float, Range(0, 180)] = 0.0
@@ -169,8 +167,7 @@ class DistillationConfig:
     """Finished runs whose mean prediction is the target beside the label; paths are relative to the working folder.
     Where images are held out, only teachers that held out the same ones are used. []: no distillation."""
     temperature: Annotated[float, Range(0.1, 100)] = 2.0
-    """Divides the logits of teacher and student before they are compared. A higher temperature gives improbable classes
-    more weight."""
+    """Divides the logits of teacher and student in the loss. Higher values give improbable classes more weight."""
     weight: FractionAbove0 = 0.9
     """Weight of the distillation loss; the loss of the labels has 1 - weight."""
 
@@ -207,10 +204,7 @@ class EarlyStoppingConfig:
 
 @dataclass(frozen=True, slots=True)
 class ComputeConfig:
-    """Hardware and number format.
-
-    Another device, precision or number of threads rounds differently, and so trains other weights.
-    """
+    """Hardware and number format. Another device, precision or number of threads gives other weights."""
 
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format of training. auto: bf16 where a measurement shows that it is faster, otherwise fp32. Evaluation
@@ -225,8 +219,7 @@ class ComputeConfig:
 class Recipe:
     """A complete training.
 
-    With the same images and teachers it gives bit-identical weights on a CPU with one thread, if compute.precision is
-    fp32 or bf16: auto may choose either, by measuring.
+    The same images and teachers give bit-identical weights on one CPU thread, unless compute.precision is auto.
     """
 
     name: str = "custom"
@@ -245,64 +238,50 @@ class Recipe:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
-        _require_ranges(self)
-        data, model, optimizer = self.data, self.model, self.optimizer
-        held_out = data.val_fraction > 0
-        scale, ratio = self.augmentation.random_erasing_scale, self.augmentation.random_erasing_ratio
-        is_fold = not held_out or abs(1 / data.val_fraction - data.folds) < 1e-3
-        can_freeze = bool(model.weights) and model.name.startswith("efficientnet_lite")
-        folds = f"below {data.folds}" if held_out else "0, as nothing is held out (data.val_fraction is 0)"
-        rules = {
-            "data.val_fraction": (is_fold, "0, 0.5, 0.25, 0.2, 0.1 or another 1 / n"),
-            "data.fold": (data.fold < max(1, data.folds), folds),
-            "data.synthetic_per_class": (
-                not data.synthetic_per_class or (data.channels == 3 and bool(data.source)),
-                "0, but for class folders of RGB photos",
-            ),
-            "model.freeze_stages": (
-                not model.freeze_stages or can_freeze,
-                "0, but for an efficientnet_lite with model.weights",
-            ),
-            "augmentation.train_size": (
-                self.augmentation.train_size == 0 or 8 <= self.augmentation.train_size <= data.image_size,
-                f"0, or 8 to data.image_size, {data.image_size}",
-            ),
-            "augmentation.random_erasing_scale": (
-                0 < scale[0] <= scale[1] <= 1,
-                "two positive numbers, smaller first, at most 1",
-            ),
-            "augmentation.random_erasing_ratio": (0 < ratio[0] <= ratio[1], "two positive numbers, smaller first"),
-            "optimizer.nesterov": (
-                optimizer.momentum > 0 if optimizer.nesterov else optimizer.name != "muon",
-                "false when optimizer.momentum is 0, true with muon",
-            ),
-            "early_stopping.patience": (
-                held_out or not self.early_stopping.patience,
-                "0 when data.val_fraction is 0: there is no validation metric to monitor",
-            ),
-            "schedule.name": (
-                held_out or self.schedule.name != "reduce_on_plateau",
-                "one_cycle or constant when data.val_fraction is 0: reduce_on_plateau needs a validation loss",
-            ),
-        }
-        for key, (holds, rule) in rules.items():
-            _require(holds, key, attrgetter(key)(self), rule)
+        for key, holds, rule in chain(_range_rules(self), _relation_rules(self)):
+            if not holds:
+                value = attrgetter(key)(self)
+                text = repr(list(value) if isinstance(value, tuple) else value)
+                raise SettingError(f"{key} is {text}, but it must be {rule}.")
 
 
-def _require_ranges(config: object, section: str = "") -> None:
-    """Raise a SettingError for the first number of a recipe, or of a section, that is outside of its range."""
+Rule = tuple[str, bool, str]  # dotted key of a setting, whether its value is allowed, which values are
+
+
+def _range_rules(config: object, section: str = "") -> Iterator[Rule]:
+    """Yield the rule of each number of a recipe, or of one of its sections, that has a range."""
     for key, annotation in get_type_hints(type(config), include_extras=True).items():
         value = getattr(config, key)
         if is_dataclass(value):
-            _require_ranges(value, f"{key}.")
+            yield from _range_rules(value, f"{key}.")
         for limits in getattr(annotation, "__metadata__", ()):
-            _require(value in limits, f"{section}{key}", value, str(limits))
+            yield f"{section}{key}", value in limits, str(limits)
 
 
-def _require(holds: bool, key: str, value: Any, rule: str) -> None:
-    """Raise a SettingError with key, value and rule unless the rule holds."""
-    if not holds:
-        raise SettingError(f"{key} is {list(value) if isinstance(value, tuple) else value!r}, but it must be {rule}.")
+def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
+    """Yield the rules of settings that depend on other settings."""
+    data, model, augmentation, optimizer = recipe.data, recipe.model, recipe.augmentation, recipe.optimizer
+    held_out, without = data.val_fraction > 0, "when data.val_fraction is 0: there is no validation"
+    is_fold = not held_out or abs(1 / data.val_fraction - data.folds) < 1e-3
+    yield "data.val_fraction", is_fold, "0, 0.5, 0.25, 0.2, 0.1 or another 1 / n"
+    folds = f"below {data.folds}" if held_out else "0, as nothing is held out (data.val_fraction is 0)"
+    yield "data.fold", data.fold < max(1, data.folds), folds
+    can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
+    yield "data.synthetic_per_class", can_add, "0, but for class folders of RGB photos"
+    can_freeze = (model.weights != "" and model.name.startswith("efficientnet_lite")) or model.freeze_stages == 0
+    yield "model.freeze_stages", can_freeze, "0, but for an efficientnet_lite with model.weights"
+    size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio
+    fits = size == 0 or 8 <= size <= data.image_size
+    yield "augmentation.train_size", fits, f"0, or 8 to data.image_size, {data.image_size}"
+    pair = "two positive numbers, smaller first"
+    yield "augmentation.random_erasing_scale", 0 < scale[0] <= scale[1] <= 1, f"{pair}, at most 1"
+    yield "augmentation.random_erasing_ratio", 0 < ratio[0] <= ratio[1], pair
+    fits_momentum = optimizer.momentum > 0 if optimizer.nesterov else optimizer.name != "muon"
+    yield "optimizer.nesterov", fits_momentum, "false when optimizer.momentum is 0, true with muon"
+    is_last_epoch = recipe.early_stopping.patience == 0
+    yield "early_stopping.patience", held_out or is_last_epoch, f"0 {without} metric to monitor"
+    is_fixed = recipe.schedule.name != "reduce_on_plateau"
+    yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
 
 
 Settings = dict[str, Any]

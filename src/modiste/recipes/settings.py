@@ -1,29 +1,22 @@
-"""Recipes as text: dotted keys on the command line, JSON in a file.
-
-Recipes are read strictly: an unknown key, a value of the wrong type and a former name are errors that say what to
-write instead.
-"""
+"""Recipes as text: dotted keys on the command line, JSON in a file. Unknown keys and wrong types are errors."""
 
 import ast
 import dataclasses
-import difflib
 import inspect
 import json
 import typing
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError, SettingError
-from modiste.recipes.former_names import rename_key, rename_value
+from modiste.recipes.former_names import VALUES, rename_key
 from modiste.recipes.recipe import Recipe, Settings
 
 SECTIONS: dict[str, type] = {
     f.name: f.type for f in dataclasses.fields(Recipe) if isinstance(f.type, type) and dataclasses.is_dataclass(f.type)
 }
-
-MAX_NUMBER = 1e300
-"""Larger numbers, infinity and NaN are refused."""
 
 
 def describe(recipe: Recipe) -> list[tuple[str, Any, str]]:
@@ -50,11 +43,7 @@ def to_settings(recipe: Recipe) -> Settings:
 
 
 def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
-    """Return the recipe with some settings replaced.
-
-    Args:
-        recipe: the recipe to start from, which is not changed.
-        settings: dotted keys and values. A section alone stands for its name: `model` is `model.name`.
+    """Return a copy of the recipe with the values of some dotted keys replaced. `model` alone is `model.name`.
 
     Raises:
         SettingError: a key does not exist or was renamed, or a value has the wrong type or breaks a rule.
@@ -70,10 +59,9 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Return the recipe with absolute paths of its dataset and initial weights, so that any working folder will do.
+    """Return the recipe with absolute paths of its dataset and initial weights, which hold in any working folder.
 
-    The paths of teachers stay relative: named recipes have them, and a results file shall not name a folder of one
-    machine.
+    The paths of teachers stay relative, as named recipes have them and results files must not name local folders.
     """
     paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
     absolute = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
@@ -81,9 +69,7 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Split `optimizer.lr=0.02` into key and value.
-
-    The value is read as JSON, or as text where it is no JSON or the setting takes text: `data.source=2024` is a folder.
+    """Split `optimizer.lr=0.02` into key and value: JSON, or text if it is no JSON or the setting takes text.
 
     Raises:
         SettingError: there is no equals sign, or there is no such setting.
@@ -106,14 +92,10 @@ def to_json(recipe: Recipe) -> str:
 
 
 def from_json(text: str, origin: str) -> Recipe:
-    """Read a recipe; settings that are left out have their defaults.
-
-    Args:
-        text: a JSON object of sections, as `to_json` writes it.
-        origin: the name of the file, for error messages.
+    """Read a recipe from JSON as `to_json` writes it; settings that are left out have their defaults.
 
     Raises:
-        InputError: the text is not JSON, or not an object.
+        InputError: the text is not a JSON object; the message names its `origin`, a file.
         SettingError: as `with_settings`.
     """
     try:
@@ -145,25 +127,22 @@ def _similarity(word: str, choice: str) -> float:
     """Compare two dotted names from 0 to 1.1, by the last part of each or a word of it, as in `augmentation.flip`."""
     section, _, name = word.rpartition(".")
     choice_section, _, choice_name = choice.rpartition(".")
-    by_name = difflib.SequenceMatcher(None, name, choice_name).ratio()
-    by_word = max(
-        difflib.SequenceMatcher(None, name, part).ratio() for part in choice_name.replace("-", "_").split("_")
-    )
-    same_section = difflib.SequenceMatcher(None, section, choice_section).ratio()
+    by_name = SequenceMatcher(None, name, choice_name).ratio()
+    by_word = max(SequenceMatcher(None, name, part).ratio() for part in choice_name.replace("-", "_").split("_"))
+    same_section = SequenceMatcher(None, section, choice_section).ratio()
     return max(by_name, 0.9 * by_word) + 0.1 * same_section * bool(section)
 
 
 def _full_key(key: str) -> str:
     """Return the dotted key of a setting, where a section stands for its name; raise a SettingError for other keys."""
     settings = to_settings(Recipe())
-    if key not in settings and f"{key}.name" in settings:
-        return f"{key}.name"
-    if key not in settings:
-        new = rename_key(key)
-        if new != key and new in {*settings, *SECTIONS}:
-            raise SettingError(f"{key} was renamed to {new}. Use the new name.")
-        raise SettingError(f"There is no setting {key!r}. {suggest(key, list(settings))}")
-    return key
+    for full_key in (key, f"{key}.name"):
+        if full_key in settings:
+            return full_key
+    new = rename_key(key)
+    if new != key and new in {*settings, *SECTIONS}:
+        raise SettingError(f"{key} was renamed to {new}. Use the new name.")
+    raise SettingError(f"There is no setting {key!r}. {suggest(key, list(settings))}")
 
 
 def _field_type(key: str) -> Any:
@@ -172,11 +151,13 @@ def _field_type(key: str) -> Any:
 
 
 def _type_name(annotation: Any) -> str:
-    """Return the type of a field in words; for a Literal its values."""
-    names = {float: "number", int: "integer", bool: "true or false", str: "text", tuple[str, ...]: "list of texts"}
-    if typing.get_origin(annotation) is typing.Literal:
-        return ", ".join(f"`{choice}`" for choice in typing.get_args(annotation))
-    return names.get(annotation, "two numbers")
+    """Describe in words which values a field takes."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Literal:
+        return f"one of {', '.join(map(str, arguments))}"
+    if origin is tuple:
+        return "a list of texts" if Ellipsis in arguments else f"{len(arguments)} numbers, as in [0.1, 0.5]"
+    return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[annotation]
 
 
 def _field_docstrings() -> dict[str, str]:
@@ -195,36 +176,25 @@ def _field_docstrings() -> dict[str, str]:
 def _flatten(content: dict[str, Any]) -> Settings:
     flat: Settings = {}
     for key, value in content.items():
-        if key in SECTIONS and isinstance(value, dict):
-            flat.update({f"{key}.{name}": inner for name, inner in value.items()})
-        else:
-            flat[key] = value
+        is_section = key in SECTIONS and isinstance(value, dict)
+        flat |= {f"{key}.{name}": inner for name, inner in value.items()} if is_section else {key: value}
     return flat
 
 
 def _checked(key: str, value: Any, annotation: Any) -> Any:
-    """Return the value in the type of its field, or raise a SettingError that says which type that is."""
+    """Return the value in the type of its field, or raise a SettingError that describes the type."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Literal:
-        return _checked_choice(key, value, arguments)
-    if origin is tuple and arguments[-1] is Ellipsis:  # a list of any length; a single item needs no brackets
+    if origin is tuple and Ellipsis in arguments:  # a list of any length; a single item needs no brackets
         items = value if isinstance(value, list | tuple) else [value] if value != "" else []
         return tuple(_checked(key, item, arguments[0]) for item in items)
-    if origin is tuple:
-        if not isinstance(value, list | tuple) or len(value) != len(arguments):
-            raise SettingError(f"{key} is {value!r}, but it must be {len(arguments)} numbers, as in [0.1, 0.5].")
+    if origin is tuple and isinstance(value, list | tuple) and len(value) == len(arguments):
         return tuple(_checked(key, item, kind) for item, kind in zip(value, arguments, strict=True))
-    if annotation is float and type(value) in (int, float) and abs(value) < MAX_NUMBER:
+    if annotation is float and type(value) in (int, float) and abs(value) < 1e300:  # not infinity or NaN
         return float(value)
-    if type(value) is annotation and annotation is not float:  # exactly: true is no integer
+    choices = arguments if origin is typing.Literal else ()
+    is_choice = any(type(value) is type(choice) and value == choice for choice in choices)
+    if is_choice or (type(value) is annotation and annotation is not float):  # exactly: true is no integer
         return value
-    expected = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[annotation]
-    raise SettingError(f"{key} is {value!r}, but it must be {expected}.")
-
-
-def _checked_choice(key: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    if any(value == choice and type(value) is type(choice) for choice in choices):
-        return value
-    if (new := rename_value(key, value)) != value:
+    if new := VALUES.get(f"{key}={value}"):
         raise SettingError(f"{key}={value} was renamed to {key}={new}. Use the new name.")
-    raise SettingError(f"{key} is {value!r}, but it must be one of {', '.join(map(str, choices))}.")
+    raise SettingError(f"{key} is {value!r}, but it must be {_type_name(annotation)}.")
