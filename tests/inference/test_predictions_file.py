@@ -140,6 +140,14 @@ def test_a_kill_between_state_and_row_loses_nothing() -> None:
         assert (Path(OUT).read_bytes(), Path(f"{OUT}.state").read_bytes()) == (content, state)
 
 
+def test_a_resumed_file_keeps_its_permissions() -> None:
+    """Although it is written anew."""
+    run("d/dark.png")
+    Path(OUT).chmod(0o640)
+    run("d")
+    assert Path(OUT).stat().st_mode & 0o777 == 0o640
+
+
 def test_rows_may_be_deleted_and_sorted() -> None:
     """By their owner: a photo without a row is predicted again, the others are not."""
     save("d/gray.png", 200)

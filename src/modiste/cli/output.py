@@ -11,12 +11,8 @@ import click
 def print_json(value: Any, indent: int | None = None) -> None:
     r"""Print a value as one JSON document that is valid in the encoding of standard output.
 
-    Characters that the encoding lacks are written as JSON's own escapes (`\ud83d\udc57`). Bytes of file names that are
-    not valid text become U+FFFD, because strict JSON readers reject lone surrogates.
-
-    Args:
-        value: anything that `json.dumps` takes; NaN and infinity are a ValueError.
-        indent: spaces per level; None prints one line.
+    Characters that the encoding lacks become JSON escapes (`\ud83d\udc57`); bytes of file names that are not valid
+    text become U+FFFD, because strict JSON readers reject lone surrogates. NaN and infinity are a ValueError.
     """
     text = re.sub("[\ud800-\udfff]", "\ufffd", json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False))
     try:

@@ -10,7 +10,7 @@ import click
 from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
-    from modiste.cli.inputs import PhotoInputs
+    from modiste.cli.inputs import NamedPhoto
     from modiste.imaging.preprocess import PhotoInput
     from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
@@ -71,16 +71,16 @@ def predict(
     if "" in files:
         raise SettingError("A file name is empty. Give the path of a photo.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
-    inputs = find_photos(files)
-    _require_drawable(drawings, inputs.names)
-    threads = 0 if len(inputs.names) == 1 else 1  # of a model; several photos are predicted on a thread each
+    photos = find_photos(files)
+    _require_drawable(drawings, [name for name, _ in photos])
+    threads = 0 if len(photos) == 1 else 1  # of a model; several photos are predicted on a thread each
     predictor = inference.load(find_model(model), threads)
-    _write_drawings(drawings, inputs, predictor)
+    _write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = _write_predictions(out, inputs, predictor, top)
+        rows, failed = _write_predictions(out, photos, predictor, top)
     else:
-        rows = len(inputs.names)
-        failed = _print_predictions(_predictions(inputs, predictor, top), rows, as_json, show_model=model is None)
+        rows = len(photos)
+        failed = _print_predictions(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
@@ -99,12 +99,12 @@ def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
         raise SettingError("Each drawing needs a file of its own, which is not the photo. Give another name.")
 
 
-def _write_drawings(drawings: dict[str, Path], inputs: "PhotoInputs", predictor: "Predictor") -> None:
+def _write_drawings(drawings: dict[str, Path], photo: "PhotoInput", predictor: "Predictor") -> None:
     from modiste.runs.files import write_bytes
 
     for option, path in drawings.items():
         draw = _heatmap_png if option == "--heatmap" else _stages_png
-        write_bytes(path, draw(inputs.photo(inputs.names[0]), predictor))
+        write_bytes(path, draw(photo, predictor))
 
 
 def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
@@ -129,26 +129,28 @@ def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     return draw_steps(preprocessing_steps(decoded, model.image_size, model.channels))
 
 
-def _predictions(inputs: "PhotoInputs", predictor: "Predictor", top: int) -> Generator["Prediction"]:
+def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Generator["Prediction"]:
+    """Yield the prediction of each photo, with its name as `file`, from as many threads as there are cores."""
     from dataclasses import replace
+    from itertools import starmap
 
+    from modiste.cli.inputs import read_photo
     from modiste.runs.environment import usable_cores
 
-    threads = min(usable_cores(), len(inputs.names)) or 1
-    predictions = predictor.stream(map(inputs.photo, inputs.names), top, threads)
-    for prediction, name in zip(predictions, inputs.names, strict=True):
+    threads = min(usable_cores(), len(photos)) or 1
+    predictions = predictor.stream(starmap(read_photo, photos), top, threads)
+    for prediction, (name, _) in zip(predictions, photos, strict=True):
         yield replace(prediction, file=printable(name))
 
 
-def _write_predictions(out: Path, inputs: "PhotoInputs", predictor: "Predictor", top: int) -> tuple[int, int]:
+def _write_predictions(out: Path, photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> tuple[int, int]:
     """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
-    from dataclasses import replace
-
     from modiste.inference.predictions_file import open_predictions
 
-    with open_predictions(out, predictor.sha256, top, inputs.names) as file:
+    by_name = dict(photos)
+    with open_predictions(out, predictor.sha256, top, list(by_name)) as file:
         old_rows = file.rows
-        _append_predictions(file, _predictions(replace(inputs, names=file.missing), predictor, top))
+        _append_predictions(file, _predict([(name, by_name[name]) for name in file.missing], predictor, top))
     summary = f"{printable(str(out))}: {_format_count(file.rows)}"
     summary += f", {old_rows} of them from before" if old_rows else ""
     summary += f", {file.replaced} predicted again" if file.replaced else ""

@@ -1,9 +1,8 @@
 """Calibration of a model's probabilities, and the confidence below which it predicts "none of these".
 
-The probabilities of a trained network are usually too high. A temperature that was fitted on the validation split
-corrects this without changing the order of the classes (Guo et al. 2017, arXiv 1706.04599). A prediction whose
-confidence is below a threshold, also chosen on validation, is replaced by "none of these" (selective classification,
-Chow 1970; Geifman and El-Yaniv 2017, arXiv 1705.08500).
+Networks are usually overconfident. A temperature corrects this without changing the order of the classes (Guo et al.
+2017, arXiv 1706.04599). Predictions below a confidence are replaced by "none of these" (selective classification,
+Chow 1970; Geifman and El-Yaniv 2017, arXiv 1705.08500). Both values are chosen on the validation split.
 """
 
 import json
@@ -44,8 +43,7 @@ class Calibration:
             return probabilities.astype(np.float64)
         logits = np.log(np.maximum(probabilities.astype(np.float64), FLOOR)) / self.temperature
         powers = np.exp(logits - logits.max(1, keepdims=True))
-        calibrated: NDArray[np.float64] = powers / powers.sum(1, keepdims=True)
-        return calibrated
+        return powers / powers.sum(1, keepdims=True)  # type: ignore[no-any-return]
 
     def confidence(self, calibrated: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of each most probable class and its group, [n], from those of `calibrate`."""
@@ -54,8 +52,7 @@ class Calibration:
         in_group = np.eye(calibrated.shape[1], dtype=bool)
         for group in self.label_groups:
             in_group[np.ix_(group, group)] = True
-        confidence: NDArray[np.float64] = (calibrated * in_group[calibrated.argmax(1)]).sum(1)
-        return confidence
+        return (calibrated * in_group[calibrated.argmax(1)]).sum(1)  # type: ignore[no-any-return]
 
     def to_metadata(self, class_names: tuple[str, ...]) -> dict[str, str]:
         """Return the metadata of a model file that `from_metadata` reads; groups are written by class names."""
@@ -73,9 +70,9 @@ def from_metadata(metadata: dict[str, str], class_names: tuple[str, ...]) -> Cal
     Raises:
         ValueError: a number is out of its range, or a class is unknown or in two groups.
     """
-    temperature, threshold = float(metadata.get("temperature", 1)), float(metadata.get("threshold", 0))
-    if not (TEMPERATURES[0] <= temperature <= TEMPERATURES[1] and 0 <= threshold <= 1):
-        raise ValueError("temperature or threshold out of range")
+    temperature, threshold = float(metadata.get("temperature", 1)), parse_probability(metadata.get("threshold", "0"))
+    if not TEMPERATURES[0] <= temperature <= TEMPERATURES[1]:
+        raise ValueError("temperature out of range")
     named_groups = json.loads(metadata.get("label_groups", "[]"))
     if not isinstance(named_groups, list) or not all(isinstance(group, list) for group in named_groups):
         raise ValueError("not a list of groups")
@@ -84,3 +81,10 @@ def from_metadata(metadata: dict[str, str], class_names: tuple[str, ...]) -> Cal
     if len(grouped) > len(set(grouped)) or not all(label_groups):
         raise ValueError("a class is in two groups, or a group is empty")
     return Calibration(temperature, threshold, label_groups)
+
+
+def parse_probability(text: str) -> float:
+    """Read a number from 0 to 1; raises ValueError for anything else."""
+    if not 0 <= float(text) <= 1:
+        raise ValueError("not a probability")
+    return float(text)

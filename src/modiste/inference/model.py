@@ -38,8 +38,6 @@ class Predictor(ABC):
     """Predict photos with a model, or with several from which one is selected for each photo."""
 
     name: str
-    """In the record of a photo that could not be used, so that no model was selected."""
-
     sha256: str
     """Of the model files: equal when the same photo gets the same prediction."""
 
@@ -63,15 +61,12 @@ class Predictor(ABC):
         return model, to_image(decoded, model.image_size, model.channels)
 
     def predict(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3) -> list[Prediction]:
-        """Predict photos. One that cannot be used gets a record with an error; the others are not affected.
+        """Return one record per photo, in the same order; for a photo that cannot be used, one with an error.
 
         Args:
             photos: one photo or an iterable of photos. A photo is a path, the bytes of a file, an open binary file, a
                 Pillow image, or an array.
             top: number of classes in each record.
-
-        Returns:
-            One record per photo, in the same order.
 
         Raises:
             InputError: the model fails, or returns values that are not probabilities.
@@ -82,10 +77,7 @@ class Predictor(ABC):
     def stream(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3, threads: int = 1) -> Iterator[Prediction]:
         """Yield what `predict` returns, in bounded memory; raises as `predict`.
 
-        Args:
-            photos: as `predict`.
-            top: as `predict`.
-            threads: each decodes and predicts `CHUNK_SIZE` photos at a time; load models with one thread for this.
+        Each of the threads decodes and predicts `CHUNK_SIZE` photos at a time; load models with one thread for this.
         """
         if top < 1:
             raise SettingError(f"top is {top}, but it must be at least 1.")
@@ -117,7 +109,8 @@ class Predictor(ABC):
                 predictions[index] = Prediction("", None, None, (), self.name, printable(str(error)))
         for model, images in batches.values():
             predictions |= zip(images, model.predict_images(np.stack(list(images.values())), top), strict=True)
-        return [replace(predictions[index], file=_file_name(photo)) for index, photo in enumerate(photos)]
+        names = [printable(str(photo)) if isinstance(photo, str | Path) else "" for photo in photos]
+        return [replace(predictions[index], file=name) for index, name in enumerate(names)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +118,9 @@ class Model(Predictor):
     """A loaded model.
 
     Args:
-        name: of the run or file that it was loaded from.
-        sha256: of the file.
+        name, sha256: of the run or file that it was loaded from, and of the file's content.
         class_names: the columns of `probabilities`.
-        image_size: pixels a side of its images.
-        channels: 1 gray, 3 RGB.
+        image_size, channels: of its images: pixels a side, and 1 for gray or 3 for RGB.
         metadata: the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
         calibration: applied to its probabilities when photos are predicted.
         tta_threshold: an image whose highest probability is below this is predicted again flipped horizontally
@@ -196,32 +187,18 @@ class Model(Predictor):
         return probabilities
 
     def occlusion_map(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
-        """Return how much each part of an image supports a class, see `occlusion.occlusion_map`.
+        """Return how much each part of an image, uint8 as `image_shape`, supports a class; raises as `probabilities`.
 
-        Computed without test-time augmentation: otherwise the map would show where the threshold is crossed.
-
-        Args:
-            image: uint8 as `image_shape`.
-            label: index of the class.
-
-        Raises:
-            InputError: as `probabilities`.
+        See `occlusion.occlusion_map`. Without test-time augmentation: otherwise the map would show where the threshold
+        is crossed.
         """
         return occlusion.occlusion_map(self._forward, image, label)
 
     def predict_images(self, images: NDArray[np.uint8], top: int) -> list[Prediction]:
-        """Return one record per image, with an empty `file`.
-
-        Args:
-            images: uint8 [n, s, s] or [n, s, s, 3].
-            top: number of classes in each record.
-
-        Raises:
-            InputError: as `probabilities`.
-        """
+        """Return one record per image, with `top` classes and an empty `file`; images and errors as `probabilities`."""
         calibrated = self.calibration.calibrate(self.probabilities(images))
-        confidence = self.calibration.confidence(calibrated).tolist()
-        return [self._to_prediction(row, certainty, top) for row, certainty in zip(calibrated, confidence, strict=True)]
+        confidences = self.calibration.confidence(calibrated).tolist()
+        return [self._to_prediction(*row, top) for row in zip(calibrated, confidences, strict=True)]
 
     def _forward(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network in batches, without test-time augmentation; raises as `probabilities`."""
@@ -241,8 +218,7 @@ class Model(Predictor):
         except Exception:  # noqa: BLE001  the runtime's exceptions have no base class of their own
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it again.") from None
         probabilities = np.asarray(output)
-        shape = (len(images), len(self.class_names))
-        is_valid = probabilities.shape == shape and (probabilities >= 0).all()
+        is_valid = probabilities.shape == (len(images), len(self.class_names)) and (probabilities >= 0).all()
         if not is_valid or np.abs(probabilities.sum(1) - 1).max() > SUM_TOLERANCE:
             raise InputError(
                 f"Model {self.name} returns {list(probabilities.shape)} values for {len(images)} images and "
@@ -257,7 +233,3 @@ class Model(Predictor):
             by_name = dict(zip(self.class_names, probabilities.tolist(), strict=True))
             return Prediction("", NONE_OF_THESE, by_name.get(NONE_OF_THESE, 1 - confidence), best, self.name)
         return Prediction("", *best[0], best, self.name)
-
-
-def _file_name(photo: PhotoInput) -> str:
-    return printable(str(photo)) if isinstance(photo, str | Path) else ""

@@ -35,14 +35,14 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         InputError: the file is missing, too large or damaged, refers to other files, or was not written by modiste.
     """
     content, name, source = _read_model(model)
-    _require_self_contained(content, source)
     session = _create_session(content, source, threads)
     try:
         metadata = dict(session.get_modelmeta().custom_metadata_map)
         _require_format(metadata.get("format"), source)
         class_names = _parse_class_names(metadata["class_names"])
         image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
-        calibrated, tta_threshold = calibration.from_metadata(metadata, class_names), _parse_tta_threshold(metadata)
+        calibrated = calibration.from_metadata(metadata, class_names)
+        tta_threshold = calibration.parse_probability(metadata.get("tta_threshold", "0"))
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{source} has incomplete or invalid metadata (classes, image size or calibration). Export it again from "
@@ -84,17 +84,14 @@ def _read_file(file: Traversable, advice: str) -> bytes:
     return content
 
 
-def _require_self_contained(content: bytes, source: str) -> None:
-    """Raise an InputError unless all tensors of the model are in its file."""
+def _create_session(content: bytes, source: str, threads: int) -> onnxruntime.InferenceSession:
+    """Open a model all of whose tensors are in its file; raise an InputError for any other."""
     try:
         is_external = onnx_safety.has_external_data(content)
     except ValueError:
         raise InputError(f"{source} is truncated or not an ONNX model. Copy it again, or export it again.") from None
     if is_external:
         raise InputError(f"{source} refers to other files, which is not allowed. Export it with all its weights.")
-
-
-def _create_session(content: bytes, source: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # failures are reported by our own errors
@@ -122,16 +119,8 @@ def _parse_class_names(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _parse_tta_threshold(metadata: dict[str, str]) -> float:
-    """Read the threshold, 0 where there is none; raises ValueError when it is not a probability."""
-    threshold = float(metadata.get("tta_threshold", 0))
-    if not 0 <= threshold <= 1:
-        raise ValueError("not a probability")
-    return threshold
-
-
 def _require_declared_shapes(model: Model, source: str) -> None:
-    """Raise an InputError unless inputs and outputs are those that the metadata declares, at a sensible size.
+    """Raise an InputError unless the graph has the input and output that the metadata declares, of a sensible size.
 
     Otherwise a size in the metadata alone would decide how much memory a prediction takes.
     """

@@ -14,25 +14,26 @@ from modiste.inference.calibration import FLOOR
 GRID, WINDOW = 7, 2
 """Cells per side, and cells per side that are covered at a time: covering a single one hardly changes a prediction."""
 
-FORWARD_PASSES = 1 + (GRID - WINDOW + 1) ** 2
+POSITIONS = GRID - WINDOW + 1
+FORWARD_PASSES = 1 + POSITIONS**2
 """Images per map: the original, and one for each position of the window."""
 
-PredictImages = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""Images, uint8 [n, ...] -> probabilities [n, classes]."""
 
-
-def occlusion_map(predict_images: PredictImages, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
+def occlusion_map(
+    predict_images: Callable[[NDArray[np.uint8]], NDArray[np.float32]], image: NDArray[np.uint8], label: int
+) -> NDArray[np.float32]:
     """Return how much each cell of an image supports a class, float32 [GRID, GRID].
 
     This is the drop of the class's log-probability, averaged over all windows that cover the cell.
 
     Args:
-        predict_images: probabilities of a model.
+        predict_images: images, uint8 [n, ...] -> probabilities, [n, classes].
         image: uint8 [s, s] or [s, s, 3].
         label: index of the class.
     """
-    positions = range(GRID - WINDOW + 1)
-    windows = np.stack([_window_mask(top, left) for top in positions for left in positions])
+    windows = np.zeros((FORWARD_PASSES - 1, GRID, GRID), bool)
+    for window, (top, left) in zip(windows, np.ndindex(POSITIONS, POSITIONS), strict=True):
+        window[top : top + WINDOW, left : left + WINDOW] = True
     images = np.stack([image, *(occlude(image, window) for window in windows)])
     original, *occluded = np.log(predict_images(images)[:, label].clip(FLOOR))
     drop = original - np.array(occluded)
@@ -45,9 +46,3 @@ def occlude(image: NDArray[np.uint8], cells: NDArray[np.bool_]) -> NDArray[np.ui
     occluded = image.copy()
     occluded[cells[np.ix_(rows, columns)]] = image.mean((0, 1)).round()
     return occluded
-
-
-def _window_mask(top: int, left: int) -> NDArray[np.bool_]:
-    cells = np.zeros((GRID, GRID), bool)
-    cells[top : top + WINDOW, left : left + WINDOW] = True
-    return cells

@@ -1,8 +1,7 @@
 """Check before ONNX Runtime opens a model file: all its tensors must be stored inside the file.
 
-An ONNX tensor may refer to another file, or even to an address in memory, and ONNX Runtime follows some of these
-references (for example to a file in the working directory). This check walks the protocol buffer along every path on
-which a tensor can be stored (onnx.proto3). No tensor is decoded, so it takes milliseconds.
+An ONNX tensor may refer to another file or to an address in memory, and ONNX Runtime follows some of these references.
+This check visits every place in the protocol buffer that can hold a tensor (onnx.proto3), without decoding any.
 """
 
 from collections.abc import Iterator
@@ -36,12 +35,10 @@ def has_external_data(content: bytes) -> bool:
     field_count = 0
     while stack:
         message, data, depth = stack.pop()
-        if depth > MAX_DEPTH:
-            raise ValueError("too deep")
         for field, value in _iterate_fields(data):
             field_count += 1
-            if field_count > MAX_FIELDS:
-                raise ValueError("too many fields")
+            if field_count > MAX_FIELDS or depth > MAX_DEPTH:
+                raise ValueError("too many fields, or nested too deep")
             if message == "tensor" and field in EXTERNAL_FIELDS and value != 0:
                 return True
             child = CHILDREN[message].get(field)

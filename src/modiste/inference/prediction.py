@@ -16,8 +16,8 @@ class Prediction:
         file: path of the photo as it was given; empty for a photo given as bytes or pixels.
         label: the most probable class, or "none of these" when the confidence is below the model's threshold; None when
             the photo cannot be used.
-        probability: of that label, 0 to 1; where the model has no class "none of these", 1 minus the confidence; None
-            when the photo cannot be used.
+        probability: of that label; 1 minus the confidence where the model has no class "none of these"; None without
+            a label.
         top: the most probable classes with their probabilities, best first.
         model: name of the model.
         error: one sentence on why there is no label; None when there is one.

@@ -10,8 +10,9 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,8 +59,8 @@ def open_predictions(path: Path, model_sha256: str, top: int, names: Sequence[st
 
     Raises:
         SettingError: the path has another suffix, or is not a regular file.
-        InputError: the file has other content, has rows of photos that are not given and that another model or `top`
-            predicted, or is locked by another process.
+        InputError: the file has other content, is locked by another process, or has rows of photos that are not given
+            and that another model or `top` predicted.
         OutputError: the file cannot be written.
     """
     target = Path(os.path.realpath(path))
@@ -83,24 +84,22 @@ class PredictionsFile:
 
     def __init__(self, path: Path, is_csv: bool, predictor: dict[str, Any], names: Sequence[str]) -> None:
         self.path, self.is_csv = path, is_csv
-        self.state = path.with_name(f"{path.name}.state")
-        self.header = json.dumps(predictor) + "\n"
-        requested: dict[str, tuple[str, PhotoId]] = {}
+        self.header = _format_csv(COLUMNS).encode() if is_csv else b""
+        self.state, self.state_header = path.with_name(f"{path.name}.state"), json.dumps(predictor) + "\n"
+        self.failed = self.replaced = 0
+        requested: dict[PhotoId, str] = {}
         for name in names:
-            photo = identify_photo(name)
-            requested.setdefault(photo.path, (name, photo))
-        photos, dropped = self._select_current_rows({path: photo for path, (_, photo) in requested.items()})
-        self.rows, self.failed = len(photos), 0
-        self._rewrite(photos, dropped)
-        finished = {photo.path for _, photo in photos} - {STDIN}
-        pending = [(name, photo) for name, photo in requested.values() if photo.path not in finished]
-        self.missing = [name for name, _ in pending]
-        self._next_photo = iter([photo for _, photo in pending])
+            requested.setdefault(identify_photo(name), name)
+        rows = self._drop_outdated_rows(requested)
+        self.rows = len(rows)
+        for photo in {photo for _, photo in rows} - {PhotoId(STDIN)}:
+            requested.pop(photo, None)
+        self.missing, self._missing_ids = list(requested.values()), iter(requested)
 
     def append(self, predictions: Iterable[Prediction]) -> None:
         """Append a row for each of the next photos of `missing`, in order; raises OutputError when that fails."""
         records = [prediction.as_dict() for prediction in predictions]
-        photos = [(record["file"], next(self._next_photo)) for record in records]
+        photos = [(record["file"], next(self._missing_ids)) for record in records]
         with files.append_text(self.state) as state:
             state.write("".join(map(_format_state, photos)))
         with files.append_text(self.path) as file:
@@ -112,60 +111,45 @@ class PredictionsFile:
         """Return the number of complete rows in the file, also after an interrupted `append`."""
         return sum(1 for _ in self._read_records())
 
-    def _select_current_rows(self, requested: dict[str, PhotoId]) -> tuple[list[tuple[str, PhotoId]], set[int]]:
-        """Return file and photo of the rows that are up to date, and the indices of those to drop."""
-        photos: list[tuple[str, PhotoId]] = []
-        dropped: set[int] = set()
-        self.replaced = 0
+    def _drop_outdated_rows(self, requested: Collection[PhotoId]) -> list[tuple[str, PhotoId]]:
+        """Write file and state without the rows that are out of date; return `file` and photo of the others."""
+        paths, rows = {photo.path for photo in requested}, list[tuple[str, PhotoId]]()
         stored = self._read_state()
-        for index, (_, record) in enumerate(self._read_records()):
-            photo = stored[record["file"]].popleft() if stored[record["file"]] else None
-            if photo and not record["error"] and requested.get(photo.path, photo) == photo:
-                photos.append((record["file"], photo))
-                continue
-            if not (photo or record["error"] or identify_photo(record["file"]).path in requested):
-                raise InputError(
-                    f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
-                    "another --top. Give all its photos again, or choose another --out."
-                )
-            dropped.add(index)
-            self.replaced += not record["error"]
-        return photos, dropped
-
-    def _rewrite(self, photos: list[tuple[str, PhotoId]], dropped: set[int]) -> None:
-        """Write the file without the dropped rows, and the state of the others."""
-        if dropped:
-            with files.atomic_write(self.path) as partial, partial.open("wb") as file:
-                file.write(_format_csv(COLUMNS).encode() if self.is_csv else b"")
-                file.writelines(line for index, (line, _) in enumerate(self._read_records()) if index not in dropped)
-        files.write_text(self.state, self.header + "".join(map(_format_state, photos)))
-        with files.append_text(self.path) as file:
-            file.write(_format_csv(COLUMNS) if self.is_csv and not file.tell() else "")
+        with files.atomic_write(self.path) as partial, partial.open("wb") as file:
+            shutil.copymode(self.path, partial)
+            file.write(self.header)
+            for line, record in self._read_records():
+                photo = stored[record["file"]].popleft() if stored[record["file"]] else None
+                if photo and not record["error"] and (photo in requested or photo.path not in paths):
+                    rows.append((record["file"], photo))
+                    file.write(line)
+                elif photo or record["error"] or identify_photo(record["file"]).path in paths:
+                    self.replaced += not record["error"]
+                else:
+                    raise InputError(
+                        f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
+                        "another --top. Give all its photos again, or choose another --out."
+                    )
+        files.write_text(self.state, self.state_header + "".join(map(_format_state, rows)))
+        return rows
 
     def _read_state(self) -> defaultdict[str, deque[PhotoId]]:
         """Return the photos of each `file`, in the order of their rows; empty when the model or `top` is another."""
         photos: defaultdict[str, deque[PhotoId]] = defaultdict(deque)
         lines = files.read_lines(self.state)
-        if next(lines, b"") != self.header.encode():
-            return photos
-        for line in lines:
-            try:
-                file, path, size, mtime_ns = json.loads(line)
-            except (ValueError, TypeError):
-                break  # cut off by a kill
-            photos[file].append(PhotoId(path, size, mtime_ns))
+        if next(lines, b"") == self.state_header.encode():
+            with suppress(ValueError, TypeError):  # a line that was cut off by a kill
+                for file, path, size, mtime_ns in map(json.loads, lines):
+                    photos[file].append(PhotoId(path, size, mtime_ns))
         return photos
 
     def _read_records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Yield each row as bytes and as a record; cut off an unfinished last line."""
-        position = 0
-        for line in files.read_lines(self.path):
+        """Yield each complete row as bytes and as a record."""
+        for index, line in enumerate(files.read_lines(self.path)):
             is_cut_off = not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES
-            if is_cut_off and (position or self._is_start_of_predictions(line)):
-                os.truncate(self.path, position)  # left by a killed process
-                return
-            is_header = not position and self.is_csv
-            position += len(line)
+            if is_cut_off and (index or self._is_start_of_file(line)):
+                return  # left by a killed process
+            is_header = self.is_csv and not index
             try:
                 record = self._parse_row(line.decode("utf-8"))
             except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
@@ -175,9 +159,9 @@ class PredictionsFile:
             if not is_header:
                 yield line, record
 
-    def _is_start_of_predictions(self, line: bytes) -> bool:
+    def _is_start_of_file(self, line: bytes) -> bool:
         """Whether a file that is a part of one line is ours, and not another file of that name."""
-        start = _format_csv(COLUMNS).encode() if self.is_csv else b'{"file": "'
+        start = self.header or b'{"file": "'
         return self.state.exists() and start.startswith(line[: len(start)])
 
     def _format_row(self, record: dict[str, Any]) -> str:
