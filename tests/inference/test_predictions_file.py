@@ -14,7 +14,7 @@ from helpers.models import tiny_model
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError
 from modiste.inference.prediction import Prediction
-from modiste.inference.predictions_file import open_predictions
+from modiste.inference.predictions_file import PhotoId, identify_photo, open_predictions
 
 OUT = "labels.csv"
 
@@ -110,6 +110,12 @@ def test_rows_of_photos_that_are_not_given_stay() -> None:
     save("new.png", 240)
     run("new.png")
     assert labels() == {"d/bright.png": "bright", "d/dark.png": "dark", "new.png": "bright"}
+
+
+@pytest.mark.parametrize("name", ["missing.png", "missing.gz#7"])
+def test_a_missing_photo_has_no_size_or_time(name: str) -> None:
+    """In particular not those of the working directory."""
+    assert identify_photo(name) == PhotoId(os.path.realpath(name), -1, -1)
 
 
 @pytest.mark.parametrize("change", ["model", "top", "no state"])

@@ -1,4 +1,4 @@
-"""The arguments of `predict`: photos, folders of them, IDX files, and standard input."""
+"""What `predict` and `serve` are given: photos (files, folders, IDX files, standard input) and a model."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from modiste.errors import InputError
 from modiste.imaging.decode import MAX_BYTES
 from modiste.imaging.photo_files import find_photos as find_photos_below
 from modiste.imaging.preprocess import PhotoInput
+from modiste.inference import bundled_files
 from modiste.inference.prediction import STDIN, printable
 
 NamedPhoto = tuple[str, PhotoInput]
@@ -34,6 +35,19 @@ def read_photo(name: str, photo: PhotoInput) -> PhotoInput:
     if sys.stdin is None:
         raise InputError("Standard input is closed. Send a photo to it: modiste predict - < photo.png")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
+
+
+def find_model(model: str | None) -> str | Path | None:
+    """Return --model as `inference.load` takes it: of a run folder, its model; raises InputError where it has none."""
+    if model == "":
+        raise InputError("--model is empty. Give an .onnx file, a run folder or a bundled model, or leave it out.")
+    if model is None or model in bundled_files.NAMES or not Path(model).is_dir():
+        return model
+    from modiste.runs.folder import open_run, require_model  # here, since few commands need it
+
+    run = open_run(Path(model))
+    require_model(run)
+    return run.model
 
 
 def _expand(file: str, is_only: bool) -> list[NamedPhoto]:

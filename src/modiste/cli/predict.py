@@ -62,8 +62,7 @@ def predict(
     import sys
 
     from modiste import inference
-    from modiste.cli.inputs import find_photos
-    from modiste.cli.model_option import find_model
+    from modiste.cli.inputs import find_model, find_photos
     from modiste.errors import SettingError
 
     if out and as_json:
@@ -122,15 +121,14 @@ def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
 def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     """Draw the photo after each stage of preprocessing."""
     from modiste.imaging.contact_sheet import draw_steps
-    from modiste.imaging.preprocess import preprocessing_steps, to_photo
+    from modiste.imaging.preprocess import preprocessing_steps
 
-    decoded = to_photo(photo)
-    model = predictor.select_model(decoded)
-    return draw_steps(preprocessing_steps(decoded, model.image_size, model.channels))
+    model, _ = predictor.preprocess(photo)
+    return draw_steps(preprocessing_steps(photo, model.image_size, model.channels))
 
 
 def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Generator["Prediction"]:
-    """Yield the prediction of each photo, with its name as `file`, from as many threads as there are cores."""
+    """Yield the prediction of each photo, with its name as `file`; print the error of one that could not be used."""
     from dataclasses import replace
     from itertools import starmap
 
@@ -140,6 +138,8 @@ def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Ge
     threads = min(usable_cores(), len(photos)) or 1
     predictions = predictor.stream(starmap(read_photo, photos), top, threads)
     for prediction, (name, _) in zip(predictions, photos, strict=True):
+        if prediction.error is not None:
+            click.echo(f"modiste: {prediction.error}", err=True)
         yield replace(prediction, file=printable(name))
 
 
@@ -170,8 +170,6 @@ def _append_predictions(file: "PredictionsFile", predictions: Generator["Predict
         with progress_bar(len(file.missing)) as advance:
             while batch := list(islice(predictions, ROWS_PER_WRITE)):
                 file.append(batch)
-                for prediction in batch:
-                    _print_error(prediction)
                 advance(len(batch))
     except KeyboardInterrupt:
         predictions.close()
@@ -185,7 +183,7 @@ def _print_predictions(predictions: Iterable["Prediction"], count: int, as_json:
 
     failed, records = 0, []
     for prediction in predictions:
-        failed += _print_error(prediction)
+        failed += prediction.error is not None
         if as_json:
             records.append(prediction.as_dict())
         elif prediction.error is None:
@@ -202,13 +200,6 @@ def _format_line(prediction: "Prediction") -> str:
     shown = [best for best in prediction.top if not is_abstained or best[0] != prediction.label]
     classes = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in shown)
     return f"{prediction.label}, or {classes}" if is_abstained else classes
-
-
-def _print_error(prediction: "Prediction") -> bool:
-    """Print the error of a photo that could not be used to standard error; return whether there is one."""
-    if prediction.error is not None:
-        click.echo(f"modiste: {prediction.error}", err=True)
-    return prediction.error is not None
 
 
 def _format_count(photos: int) -> str:

@@ -20,7 +20,7 @@ def serve(host: str, port: int, model: str | None, threads: int) -> None:
       curl --data-binary @boot.png -H 'Content-Type: image/png' http://127.0.0.1:8000/predict
     """
     from modiste import inference
-    from modiste.cli.model_option import find_model
+    from modiste.cli.inputs import find_model
     from modiste.runs.environment import usable_cores
     from modiste.web import server
     from modiste.web.work_queue import WorkQueue

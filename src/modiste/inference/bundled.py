@@ -11,10 +11,7 @@ from modiste.inference.model import Model, Predictor
 class BundledModels(Predictor):
     """Predict a photo with the first model if it looks like an image of Fashion-MNIST, else with the last.
 
-    A model is loaded when it is first needed.
-
-    Args:
-        threads: CPU threads of each model; 0 is one per core.
+    A model is loaded when it is first needed, with that number of CPU threads; 0 is one per core.
     """
 
     name = "bundled"

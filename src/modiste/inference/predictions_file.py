@@ -37,8 +37,8 @@ def identify_photo(name: str) -> PhotoId:
     """Return the identity of a photo by its path; FILE#7, an image in an IDX file, has the size and time of FILE."""
     if name == STDIN:
         return PhotoId(STDIN)
-    for path in (name, name.rpartition("#")[0]):
-        with suppress(OSError, ValueError):
+    for path in (name, name.rpartition("#")[0] or name):
+        with suppress(OSError):
             status = Path(path).stat()
             return PhotoId(os.path.realpath(name), status.st_size, status.st_mtime_ns)
     return PhotoId(os.path.realpath(name))
@@ -144,11 +144,12 @@ class PredictionsFile:
         return photos
 
     def _read_records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Yield each complete row as bytes and as a record."""
+        """Yield each row as bytes and as a record, without a last line that a killed process left unfinished."""
+        start = self.header or b'{"file": "'
         for index, line in enumerate(files.read_lines(self.path)):
-            is_cut_off = not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES
-            if is_cut_off and (index or self._is_start_of_file(line)):
-                return  # left by a killed process
+            is_ours = index > 0 or (self.state.exists() and start.startswith(line[: len(start)]))
+            if is_ours and not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES:
+                return
             is_header = self.is_csv and not index
             try:
                 record = self._parse_row(line.decode("utf-8"))
@@ -158,11 +159,6 @@ class PredictionsFile:
                 raise InputError(f"{self.path} is not a file of predictions. Choose another --out.")
             if not is_header:
                 yield line, record
-
-    def _is_start_of_file(self, line: bytes) -> bool:
-        """Whether a file that is a part of one line is ours, and not another file of that name."""
-        start = self.header or b'{"file": "'
-        return self.state.exists() and start.startswith(line[: len(start)])
 
     def _format_row(self, record: dict[str, Any]) -> str:
         if not self.is_csv:
