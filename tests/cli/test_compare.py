@@ -24,6 +24,7 @@ def test_runs_and_results_stand_side_by_side(tmp_path: Path) -> None:
     assert "90.00%" in told
     assert "new is not evaluated yet. Try: modiste evaluate" in told
     assert "ours, n = 2" in told
+    assert "n = 2 is uninformative" in told
     assert "WRN-28-10 + Random Erasing" in told
     assert "a rerun on v2 gave 0.958" in told
     assert "untested" in told

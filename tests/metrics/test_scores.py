@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
+from helpers.scores import compute_scores
 from modiste.errors import InputError
-from modiste.metrics.scores import Confused, Scores, calibration_error, compute_scores
+from modiste.metrics.scores import Confused, Scores, calibration_error
 
 NAMES = ("bag", "coat", "dress")
 LABELS = np.array([0, 0, 1, 1, 1])

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from helpers.runs import write_results, write_run
+from helpers.scores import compute_scores
 from modiste.labels import FASHION_MNIST
-from modiste.metrics.scores import compute_scores
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import claims, results_table

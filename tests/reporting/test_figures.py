@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers.scores import compute_scores
 from modiste.errors import InputError
-from modiste.metrics.scores import Scores, compute_scores
+from modiste.metrics.scores import Scores
 from modiste.reporting import canvas, figures
 from modiste.runs.metrics_file import EpochMetrics
 

@@ -9,10 +9,10 @@ import pytest
 
 from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
+from helpers.scores import compute_scores
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 from modiste.metrics import intervals
-from modiste.metrics.scores import compute_scores
 from modiste.recipes import named, settings
 from modiste.reporting import leaderboard, results_table
 from modiste.reporting.evaluate import evaluate

@@ -4,17 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from modiste.reporting import formatting
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from modiste.reporting.results_table import MethodResult
-
-UNTESTED = "The public leaderboard calls its results untested; v1 is the data before 31 August 2017, v2 today's."
-
-
-WIDTH = 140
-"""Columns where there is no terminal, so that nothing is cut in a file or a pipe."""
 
 
 @click.command()
@@ -55,25 +53,19 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
 
 def _print_tables(methods: list["MethodResult"]) -> None:
-    from rich.console import Console
-
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=WIDTH)
+        console.width = 140  # nothing is cut in a file or a pipe
     console.print(_results_table(methods))
-    console.print("images, seeds: 95 % interval of the accuracy over other images and over other seeds")
+    console.print("images, seeds: 95 % interval of the accuracy over other images, other seeds; n = 2 is uninformative")
     if any(method.on_fashion_mnist for method in methods):
         console.print(_leaderboard(methods))
-        console.print(UNTESTED)
+        console.print(
+            "The public leaderboard calls its results untested; v1 is the data before 31 August 2017, v2 today's."
+        )
 
 
-def _results_table(methods: list["MethodResult"]) -> "Table":
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    from modiste.reporting import formatting
-
+def _results_table(methods: list["MethodResult"]) -> Table:
     table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.columns[0].overflow, table.columns[0].min_width = "fold", 12
     for title in ("n", "accuracy", "images", "seeds", "loss", "epochs", "params", "s"):
@@ -94,23 +86,15 @@ def _results_table(methods: list["MethodResult"]) -> "Table":
     return table
 
 
-def _leaderboard(methods: list["MethodResult"]) -> "Table":
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
+def _leaderboard(methods: list["MethodResult"]) -> Table:
+    from modiste.reporting import leaderboard
 
-    from modiste.reporting import formatting, leaderboard
-
-    table = Table("classifier", box=box.SIMPLE_HEAD)
-    table.add_column("accuracy", justify="right", no_wrap=True)
-    for title in ("parameters", "data", "remark"):
-        table.add_column(title)
+    table = Table("classifier", "accuracy", "parameters", "data", "remark", box=box.SIMPLE_HEAD)
+    table.columns[1].justify, table.columns[1].no_wrap = "right", True
     for row in leaderboard.add_results(methods):
-        remark = (
-            f"ours, n = {row.result.n}, {formatting.format_interval(row.result.interval_images)}"
-            if row.result
-            else row.note
-        )
+        remark = row.note
+        if row.result:
+            remark = f"ours, n = {row.result.n}, {formatting.format_interval(row.result.interval_images)}"
         cells = (row.classifier, formatting.format_percent(row.accuracy), row.parameters, row.data_version, remark)
         table.add_row(*map(escape, cells), style="bold green" if row.result else None)
     return table

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modiste.cli.data import reject_empty
+from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
 
 if TYPE_CHECKING:
     from modiste.metrics.scores import Scores
@@ -42,12 +43,10 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     from modiste.reporting.evaluate import evaluate as evaluate_target
 
     scores = evaluate_target(target, split, data)
-    print_json(scores.as_dict()) if as_json else click.echo(_format(target, scores))
+    print_json(scores.as_dict()) if as_json else click.echo(_format_scores(target, scores))
 
 
-def _format(target: Path, scores: "Scores") -> str:
-    from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
-
+def _format_scores(target: Path, scores: "Scores") -> str:
     groups = "" if scores.n_groups is None else f" in {scores.n_groups:,} groups"
     interval = f"95 % interval over images {format_interval(scores.interval_images)} %"
     figures = f"accuracy {format_percent(scores.accuracy)} ({interval}), loss {scores.loss:.4f}"

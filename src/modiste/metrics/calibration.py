@@ -20,14 +20,7 @@ Floats = NDArray[np.floating[Any]]
 def fit_calibration(
     probabilities: Floats, validation: Split, class_names: tuple[str, ...], label_groups: LabelGroups = ()
 ) -> Calibration:
-    """Fit the temperature, and the threshold where "none of these" is a class.
-
-    Args:
-        probabilities: [n, k], of the network.
-        validation: n images; fewer than `MIN_IMAGES` fit nothing.
-        class_names: k names.
-        label_groups: as in `Calibration`.
-    """
+    """Fit the temperature, and the threshold where "none of these" is a class, to network outputs, [n, k]."""
     if len(validation) < MIN_IMAGES:
         return Calibration(label_groups=label_groups)
     calibration = Calibration(fit_temperature(probabilities, validation), label_groups=label_groups)
@@ -60,29 +53,20 @@ def fit_threshold(confidence: Floats, correct: NDArray[np.bool_], none_correct: 
     """Return the confidence below which to predict "none of these", so that most predictions are correct.
 
     All thresholds between two confidences are tried, each error costs one (Chow 1970); of equally good ones the highest
-    is returned, and 0 where no threshold is better than none.
-
-    Args:
-        confidence: [n], of predictions of a class.
-        correct: [n], whether the prediction is correct.
-        none_correct: [n], whether "none of these" would be correct.
+    is returned, and 0 where no threshold is better than none. All arguments, [n], are of predictions of a class: their
+    confidence, whether they are correct, and whether "none of these" would be correct.
     """
     order = np.argsort(confidence, kind="stable")
     gains = np.cumsum(none_correct[order].astype(int) - correct[order])
     gain_below = np.append(0, gains[:-1])  # correct predictions gained by abstaining from all that are less confident
-    gain_below[1:][confidence[order][1:] == confidence[order][:-1]] = -len(
-        confidence
-    )  # no threshold between equal ones
-    best = len(gain_below) - 1 - int(gain_below[::-1].argmax())
-    return float(confidence[order][best]) if best else 0.0
+    ordered = confidence[order]
+    gain_below[1:][ordered[1:] == ordered[:-1]] = -len(ordered)  # no threshold between equal ones
+    best = len(ordered) - 1 - int(gain_below[::-1].argmax())
+    return float(ordered[best]) if best else 0.0
 
 
 def find_label_groups(candidate_labels: CandidateLabels | None) -> LabelGroups:
-    """Return the groups of classes that are candidate labels of one image; groups that share a class are merged.
-
-    Args:
-        candidate_labels: bool [n, k]; None where every image has one label.
-    """
+    """Return the groups of classes that are candidate labels of one image; groups that share a class are merged."""
     groups: list[set[int]] = []
     for row in [] if candidate_labels is None else np.unique(candidate_labels[candidate_labels.sum(1) > 1], axis=0):
         group = set(np.flatnonzero(row).tolist())

@@ -29,14 +29,7 @@ Probabilities = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is evaluated: a model, or a file of probabilities.
-
-    Args:
-        path: as the user gave it.
-        recipe: its data, and the seed of the folds.
-        run: the run that the model belongs to; None for a file alone.
-        model: None for a file of probabilities.
-    """
+    """What is evaluated: the model of a run, a model file without a run, or a file of probabilities without a model."""
 
     path: Path
     recipe: Recipe
@@ -46,13 +39,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The result of an evaluation.
+    """The scores of a split's images, and their probabilities, [n, k], as the network gave them.
 
-    Args:
-        scores: of the probabilities.
-        probabilities: [n, k], as the network gave them.
-        split: the images; labels are indices into the target's class names.
-        run: whose own data the split is; None for other data and for files alone.
+    Labels are indices into the target's class names. Other data than the run's, and files alone, have no run.
     """
 
     scores: Scores
@@ -62,41 +51,34 @@ class Evaluation:
 
 
 def evaluate_split(path: Path, split_name: str = "test", data: str | None = None) -> Evaluation:
-    """Evaluate a target on a split; an opening of a run's test split is counted before anything of it is read.
+    """Evaluate a target; arguments and errors as in `modiste.evaluate`.
 
-    Args:
-        path: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities as .npz or
-            .csv.
-        split_name: test or validation; validation is the fold that the recipe held out.
-        data: folder of other data than the recipe's.
-
-    Raises:
-        InputError: the target, its model or the data cannot be used, or the validation images are not those that the
-            training held out.
-        SettingError: there is no such split, or `data` is empty.
-        OutputError: the opening cannot be counted.
+    An opening of a run's test split is counted before anything of it is read.
     """
     if split_name not in SPLITS:
         raise SettingError(f"split is {split_name!r}, but it must be one of {', '.join(SPLITS)}.")
     if data is not None and not data.strip():
         raise SettingError("data is empty, but it must be a folder. Leave it out for the data of the recipe.")
-    target = open_target(path, data)
+    target = _open_target(path, data)
     config = target.recipe.data
     if data is not None:
         config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
     data_names = sources.class_names(config)
     class_names = target.model.class_names if target.model else data_names
     split = _relabel(_open_split(target, config, split_name), data_names, class_names)
-    probabilities, notes = _predict(target, split, class_names)
-    scores = compute_scores(probabilities, split.labels, class_names, split_name, split.candidate_labels, split.groups)
-    scores = _with_model_scores(replace(scores, notes=notes), target, split, probabilities)
+    notes: tuple[str, ...] = ()
+    if target.model:
+        probabilities: Probabilities = target.model.probabilities(split.images)
+    else:
+        probabilities, notes = read_probabilities(target.path, class_names, split)
+    scores = replace(compute_scores(probabilities, split, class_names), notes=notes)
+    scores = _with_model_scores(scores, target, split, probabilities)
     return Evaluation(scores, probabilities, split, target.run if config == target.recipe.data else None)
 
 
-def open_target(path: Path, data: str | None = None) -> Target:
-    """Find out what a path is and load it; arguments and errors as in `evaluate_split`."""
+def _open_target(path: Path, data: str | None) -> Target:
     is_bundled = str(path) in bundled_files.NAMES and not path.exists()
-    run = None if is_bundled else find_run(path)
+    run = None if is_bundled else _find_run(path)
     if run is None and path.suffix in SUFFIXES:
         return Target(path, Recipe())
     if run is not None:
@@ -113,12 +95,8 @@ def open_target(path: Path, data: str | None = None) -> Target:
     return Target(path, recipe, run, model)
 
 
-def find_run(path: Path) -> Run | None:
-    """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone.
-
-    Raises:
-        InputError: the path does not exist, or is a folder without a run.
-    """
+def _find_run(path: Path) -> Run | None:
+    """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone."""
     if path.is_dir():
         return folder.open_run(path)
     if not path.exists():
@@ -129,7 +107,7 @@ def find_run(path: Path) -> Run | None:
 
 def require_held_out(run: Run, validation: Split) -> None:
     """Raise an InputError if a run recorded the hash of its validation images, and these are others."""
-    if _held_out_sha256(run) not in (None, validation.sha256()):
+    if run_info.read(run).sha256.get("validation") not in (None, validation.sha256()):
         raise InputError(
             f"The data of {run.path} has changed since its training, so it may have been trained on some of the images "
             "held out now. Restore the data, or use --split test."
@@ -154,7 +132,7 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
     """Open the validation split of data that was copied or moved; in other data, images may have been trained on."""
     with suppress(InputError):
         split = sources.open_validation(config, target.recipe.seed)
-        if target.run and _held_out_sha256(target.run) == split.sha256():
+        if target.run and run_info.read(target.run).sha256.get("validation") == split.sha256():
             return split
     raise InputError(
         f"{config.source} does not have the validation images that {target.path} held out, so it may have been trained "
@@ -162,15 +140,11 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
     )
 
 
-def _held_out_sha256(run: Run) -> str | None:
-    return run_info.read(run).sha256.get("validation")
-
-
 def _count_opening(run: Run | None) -> None:
     """Count an opening of the test split in a run's scores.json; a file alone has no place for it."""
     if run:
         with lock(run.scores, LOCK_SECONDS):
-            content = {OPENINGS: 0} | read_scores(run.scores)
+            content = read_scores(run.scores)
             files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
 
 
@@ -189,12 +163,6 @@ def _relabel(split: Split, data_names: tuple[str, ...], class_names: tuple[str, 
     return replace(split, labels=columns[split.labels], candidate_labels=candidate_labels)
 
 
-def _predict(target: Target, split: Split, class_names: tuple[str, ...]) -> tuple[Probabilities, tuple[str, ...]]:
-    if target.model:
-        return target.model.probabilities(split.images), ()
-    return read_probabilities(target.path, class_names, split)
-
-
 def _with_model_scores(scores: Scores, target: Target, split: Split, probabilities: Probabilities) -> Scores:
     """Add what needs the model and its recipe, and say what was chosen on this very split."""
     notes = scores.notes
@@ -203,10 +171,8 @@ def _with_model_scores(scores: Scores, target: Target, split: Split, probabiliti
     if target.model is None:
         return replace(scores, notes=notes)
     calibration, correct = target.model.calibration, split.is_correct(probabilities.argmax(1))
-    before, after = (
-        calibration_error(each.confidence(each.calibrate(probabilities)), correct)
-        for each in (replace(calibration, temperature=1.0), calibration)
-    )
+    calibrations = replace(calibration, temperature=1.0), calibration
+    before, after = (calibration_error(c.confidence(c.calibrate(probabilities)), correct) for c in calibrations)
     is_validation = split.name == "validation"
     is_fitted = is_validation and calibration.temperature != 1
     is_chosen = is_validation and target.recipe.early_stopping.patience > 0

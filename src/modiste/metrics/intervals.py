@@ -10,22 +10,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95
-RESAMPLES = 9999
 
 Interval = tuple[float, float]
 """Lower and upper end; of an accuracy as fractions."""
 
-SHARE = (0.0, 1.0)
+SHARE: Interval = (0.0, 1.0)
 """The bounds of an accuracy."""
 
 
 def wilson_interval(correct: int, n: int) -> Interval:
-    """Return the 95 % interval of a share over independent images (Wilson 1927).
-
-    Args:
-        correct: number of correct images.
-        n: number of images, at least 1.
-    """
+    """Return the 95 % interval of a share over n >= 1 independent images, of which some are correct (Wilson 1927)."""
     interval = stats.binomtest(correct, n).proportion_ci(LEVEL, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -35,17 +29,12 @@ def share_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64] | None)
     return wilson_interval(int(correct.sum()), len(correct)) if groups is None else cluster_bootstrap(correct, groups)
 
 
-def cluster_bootstrap(correct: NDArray[np.bool_], groups: NDArray[np.int64], seed: int = 0) -> Interval:
+def cluster_bootstrap(correct: NDArray[np.bool_], groups: NDArray[np.int64]) -> Interval:
     """Return the 95 % interval of a share over images that come in groups, such as all photos of one person.
 
     Whole groups are drawn with replacement, and the interval is that of the percentiles (Davison and Hinkley 1997,
     section 3.8). Where all images are correct, or none is, it is Wilson's with each group as one image; one group
-    alone says nothing.
-
-    Args:
-        correct: [n], whether each image is correct.
-        groups: [n], images with the same number belong together.
-        seed: of the draws.
+    alone says nothing. Images, [n], of one group have the same number.
     """
     index = np.unique(groups, return_inverse=True)[1]
     sizes, hits = np.bincount(index), np.bincount(index, weights=correct)
@@ -56,23 +45,20 @@ def cluster_bootstrap(correct: NDArray[np.bool_], groups: NDArray[np.int64], see
     interval = stats.bootstrap(
         (hits, sizes),
         lambda hits, sizes, axis: hits.sum(axis) / sizes.sum(axis),
-        n_resamples=RESAMPLES,
+        n_resamples=9999,
         batch=100,
         paired=True,
-        vectorized=True,
         confidence_level=LEVEL,
         method="percentile",
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(0),
     ).confidence_interval
     return float(interval.low), float(interval.high)
 
 
 def t_interval(values: Sequence[float], bounds: Interval = (-math.inf, math.inf)) -> Interval | None:
-    """Return the 95 % interval of the mean over seeds (Student 1908); None for fewer than two.
+    """Return the 95 % interval of the mean of one value per seed, clipped to bounds (Student 1908); None for one seed.
 
-    Args:
-        values: one per seed.
-        bounds: the interval is clipped to them; `SHARE` for accuracies. Two seeds usually give most of that range.
+    The bounds of accuracies are `SHARE`; two seeds usually give most of that range.
     """
     if len(values) < 2:
         return None
@@ -82,15 +68,10 @@ def t_interval(values: Sequence[float], bounds: Interval = (-math.inf, math.inf)
 
 
 def summarize(accuracies: Sequence[float], images: int) -> dict[str, Any]:
-    """Summarize the accuracies of several seeds or folds for a results file.
+    """Summarize the accuracies of one or several trainings for a results file; sd and interval_seeds are None for one.
 
-    Args:
-        accuracies: fractions, one per training, at least one.
-        images: number of different images they were measured on. Seeds share the test images, so more seeds do not
-            narrow this interval; each fold has its own, so theirs are added up.
-
-    Returns:
-        `mean`, `sd` and `interval_seeds` (None for one training), and `interval_images`.
+    The images are the different ones that were evaluated: seeds share the test images, so more seeds do not narrow
+    `interval_images`; each fold has its own, so theirs are added up.
     """
     mean = fmean(accuracies)
     return {

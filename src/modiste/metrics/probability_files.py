@@ -3,6 +3,8 @@
 import csv
 import io
 import zipfile
+from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +17,6 @@ from modiste.errors import InputError
 from modiste.metrics.scores import count_confusions
 
 SUFFIXES = (".npz", ".csv")
-KEY = "probabilities"
 MAX_BYTES = 1 << 30
 """Of all arrays of an .npz, unpacked."""
 
@@ -41,12 +42,8 @@ def read_probabilities(path: Path, class_names: tuple[str, ...], split: Split) -
 
     A .csv has one row per image and one column per class; a header of class names states the order of the columns. An
     .npz has the array `probabilities` (or only one array, of any name); `class_names` states the order of the columns,
-    and `labels`, indices into these, must be labels of the images. Rows are in the order of the split's images.
-
-    Args:
-        path: of the file.
-        class_names: k names, in the order of the split's labels.
-        split: n images with their labels.
+    and `labels`, indices into these, must be labels of the images. Rows are in the order of the images: of IDX files as
+    stored, of class folders sorted by folder name, then by file name, as in torchvision's ImageFolder.
 
     Returns:
         Probabilities, float64 [n, k], columns in the order of `class_names`; and notes for the user on their order.
@@ -60,10 +57,9 @@ def read_probabilities(path: Path, class_names: tuple[str, ...], split: Split) -
         raise
     except Exception as error:  # noqa: BLE001 - zipfile and numpy raise many types for damaged files
         reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"{path} holds no probabilities that can be read ({reason}). Write it as .npz or .csv."
-        ) from None
-    columns = _columns(path, content.class_names, class_names)
+        message = f"{path} holds no probabilities that can be read ({reason}). Write it as .npz or .csv."
+        raise InputError(message) from None
+    columns = _find_columns(path, content.class_names or class_names, class_names)
     _require_distributions(path, content.values, (len(split), len(class_names)))
     probabilities = content.values[:, columns]
     if content.labels is not None:
@@ -80,9 +76,9 @@ def _read_npz(path: Path) -> Content:
         if sum(array.file_size for array in archive.infolist()) > MAX_BYTES:
             raise ValueError("its arrays have more than a gigabyte")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        key = KEY if KEY in arrays or len(arrays.files) != 1 else arrays.files[0]
+        key = arrays.files[0] if len(arrays.files) == 1 else "probabilities"
         if key not in arrays:
-            raise InputError(f"{path} holds {', '.join(arrays.files) or 'nothing'}, but no array named {KEY}.")
+            raise InputError(f"{path} holds {', '.join(arrays.files) or 'nothing'}, but no array named {key}.")
         class_names = list(map(str, arrays["class_names"])) if "class_names" in arrays else None
         labels = np.asarray(arrays["labels"], np.int64) if "labels" in arrays else None
         return Content(np.asarray(arrays[key], np.float64), class_names, labels)
@@ -91,23 +87,15 @@ def _read_npz(path: Path) -> Content:
 def _read_csv(path: Path) -> Content:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.reader(file) if row]
-    if not rows or _is_number(rows[0][0]):
-        return Content(np.array(rows, np.float64))
-    return Content(np.array(rows[1:], np.float64), [title.strip() for title in rows[0]])
-
-
-def _is_number(text: str) -> bool:
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        float(rows[0][0] if rows else 0)
+    except ValueError:  # a header
+        return Content(np.array(rows[1:], np.float64), [title.strip() for title in rows[0]])
+    return Content(np.array(rows, np.float64))
 
 
-def _columns(path: Path, names: list[str] | None, class_names: tuple[str, ...]) -> list[int]:
+def _find_columns(path: Path, names: Sequence[str], class_names: tuple[str, ...]) -> list[int]:
     """Return the column of each class."""
-    if names is None:
-        return list(range(len(class_names)))
     if sorted(names) != sorted(class_names):
         raise InputError(f"{path} has the columns {', '.join(names)}, but the classes are {', '.join(class_names)}.")
     return [names.index(name) for name in class_names]
@@ -132,20 +120,18 @@ def _suggest_order(probabilities: Floats, labels: Labels, class_names: tuple[str
     predicted = probabilities.argmax(1)
     counts = count_confusions(labels, predicted, len(class_names))
     classes, columns = linear_sum_assignment(-counts)
-    by_class = np.argsort(labels, kind="stable")
-    rank = np.empty_like(labels)
-    rank[by_class] = np.arange(len(labels)) - np.searchsorted(labels[by_class], labels[by_class])
+    turns = np.eye(len(class_names), dtype=int)[labels].cumsum(0)[np.arange(len(labels)), labels]
     order = ", ".join(class_names[label] for label in np.argsort(columns))
     accuracies = {
         f"columns in the order {order}": counts[classes, columns].sum() / len(labels),
         "rows sorted by class": np.mean(predicted == np.sort(labels)),
-        "rows that take one image of each class in turn": np.mean(predicted == labels[np.lexsort((labels, rank))]),
+        "rows that take one image of each class in turn": np.mean(predicted == labels[np.lexsort((labels, turns))]),
     }
-    best = max(accuracies, key=lambda name: accuracies[name])
-    accuracy = float(np.mean(predicted == labels))
-    if accuracies[best] < accuracy + ORDER_MARGIN or accuracies[best] < 0.5:
+    best, best_accuracy = max(accuracies.items(), key=itemgetter(1))
+    accuracy = np.mean(predicted == labels)
+    if best_accuracy < max(accuracy + ORDER_MARGIN, 0.5):
         return ()
-    return (f"With {best} the accuracy would be {accuracies[best]:.1%} instead of {accuracy:.1%}. Check the order.",)
+    return (f"With {best} the accuracy would be {best_accuracy:.1%} instead of {accuracy:.1%}. Check the order.",)
 
 
 def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -> None:
@@ -153,8 +139,9 @@ def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -
         raise InputError(
             f"{path} has shape {list(values.shape)}, but {shape[0]} images and {shape[1]} classes need {list(shape)}."
         )
-    if not np.isfinite(values).all() or (values < 0).any():
-        row = int(np.flatnonzero(~(np.isfinite(values) & (values >= 0)).all(1))[0])
+    is_row_invalid = ~(np.isfinite(values) & (values >= 0)).all(1)
+    if is_row_invalid.any():
+        row = int(is_row_invalid.argmax())
         raise InputError(f"{path} has a negative number or none in row {row} (from 0), but probabilities are 0 to 1.")
     deviations = np.abs(values.sum(1) - 1)
     if deviations.max() > TOLERANCE:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.data.split import CandidateLabels, Groups, Labels, Split
+from modiste.data.split import Labels, Split
 from modiste.errors import InputError
 from modiste.inference.calibration import FLOOR
 from modiste.metrics import intervals
@@ -29,21 +29,10 @@ BINS = 15
 MAX_MISTAKES = 32
 MAX_PAIRS = 10
 
-ConfusionMatrix = tuple[tuple[int, ...], ...]
-"""[k, k] counts; rows are true classes, columns predicted ones."""
-
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """Precision, recall and F1 of one class; None where it would be a division by zero.
-
-    Args:
-        name: of the class.
-        precision: fraction of the images predicted as the class that belong to it.
-        recall: fraction of the images of the class that are predicted as it.
-        f1: harmonic mean of the two.
-        support: number of images of the class.
-    """
+    """Precision, recall and F1 of one class, None for a division by zero; support is its number of images."""
 
     name: str
     precision: float | None
@@ -68,14 +57,12 @@ class Scores:
     Args:
         split: train, validation or test.
         n: number of images.
-        loss: mean cross-entropy in nats, in float64, without label smoothing or temperature; probabilities are raised
-            to the smallest normal float32, so that a zero costs 87.3 nats.
+        loss: mean cross-entropy in nats, without label smoothing or temperature; probabilities are raised to `FLOOR`.
         accuracy: fraction of correct images; with candidate labels, each of them is correct.
         interval_images: 95 % interval of the accuracy: Wilson's, or where images have groups, the cluster bootstrap's.
         ece: expected calibration error before any temperature, in `BINS` bins of equal width (Naeini et al. 2015; Guo
             et al. 2017, eq. 3). The confidence of a model includes the classes in the label group of the predicted one.
-        per_class: one record per class.
-        confusion_matrix: counts, [true, predicted].
+        confusion_matrix: counts, [k, k]; rows are true classes, columns predicted ones.
         most_confused: the pairs of classes with the most errors, in descending order.
         worst_mistakes: indices of the wrong images with the highest predicted probability, in descending order.
         accuracy_flip_tta: accuracy of the mean over each image and its mirror image; None for models not trained on
@@ -86,7 +73,6 @@ class Scores:
             `per_class`, `confusion_matrix` and `most_confused`.
         n_groups: number of groups of images; None where the data has no groups.
         chosen_on_split: the epoch of the weights was chosen on this split, so the accuracy is optimistic.
-        notes: sentences on how to read the scores.
     """
 
     split: str
@@ -96,7 +82,7 @@ class Scores:
     interval_images: Interval
     ece: float
     per_class: tuple[ClassScore, ...]
-    confusion_matrix: ConfusionMatrix
+    confusion_matrix: tuple[tuple[int, ...], ...]
     most_confused: tuple[Confused, ...]
     worst_mistakes: tuple[int, ...]
     accuracy_flip_tta: float | None = None
@@ -109,8 +95,7 @@ class Scores:
     def normalized(self) -> NDArray[np.float64]:
         """Return the confusion matrix with rows that sum to 1; a class without images has a row of zeros."""
         counts = np.asarray(self.confusion_matrix, np.float64)
-        shares: NDArray[np.float64] = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-        return shares
+        return np.asarray(counts / np.maximum(counts.sum(1, keepdims=True), 1))
 
     def lowest_recall(self) -> tuple[ClassScore, ...]:
         """Return the class with the lowest recall; several when they tie, none without images."""
@@ -129,15 +114,7 @@ class Scores:
 
     @classmethod
     def from_dict(cls, content: Any, origin: str) -> Self:
-        """Parse what `as_dict` returned.
-
-        Args:
-            content: of a JSON file.
-            origin: its path, for the message of the error.
-
-        Raises:
-            InputError: it is something else.
-        """
+        """Parse what `as_dict` returned, from the file `origin`; an InputError names the file."""
         with parsing.as_input_error(f"{origin} holds no scores. Remove it and run `modiste evaluate` again."):
             values = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
             low, high = map(float, content["interval_images"])
@@ -156,73 +133,48 @@ class Scores:
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Read a run's scores.json: a record per split, and the number of openings; empty when there is no such file.
-
-    Raises:
-        InputError: the file is damaged.
-    """
+    """Read a run's scores.json: a record per split, and the number of openings; only 0 of these without a file."""
     content = files.read_json(path) if path.exists() else {}
     if not isinstance(content, dict) or type(content.get(OPENINGS, 0)) is not int:
         raise InputError(f"{path} holds no scores. Remove it and run `modiste evaluate` again.")
-    return dict(content)
+    return {OPENINGS: 0} | content
 
 
-def compute_scores(
-    probabilities: NDArray[np.floating[Any]],
-    labels: Labels,
-    class_names: tuple[str, ...],
-    split: str,
-    candidate_labels: CandidateLabels | None = None,
-    groups: Groups | None = None,
-) -> Scores:
-    """Score probabilities.
-
-    Args:
-        probabilities: [n, k], each row sums to 1.
-        labels: [n], the true labels, each an index into the class names.
-        class_names: k names.
-        split: name of the split that the images are from.
-        candidate_labels: bool [n, k], where images have several; else None.
-        groups: [n], images with the same number belong together; else None.
+def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class_names: tuple[str, ...]) -> Scores:
+    """Score the probabilities, [n, k], of the n images of a split; each row sums to 1.
 
     Raises:
         InputError: the shapes do not match, or there is no image.
     """
-    n, k = len(labels), len(class_names)
+    n, k = len(split), len(class_names)
     if not n or probabilities.shape != (n, k):
         raise InputError(
             f"The probabilities have shape {list(probabilities.shape)}, but {n} images and {k} classes need {[n, k]}, "
             "with at least one image."
         )
-    truth = Split(split, np.empty((n, 0, 0), np.uint8), labels, candidate_labels, groups)
     exact = probabilities.astype(np.float64)
     confidence, predicted = exact.max(1), exact.argmax(1)
-    correct = truth.is_correct(predicted)
-    unambiguous = np.ones(n, bool) if candidate_labels is None else candidate_labels.sum(1) == 1
-    confusion = count_confusions(labels[unambiguous], predicted[unambiguous], k)
+    correct = split.is_correct(predicted)
+    unambiguous = np.ones(n, bool) if split.candidate_labels is None else split.candidate_labels.sum(1) == 1
+    confusion = count_confusions(split.labels[unambiguous], predicted[unambiguous], k)
     return Scores(
-        split=split,
+        split=split.name,
         n=n,
-        loss=float(-np.log(truth.likelihood(exact).clip(FLOOR)).mean()),
+        loss=float(-np.log(split.likelihood(exact).clip(FLOOR)).mean()),
         accuracy=float(correct.mean()),
-        interval_images=intervals.share_interval(correct, groups),
+        interval_images=intervals.share_interval(correct, split.groups),
         ece=calibration_error(confidence, correct),
         per_class=_per_class(confusion, class_names),
         confusion_matrix=tuple(map(tuple, confusion.tolist())),
         most_confused=_most_confused(confusion, class_names),
         worst_mistakes=_worst_mistakes(confidence, correct),
         n_ambiguous=int(n - unambiguous.sum()),
-        n_groups=None if groups is None else len(np.unique(groups)),
+        n_groups=None if split.groups is None else len(np.unique(split.groups)),
     )
 
 
 def calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
-    """Return the mean difference of confidence and accuracy over bins of confidence, weighted by images.
-
-    Args:
-        confidence: [n], of each prediction.
-        correct: [n], whether it is correct.
-    """
+    """Return the mean difference of confidence and accuracy over bins of confidence, weighted by predictions, [n]."""
     bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)  # (0, 1/15], (1/15, 2/15], ...
     expected = np.bincount(bins, weights=confidence, minlength=BINS)
     hits = np.bincount(bins, weights=correct, minlength=BINS)

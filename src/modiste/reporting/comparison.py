@@ -10,12 +10,7 @@ from modiste.runs import files
 
 
 def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
-    """Read runs and results files and plot their figures.
-
-    Args:
-        paths: run folders and results files.
-        out: folder of the figures, see `plot_figures`; None plots nothing.
-    """
+    """Read run folders and results files, and plot their figures into a folder where one is named."""
     methods = read_methods(paths)
     if out:
         plot_figures(methods, out)
@@ -25,15 +20,7 @@ def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult
 def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
     """Write loss.png and accuracy.png of all runs, accuracies.png, and confusion-NAME.png of each evaluated run.
 
-    Args:
-        methods: to compare; figures that they have no numbers for are left out.
-        out: folder, made if it does not exist.
-
-    Returns:
-        The paths of the figures.
-
-    Raises:
-        OutputError: the folder cannot be written to.
+    Return their paths; figures without numbers are left out, and in a NAME that is a path, slashes are hyphens.
     """
     files.make_folder(out)
     histories = {method.name: method.history for method in methods if method.history}
@@ -45,10 +32,8 @@ def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
     bars = [(m.name, m.accuracy, m.interval_images) for m in methods if m.accuracy is not None and m.interval_images]
     if bars:
         plots["accuracies.png"] = figures.plot_accuracies(bars)
-    for method in methods:
-        if method.scores:
-            name = re.sub(r"[^\w.-]+", "-", method.name).strip("-")  # a name may be a path
-            plots[f"confusion-{name}.png"] = figures.plot_confusion_matrix(method.scores)
+    scores = {re.sub(r"[^\w.-]+", "-", m.name).strip("-"): m.scores for m in methods if m.scores}
+    plots |= {f"confusion-{name}.png": figures.plot_confusion_matrix(each) for name, each in scores.items()}
     for name, figure in plots.items():
         canvas.save_png(figure, out / name)
     return [out / name for name in plots]

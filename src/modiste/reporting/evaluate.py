@@ -6,33 +6,28 @@ import numpy as np
 
 from modiste.data.split import Split
 from modiste.metrics.evaluation import LOCK_SECONDS, Evaluation, evaluate_split
-from modiste.metrics.scores import OPENINGS, Scores, read_scores
+from modiste.metrics.scores import Scores, read_scores
 from modiste.reporting import canvas, figures
 from modiste.runs import files
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
 
-MAX_SHOWN = 16
-"""Mistakes on the contact sheet."""
+MAX_MISTAKES_SHOWN = 16
 
 
 def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scores:
     """Score a target; a run gets scores.json, probabilities.npz, confusion.png and mistakes.png.
 
-    Each opening of the test split is counted in the run's scores.json. Scores on data that is not the run's own are
-    returned and not written.
+    Each opening of the test split is counted in the run's scores.json. Scores on other data are returned, not written.
 
     Args:
-        target: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities (.npz,
-            .csv) of any tool. Their rows are in the order of the images: of IDX files as stored, of class folders
-            sorted by folder name, then by file name, as in torchvision's ImageFolder. Their columns are in the order of
-            the class names, or as a CSV header or the array `class_names` of an .npz states.
+        target: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities of any
+            tool in an .npz or .csv, as `probability_files.read_probabilities` describes it.
         split: test or validation; validation is the fold that the recipe held out.
         data: folder of other data than the recipe's.
 
     Raises:
-        InputError: the target, its model or the data cannot be used, or the validation images are not those that the
-            training held out.
+        InputError: the target or the data cannot be used, or the training did not hold out these validation images.
         SettingError: there is no such split, or `data` is empty.
         OutputError: the run folder cannot be written to.
     """
@@ -44,9 +39,9 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
 
 def _write(run: Run, evaluation: Evaluation) -> None:
     """Write the four files; scores.json comes last, so that where it has scores, the other files exist."""
-    scores, probabilities, split = evaluation.scores, evaluation.probabilities, evaluation.split
+    scores, split, probabilities = evaluation.scores, evaluation.split, evaluation.probabilities.astype(np.float32)
     class_names = [each.name for each in scores.per_class]
-    worst = np.array(scores.worst_mistakes[:MAX_SHOWN], np.int64)
+    worst = np.array(scores.worst_mistakes[:MAX_MISTAKES_SHOWN], np.int64)
     confusion_matrix = figures.plot_confusion_matrix(scores)
     mistakes = figures.plot_mistakes(
         split.images[worst],
@@ -57,15 +52,11 @@ def _write(run: Run, evaluation: Evaluation) -> None:
     with lock(run.scores, LOCK_SECONDS):
         with files.atomic_write(run.probabilities) as partial, partial.open("wb") as file:
             np.savez_compressed(
-                file,
-                probabilities=probabilities.astype(np.float32),
-                labels=split.labels,
-                class_names=np.array(class_names),
-                split=np.array(split.name),
+                file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name
             )
         canvas.save_png(confusion_matrix, run.confusion)
         canvas.save_png(mistakes, run.mistakes)
-        files.write_json(run.scores, {OPENINGS: 0} | read_scores(run.scores) | {scores.split: scores.as_dict()})
+        files.write_json(run.scores, read_scores(run.scores) | {scores.split: scores.as_dict()})
 
 
 def _true_names(split: Split, index: int, class_names: list[str]) -> str:

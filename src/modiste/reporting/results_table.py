@@ -13,7 +13,7 @@ from modiste.metrics import intervals
 from modiste.metrics.intervals import Interval
 from modiste.metrics.scores import SPLITS, Scores, read_scores
 from modiste.recipes import settings
-from modiste.recipes.recipe import Recipe, Settings
+from modiste.recipes.recipe import Recipe
 from modiste.runs import folder, metrics_file, parsing, results, run_info
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
@@ -25,16 +25,9 @@ NOT_OF_THE_METHOD = {"seed", "name", "description", "data.fold", "compute.precis
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The result of one training.
+    """The result of one training; accuracy (a fraction) and loss (in nats) are None until it is evaluated.
 
-    Args:
-        seed: of the training.
-        accuracy: a fraction; None when it has not been evaluated.
-        loss: cross-entropy in nats; None likewise.
-        epochs: number of epochs trained.
-        parameters: number of trained parameters.
-        seconds: wall clock of all epochs, those of its teachers included.
-        precision: bf16 or fp32; empty where it was not recorded.
+    The seconds of all epochs include those of its teachers. Precision is bf16 or fp32; empty where not recorded.
     """
 
     seed: int
@@ -51,15 +44,11 @@ class MethodResult:
     """The results of a method's trainings: of one run, or of all that a results file has.
 
     Args:
-        name: of the run or the results file.
         recipe: of the trainings, but for seed and fold; settings that a results file lacks have their defaults.
         split: that the trainings were evaluated on; empty when they were not.
         images: number of images of the split; of folds their sum.
         run_results: one per training, at least one.
-        hardware: the processor.
-        run: the run folder; None for a results file.
-        history: the epochs of the run.
-        scores: of the run on the split.
+        run: None for a results file, which has neither history nor scores.
         dataset: name of the data as the training recorded it; empty where only the recipe has it.
     """
 
@@ -160,16 +149,12 @@ class MethodResult:
 
 
 def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
-    """Read runs and results files, in their order, each under a name of its own.
+    """Read runs and results files, in their order, each under a name of its own; an InputError names a damaged one.
 
     Equal names get as many parent folders as tell them apart; a results file keeps its name beside a run.
-
-    Raises:
-        InputError: one of them is neither, or is damaged.
     """
     methods = [read_results(path) if path.suffix == ".json" else read_run(path) for path in paths]
-    places = [path.resolve() if method.run else path.resolve().with_suffix("")
-              for method, path in zip(methods, paths, strict=True)]  # fmt: skip
+    places = [Path(str(path.resolve()).removesuffix(".json")) for path in paths]
     files = [place for method, place in zip(methods, places, strict=True) if not method.run]
     return [
         replace(method, name=printable(_shortest_unique_end(place, places if method.run else files)))
@@ -178,11 +163,7 @@ def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
 
 
 def read_run(path: Path) -> MethodResult:
-    """Read a run folder with its test scores, else its validation scores, else without scores.
-
-    Raises:
-        InputError: there is no run, or its files are damaged.
-    """
+    """Read a run folder with its test scores, else its validation scores, else without scores."""
     run = folder.open_run(path)
     recipe, history, info = run.recipe(), tuple(metrics_file.read(run.metrics)), run_info.read(run)
     by_split = read_scores(run.scores)
@@ -200,16 +181,7 @@ def read_results(path: Path) -> MethodResult:
 
 
 def parse_results(name: str, content: dict[str, Any], origin: str) -> MethodResult:
-    """Parse the content of a results file.
-
-    Args:
-        name: of the method.
-        content: the JSON.
-        origin: its path, for the messages of errors.
-
-    Raises:
-        InputError: it has no trainings, or settings that do not exist.
-    """
+    """Parse the content of the results file `origin`, which an InputError names."""
     split = str(content.get("split", "test"))
     with parsing.as_input_error(f"{origin} has no trainings evaluated on {split}. Give a file of `modiste bench`."):
         run_results = tuple(map(_parse_run_result, content["runs"]))
@@ -226,17 +198,13 @@ def parse_results(name: str, content: dict[str, Any], origin: str) -> MethodResu
 
 def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tuple[Any, Any]]:
     """Return the settings in which two methods differ, with both values."""
-    values, other_values = _method_settings(one), _method_settings(other)
-    return {key: (value, other_values[key]) for key, value in values.items() if value != other_values[key]}
+    values, other_values = settings.to_settings(one.recipe), settings.to_settings(other.recipe)
+    keys = [key for key in values if values[key] != other_values[key] and key not in NOT_OF_THE_METHOD]
+    return {key: (values[key], other_values[key]) for key in keys}
 
 
 def pool_runs(name: str, methods: Iterable[MethodResult]) -> MethodResult | None:
-    """Combine single runs evaluated on test that have the method of the first one, each seed once; None without any.
-
-    Args:
-        name: of the result.
-        methods: runs and results files; the latter are left out.
-    """
+    """Combine single runs evaluated on test that have the method of the first one, each seed once; None without any."""
     tested = [method for method in methods if method.split == "test" and method.n == 1]
     if not tested:
         return None
@@ -244,11 +212,6 @@ def pool_runs(name: str, methods: Iterable[MethodResult]) -> MethodResult | None
     by_seed = {each.run_results[0].seed: each.run_results[0] for each in tested if not setting_differences(first, each)}
     run_results = tuple(by_seed[seed] for seed in sorted(by_seed))
     return replace(first, name=name, run_results=run_results, run=None, history=(), scores=None)
-
-
-def _method_settings(method: MethodResult) -> Settings:
-    values = settings.to_settings(method.recipe)
-    return {key: value for key, value in values.items() if key not in NOT_OF_THE_METHOD}
 
 
 def _shortest_unique_end(path: Path, paths: Sequence[Path]) -> str:
