@@ -335,6 +335,13 @@ def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:
     assert isinstance(run(file).exception, InputError)
 
 
+def test_the_stages_of_preprocessing_are_drawn(photos: Path, tmp_path: Path) -> None:
+    """The photo and the image that the model takes, one row each."""
+    assert run(photos / "bright.png", "--show", tmp_path / "stages.png").exit_code == 0
+    with Image.open(tmp_path / "stages.png") as drawn:
+        assert drawn.size == (110 + 228 + 4, 2 * 228 + 4)
+
+
 def test_each_photo_gets_the_model_that_fits(photos: Path) -> None:
     """Unless --model names one."""
     shutil.copy(SAMPLES / "dress.png", photos / "dress.png")

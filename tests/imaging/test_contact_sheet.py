@@ -15,6 +15,16 @@ def test_a_sheet_has_a_row_for_each_title() -> None:
     assert (sheet[90, 250] == 200).all()
 
 
+def test_photos_of_any_size_fit_their_cells() -> None:
+    """A larger photo is reduced with its aspect ratio kept, and a smaller one is enlarged."""
+    rows = [("photo", np.full((1, 400, 200, 3), 90, np.uint8)), ("image", np.full((1, 28, 28), 200, np.uint8))]
+    sheet = decode.decode_bytes(contact_sheet(rows, side=224))
+    assert sheet.shape == (2 * 228 + 4, 110 + 228 + 4, 3)
+    assert (sheet[4:228, 110:222] == 90).all()
+    assert (sheet[4:228, 224:] == 255).all()
+    assert (sheet[232:456, 110:334] == 200).all()
+
+
 def test_png_keeps_every_pixel() -> None:
     """An image that is written as PNG reads back the same."""
     image = np.arange(784, dtype=np.uint8).reshape(28, 28)

@@ -13,7 +13,7 @@ from PIL import Image
 from helpers.memory import MEGABYTE, peak_growth
 from helpers.pictures import clothes, saved
 from modiste.errors import InputError, UnsupportedPhoto
-from modiste.imaging import decode
+from modiste.imaging import decode, file_format
 from modiste.imaging.file_format import PNG_SIGNATURE
 
 NOT_PHOTOS = {
@@ -180,14 +180,24 @@ def test_the_primary_image_of_an_mpo_counts() -> None:
     assert (decode.decode_bytes(damaged) == expected).all()
 
 
+STORED_AS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_the_eight_orientations_give_one_photo(kind: str) -> None:
     """A photo stored in any of EXIF's eight ways comes out the same (fault 05)."""
     upright = Image.fromarray(np.asarray(clothes(64, 48)))
     options = {"PNG": {}, "JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}[kind]
-    for orientation, turn in decode.ORIENTATIONS.items():
-        inverse = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}.get(orientation, turn)
-        stored = upright.transpose(inverse)
+    for orientation, stored_as in STORED_AS.items():
+        stored = upright.transpose(stored_as)
         photo = decode.decode_bytes(saved(stored, kind, exif=exif(orientation), **options))
         assert photo.shape == (64, 48, 3)
         assert abs(photo.astype(int) - np.asarray(upright)).max() <= (6 if kind == "JPEG" else 0)
@@ -225,6 +235,23 @@ def test_damaged_metadata_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
             decode.decode_bytes(file[:-200])
         assert "Secret" not in str(error.value)
     assert "Secret" not in "".join(capfd.readouterr())
+
+
+def test_fill_bytes_and_markers_without_a_length_are_skipped() -> None:
+    """Between the segments of a JPEG, as its standard allows."""
+    plain = saved(clothes(), "JPEG")
+    filled = plain[:2] + b"\xff" * 5 + plain[2:4] + plain[4:20] + b"\xff\x01\xff\xd0\xff" + plain[20:]
+    assert (decode.decode_bytes(filled) == decode.decode_bytes(plain)).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_metadata_does_not_reach_the_decoder(kind: str) -> None:
+    """The parsed file has none (fault 06)."""
+    file = saved(clothes(), kind, exif=exif(6))
+    parsed = file_format.parse(file)
+    assert b"Secret" in file
+    assert b"Secret" not in parsed.data
+    assert (parsed.format, parsed.size, parsed.orientation) == (kind, (40, 60), 6)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5000), (5000, 1)])

@@ -9,7 +9,8 @@ from PIL import Image
 
 from helpers.pictures import saved
 from modiste.data import fashion_mnist
-from modiste.imaging.preprocess import resembles_fashion_mnist, to_image, to_photo
+from modiste.imaging.fashion_mnist_like import original_image
+from modiste.imaging.preprocess import to_image, to_photo
 
 TEST_IMAGES = fashion_mnist.source(28).part("test").load(np.arange(50))
 PHOTOS = sorted((Path(__file__).parents[1] / "photos").rglob("*.jpg"))[::3]
@@ -43,7 +44,7 @@ def test_a_copy_is_restored(copy: str) -> None:
     change, tolerance = COPIES[copy]
     for original in TEST_IMAGES:
         file = saved(change(original))
-        assert resembles_fashion_mnist(to_photo(file))
+        assert original_image(to_photo(file), 28) is not None
         assert np.abs(to_image(file, 28, 1).astype(int) - original).mean() <= tolerance
 
 
@@ -52,7 +53,7 @@ def test_a_copy_is_restored(copy: str) -> None:
 def test_a_copy_saved_as_jpeg_is_recognized(copy: str, kind: str) -> None:
     """The errors of JPEG at quality 90 do not matter, in gray or in color."""
     files = [saved(COPIES[copy][0](image).convert(kind), "JPEG", quality=90) for image in TEST_IMAGES]
-    assert np.mean([resembles_fashion_mnist(to_photo(file)) for file in files]) >= 0.98
+    assert np.mean([original_image(to_photo(file), 28) is not None for file in files]) >= 0.98
 
 
 GRAY_PHOTOS: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -69,7 +70,7 @@ def test_a_photo_is_not_one(change: str) -> None:
     """A photo has more detail, or colors, or a bright background, or nothing bright."""
     assert PHOTOS
     for path in PHOTOS:
-        assert not resembles_fashion_mnist(to_photo(saved(GRAY_PHOTOS[change](Image.open(path)))))
+        assert original_image(to_photo(saved(GRAY_PHOTOS[change](Image.open(path)))), 28) is None
 
 
 def test_on_white_every_size_is_inverted() -> None:

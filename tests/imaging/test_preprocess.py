@@ -10,7 +10,6 @@ from PIL import Image
 
 from helpers.pictures import clothes, noise, saved
 from modiste.errors import InputError
-from modiste.imaging.contact_sheet import draw_steps
 from modiste.imaging.preprocess import PhotoInput, as_photos, preprocessing_steps, to_image, to_photo
 
 
@@ -129,7 +128,7 @@ def test_one_photo_in_any_form(photo: PhotoInput, expected: np.ndarray) -> None:
     ],
 )
 def test_what_is_not_one_photo_is_one_error(photo: Any, message: str) -> None:
-    """It is not split into rows, channels or bytes, and the message says what was steps (fault 44)."""
+    """It is not split into rows, channels or bytes, and the message says what was expected (fault 44)."""
     (only,) = as_photos(photo)
     with pytest.raises(InputError, match=message):
         to_photo(only)
@@ -149,13 +148,11 @@ def test_several_photos(photos: Any) -> None:
     ],
 )
 def test_the_steps_end_with_the_image(channels: int, names: list[str]) -> None:
-    """Each has its name, the last is the input of the network, and `draw_steps` draws them side by side."""
+    """Each has its name, and the last is the input of the network."""
     photo = saved(clothes(300, 200))
     steps = list(preprocessing_steps(photo, 28, channels))
     assert [name for name, _ in steps] == names
     assert (np.asarray(steps[-1][1]) == to_image(photo, 28, channels)).all()
-    with Image.open(io.BytesIO(draw_steps(steps))) as drawn:
-        assert drawn.size == (len(names) * 228 + 4, 252)
 
 
 def test_an_image_of_the_right_size_has_one_step() -> None:

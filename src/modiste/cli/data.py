@@ -77,11 +77,11 @@ def show(source: str | None, size: int | None, channels: int | None, per_label: 
     """
     from modiste.cli.output import print_json
     from modiste.data import sources
-    from modiste.imaging.contact_sheet import contact_sheet
+    from modiste.imaging.contact_sheet import MIN_CELL, contact_sheet
     from modiste.runs import files
 
     rows = sources.first_of_each_label(_data_config(source, size, channels), per_label)
-    files.write_bytes(out, contact_sheet(rows))
+    files.write_bytes(out, contact_sheet(rows, max(MIN_CELL, rows[0][1].shape[1])))
     images = sum(len(images) for _, images in rows)
     if as_json:
         print_json({"file": str(out), "labels": len(rows), "images": images})

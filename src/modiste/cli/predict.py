@@ -120,11 +120,15 @@ def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
 
 def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     """Draw the photo after each stage of preprocessing."""
-    from modiste.imaging.contact_sheet import draw_steps
+    import numpy as np
+
+    from modiste.imaging.contact_sheet import contact_sheet
     from modiste.imaging.preprocess import preprocessing_steps
 
     model, _ = predictor.preprocess(photo)
-    return draw_steps(preprocessing_steps(photo, model.image_size, model.channels))
+    steps = preprocessing_steps(photo, model.image_size, model.channels)
+    rows = [(f"{name}\n{image.width} x {image.height}", np.asarray(image)[None]) for name, image in steps]
+    return contact_sheet(rows, side=224)
 
 
 def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Generator["Prediction"]:

@@ -6,15 +6,16 @@ and an incomplete file is an error. Every failure is an `InputError` of one sent
 
 import io
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from modiste.errors import InputError
 from modiste.imaging import file_format, heic
-from modiste.imaging.file_format import EncodedPhoto
 
 Photo = NDArray[np.uint8]
 """uint8 [h, w, 3], RGB on white, with the orientation applied. A gray photo has three equal channels."""
@@ -22,16 +23,6 @@ Photo = NDArray[np.uint8]
 MAX_BYTES = 50 * 2**20
 MAX_PIXELS = 65_000_000
 MIN_SIDE = 8
-
-ORIENTATIONS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def decode_file(path: Path) -> Photo:
@@ -49,50 +40,47 @@ def decode_file(path: Path) -> Photo:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
-        raise InputError(
-            f"{path} cannot be read ({getattr(error, 'strerror', error)}). Check its permissions."
-        ) from None
-    return decode_bytes(data, str(path))
+        cause = getattr(error, "strerror", error)
+        raise InputError(f"{path} cannot be read ({cause}). Check its permissions.") from None
+    try:
+        return decode_bytes(data)
+    except InputError as error:
+        raise type(error)(str(error).replace("The photo", str(path), 1)) from None
 
 
-def decode_bytes(data: bytes, name: str = "The photo") -> Photo:
-    """Decode a photo file: its first frame, oriented, alpha composited on white, 16 bits scaled to 8.
-
-    Args:
-        data: a complete JPEG, PNG or WebP file, or HEIC where the extra `heic` is installed.
-        name: name of the photo for error messages, here and below.
+def decode_bytes(data: bytes) -> Photo:
+    """Decode a complete JPEG, PNG or WebP file, or HEIC where the extra `heic` is installed: its first frame.
 
     Raises:
         InputError: it is larger than 50 MiB or 65 million pixels, has a side below 8 pixels, is of another format,
             truncated or damaged.
     """
     if len(data) > MAX_BYTES:
-        raise InputError(f"{name} is larger than {MAX_BYTES // 2**20} MiB. Make it smaller.")
-    if file_format.detect_format(data[:16]) == "HEIC":
-        return _decode_heic(data, name)
-    encoded = file_format.parse(data, name)
-    check_size(encoded.width, encoded.height, name)
-    try:
-        image = to_rgb(_open(encoded))
-        if encoded.orientation in ORIENTATIONS:
-            image = image.transpose(ORIENTATIONS[encoded.orientation])
-    except Exception:  # noqa: BLE001  decoders raise anything for damaged files
-        raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
-    return np.asarray(image)
+        raise InputError(f"The photo is larger than {MAX_BYTES // 2**20} MiB. Make it smaller.")
+    with _decoder_errors_as_input_error():
+        if file_format.detect_format(data[:16]) == "HEIC":
+            return _decode_heic(data)
+        encoded = file_format.parse(data)
+        check_size(*encoded.size)
+        image = Image.open(io.BytesIO(encoded.data), formats=(encoded.format,))
+        if image.size != encoded.size:
+            raise ValueError("two different sizes in the header")
+        image.load()
+        rgb = to_rgb(image)
+        rgb.info.clear()  # of WebP, whose other metadata Pillow would log
+        rgb.getexif()[ExifTags.Base.Orientation] = encoded.orientation
+        ImageOps.exif_transpose(rgb, in_place=True)
+        return np.asarray(rgb)
 
 
-def decode_pillow(image: Image.Image, name: str = "The photo") -> Photo:
+def decode_pillow(image: Image.Image) -> Photo:
     """Convert a Pillow image of any mode to a photo, oriented; raises InputError as `decode_bytes`."""
-    check_size(image.width, image.height, name)
-    try:
+    check_size(*image.size)
+    with _decoder_errors_as_input_error():  # Pillow decodes the file only now
         return np.asarray(to_rgb(ImageOps.exif_transpose(image)))
-    except InputError:
-        raise
-    except Exception:  # noqa: BLE001  Pillow decodes the file only now
-        raise InputError(f"{name} is truncated or damaged. Copy or download it again.") from None
 
 
-def decode_array(pixels: NDArray[np.generic], name: str = "The photo") -> Photo:
+def decode_array(pixels: NDArray[np.generic]) -> Photo:
     """Convert an array to a photo: [h, w], [1, h, w] or [h, w, 1] gray, [h, w, 2] with alpha, [h, w, 3] RGB, or RGBA.
 
     Raises:
@@ -106,19 +94,19 @@ def decode_array(pixels: NDArray[np.generic], name: str = "The photo") -> Photo:
         advice = "Give [h, w] gray, [h, w, 3] RGB or [h, w, 4] RGBA"
         advice += ", np.moveaxis(photo, 0, -1) for one photo or list(photos) for three" if shape[:1] == (3,) else ""
         advice += ", flattened images as images.reshape(-1, 28, 28)" if shape[1:] == (784,) else ""
-        raise InputError(f"{name} is an array {list(shape)} of {pixels.dtype}. {advice}.")
-    check_size(shape[1], shape[0], name)
-    values = to_uint8(pixels, name)
+        raise InputError(f"The photo is an array {list(shape)} of {pixels.dtype}. {advice}.")
+    check_size(shape[1], shape[0])
+    values = to_uint8(pixels)
     return values if shape[2:] == (3,) else np.asarray(to_rgb(Image.fromarray(values)))
 
 
-def check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int) -> None:
     """Raise an InputError if a photo of this size in pixels is too large or too small to be decoded."""
     if width * height > MAX_PIXELS:
         limit = MAX_PIXELS // 1_000_000
-        raise InputError(f"{name} has {width} x {height} pixels, more than {limit} million. Make it smaller.")
+        raise InputError(f"The photo has {width} x {height} pixels, more than {limit} million. Make it smaller.")
     if min(width, height) < MIN_SIDE:
-        raise InputError(f"{name} has {width} x {height} pixels, but {MIN_SIDE} a side are needed. Give a larger one.")
+        raise InputError(f"The photo has {width} x {height} pixels, but needs {MIN_SIDE} a side. Give a larger one.")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -134,7 +122,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
 
 
-def to_uint8(values: NDArray[np.generic], name: str = "The photo") -> NDArray[np.uint8]:
+def to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale pixel values to 0 to 255.
 
     Floats are taken as 0 to 1, or 0 to 255 if any is above 1; uint16 as 0 to 65,535; other integers as 0 to 255, or 0
@@ -145,30 +133,30 @@ def to_uint8(values: NDArray[np.generic], name: str = "The photo") -> NDArray[np
     """
     if values.dtype == np.uint8:
         return values  # type: ignore[return-value]
-    if values.dtype.kind not in "buif":
-        raise InputError(f"{name} has pixels of type {values.dtype}. Give uint8, 0 to 255.")
+    limits = {"b": (1, 1), "u": (255, 65535), "i": (255, 65535), "f": (1, 255)}.get(values.dtype.kind)
+    if limits is None:
+        raise InputError(f"The photo has pixels of type {values.dtype}. Give uint8, 0 to 255.")
     lowest, highest = float(values.min()), float(values.max())
-    limits = {"b": (1,), "u": (255, 65535), "i": (255, 65535), "f": (1, 255)}[values.dtype.kind]
-    is_uint16 = values.dtype.kind == "u" and values.dtype.itemsize == 2
-    limit = limits[-1] if is_uint16 or highest > limits[0] else limits[0]
+    limit = limits[1] if values.dtype.type is np.uint16 or highest > limits[0] else limits[0]
     if not (lowest >= 0 and highest <= limit):  # false for NaN, too
-        raise InputError(f"{name} has pixels from {lowest:g} to {highest:g}. Give 0 to 255, or floats from 0 to 1.")
+        raise InputError(f"The photo has pixels from {lowest:g} to {highest:g}. Give 0 to 255, or floats from 0 to 1.")
     scaled = values.astype(np.float32)
     scaled *= 255 / limit
     return np.rint(scaled, out=scaled).astype(np.uint8)
 
 
-def _open(encoded: EncodedPhoto) -> Image.Image:
-    image = Image.open(io.BytesIO(encoded.data), formats=(encoded.format,))
-    if image.size != (encoded.width, encoded.height):
-        raise ValueError("two different sizes in the header")
-    image.load()
-    return image
-
-
-def _decode_heic(data: bytes, name: str) -> Photo:
-    width, height, pixels = heic.decode(data, name)
-    check_size(width, height, name)
-    if len(pixels) != width * height * 3:
-        raise InputError(f"{name} is truncated or damaged. Copy or download it again.")
+def _decode_heic(data: bytes) -> Photo:
+    width, height, pixels = heic.decode(data)
+    check_size(width, height)
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+
+
+@contextmanager
+def _decoder_errors_as_input_error() -> Iterator[None]:
+    """Raise an InputError for whatever a decoder raises: for damaged files, that can be any exception."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception:  # noqa: BLE001
+        raise InputError("The photo is truncated or damaged. Copy or download it again.") from None

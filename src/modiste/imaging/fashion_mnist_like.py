@@ -27,18 +27,11 @@ CONTENT_LEVEL, MIN_PEAK = 25, 80
 MAX_RESIDUAL = 0.08
 """What reducing and enlarging loses: root mean square, relative to the standard deviation of the pixels."""
 
-FILTERS = (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)
-
 
 def original_image(photo: Photo, size: int) -> NDArray[np.uint8] | None:
-    """Restore the prepared image that a photo is an enlarged or padded copy of.
+    """Restore the prepared image, uint8 [size, size], that a photo, uint8 [h, w, 3], is an enlarged or padded copy of.
 
-    Args:
-        photo: uint8 [h, w, 3].
-        size: pixels a side of the original image.
-
-    Returns:
-        uint8 [size, size], equal to the photo where that has this size; None when the photo is not such a copy.
+    A photo of this size is returned as it is, in gray; None is returned when the photo is not such a copy.
     """
     factor = max(1, max(photo.shape) // CHECKED_SIDE)
     if np.ptp(photo[::factor, ::factor], axis=2).max() > MAX_CHANNEL_DIFFERENCE:
@@ -76,7 +69,7 @@ def _reduce(square: Image.Image, size: int) -> NDArray[np.uint8] | None:
     Landweber iterations (1951) refine the reduced image, so that enlarging it comes close to the square.
     """
     pixels = np.asarray(square, np.float32)
-    for enlarge in FILTERS:
+    for enlarge in (Image.Resampling.NEAREST, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC):
         image, residual = np.zeros((size, size), np.float32), pixels
         for _ in range(3):
             image = image + np.asarray(Image.fromarray(residual).resize((size, size), Image.Resampling.BOX))

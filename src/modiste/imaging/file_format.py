@@ -7,19 +7,21 @@ truncated.
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from typing import NamedTuple
 
-from modiste.errors import InputError, UnsupportedPhoto
+from modiste.errors import UnsupportedPhoto
 
 MAX_SEGMENTS = 100_000
-"""Of a file; valid files have far fewer, and reading them takes time."""
+"""Of a file; what follows is left out. Valid files have far fewer, and reading them takes time."""
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """The chunks that define pixels."""
 
+JPEG_SCAN = 0xDA
+JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 JPEG_METADATA = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """APP1 to APP13, APP15 and comments. APP0 and APP14 are needed: they define the color space."""
 
@@ -40,21 +42,15 @@ PHOTO_FORMATS = {
 OTHER_FORMATS = {"PDF": (b"%PDF",), "a zip file": (b"PK",), "text": (b"<",), "PSD": (b"8BPS",), "EPS": (b"%!PS",)}
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedPhoto:
-    """A photo file that is not decoded yet.
+class EncodedPhoto(NamedTuple):
+    """A photo file that is not decoded yet: JPEG or PNG without metadata, or WEBP.
 
-    Args:
-        format: Pillow's name of the only decoder that may read it: JPEG, PNG or WEBP.
-        width: stored pixels, before the orientation is applied.
-        height: likewise.
-        orientation: of EXIF, 1 to 8; 1 when it is missing or invalid.
-        data: the file; of JPEG and PNG without metadata.
+    `format` names the only decoder of Pillow that may read it; `size` is width and height as stored, before the
+    `orientation` of EXIF, 1 to 8, is applied.
     """
 
     format: str
-    width: int
-    height: int
+    size: tuple[int, int]
     orientation: int
     data: bytes
 
@@ -69,121 +65,93 @@ def detect_format(data: bytes, formats: Mapping[str, tuple[bytes, ...]] = PHOTO_
     return next((name for name, starts in formats.items() if start.startswith(starts)), None)
 
 
-def parse(data: bytes, name: str) -> EncodedPhoto:
-    """Read the size and orientation of a photo file and remove its metadata, without decoding it.
-
-    Args:
-        data: the complete file.
-        name: name of the file for error messages.
+def parse(data: bytes) -> EncodedPhoto:
+    """Read the size and orientation of a complete photo file and remove its metadata, without decoding it.
 
     Raises:
         UnsupportedPhoto: it is not JPEG, PNG or WebP.
-        InputError: it is truncated, or its segments are invalid.
+        ValueError, EOFError, IndexError, struct.error: it is truncated or damaged.
     """
     if len(data) < 4:
-        reason = "is too short for a photo" if data else "is empty"
-        raise UnsupportedPhoto(f"{name} {reason}. Give a JPEG, PNG or WebP photo.")
-    try:
-        if data.startswith(b"\xff\xd8"):
-            return _parse_jpeg(data)
-        if PNG_SIGNATURE.startswith(data[:8]):
-            return _parse_png(data)
-        if data.startswith(b"RIFF") and b"WEBP".startswith(data[8:12]):
-            return _parse_webp(data)
-    except (struct.error, IndexError, EOFError):
-        raise InputError(f"{name} is truncated. Copy or download it again.") from None
-    except ValueError:
-        raise InputError(f"{name} is damaged. Save the photo again as JPEG or PNG.") from None
+        reason = "too short for a photo" if data else "empty"
+        raise UnsupportedPhoto(f"The photo is {reason}. Give a JPEG, PNG or WebP photo.")
+    if data.startswith(b"\xff\xd8"):
+        return _parse_jpeg(data)
+    if PNG_SIGNATURE.startswith(data[:8]):
+        return _parse_png(data)
+    if data.startswith(b"RIFF") and b"WEBP".startswith(data[8:12]):
+        return _parse_webp(data)
     other = detect_format(data) or detect_format(data, OTHER_FORMATS) or "of no known photo format"
-    raise UnsupportedPhoto(f"{name} is {other}. Give a JPEG, PNG or WebP photo.")
+    raise UnsupportedPhoto(f"The photo is {other}. Give a JPEG, PNG or WebP photo.")
 
 
-def read_orientation(exif: bytes) -> int:
+def _read_orientation(exif: bytes) -> int:
     """Read the orientation from an EXIF block; 1 when it is missing or invalid.
 
     Nothing else is parsed: Pillow's EXIF reader writes warnings with metadata to the log.
     """
     tiff = exif.removeprefix(b"Exif\0\0")
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
-    if order is None:
-        return 1
-    try:
+    with suppress(KeyError, struct.error):
+        order = {b"II*\0": "<", b"MM\0*": ">"}[tiff[:4]]
         (start,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, start)
         for entry in range(count):
             tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * entry)
-            if tag == 0x0112:
-                return value if kind == 3 and 1 <= value <= 8 else 1
-    except struct.error:
-        pass
+            if tag == 0x0112 and kind == 3 and 1 <= value <= 8:
+                return int(value)
     return 1
 
 
 def _parse_jpeg(data: bytes) -> EncodedPhoto:
-    segments = [data[:2]]
-    size, exif = (0, 0), b""
-    for marker, start, end in _jpeg_segments(data):
-        if marker in JPEG_FRAMES:
-            height, width = struct.unpack_from(">HH", data, start + 5)
-            size = (width, height)
-        if marker == 0xE1 and not exif and data.startswith(b"Exif\0\0", start + 4):
-            exif = data[start + 4 : end]
-        if marker not in JPEG_METADATA:
-            segments.append(data[start:end])
-    return EncodedPhoto("JPEG", *size, read_orientation(exif), b"".join(segments))
+    segments = list(_jpeg_segments(data))
+    frames = [segment for marker, segment in segments if marker in JPEG_FRAMES]
+    height, width = struct.unpack_from(">HH", frames[-1], 5)
+    exif = [segment[4:] for marker, segment in segments if marker == 0xE1 and segment.startswith(b"Exif\0\0", 4)]
+    stripped = b"".join([data[:2], *(segment for marker, segment in segments if marker not in JPEG_METADATA)])
+    return EncodedPhoto("JPEG", (width, height), _read_orientation(exif[0] if exif else b""), stripped)
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of each segment of a JPEG; the last one is the scan and everything after it."""
-    position = 2
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield marker and bytes of each segment of a JPEG; the last one is the scan and everything after it."""
+    end = 2
     for _ in range(MAX_SEGMENTS):
-        position = data.find(b"\xff", position)
-        if position < 0:
-            raise EOFError
-        marker = data[position + 1]
-        if marker == 0xD9:
-            raise ValueError("no scan before the end marker")
-        if marker == 0xDA:
-            yield marker, position, len(data)
+        start = data.index(b"\xff", end)
+        marker = data[start + 1]
+        if marker == JPEG_SCAN:
+            yield marker, data[start:]
             return
-        if marker == 0xFF:  # a fill byte
-            position += 1
-        elif marker in JPEG_WITHOUT_LENGTH:
-            position += 2
-        else:
-            end = position + 2 + int(struct.unpack_from(">H", data, position + 2)[0])
-            if end > len(data):
-                raise EOFError
-            yield marker, position, end
-            position = end
-    raise ValueError("too many segments")
+        end = start + 1
+        if marker not in JPEG_WITHOUT_LENGTH:
+            end += 1 + int(struct.unpack_from(">H", data, start + 2)[0])
+            yield marker, data[start:end]
 
 
 def _parse_png(data: bytes) -> EncodedPhoto:
-    chunks, exif = [PNG_SIGNATURE], b""
+    chunks = list(_png_chunks(data))
     width, height = struct.unpack_from(">II", data, 16)
-    position = len(PNG_SIGNATURE)
+    exif = dict(chunks).get(b"eXIf", b"")[8:-4]
+    stripped = b"".join([PNG_SIGNATURE, *(chunk for name, chunk in chunks if name in PNG_CHUNKS)])
+    return EncodedPhoto("PNG", (width, height), _read_orientation(exif), stripped)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and bytes of each chunk of a PNG."""
+    end = len(PNG_SIGNATURE)
     for _ in range(MAX_SEGMENTS):
-        length, name = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
+        start = end
+        length, name = struct.unpack_from(">I4s", data, start)
+        end = start + 12 + length
         if end > len(data):
             raise EOFError
-        if name == b"eXIf":
-            exif = data[position + 8 : end - 4]
-        if name in PNG_CHUNKS:
-            chunks.append(data[position:end])
+        yield name, data[start:end]
         if name == b"IEND":
-            return EncodedPhoto("PNG", width, height, read_orientation(exif), b"".join(chunks))
-        position = end
-    raise ValueError("too many segments")
+            return
 
 
 def _parse_webp(data: bytes) -> EncodedPhoto:
-    (length,) = struct.unpack_from("<I", data, 4)
-    if len(data) < 8 + length:
+    if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise EOFError
-    width, height = _webp_size(data)
-    return EncodedPhoto("WEBP", width, height, read_orientation(_webp_exif(data)), data)
+    return EncodedPhoto("WEBP", _webp_size(data), _read_orientation(_webp_exif(data)), data)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -195,18 +163,16 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     if chunk == b"VP8L":
         (bits,) = struct.unpack_from("<I", data, 21)
         return (bits & 0x3FFF) + 1, ((bits >> 14) & 0x3FFF) + 1
-    if chunk == b"VP8X" and len(data) >= 30:
+    if chunk == b"VP8X":
         return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
     raise ValueError("unknown WebP chunk")
 
 
 def _webp_exif(data: bytes) -> bytes:
-    position = 12
+    start = 12
     for _ in range(MAX_SEGMENTS):
-        if position + 8 > len(data):
-            return b""
-        name, length = struct.unpack_from("<4sI", data, position)
-        if name == b"EXIF":
-            return data[position + 8 : position + 8 + length]
-        position += 8 + length + length % 2
-    raise ValueError("too many segments")
+        name, length = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
+        if name in {b"EXIF", b""}:
+            return data[start + 8 : start + 8 + length]
+        start += 8 + length + length % 2
+    return b""

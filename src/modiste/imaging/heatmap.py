@@ -4,9 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-MIN_SIDE = 224
-"""Pixels a side of the drawing, at least."""
-
 MIN_PEAK = 0.1
 """Value that is drawn in the brightest color, at least, so that a map of noise stays dark."""
 
@@ -15,11 +12,9 @@ VIRIDIS = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [
 
 
 def resize_occlusion_map(occlusion_map: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Enlarge an occlusion map and scale it: float32 [size, size], 0 (no drop in probability) to 1 (largest drop).
+    """Enlarge an occlusion map, float [h, w], and scale it: float32 [size, size], 0 (no drop) to 1 (largest drop).
 
-    Args:
-        occlusion_map: float [h, w], the drop in the class's probability when each place is hidden.
-        size: pixels a side of the result.
+    Its values are the drop in the class's probability when each place is hidden.
     """
     larger = Image.fromarray(occlusion_map.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
     positive = np.maximum(np.asarray(larger), 0)
@@ -27,13 +22,11 @@ def resize_occlusion_map(occlusion_map: NDArray[np.float32], size: int) -> NDArr
 
 
 def overlay(image: NDArray[np.uint8], occlusion_map: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Draw an occlusion map over an image: uint8 [s, s, 3], with s at least 224.
+    """Draw an occlusion map, float [h, w], over the input of the model, uint8 [s, s] or [s, s, 3]: uint8 [t, t, 3].
 
-    Args:
-        image: uint8 [s, s] or [s, s, 3], the input of the model.
-        occlusion_map: float [h, w], as for `resize_occlusion_map`.
+    Smaller images are enlarged to t = 224 pixels a side.
     """
-    side = max(MIN_SIDE, image.shape[0])
+    side = max(224, image.shape[0])
     background = np.asarray(Image.fromarray(image).convert("RGB").resize((side, side), Image.Resampling.NEAREST))
     heat = resize_occlusion_map(occlusion_map, side)
     stops = np.linspace(0, 1, len(VIRIDIS))

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from modiste.imaging import file_format, heic
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"})
-READABLE = frozenset({"JPEG", "PNG", "WEBP"})
-HEIC_SUFFIXES = frozenset({".heic", ".heif"})
+FORMATS = dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG")
+FORMATS |= {".png": "PNG", ".webp": "WEBP", ".heic": "HEIC", ".heif": "HEIC"}
+"""Of suffixes that are trusted, so that a large folder is listed without opening its files."""
+
 OTHER_PHOTO_SUFFIXES = frozenset(
     {".avif", ".gif", ".bmp", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".jxl", ".dng"}
     | {".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"}
@@ -36,10 +38,10 @@ def find_photos(folder: Path) -> PhotoFiles:
     Links to missing files and folders that cannot be opened count as readable, so that reading them raises an error.
     """
     errors: list[OSError] = []
-    files = [(path, is_readable(path)) for path in _walk(folder, errors.append)]
-    readable = [path for path, readable in files if readable]
-    unreadable = [path for path, readable in files if readable is False]
-    return PhotoFiles(sorted([*readable, *(Path(error.filename) for error in errors)]), sorted(unreadable))
+    files = {path: is_readable(path) for path in _walk(folder, errors.append)}
+    files |= {Path(error.filename): True for error in errors}
+    readable, unreadable = (sorted(path for path in files if files[path] is flag) for flag in (True, False))
+    return PhotoFiles(readable, unreadable)
 
 
 def is_readable(path: Path) -> bool | None:
@@ -51,25 +53,21 @@ def is_readable(path: Path) -> bool | None:
     suffix = path.suffix.lower()
     if path.name.startswith(".") or suffix in SIDECAR_SUFFIXES:
         return None
-    if suffix in HEIC_SUFFIXES:
+    photo_format = FORMATS.get(suffix) or file_format.detect_format(_first_bytes(path))
+    if photo_format == "HEIC":
         return heic.is_supported()
-    if suffix in SUFFIXES:
-        return True
-    photo_format = file_format.detect_format(_first_bytes(path))
-    if photo_format in READABLE or (photo_format == "HEIC" and heic.is_supported()):
+    if photo_format in {"JPEG", "PNG", "WEBP"}:
         return True
     return False if photo_format or suffix in OTHER_PHOTO_SUFFIXES else None
 
 
 def _first_bytes(path: Path) -> bytes:
     """Return the first 16 bytes of a regular file; nothing where it cannot be read."""
-    try:
-        if not path.is_file():  # opening a FIFO would wait
-            return b""
-        with path.open("rb", buffering=0) as file:
-            return file.read(16)
-    except OSError:
-        return b""
+    with suppress(OSError):
+        if path.is_file():  # opening a FIFO would wait
+            with path.open("rb", buffering=0) as file:
+                return file.read(16)
+    return b""
 
 
 def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[Path]:

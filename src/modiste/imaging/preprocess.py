@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from modiste.errors import InputError
 from modiste.imaging import decode
@@ -23,43 +23,32 @@ PhotoInput = bytes | str | Path | BinaryIO | Image.Image | ArrayLike
 
 FILE_BYTES = bytes | bytearray | memoryview
 
-Pixels = Image.Image | NDArray[np.uint8]
-"""Gray or RGB pixels of one step of the preprocessing."""
-
-TRIM_TOLERANCE = round(0.05 * 255)
-"""Pixels within 5 % of the corner color are background."""
-
 
 def to_image(photo: PhotoInput, size: int, channels: int) -> NDArray[np.uint8]:
-    """Make the image of a photo: uint8 [size, size] gray or [size, size, 3] RGB.
+    """Make the image of a photo: uint8 [size, size] gray (1 channel) or [size, size, 3] RGB (3 channels).
 
     For a gray model, a gray image on a dark background passes through unchanged where it has that size, and is
     restored where it was enlarged or padded; a photo, or an image on white, is prepared as Fashion-MNIST was.
 
-    Args:
-        photo: one photo, see `PhotoInput`.
-        size: pixels a side.
-        channels: 1 gray, 3 RGB.
-
     Raises:
         InputError: the photo cannot be used, see `to_photo`.
     """
-    for _, pixels in preprocessing_steps(photo, size, channels):
-        image = pixels
+    *_, (_, image) = preprocessing_steps(photo, size, channels)
     return np.asarray(image)
 
 
-def preprocessing_steps(photo: PhotoInput, size: int, channels: int) -> Iterator[tuple[str, Pixels]]:
-    """Yield name and pixels of each step from the decoded photo to its image; arguments and errors as `to_image`."""
+def preprocessing_steps(photo: PhotoInput, size: int, channels: int) -> Iterator[tuple[str, Image.Image]]:
+    """Yield name and result of each step from the decoded photo to its image; arguments and errors as `to_image`."""
     decoded = to_photo(photo)
-    yield "photo", decoded
+    image = Image.fromarray(decoded)
+    yield "photo", image
     if channels == 3:
         # the aspect ratio is not kept: a square crop may cut off the sleeves
-        yield "square", Image.fromarray(decoded).resize((size, size), Image.Resampling.BICUBIC)
+        yield "square", image.resize((size, size), Image.Resampling.BICUBIC)
     elif (original := original_image(decoded, size)) is not None:
-        yield "gray", original
+        yield "gray", Image.fromarray(original)
     else:
-        yield from _fashion_mnist_steps(decoded, size)
+        yield from _fashion_mnist_steps(image, size)
 
 
 def to_photo(photo: PhotoInput) -> Photo:
@@ -75,21 +64,17 @@ def to_photo(photo: PhotoInput) -> Photo:
     if isinstance(photo, str | Path):
         return decode.decode_file(Path(photo))
     if hasattr(photo, "read"):
-        return decode.decode_bytes(_read_file(cast("BinaryIO", photo)))
+        try:
+            data = bytes(cast("BinaryIO", photo).read(decode.MAX_BYTES + 1))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"The photo cannot be read ({error}). Open its file anew, with mode 'rb'.") from None
+        return decode.decode_bytes(data)
     try:
         pixels = np.asarray(photo)
     except (ValueError, TypeError, RuntimeError):  # rows of different lengths, tensors on a GPU or with gradients
-        raise InputError(
-            f"The photo is a {type(photo).__name__} that is not an array. Give uint8, [h, w, 3]."
-        ) from None
+        kind = type(photo).__name__
+        raise InputError(f"The photo is a {kind} that is not an array. Give uint8, [h, w, 3].") from None
     return decode.decode_array(pixels)
-
-
-def _read_file(file: BinaryIO) -> bytes:
-    try:
-        return bytes(file.read(decode.MAX_BYTES + 1))
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"The photo cannot be read ({error}). Open its file anew, with mode 'rb'.") from None
 
 
 def as_photos(photos: PhotoInput | Iterable[PhotoInput]) -> Iterable[PhotoInput]:
@@ -105,19 +90,11 @@ def as_photos(photos: PhotoInput | Iterable[PhotoInput]) -> Iterable[PhotoInput]
     return [photos] if is_one or not isinstance(photos, Iterable) else photos  # type: ignore[list-item]
 
 
-def resembles_fashion_mnist(photo: Photo) -> bool:
-    """Return whether a photo shows an image of Fashion-MNIST, at its own size, enlarged, or padded with black.
-
-    Args:
-        photo: uint8 [h, w, 3].
-    """
-    return original_image(photo, 28) is not None
-
-
-def _fashion_mnist_steps(photo: Photo, size: int) -> Iterator[tuple[str, Pixels]]:
+def _fashion_mnist_steps(photo: Image.Image, size: int) -> Iterator[tuple[str, Image.Image]]:
     """Trim, resize the longest edge by nearest neighbor, sharpen, convert to gray on black, and center."""
-    corner = np.median(photo[CORNERS], axis=0)
-    trimmed = _trim(Image.fromarray(photo), tuple(int(value) for value in corner))
+    pixels = np.asarray(photo)
+    corner = np.median(pixels[CORNERS], axis=0)
+    trimmed = _trim(photo, tuple(int(value) for value in corner))
     yield "trimmed", trimmed
     scale = size / max(trimmed.size)
     edges = (max(1, round(trimmed.width * scale)), max(1, round(trimmed.height * scale)))
@@ -125,17 +102,19 @@ def _fashion_mnist_steps(photo: Photo, size: int) -> Iterator[tuple[str, Pixels]
     yield "scaled", small
     sharp = small.filter(ImageFilter.UnsharpMask(radius=1, percent=100, threshold=0))
     yield "sharpened", sharp
-    gray = np.asarray(sharp.convert("L"))
-    if corner.mean() > MAX_BACKGROUND and np.ptp(photo):  # clothes are bright on black; a plain photo shows none
-        gray = 255 - gray
-    image = np.zeros((size, size), np.uint8)
-    top, left = (size - gray.shape[0]) // 2, (size - gray.shape[1]) // 2
-    image[top : top + gray.shape[0], left : left + gray.shape[1]] = gray
+    gray = sharp.convert("L")
+    if corner.mean() > MAX_BACKGROUND and np.ptp(pixels):  # clothes are bright on black; a plain photo shows none
+        gray = ImageOps.invert(gray)
+    image = Image.new("L", (size, size))
+    image.paste(gray, ((size - gray.width) // 2, (size - gray.height) // 2))
     yield "gray, on black", image
 
 
 def _trim(photo: Image.Image, corner: tuple[int, ...]) -> Image.Image:
-    """Crop the margins that have the color of the corners; a photo of that color only is not cropped."""
+    """Crop the margins that have the color of the corners; a photo of that color only is not cropped.
+
+    Pixels that differ by at most 5 % are of the same color.
+    """
     distance = ImageChops.difference(photo, Image.new("RGB", photo.size, corner))
-    content = distance.point(([0] * (TRIM_TOLERANCE + 1) + [255] * (255 - TRIM_TOLERANCE)) * 3)
+    content = distance.point([255 * (level > round(0.05 * 255)) for level in range(256)] * 3)
     return photo.crop(content.getbbox())

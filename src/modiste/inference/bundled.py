@@ -3,7 +3,7 @@
 from threading import Lock
 
 from modiste.imaging.decode import Photo
-from modiste.imaging.preprocess import resembles_fashion_mnist
+from modiste.imaging.fashion_mnist_like import original_image
 from modiste.inference import bundled_files, model_file
 from modiste.inference.model import Model, Predictor
 
@@ -29,7 +29,7 @@ class BundledModels(Predictor):
 
     def select_model(self, photo: Photo) -> Model:
         """Return the model for a photo, uint8 [h, w, 3]."""
-        return self._load(bundled_files.NAMES[0 if resembles_fashion_mnist(photo) else -1])
+        return self._load(bundled_files.NAMES[-1 if original_image(photo, 28) is None else 0])
 
     def _load(self, name: str) -> Model:
         with self._lock:  # photos are predicted on several threads

@@ -18,37 +18,29 @@ def add_synthetic_images(split: Split, class_names: tuple[str, ...], per_class: 
 
     Args:
         split: RGB images for training, uint8 [n, s, s, 3]; they come first in the result.
-        class_names: names of the split's classes, all of Fashion-MNIST's among them.
-        per_class: images for each such class.
+        class_names: of the split, all classes of Fashion-MNIST among them.
+        per_class: images for each such class, at most.
         seed: decides which images are used, and all that is random in them.
     """
-    lacking = [name for name in FASHION_MNIST if not _has_certain_label(split, class_names.index(name))]
+    class_labels = np.array([class_names.index(name) for name in FASHION_MNIST], np.int64)
+    certain = split.labels if split.candidate_labels is None else split.labels[split.candidate_labels.sum(1) == 1]
+    lacking = np.flatnonzero(~np.isin(class_labels, certain)).tolist()
     originals = fashion_mnist.source(28).part("train")
-    indices = np.array([i for name in lacking for i in _sample_class(originals, name, per_class, seed)], np.int64)
-    labels = np.array([class_names.index(FASHION_MNIST[label]) for label in originals.labels[indices]], np.int64)
+    indices = np.array([i for label in lacking for i in _sample_class(originals, label, per_class, seed)], np.int64)
+    labels = class_labels[originals.labels[indices]]
     size = split.images.shape[1]
     images = make_photo_like(originals.load(indices), size, seed)
     if NONE_OF_THESE in class_names:
         shapes = make_photo_like(draw_shapes(per_class, seed), size, seed)
         images = np.concatenate([images, draw_scenes(per_class, size, seed), shapes])
         labels = np.append(labels, [class_names.index(NONE_OF_THESE)] * 2 * per_class)
-    candidate_labels = None
-    if split.candidate_labels is not None:
-        candidate_labels = np.concatenate([split.candidate_labels, np.eye(len(class_names), dtype=bool)[labels]])
-    return Split(
-        split.name, np.concatenate([split.images, images]), np.concatenate([split.labels, labels]), candidate_labels
-    )
+    candidate_labels = split.candidate_labels
+    if candidate_labels is not None:
+        candidate_labels = np.concatenate([candidate_labels, np.eye(len(class_names), dtype=bool)[labels]])
+    images, labels = np.concatenate([split.images, images]), np.concatenate([split.labels, labels])
+    return Split(split.name, images, labels, candidate_labels)
 
 
-def _has_certain_label(split: Split, label: int) -> bool:
-    """Return whether an image of the split has this label, and no other candidate label."""
-    has_label = split.labels == label
-    if split.candidate_labels is not None:
-        has_label &= split.candidate_labels.sum(1) == 1
-    return bool(has_label.any())
-
-
-def _sample_class(originals: LazySplit, name: str, count: int, seed: int) -> NDArray[np.int64]:
+def _sample_class(originals: LazySplit, label: int, count: int, seed: int) -> NDArray[np.int64]:
     """Return the indices of random images of a class."""
-    label = FASHION_MNIST.index(name)
     return np.random.default_rng((seed, label)).permutation(np.flatnonzero(originals.labels == label))[:count]

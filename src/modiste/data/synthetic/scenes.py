@@ -9,25 +9,16 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from modiste.data.synthetic.photo_like import draw_background
 
-WHITE_PROBABILITY = 0.3
-"""Share of the scenes on white, as drawings and icons have it."""
-
-IMAGE_SIDE, OVERSAMPLING = 28, 4
-"""Pixels a side of an image like those of Fashion-MNIST, and the factor by which it is drawn larger."""
-
 
 def draw_scenes(count: int, size: int, seed: int) -> NDArray[np.uint8]:
     """Draw RGB scenes of random shapes: uint8 [count, size, size, 3].
 
-    Args:
-        count: number of scenes.
-        size: pixels a side.
-        seed: of the random streams, one per scene, so that a larger count does not change the first ones.
+    Each has a random stream of its own, so that a larger count does not change the first ones.
     """
     images = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
         random = np.random.default_rng((seed, index))
-        is_white = random.random() < WHITE_PROBABILITY
+        is_white = random.random() < 0.3  # as drawings and icons are
         background = np.full((size, size, 3), 255.0) if is_white else draw_background(size, random)
         scene = Image.fromarray(np.clip(background, 0, 255).astype(np.uint8))
         _draw_random_shapes(scene, 12, -0.1, random)
@@ -40,14 +31,14 @@ def draw_shapes(count: int, seed: int) -> NDArray[np.uint8]:
     """Draw random shapes in the style of Fashion-MNIST, bright on black: uint8 [count, 28, 28].
 
     Made photo-like as images of Fashion-MNIST are, they teach a network not to recognize a sandal by the look of an
-    enlarged small image. Arguments as for `draw_scenes`.
+    enlarged small image.
     """
-    images = np.empty((count, IMAGE_SIDE, IMAGE_SIDE), np.uint8)
+    images = np.empty((count, 28, 28), np.uint8)
     for index in range(count):
-        image = Image.new("RGB", (OVERSAMPLING * IMAGE_SIDE, OVERSAMPLING * IMAGE_SIDE))
+        image = Image.new("RGB", (4 * 28, 4 * 28))  # reduced below, so that edges are smooth
         # the third number makes another stream than `make_photo_like` uses for this image
         _draw_random_shapes(image, 4, 0.05, np.random.default_rng((seed, index, 1)))
-        images[index] = np.asarray(image.convert("L").reduce(OVERSAMPLING))
+        images[index] = np.asarray(image.convert("L").reduce(4))
     return images
 
 
@@ -64,17 +55,17 @@ def _draw_random_shapes(image: Image.Image, max_count: int, margin: float, rando
         elif kind == 2:
             draw.polygon(_polygon(corners, random), fill=_color(random))
         else:
-            draw.line([(x, y) for x, y in corners.tolist()], fill=_color(random), width=int(random.integers(1, 12)))
+            draw.line(corners.ravel().tolist(), fill=_color(random), width=int(random.integers(1, 12)))
 
 
-def _polygon(corners: NDArray[np.float64], random: np.random.Generator) -> list[tuple[float, float]]:
+def _polygon(corners: NDArray[np.float64], random: np.random.Generator) -> list[float]:
+    """Return x and y of 3 to 8 points around the center of a box, one after the other."""
     center, radius = corners.mean(0), np.ptp(corners) / 2
     angles = np.sort(random.uniform(0, 2 * np.pi, random.integers(3, 9)))
     distances = radius * random.uniform(0.3, 1, (len(angles), 1))
     points = center + distances * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return [(x, y) for x, y in points.tolist()]
+    return list(points.ravel().tolist())
 
 
-def _color(random: np.random.Generator) -> tuple[int, int, int]:
-    red, green, blue = random.integers(0, 256, 3).tolist()
-    return red, green, blue
+def _color(random: np.random.Generator) -> tuple[int, ...]:
+    return tuple(random.integers(0, 256, 3).tolist())
