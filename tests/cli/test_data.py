@@ -9,7 +9,7 @@ from PIL import Image
 
 from helpers.command import modiste
 from helpers.idx import write_idx_folder
-from helpers.pictures import fill, noise, saved
+from helpers.photos import fill, noise, saved
 from modiste.cli.data import data
 from modiste.data import fashion_mnist
 from modiste.errors import InputError, SettingError

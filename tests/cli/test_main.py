@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from helpers.command import environment, modiste
-from helpers.pictures import fill
+from helpers.photos import fill
 from modiste.cli.main import COMMANDS
 from modiste.cli.main import modiste as group
 

@@ -18,7 +18,7 @@ from PIL import Image
 from helpers.command import environment, modiste
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
-from helpers.pictures import saved
+from helpers.photos import saved
 from helpers.service import SAMPLES
 from modiste.cli.predict import predict
 from modiste.errors import InputError, SettingError

@@ -17,7 +17,7 @@ from PIL import Image
 
 from helpers.command import OWN, TINY, environment, inside, modiste, start
 from helpers.idx import write_idx_folder
-from helpers.pictures import fill
+from helpers.photos import fill
 from helpers.runs import rows
 from modiste.errors import OutputError
 from modiste.inference import model_file

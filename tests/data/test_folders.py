@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.pictures import fill, noise
+from helpers.photos import fill, noise
 from modiste.data import folders, sources
 from modiste.data.split import Split
 from modiste.errors import InputError

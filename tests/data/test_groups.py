@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.pictures import fill
+from helpers.photos import fill
 from modiste.data import sources
 from modiste.errors import InputError
 from modiste.recipes.recipe import DataConfig

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.command import TINY, inside, start
 from helpers.idx import write_idx_folder
-from helpers.pictures import fill
+from helpers.photos import fill
 from modiste.cli.bench import print_results
 from modiste.errors import InputError
 from modiste.experiments import bench

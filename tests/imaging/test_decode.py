@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from helpers.memory import MEGABYTE, peak_growth
-from helpers.pictures import clothes, saved
+from helpers.photos import clothes, saved
 from modiste.errors import InputError, UnsupportedPhoto
 from modiste.imaging import decode, file_format
 from modiste.imaging.file_format import PNG_SIGNATURE

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.pictures import saved
+from helpers.photos import saved
 from modiste.data import fashion_mnist
 from modiste.imaging.fashion_mnist_like import original_image
 from modiste.imaging.preprocess import to_image, to_photo

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.pictures import clothes
+from helpers.photos import clothes
 from modiste.errors import InputError, UnsupportedPhoto
 from modiste.imaging import decode, heic, photo_files
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.pictures import clothes, saved
+from helpers.photos import clothes, saved
 from modiste.imaging import file_format, photo_files
 from modiste.imaging.photo_files import find_photos, is_readable
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.pictures import clothes, noise, saved
+from helpers.photos import clothes, noise, saved
 from modiste.errors import InputError
 from modiste.imaging.preprocess import PhotoInput, as_photos, preprocessing_steps, to_image, to_photo
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from helpers.models import tiny_model
-from helpers.pictures import noise, saved
+from helpers.photos import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
 

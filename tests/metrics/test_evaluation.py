@@ -13,7 +13,7 @@ from PIL import Image
 
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
-from helpers.pictures import fill
+from helpers.photos import fill
 from helpers.runs import write_run
 from modiste.data import sources
 from modiste.errors import InputError, SettingError

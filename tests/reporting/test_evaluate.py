@@ -9,7 +9,7 @@ from PIL import Image
 
 from helpers.idx import images_file, write_idx_folder
 from helpers.models import tiny_model
-from helpers.pictures import fill
+from helpers.photos import fill
 from helpers.runs import write_run
 from modiste.errors import InputError, SettingError
 from modiste.inference.model_file import load

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
 from helpers.idx import write_idx_folder
-from helpers.pictures import fill, noise
+from helpers.photos import fill, noise
 from helpers.progress import Silent
 from modiste.errors import InputError
 from modiste.recipes import settings

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from helpers.command import inside
-from helpers.pictures import saved
+from helpers.photos import saved
 from helpers.service import BOOT, SAMPLES, Service, form, serving
 from modiste.web import request_reader, work_queue
 from modiste.web.http_error import HttpError

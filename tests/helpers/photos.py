@@ -1,4 +1,4 @@
-"""Pictures for tests: drawn here, saved in any way a test needs."""
+"""Photos and images for tests, drawn here."""
 
 import io
 from collections.abc import Callable
@@ -10,17 +10,17 @@ from PIL import Image
 
 
 def clothes(height: int = 60, width: int = 40) -> Image.Image:
-    """An RGB picture of something dark and colored on white, different in all four corners of it."""
+    """Draw a dark, colored rectangle on white, RGB, different at each of its corners."""
     pixels = np.full((height, width, 3), 255, np.uint8)
     rows, columns = np.mgrid[0 : height - 20, 0 : width - 16]
     pixels[10:-10, 8:-8] = np.stack([rows * 2, columns * 3, (rows + columns) % 100], 2).astype(np.uint8)
     return Image.fromarray(pixels)
 
 
-def saved(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    """The picture as a file of that kind."""
+def saved(photo: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """Return the photo as a file of a format of Pillow, such as "JPEG"."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    photo.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -32,9 +32,9 @@ def noise(side: int = 28, seed: int = 0) -> np.ndarray:
 
 
 def fill(folder: Path, count: int, draw: Callable[[int], Image.Image] | None = None, suffix: str = ".png") -> Path:
-    """Make a class folder with so many pictures, different noise unless they are drawn otherwise; returns it."""
+    """Make a class folder of `count` photos, by default of different noise, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        picture = draw(number) if draw else Image.fromarray(noise(16, number))
-        picture.save(folder / f"{number}{suffix}")
+        photo = draw(number) if draw else Image.fromarray(noise(16, number))
+        photo.save(folder / f"{number}{suffix}")
     return folder
