@@ -95,7 +95,7 @@ def export_run(run: Run, flip_tta: bool, calibration: Calibration, path: Path) -
     """Write the network of a run as an fp32 model file; return the path."""
     recipe = run.recipe()
     recipe = replace(recipe, model=replace(recipe.model, flip_tta=flip_tta))
-    names = sources.class_names(recipe.data)
+    names = sources.open_source(recipe.data).class_names
     network = weights.load_trained(run, recipe.model, len(names))
     path.write_bytes(onnx_file.to_onnx(network, recipe, names, {}, calibration))
     return path

@@ -143,7 +143,7 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     """Toys, say: a folder of photos beside others is a class, whatever its name."""
     for label in ("car", "train"):
         fill(tmp_path / label, 2)
-    assert sources.class_names(config(tmp_path)) == ("car", "train")
+    assert sources.open_source(config(tmp_path)).class_names == ("car", "train")
 
 
 def test_photos_without_classes_are_no_split(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_labels_json_beside_the_classes_of_a_split(tmp_path: Path) -> None:
     assert labels == [{"T-shirt/top": 2, "Trouser": 2}] * 2
     (tmp_path / "labels.json").write_text('{"tees": "Shirt"}')
     with pytest.raises(InputError, match=r"train/labels.json says of 'tees' other than another"):
-        sources.class_names(config(tmp_path))
+        sources.open_training(config(tmp_path), seed=0)
 
 
 def test_the_order_is_that_of_image_folder(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_the_order_is_that_of_image_folder(tmp_path: Path) -> None:
         fill(tmp_path / "test" / name, count)
     data = config(tmp_path)
     test = sources.open_test(data, lambda: None)
-    assert sources.class_names(data) == ("B", "a", "a b", "b")
+    assert sources.open_source(data).class_names == ("B", "a", "a b", "b")
     assert test.labels.tolist() == [0, 1, 1, 1, 2, 2, *[3] * 12]
     order_of_b = [tmp_path / "test/b" / f"{number}.png" for number in (0, 1, 10, 11, 2, 3, 4, 5, 6, 7, 8, 9)]
     assert (test.images[6:] == np.stack([preprocess.to_image(path, 16, 1) for path in order_of_b])).all()
@@ -216,7 +216,7 @@ def test_archives_of_macos(tmp_path: Path) -> None:
     """The folder __MACOSX that unpacking leaves is no class."""
     for label in ("a", "b", "__MACOSX"):
         fill(tmp_path / label, 1)
-    assert sources.class_names(config(tmp_path)) == ("a", "b")
+    assert sources.open_source(config(tmp_path)).class_names == ("a", "b")
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
     for label in ("a", "b"):
         fill(tmp_path / "test" / label, 2)
     data = config(tmp_path)
-    assert sources.class_names(data) == ("a", "b")
+    assert sources.open_source(data).class_names == ("a", "b")
     assert len(sources.open_test(data, lambda: None)) == 4
     with pytest.raises(InputError, match="no training images"):
         sources.open_training(data, seed=0)

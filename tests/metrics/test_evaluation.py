@@ -112,7 +112,7 @@ def test_what_was_chosen_on_validation_is_said(tmp_path: Path, patience: int, ch
     calibration = Calibration(temperature=2.0).to_metadata(())
     weights = np.random.default_rng(0).normal(0, 0.001, (784, 10)).astype(np.float32)
     run.model.write_bytes(
-        tiny_model(tuple(sources.class_names(run.recipe().data)), weights=weights, metadata=calibration)
+        tiny_model(tuple(sources.open_source(run.recipe().data).class_names), weights=weights, metadata=calibration)
     )
     validation, test = (evaluate_split(run.path, split).scores for split in ("validation", "test"))
     assert (validation.chosen_on_split, test.chosen_on_split) == (chosen, False)

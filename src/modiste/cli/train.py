@@ -126,7 +126,7 @@ def _next_step(run: "Run", has_validation: bool) -> str:
     """Return how to measure the accuracy of a run, on the splits that its data has."""
     from modiste.data import sources
 
-    if sources.has_split(run.recipe().data, "test"):
+    if sources.open_source(run.recipe().data).has_split("test"):
         return f"Evaluate it: modiste evaluate {run.path}"
     if has_validation:
         return f"Evaluate it: modiste evaluate {run.path} --split validation"

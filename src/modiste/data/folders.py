@@ -9,17 +9,13 @@ name.
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
-from numpy.typing import NDArray
 
-from modiste.data.groups import GROUPS_FILE, read_groups
-from modiste.data.labels_file import LABELS_FILE, FolderLabels, read_folder_labels
+from modiste.data.annotations import GROUPS_FILE, LABELS_FILE, FolderLabels, read_folder_labels, read_groups
 from modiste.data.lazy_split import LazySplit
 from modiste.data.split import Images, Indices
 from modiste.errors import InputError
@@ -33,11 +29,8 @@ SPELLINGS = {
 }
 """Folder names of each split, in any case. `eval` is none: some mean validation by it, others test."""
 
-DECODERS = 4
-"""Photos decoded at a time, at most; one of 65 million pixels takes 195 MB."""
-
-LARGE_FILE = 4 * 2**20
-"""Photo files from this size in bytes on are decoded one at a time."""
+MAX_DECODERS = 4
+"""Photos decoded at a time; one of 65 million pixels takes 195 MB."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +69,11 @@ class ClassFolders:
     def split_folders(self) -> dict[str, Path]:
         """The folder of each split; where no folder is named like a split, all photos are train."""
         folders = subfolders(self.root)
-        spelled = {split: [path for path in folders if path.name.casefold() in SPELLINGS[split]] for split in SPELLINGS}
-        for split, paths in spelled.items():
-            if len(paths) > 1:
-                raise InputError(
-                    f"{paths[0]} and {paths[1]} are both the {split} split by their names. Merge or rename one of them."
-                )
-        by_split = {split: paths[0] for split, paths in spelled.items() if paths}
+        by_split: dict[str, Path] = {}
+        for split, spellings in SPELLINGS.items():
+            for path in (path for path in folders if path.name.casefold() in spellings):
+                if (other := by_split.setdefault(split, path)) != path:
+                    raise InputError(f"{other} and {path} are both the {split} split by their names. Merge the two.")
         others = [path for path in folders if path not in by_split.values()]
         if others and not any(map(subfolders, by_split.values())):
             return {"train": self.root}  # a class may be called train
@@ -107,14 +98,14 @@ class ClassFolders:
                 cannot be used.
         """
         names, photos = self.class_names, self._photos(name)
-        candidate_labels = np.zeros((len(photos), len(names)), bool)
-        for row, (path, labels) in zip(candidate_labels, photos, strict=True):
+        for path, labels in photos:
             if unknown := [label for label in labels if label not in names]:
                 raise InputError(
                     f"{path.parent} means {unknown[0]!r}, which train has no photos of. Rename it, or add such a "
                     "folder to train."
                 )
-            row[[names.index(label) for label in labels]] = True
+        candidates = [[name in labels for name in names] for _, labels in photos]
+        candidate_labels = np.array(candidates, bool).reshape(len(photos), len(names))
         paths = [path for path, _ in photos]
         return LazySplit(
             candidate_labels.argmax(1).astype(np.int64),
@@ -139,13 +130,9 @@ class ClassFolders:
     def _load(self, paths: list[Path], indices: Indices) -> Images:
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         images = np.empty((len(indices), *shape), np.uint8)
-        large = Lock()
-
-        def decode(path: Path) -> NDArray[np.uint8]:
-            with large if path.exists() and path.stat().st_size >= LARGE_FILE else nullcontext():
-                return preprocess.to_image(path, self.size, self.channels)
-
-        with ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1)) as pool:  # decoders release the interpreter's lock
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        decode = partial(preprocess.to_image, size=self.size, channels=self.channels)
+        with ThreadPoolExecutor(min(MAX_DECODERS, cores)) as pool:  # decoders release the interpreter's lock
             for row, image in enumerate(pool.map(decode, [paths[index] for index in indices])):
                 images[row] = image
         return images

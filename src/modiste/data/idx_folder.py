@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources.abc import Traversable
 
-from modiste.data import idx, labels_file
+from modiste.data import idx
+from modiste.data.annotations import LABELS_FILE, read_class_names
 from modiste.data.lazy_split import SPLITS, LazySplit
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
@@ -18,12 +19,12 @@ FILES = {
 """Images and labels of each split, without .gz."""
 
 FASHION_MNIST_MD5 = {
-    "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-    "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
-    "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
-    "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    "train-images-idx3-ubyte": "f209073e486d5113ebe2cc431d4df862",
+    "train-labels-idx1-ubyte": "7f04740598b02edfb94aa0e6fa814fe4",
+    "t10k-images-idx3-ubyte": "b7656a891b218fc13e45205c48a92cae",
+    "t10k-labels-idx1-ubyte": "13513839c730787e1e9b9aa9b84d6f53",
 }
-"""Of the official files unpacked (`gunzip -c FILE | md5sum`), so that they are recognized however they are packed."""
+"""Of the official images (uint8) and labels (int64), so that they are recognized however their files are packed."""
 
 
 @dataclass(frozen=True)
@@ -46,24 +47,25 @@ class IdxFolder:
 
         There are as many as the labels of train need, or of test where there is no train.
         """
-        file = self.folder / labels_file.LABELS_FILE
-        split = next(filter(self.has_split, SPLITS))
-        if not file.is_file() and self.is_fashion_mnist(split):
+        file = self.folder / LABELS_FILE
+        if not file.is_file() and self.is_fashion_mnist:
             return FASHION_MNIST
-        return labels_file.read_class_names(file, int(idx.read_labels(*self._read(FILES[split][1])).max(initial=1)) + 1)
+        labels = idx.read_labels(*self._read(FILES[next(filter(self.has_split, SPLITS))][1]))
+        return read_class_names(file, int(labels.max(initial=1)) + 1)
 
     def has_split(self, name: str) -> bool:
         """Whether there is at least one of the split's two files."""
         return any(_find(self.folder, stem).is_file() for stem in FILES.get(name, ()))
 
-    def is_fashion_mnist(self, name: str) -> bool:
-        """Whether both files of a split are the official ones; their unpacked content decides."""
-        if self.md5 or not self.has_split(name):
-            return self.has_split(name)
-        images, labels = FILES[name]
-        return (
-            md5(idx.unpack(*self._read(labels), idx.LABELS_MAGIC)) == FASHION_MNIST_MD5[labels]
-            and md5(idx.unpack(*self._read(images), idx.IMAGES_MAGIC)) == FASHION_MNIST_MD5[images]
+    @property
+    def is_fashion_mnist(self) -> bool:
+        """Whether both files of train, or of test where there is no train, are the official ones, however packed."""
+        if self.md5:
+            return True
+        images, labels = FILES[next(filter(self.has_split, SPLITS))]
+        return (  # labels first, as they are small
+            md5(idx.read_labels(*self._read(labels)).data) == FASHION_MNIST_MD5[labels]
+            and md5(idx.read_images(*self._read(images)).data) == FASHION_MNIST_MD5[images]
         )
 
     def part(self, name: str) -> LazySplit:
@@ -84,26 +86,20 @@ class IdxFolder:
         if (largest := labels.max()) >= (classes := len(self.class_names)):
             raise InputError(
                 f"The labels of {file} go up to {largest}, but there are {classes} classes, from 0 to {classes - 1}. "
-                f"Correct them, or name all classes in {labels_file.LABELS_FILE}."
+                f"Correct them, or name all classes in {LABELS_FILE}."
             )
-        self._require_size(file, *images.shape[1:])
+        rows, columns = images.shape[1:]
+        if (rows, columns) != (self.size, self.size):
+            raise SettingError(
+                f"data.image_size is {self.size}, but the images of {file} have {rows} x {columns} pixels. "
+                + (f"Give {rows} instead." if rows == columns else "Pad them to squares.")
+            )
         return LazySplit(labels, images.__getitem__)
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the split's files and labels.json as stored, without a check of their checksums."""
-        files = (*(_find(self.folder, stem) for stem in FILES.get(name, ())), self.folder / labels_file.LABELS_FILE)
+        files = (*(_find(self.folder, stem) for stem in FILES.get(name, ())), self.folder / LABELS_FILE)
         yield from ((file.name, idx.read_bytes(file)) for file in files if file.is_file())
-
-    def _require_size(self, file: Traversable, rows: int, columns: int) -> None:
-        if rows != columns:
-            raise SettingError(
-                f"The images of {file} have {rows} x {columns} pixels, but they must be square. Pad them."
-            )
-        if rows != self.size:
-            raise SettingError(
-                f"data.image_size is {self.size}, but the images of {file} have {rows} x {columns} pixels. Give {rows} "
-                "instead."
-            )
 
     def _read(self, stem: str) -> tuple[Traversable, bytes]:
         """Return a file's path and its content as stored."""
@@ -123,12 +119,12 @@ def is_idx_folder(folder: Traversable) -> bool:
     return any(_find(folder, stem).is_file() for stem in FASHION_MNIST_MD5)
 
 
-def md5(content: bytes) -> str:
+def md5(content: bytes | memoryview) -> str:
     """Return the checksum that Fashion-MNIST is published with; it detects accidents, not attacks."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _find(folder: Traversable, stem: str) -> Traversable:
-    """The gzipped file where there is one, else the plain one where there is one."""
+    """Return the gzipped file where there is one, else the plain one where there is one."""
     packed, plain = folder / f"{stem}.gz", folder / stem
     return plain if plain.is_file() and not packed.is_file() else packed

@@ -87,27 +87,12 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     return source.part("test").load_split("test")
 
 
-def has_split(data: DataConfig, name: str) -> bool:
-    """Whether the source has files of its own for train, validation or test; raises as `open_training`."""
-    return open_source(data).has_split(name)
-
-
-def class_names(data: DataConfig) -> tuple[str, ...]:
-    """Return the class of each label, in the order of the labels; raises as `open_training`."""
-    return open_source(data).class_names
-
-
-def dataset_name(data: DataConfig, split: str = "train") -> str:
-    """Return "fashion-mnist" when the checksums of a split's files are the official ones; else the folder's name."""
+def dataset_name(data: DataConfig) -> str:
+    """Return "fashion-mnist" when the checksums of the files are the official ones; else the folder's name."""
     source, name = open_source(data), _root(data).resolve().name
-    if isinstance(source, IdxFolder) and source.is_fashion_mnist(split):
+    if isinstance(source, IdxFolder) and source.is_fashion_mnist:
         return "fashion-mnist"
     return f"{name} (other files)" if name == "fashion-mnist" else name
-
-
-def fingerprint(data: DataConfig, training: TrainingData) -> dict[str, str]:
-    """Return SHA-256 sums of what a training used: `data` (as `sha256`), and the images of `train` and `validation`."""
-    return {"data": sha256(data), "train": training.train.sha256(), "validation": training.validation.sha256()}
 
 
 def sha256(data: DataConfig) -> str:
@@ -127,11 +112,17 @@ def describe(data: DataConfig) -> list[dict[str, Any]]:
 
     Returns:
         For each split `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
-
     """
-    source = open_source(data)
-    names = filter(source.has_split, SPLITS)
-    return [_describe_split(source.part(name).load_split(name), source.class_names) for name in names]
+    source, records = open_source(data), []
+    for name in filter(source.has_split, SPLITS):
+        split = source.part(name).load_split(name)
+        counts = np.bincount(split.labels, minlength=len(source.class_names)).tolist()
+        labels = dict(zip(source.class_names, counts, strict=True))
+        shape = list(split.images.shape[1:])
+        records.append(
+            {"split": name, "images": len(split), "shape": shape, "labels": labels, "sha256": split.sha256()}
+        )
+    return records
 
 
 def ignored_files(data: DataConfig) -> list[Path]:
@@ -155,11 +146,11 @@ def open_source(data: DataConfig) -> Source:
     if data.source and not root.is_dir():
         problem = "is no folder" if root.exists() else "does not exist"
         raise InputError(f"{root} {problem}. Give a folder of IDX files or of class folders with --data.")
-    if not data.source and data.channels != 1:
-        raise SettingError("This recipe needs photos. Give a folder of photos for each class with --data FOLDER.")
     if not data.source or is_idx_folder(root):
         if data.channels != 1:
-            raise SettingError(f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1.")
+            gray = f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1."
+            photos = "This recipe needs photos. Give a folder of photos for each class with --data FOLDER."
+            raise SettingError(gray if data.source else photos)
         return IdxFolder(root, data.image_size) if data.source else fashion_mnist.source(data.image_size)
     if folders.subfolders(root):
         return ClassFolders(root, data.image_size, data.channels, FASHION_MNIST if data.synthetic_per_class else ())
@@ -191,10 +182,3 @@ def _open_own_validation(source: Source, data: DataConfig) -> Split | None:
         return None
     part = source.part("validation")
     return part.load_split("validation", folds.balanced_subset(part.stratify_by, data.max_train_images))
-
-
-def _describe_split(split: Split, names: tuple[str, ...]) -> dict[str, Any]:
-    counts = np.bincount(split.labels, minlength=len(names)).tolist()
-    labels = dict(zip(names, counts, strict=True))
-    shape = list(split.images.shape[1:])
-    return {"split": split.name, "images": len(split), "shape": shape, "labels": labels, "sha256": split.sha256()}

@@ -118,7 +118,7 @@ def write(path: Path, name: str, command: str, bench: Bench, records: list[dict[
 def _require_split(bench: Bench) -> None:
     """Raise an InputError before hours of training, if the data cannot be evaluated on the split of the bench."""
     data = bench.recipes[0].data
-    has_test, has_validation = sources.has_split(data, "test"), sources.has_split(data, "validation")
+    has_test, has_validation = map(sources.open_source(data).has_split, ("test", "validation"))
     if bench.split == "test" and not has_test:
         advice = "Add one." if has_validation else "Add one, or use --folds."
         raise InputError(f"{data.source} has no test split to evaluate on. {advice}")

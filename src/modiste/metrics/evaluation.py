@@ -63,7 +63,7 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     config = target.recipe.data
     if data is not None:
         config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
-    data_names = sources.class_names(config)
+    data_names = sources.open_source(config).class_names
     class_names = target.model.class_names if target.model else data_names
     split = _relabel(_open_split(target, config, split_name), data_names, class_names)
     notes: tuple[str, ...] = ()
@@ -153,7 +153,8 @@ def _relabel(split: Split, data_names: tuple[str, ...], class_names: tuple[str, 
     missing = [name for name in data_names if name not in class_names]
     if missing:
         raise InputError(
-            f"The data has the classes {', '.join(missing)}, which the model lacks. It has {', '.join(class_names)}."
+            f"The data has the classes {', '.join(missing)}, which the model lacks. It has {', '.join(class_names)}. "
+            "Name the classes of the data as the model does, in its labels.json."
         )
     columns = np.array([class_names.index(name) for name in data_names], np.int64)
     candidate_labels = split.candidate_labels

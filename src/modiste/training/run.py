@@ -139,11 +139,10 @@ def _environment(training: Training) -> dict[str, Any]:
 def _data_hashes(training: Training) -> dict[str, Any]:
     """Return what identifies the images and teachers of a training, wherever they are."""
     data, teachers = training.data, training.step.teachers
-    sha256 = sources.fingerprint(training.recipe.data, data)
     return {
-        "sha256": sha256["data"],
-        "train": {"n": len(data.train), "sha256": sha256["train"]},
-        "validation": {"n": len(data.validation), "sha256": sha256["validation"]},
+        "sha256": sources.sha256(training.recipe.data),
+        "train": {"n": len(data.train), "sha256": data.train.sha256()},
+        "validation": {"n": len(data.validation), "sha256": data.validation.sha256()},
         **({"teachers": list(teachers.records)} if teachers else {}),
     }
 

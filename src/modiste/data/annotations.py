@@ -1,12 +1,19 @@
-"""`labels.json`: what the class folders mean, or the names of the classes in IDX files."""
+"""Files that describe images and lie beside them: `labels.json` names classes, `groups.csv` groups photos."""
 
+import csv
+import io
 import json
+from collections.abc import Callable
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from modiste.data.split import Groups
 from modiste.errors import InputError
 
-LABELS_FILE = "labels.json"
+LABELS_FILE, GROUPS_FILE = "labels.json", "groups.csv"
 
 FolderLabels = tuple[str, ...]
 """The labels that the photos of a folder may have; empty: the folder is left out."""
@@ -53,11 +60,43 @@ def read_class_names(file: Traversable, count: int) -> tuple[str, ...]:
     return tuple(class_names)
 
 
+def read_groups(root: Path, photos: list[Path]) -> Groups | None:
+    """Read the group of each photo, int64 [n], from root/groups.csv; None when there is no such file.
+
+    Args:
+        root: the data folder. Its groups.csv has a header and the columns file, relative to `root`, and group.
+        photos: of one split; one that is not listed is a group of its own.
+
+    Raises:
+        InputError: it cannot be read, has other columns, or lists a file twice or one that does not exist.
+    """
+    path = root / GROUPS_FILE
+    if not path.is_file():
+        return None
+    header, *rows = [row for row in _read(path, lambda text: list(csv.reader(io.StringIO(text)))) if row] or [[]]
+    if header[:1] != ["file"] or any(len(row) < 2 for row in [header, *rows]):
+        raise InputError(f"{path} must have the columns file,group in this order, in each row. Correct it.")
+    groups: dict[str, str] = {}
+    for file, group, *_ in rows:
+        if file in groups or not (root / file).is_file():
+            missing = f"there is no file {file!r}; paths are relative to its folder"
+            problem = f"{file!r} is listed twice" if file in groups else missing
+            raise InputError(f"{path}: {problem}. Correct or remove the row.")
+        groups[file] = group
+    ids = {group: index for index, group in enumerate(dict.fromkeys(groups.values()))}
+    listed = [groups.get(photo.relative_to(root).as_posix()) for photo in photos]
+    return np.array([-1 - row if group is None else ids[group] for row, group in enumerate(listed)], np.int64)
+
+
 def _read_json(file: Traversable) -> Any:
+    return _read(file, json.loads) if file.is_file() else {}
+
+
+def _read(file: Traversable, parse: Callable[[str], Any]) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{file} cannot be read ({error}). Correct it or remove it.") from None
+        return parse(file.read_text(encoding="utf-8-sig"))  # Windows programs write a byte order mark
+    except (OSError, ValueError, RecursionError, csv.Error) as error:
+        raise InputError(f"{file} cannot be read ({error}). Correct it, save it in UTF-8, or remove it.") from None
 
 
 def _are_names(values: list[Any]) -> bool:
