@@ -21,7 +21,15 @@ def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["epoch,loss\n1,2\n", "\x00\n", "epoch,train_loss\n", HEAD + "1,1,1,,,1,\n", HEAD + "1,1,nan,,,1,1\n"]
+    "text",
+    [
+        "epoch,loss\n1,2\n",
+        "\x00\n",
+        "epoch,train_loss\n",
+        HEAD + "1,1,1,,,1,\n",
+        HEAD + "1,1,nan,,,1,1\n",
+        HEAD + "1,1,1,,,1,1,1\n",
+    ],
 )
 def test_a_malformed_metrics_file_is_an_error(text: str, tmp_path: Path) -> None:
     """Other columns, missing values and NaN are errors with the path."""

@@ -154,7 +154,7 @@ def _relabel(split: Split, data_names: tuple[str, ...], class_names: tuple[str, 
     if missing:
         raise InputError(
             f"The data has the classes {', '.join(missing)}, which the model lacks. It has {', '.join(class_names)}. "
-            "Name the classes of the data as the model does, in its labels.json."
+            "Write a labels.json with these names for the data."
         )
     columns = np.array([class_names.index(name) for name in data_names], np.int64)
     candidate_labels = split.candidate_labels

@@ -11,8 +11,7 @@ from modiste.errors import InputError, OutputError
 
 PARTIAL_SUFFIX = ".partial"
 
-MAX_LINE_BYTES = 2**20
-"""A longer line is read as several."""
+MAX_LINE_BYTES = 2**20  # a longer line is read as several
 
 
 @contextmanager
@@ -26,23 +25,20 @@ def atomic_write(path: Path) -> Iterator[Path]:
         InputError: the folder of the path does not exist, or the path is a folder.
         OutputError: the file cannot be written.
     """
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
     if not path.name or path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it.")
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    try:
-        yield partial
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        _remove(partial)
-        raise write_error(path, error) from error
-    except BaseException:
-        _remove(partial)
-        raise
+    with _convert_errors(path):
+        try:
+            yield partial
+            with partial.open("rb+") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+            _sync_folder(path.parent)
+        except BaseException:
+            with suppress(OSError):  # the error of the write itself is the one to report
+                partial.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
@@ -53,23 +49,14 @@ def append_text(path: Path) -> Iterator[TextIO]:
         InputError: the folder of the path does not exist.
         OutputError: as `atomic_write`.
     """
-    if not path.parent.is_dir():
-        raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
-    try:
-        with path.open("a", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise write_error(path, error) from error
+    with _convert_errors(path), path.open("a", encoding="utf-8", newline="") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file with their ends, in bounded memory; none if there is no such file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """Yield the lines of a file in bounded memory; none if there is no file, InputError if it cannot be read."""
     try:
         with path.open("rb") as file:
             while line := file.readline(MAX_LINE_BYTES):
@@ -105,11 +92,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Raises:
-        InputError: the file is missing, unreadable or not JSON.
-    """
+    """Read JSON; raises InputError when the file is missing, unreadable or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -126,15 +109,19 @@ def remove_partials(folder: Path) -> None:
 
 def write_error(path: Path, error: OSError) -> OutputError:
     """Return the error for a path that cannot be written."""
-    reason = error.strerror or error
-    return OutputError(
-        f"{path} cannot be written ({reason}). Free space or choose another folder, then repeat the command."
-    )
+    advice = "Free space or choose another folder, then repeat the command."
+    return OutputError(f"{path} cannot be written ({error.strerror or error}). {advice}")
 
 
-def _remove(partial: Path) -> None:
-    with suppress(OSError):  # the error of the write itself is the one to report
-        partial.unlink(missing_ok=True)
+@contextmanager
+def _convert_errors(path: Path) -> Iterator[None]:
+    """Raise an InputError if the folder of a file does not exist, and an OutputError if the block fails to write it."""
+    if not path.parent.is_dir():
+        raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
+    try:
+        yield
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

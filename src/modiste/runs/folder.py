@@ -61,17 +61,12 @@ class Run:
 
 def require_unused(path: Path) -> None:
     """Raise an InputError if the path exists and is not an empty folder."""
-    if not os.path.lexists(path) or _is_empty(path):
-        return
     run = Run(path)
+    leftovers = {LOCK_NAME, run.recipe_file.name + files.PARTIAL_SUFFIX}  # of a `create` that was killed
+    if not os.path.lexists(path) or (path.is_dir() and {file.name for file in path.iterdir()} <= leftovers):
+        return
     resume = f"resume it with modiste train --resume {path}, " if run.recipe_file.exists() and not run.finished else ""
     raise InputError(f"{path} exists already and is not overwritten. Choose another --name, {resume}or remove it.")
-
-
-def _is_empty(path: Path) -> bool:
-    """Return whether it is a folder with nothing but what `create` leaves when it is killed."""
-    leftovers = {LOCK_NAME, Run(path).recipe_file.name + files.PARTIAL_SUFFIX}
-    return path.is_dir() and {file.name for file in path.iterdir()} <= leftovers
 
 
 def create(path: Path, recipe: Recipe) -> Run:
@@ -100,11 +95,7 @@ def require_model(run: Run) -> None:
 
 
 def open_run(path: Path) -> Run:
-    """Return the run in that folder.
-
-    Raises:
-        InputError: there is no run there.
-    """
+    """Return the run in that folder; raises InputError when there is none."""
     run = Run(path)
     if not run.recipe_file.is_file():
         raise InputError(f"{path} is no run folder: it has no recipe.json. Give a folder that `modiste train` made.")

@@ -28,14 +28,11 @@ def lock(path: Path, timeout: float = 0.0) -> Iterator[None]:
         OutputError: the lock file cannot be written.
     """
     lock_file = path / NAME if path.is_dir() else path.with_name(f".{path.name}{NAME}")
-    file_lock = FileLock(lock_file, timeout=timeout)
     try:
-        file_lock.acquire()
+        acquired = FileLock(lock_file, timeout=timeout).acquire()
     except Timeout:
         raise InputError(f"{path} is in use by another modiste process. Wait until it ends, or stop it.") from None
     except OSError as error:
         raise files.write_error(path, error) from error
-    try:
+    with acquired:
         yield
-    finally:
-        file_lock.release()

@@ -55,11 +55,7 @@ def total_seconds(rows: Iterable[EpochMetrics]) -> float:
 
 
 def read(path: Path) -> list[EpochMetrics]:
-    """Read the rows.
-
-    Raises:
-        InputError: the file is missing or is no metrics.csv.
-    """
+    """Read the rows; raises InputError when the file is missing or is no metrics.csv."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *lines = list(csv.reader(file, strict=True))
@@ -80,16 +76,10 @@ def best_epoch(history: list[EpochMetrics], early_stopping: EarlyStoppingConfig)
 
 
 def _parse_row(texts: dict[str, str]) -> EpochMetrics:
-    values: dict[str, Any] = {
-        column: None if column.startswith("val_") and not texts[column] else _finite(texts[column])
-        for column in COLUMNS
-    }
+    values: dict[str, Any] = {}
+    for column in COLUMNS:
+        is_missing = column.startswith("val_") and texts[column] == ""
+        values[column] = None if is_missing else float(texts[column])
+        if not is_missing and not math.isfinite(values[column]):
+            raise ValueError(f"{column} is {texts[column]}")
     return EpochMetrics(**values | {"epoch": int(texts["epoch"])})
-
-
-def _finite(text: str) -> float:
-    """Parse a number; raises ValueError for infinity and NaN."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is not finite")
-    return value

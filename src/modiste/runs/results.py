@@ -28,11 +28,7 @@ def write(path: Path, *, recipe: str, command: str, runs: list[dict[str, Any]], 
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Read a results file.
-
-    Raises:
-        InputError: it is missing, not JSON, or lacks a required key.
-    """
+    """Read a results file; raises InputError when it is missing, not JSON, or lacks a required key."""
     content = files.read_json(path)
     missing = [key for key in REQUIRED if not isinstance(content, dict) or key not in content]
     if missing:

@@ -39,11 +39,7 @@ class RunInfo:
 
 
 def read(run: Run) -> RunInfo:
-    """Read the environment of a run; an empty one when it has no environment.json.
-
-    Raises:
-        InputError: the file is damaged.
-    """
+    """Read the environment of a run, empty without environment.json; raises InputError when the file is damaged."""
     if not run.environment.exists():
         return RunInfo()
     content = files.read_json(run.environment)
