@@ -39,6 +39,13 @@ def test_curves_are_drawn_for_any_run(tmp_path: Path, count: int, held_out: bool
     assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]
 
 
+def test_epochs_are_whole_numbers() -> None:
+    """The axis of a run of one epoch has one tick."""
+    ax = figures.plot_curve({"a": rows(1)}, "loss", {"a": 1}).axes[0]
+    low, high = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if low <= tick <= high] == [1]
+
+
 def test_several_runs_are_named() -> None:
     """The legend of several runs names each; of one run it does not."""
     assert {">one</text>", ">two</text>"} <= texts(

@@ -44,7 +44,6 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
 
 def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     """Train, evaluate, predict and report; return the results and the paths of the files."""
-    import modiste
     from modiste.cli.progress import TrainingProgress
     from modiste.recipes import named
     from modiste.reporting.evaluate import evaluate
@@ -57,27 +56,23 @@ def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     click.echo("2/4 evaluating on the 10,000 test images", err=True)
     scores = evaluate(run.path)
     click.echo("3/4 predicting a sample image", err=True)
-    sample = Path(modiste.__file__).parent / "assets" / "samples" / "ankle-boot.png"
-    prediction = _predict(run.model, sample)
+    sample, prediction = _predict_sample(run.model)
     click.echo("4/4 writing the report", err=True)
     report = run.path / "report.html"
     write_report([run.path], report, lang)
-    return {
-        "run": str(run.path),
-        "model": str(run.model),
-        "report": str(report),
-        "test_accuracy": scores.accuracy,
-        "interval_images": scores.interval_images,
-        "sample": str(sample),
-        "prediction": prediction,
-    }
+    summary: dict[str, Any] = {"run": str(run.path), "model": str(run.model), "report": str(report)}
+    summary |= {"sample": sample, "prediction": prediction}
+    return summary | {"test_accuracy": scores.accuracy, "interval_images": scores.interval_images}
 
 
-def _predict(model: Path, image: Path) -> str:
+def _predict_sample(model: Path) -> tuple[str, str]:
+    """Return the path of the sample image and its prediction."""
+    import modiste
     from modiste import inference
 
-    (prediction,) = inference.load(model).predict([image])
-    return f"{prediction.label} {prediction.probability:.1%}"
+    sample = str(Path(modiste.__file__).parent / "assets" / "samples" / "ankle-boot.png")
+    (prediction,) = inference.load(model).predict([sample])
+    return sample, f"{prediction.label} {prediction.probability:.1%}"
 
 
 def _new_run_path(folder: Path) -> Path:

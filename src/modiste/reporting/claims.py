@@ -1,51 +1,35 @@
 """The claims of the course report, each checked against measured results.
 
-The rule of each check is in the docstring of its function. The sentences that report the figures are texts of the
-report, one file per language.
+The rule of each check is in the docstring of its function.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from modiste.labels import FASHION_MNIST
 from modiste.metrics import intervals
 from modiste.metrics.scores import ClassScore, Scores
-from modiste.reporting import formatting, leaderboard, results_table
-from modiste.reporting.report_data import (
-    CNN,
-    CNN_ERASING,
-    COURSE_REPORT,
-    RESNET18,
-    ReportData,
-    combine_results,
-    find_result,
-)
+from modiste.reporting import formatting, leaderboard, report_data, results_table
+from modiste.reporting.report_data import CNN, CNN_ERASING, COURSE_REPORT, RESNET18, ReportData, find_result
 from modiste.reporting.results_table import MethodResult
 
-BENCH_RESNET18 = "modiste bench classic-resnet18 --seeds 2"
-BENCH_ERASING = (
-    "modiste bench classic-cnn --set augmentation.random_crop_padding=4 --set augmentation.random_erasing_prob=0.5 "
-    "--name classic-cnn-erasing"
-)
 COMMANDS = {
-    "cnn_accuracy": "modiste bench classic-cnn",
-    "cnn_loss": "modiste bench classic-cnn",
-    "resnet18_accuracy": BENCH_RESNET18,
-    "resnet18_loss": BENCH_RESNET18,
+    **dict.fromkeys(("cnn_accuracy", "cnn_loss"), "modiste bench classic-cnn"),
+    **dict.fromkeys(("resnet18_accuracy", "resnet18_loss"), "modiste bench classic-resnet18 --seeds 2"),
     "overfit": "modiste train classic-resnet18",
-    "worst": "modiste evaluate RUN",
-    "confused": "modiste evaluate RUN",
-    "best": "modiste evaluate RUN",
-    "generalizes": BENCH_ERASING,
-    "costs": BENCH_ERASING,
+    **dict.fromkeys(("worst", "confused", "best"), "modiste evaluate RUN"),
+    **dict.fromkeys(
+        ("generalizes", "costs"),
+        "modiste bench classic-cnn --set augmentation.random_crop_padding=4 --set augmentation.random_erasing_prob=0.5 "
+        "--name classic-cnn-erasing",
+    ),
     "xavier": "modiste train classic-cnn --epochs 1 --name default --set model.init=default",
 }
 """The command that measures a claim."""
 
 Verdict = Literal["holds", "tied", "fails", "not_measured"]
 Translate = Callable[[str], str]
-"""Translates a class name, or a word between figures, into the language of the report."""
+"""Translates a class name, or a word between figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +39,9 @@ class Answer:
     Args:
         claim: its key.
         verdict: `tied` where the claim names one class and another one is equal.
-        sentence: key of the sentence that reports the figures.
-        values: of the placeholders in the sentence.
-        published: the same check against the results that come with modiste, which has no part in the verdict; None
-            without such results.
+        sentence: key of the text that reports the figures.
+        values: of the placeholders in the text.
+        published: the same check against the results that come with modiste, which has no part in the verdict.
     """
 
     claim: str
@@ -67,31 +50,27 @@ class Answer:
     values: Mapping[str, str] = field(default_factory=dict)
     published: "Answer | None" = None
 
-    @property
-    def has_figures(self) -> bool:
-        """Whether the sentence reports measurements."""
-        return bool(self.values) and "command" not in self.values
-
 
 def check_claims(data: ReportData, translate: Translate = str) -> list[Answer]:
     """Check every claim against the user's results, in the order of the course report."""
-    published = {answer.claim: answer for answer in _check_all(data.published, translate)}
-    published["two_layers"] = published["cnn_accuracy"]  # the rows of the public leaderboard are in both
-    return [
-        replace(answer, published=other if (other := published[answer.claim]).has_figures else None)
-        for answer in _check_all(data.own, translate)
-    ]
+    published: dict[str, Answer | None] = {
+        answer.claim: answer
+        for answer in _check_all(data.published, translate)
+        if answer.values and "command" not in answer.values
+    }
+    published["two_layers"] = published.get("cnn_accuracy")  # the rows of the public leaderboard are in both
+    return [replace(answer, published=published.get(answer.claim)) for answer in _check_all(data.own, translate)]
 
 
 def _check_all(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
-    tested = [result for result in results if result.on_fashion_mnist and _has_fashion_mnist_classes(result)]
+    scores = {result.name: result.scores for result in results if result.on_fashion_mnist and result.scores}
     return [
         *_check_course_figures("cnn", find_result(results, CNN), translate),
         *_check_resnet18(results, translate),
         _check_overfitting(results),
-        _check_recall("worst", "Shirt", tested, Scores.lowest_recall, translate),
-        _check_confusion(tested, translate),
-        _check_recall("best", "Bag", tested, Scores.highest_recall, translate),
+        _check_class("worst", "Shirt", scores, lambda each: _describe_recall(each.lowest_recall()), translate),
+        _check_class("confused", "T-shirt/top", scores, _describe_wrong_shirts, translate),
+        _check_class("best", "Bag", scores, lambda each: _describe_recall(each.highest_recall()), translate),
         *_check_crop_and_erasing(find_result(results, CNN_ERASING), find_result(results, CNN), translate),
         _check_xavier(results),
         Answer("batch_norm", "not_measured", "batch_norm"),
@@ -114,14 +93,9 @@ def _check_course_figures(
     if result is None or result.accuracy is None or result.loss is None:
         return [_not_measured(f"{network}_{metric}") for metric in ("accuracy", "loss")]
     loss, accuracy = COURSE_REPORT[network]
-    values = {
-        "accuracy": f"{result.accuracy:.2%}",
-        "interval": formatting.format_interval(result.interval_images, translate("to")),
-        "loss": f"{result.loss:.4f}",
-        "limit": f"{loss:.4f}",
-        "n": str(result.n),
-        "epochs": f"{result.epochs:.3g}",
-    }
+    interval = formatting.format_interval(result.interval_images, translate("to"))
+    values = {"accuracy": f"{result.accuracy:.2%}", "interval": interval, "n": str(result.n)}
+    values |= {"loss": f"{result.loss:.4f}", "limit": f"{loss:.4f}", "epochs": f"{result.epochs:.3g}"}
     return [
         Answer(f"{network}_accuracy", _to_verdict(result.accuracy >= accuracy), f"accuracy{suffix}", values),
         Answer(f"{network}_loss", _to_verdict(result.loss <= loss), f"loss{suffix}", values),
@@ -131,7 +105,7 @@ def _check_course_figures(
 def _check_resnet18(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
     """Check the figures of ResNet-18 with ImageNet weights; without these, report those from scratch unchecked."""
     pretrained = [r for r in results if r.network == "resnet18" and r.recipe.model.weights == "imagenet"]
-    result = combine_results(pretrained)
+    result = report_data.combine_results(pretrained)
     if result:
         return _check_course_figures("resnet18", result, translate)
     scratch = _check_course_figures("resnet18", find_result(results, RESNET18), translate, "_scratch")
@@ -147,61 +121,38 @@ def _check_overfitting(results: Sequence[MethodResult]) -> Answer:
     best, last = result.history[result.best_epoch - 1], result.history[-1]
     before, after = best.val_loss or 0.0, last.val_loss or 0.0
     holds = last.epoch > best.epoch and after > before and last.train_loss < best.train_loss
-    values = {
-        "name": result.name,
-        "best": str(best.epoch),
-        "last": str(last.epoch),
-        "before": f"{before:.4f}",
-        "after": f"{after:.4f}",
-        "train_before": f"{best.train_loss:.4f}",
-        "train_after": f"{last.train_loss:.4f}",
-    }
+    values = {"name": result.name, "best": str(best.epoch), "last": str(last.epoch)}
+    values |= {"before": f"{before:.4f}", "after": f"{after:.4f}"}
+    values |= {"train_before": f"{best.train_loss:.4f}", "train_after": f"{last.train_loss:.4f}"}
     return Answer("overfit", _to_verdict(holds), "overfit", values)
 
 
-def _has_fashion_mnist_classes(result: MethodResult) -> bool:
-    """Return whether the classes are those of Fashion-MNIST."""
-    return result.scores is not None and tuple(c.name for c in result.scores.per_class) == FASHION_MNIST
-
-
-def _compare_classes(label: str, classes_by_run: Collection[set[str]]) -> Verdict:
-    """Return whether a class is the only one of its kind in every run, or ties with others in some."""
-    if not all(label in classes for classes in classes_by_run):
-        return "fails"
-    return "holds" if all(len(classes) == 1 for classes in classes_by_run) else "tied"
-
-
-def _check_recall(
+def _check_class(
     claim: str,
     label: str,
-    runs: Sequence[MethodResult],
-    select: Callable[[Scores], tuple[ClassScore, ...]],
+    scores_by_run: Mapping[str, Scores],
+    describe: Callable[[Scores], tuple[list[str], str]],
     translate: Translate,
 ) -> Answer:
-    """Check that in every run one class, and no other, has the lowest or the highest recall."""
-    if not runs:
+    """Check that in every run `describe` returns one class and no other: classes, and their figure as text."""
+    if not scores_by_run:
         return _not_measured(claim)
-    classes_by_run = {result.name: select(result.scores) for result in runs if result.scores}
-    texts = [
-        f"{name}: {' = '.join(translate(each.name) for each in classes)} {classes[0].recall or 0:.1%}"
-        for name, classes in classes_by_run.items()
-    ]
-    verdict = _compare_classes(label, [{each.name for each in classes} for classes in classes_by_run.values()])
-    values = {"list": translate("; ").join(texts), "images": f"{runs[0].images:,}", "n": str(len(runs))}
-    return Answer(claim, verdict, claim, values)
+    by_run = {name: describe(scores) for name, scores in scores_by_run.items()}
+    verdict: Verdict = "holds" if all(classes == [label] for classes, _ in by_run.values()) else "tied"
+    if not all(label in classes for classes, _ in by_run.values()):
+        verdict = "fails"
+    texts = [f"{name}: {' = '.join(map(translate, classes)) or '-'} {text}" for name, (classes, text) in by_run.items()]
+    images = f"{next(iter(scores_by_run.values())).n:,}"
+    return Answer(claim, verdict, claim, {"list": translate("; ").join(texts), "images": images, "n": str(len(texts))})
 
 
-def _check_confusion(runs: Sequence[MethodResult], translate: Translate) -> Answer:
-    """Check that in every run most of the misclassified shirts are predicted to be T-shirts."""
-    if not runs:
-        return _not_measured("confused")
-    texts, classes_by_run = [], []
-    for name, scores in ((result.name, result.scores) for result in runs if result.scores):
-        classes, count, errors = most_frequent_errors(scores, "Shirt")
-        texts.append(f"{name}: {' = '.join(map(translate, classes)) or '-'} {count} / {errors}")
-        classes_by_run.append(set(classes))
-    values = {"list": translate("; ").join(texts), "n": str(len(runs))}
-    return Answer("confused", _compare_classes("T-shirt/top", classes_by_run), "confused", values)
+def _describe_recall(classes: Sequence[ClassScore]) -> tuple[list[str], str]:
+    return [each.name for each in classes], f"{classes[0].recall or 0:.1%}"
+
+
+def _describe_wrong_shirts(scores: Scores) -> tuple[list[str], str]:
+    classes, count, errors = most_frequent_errors(scores, "Shirt")
+    return classes, f"{count} / {errors}"
 
 
 def most_frequent_errors(scores: Scores, label: str) -> tuple[list[str], int, int]:
@@ -223,23 +174,16 @@ def _check_crop_and_erasing(
     """Check that random crop and erasing lower the mean test loss, and that they lower the mean test accuracy."""
     if plain is None or augmented is None or plain.loss is None or augmented.loss is None:
         return [_not_measured(claim) for claim in ("generalizes", "costs")]
+    change = (augmented.accuracy or 0.0) - (plain.accuracy or 0.0)
     differences = accuracy_differences(augmented, plain)
-    mean = (augmented.accuracy or 0.0) - (plain.accuracy or 0.0)
     interval = intervals.t_interval(differences)
-    values = {
-        "with": f"{augmented.accuracy or 0:.2%}",
-        "without": f"{plain.accuracy or 0:.2%}",
-        "loss_with": f"{augmented.loss:.4f}",
-        "loss_without": f"{plain.loss:.4f}",
-        "points": f"{100 * mean:+.2f}",
-        "interval": f"{100 * interval[0]:+.2f} {translate('to')} {100 * interval[1]:+.2f}" if interval else "-",
-        "n": str(len(differences)),
-        "n_with": str(augmented.n),
-        "n_without": str(plain.n),
-    }
+    text = f"{100 * interval[0]:+.2f} {translate('to')} {100 * interval[1]:+.2f}" if interval else "-"
+    values = {"points": f"{100 * change:+.2f}", "interval": text, "n": str(len(differences))}
+    for key, result in (("with", augmented), ("without", plain)):
+        values |= {key: f"{result.accuracy or 0:.2%}", f"loss_{key}": f"{result.loss:.4f}", f"n_{key}": str(result.n)}
     return [
         Answer("generalizes", _to_verdict(augmented.loss < plain.loss), "generalizes", values),
-        Answer("costs", _to_verdict(mean < 0), "costs", values),
+        Answer("costs", _to_verdict(change < 0), "costs", values),
     ]
 
 
@@ -268,12 +212,8 @@ def _check_two_layers(cnn: MethodResult | None) -> Answer:
     accuracies = [row.accuracy for row in leaderboard.public_table() if row.classifier.startswith("2 Conv")]
     measured = [cnn.accuracy] if cnn and cnn.accuracy is not None else []
     within = [91 <= round(100 * accuracy) <= 93 for accuracy in (*accuracies, *measured)]
-    values = {
-        "within": str(sum(within[: len(accuracies)])),
-        "rows": str(len(accuracies)),
-        "low": f"{min(accuracies):.1%}",
-        "high": f"{max(accuracies):.1%}",
-    }
+    values = {"within": str(sum(within[: len(accuracies)])), "rows": str(len(accuracies))}
+    values |= {"low": f"{min(accuracies):.1%}", "high": f"{max(accuracies):.1%}"}
     if cnn and measured:
         values |= {"accuracy": f"{measured[0]:.2%}", "n": str(cnn.n)}
     sentence = "two_layers" if measured else "two_layers_leaderboard"

@@ -1,7 +1,9 @@
 """The figures: training curves, confusion matrix, mistakes, and accuracies side by side."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,14 +25,8 @@ Metric = Literal["loss", "accuracy"]
 AccuracyRow = tuple[str, float, "Interval"]
 """Name, accuracy and its 95 % interval, as fractions."""
 
-MAX_EPOCHS_WITH_MARKERS = 15
-"""Curves of up to this many epochs have a marker at each."""
-
 SPIKE = 3.0
-"""Losses above this multiple of their 90th percentile are cut off, because they would flatten the rest of the curve."""
-
-TIME_TICKS = tuple(unit * count for unit in (1, 60, 3600) for count in (1, 3, 10, 30))
-"""Seconds at which a time axis has a tick."""
+"""Losses above this multiple of their 90th percentile are cut off, because they would flatten the curve."""
 
 
 @canvas.with_style
@@ -75,11 +71,8 @@ def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
         color = canvas.BLUE if row == column else canvas.VERMILLION
         # the square root keeps an error of 1 % visible beside a diagonal near 100 %
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=color, alpha=share**0.5 * 0.95, linewidth=0))
-        if count:
-            text = _format_percent(share) if normalized else str(count)
-            ax.text(
-                column, row, text, ha="center", va="center", fontsize=7, color="white" if share > 0.3 else canvas.INK
-            )
+        text, color = _format_percent(share) if normalized else str(count), "white" if share > 0.3 else canvas.INK
+        ax.text(column, row, text if count else "", ha="center", va="center", fontsize=7, color=color)
     ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="predicted", ylabel="true")
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), names)
@@ -92,7 +85,7 @@ def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
 def plot_mistakes(
     images: NDArray[np.uint8], true: Sequence[str], predicted: Sequence[str], probabilities: Sequence[float]
 ) -> Figure:
-    """Plot a contact sheet of misclassified images, each with its true and its predicted class.
+    """Plot a contact sheet of n misclassified images, each with its true and its predicted class.
 
     Args:
         images: [n, s, s] or [n, s, s, 3]; n may be 0.
@@ -100,18 +93,15 @@ def plot_mistakes(
         predicted: n class names.
         probabilities: n, of the predicted classes.
     """
-    columns = 4
-    rows = max(1, -(-len(images) // columns))
-    figure, cells = canvas.create_axes(rows, columns, width=canvas.WIDTH, height=0.3 + 1.57 * rows, gap=0.1)
+    rows = max(1, -(-len(images) // 4))
+    figure, cells = canvas.create_axes(rows, 4, height=0.3 + 1.57 * rows, gap=0.1)
     for cell in cells:
         cell.set_axis_off()
+    style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 7, "color": canvas.VERMILLION, "linespacing": 1.1}
     for cell, image, label, prediction, probability in zip(cells, images, true, predicted, probabilities, strict=False):
         cell.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
         cell.set_title(label, fontsize=7.5, loc="center", pad=2)
-        cell.text(
-            0.5, -0.03, f"{prediction}\n{probability:.0%}", transform=cell.transAxes, ha="center", va="top",
-            fontsize=7, color=canvas.VERMILLION, linespacing=1.1,
-        )  # fmt: skip
+        cell.text(0.5, -0.03, f"{prediction}\n{probability:.0%}", transform=cell.transAxes, **style)
     figure.suptitle("above: true class; below: predicted class and its probability", fontsize=8)
     if not len(images):
         cells[0].text(0, 0.5, "no mistakes", va="center")
@@ -130,19 +120,18 @@ def plot_accuracies(measured: Sequence[AccuracyRow], published: Sequence[Accurac
     figure, (ax,) = canvas.create_axes(height=0.8 + 0.36 * max(2, len(rows)) + 0.3 * bool(published))
     for place, (_, accuracy, (low, high)) in enumerate(rows):
         color = canvas.BLUE if place < len(measured) else canvas.GRAY
-        ax.plot([low, high], [place, place], color=color, linewidth=5, alpha=0.35, solid_capstyle="round")
+        ax.plot([low, high], [place, place], color=color, linewidth=5, alpha=0.35)
         ax.plot(accuracy, place, "o", color=color, markersize=6)
         ax.annotate(f"{accuracy:.2%}", (accuracy, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    ax.set_ylim(len(rows) - 0.5, -0.6)
+    ax.set(ylim=(len(rows) - 0.5, -0.6), xlabel="accuracy")
     ax.xaxis.set_major_formatter(_tick_percent)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.margins(x=0.12)
-    ax.set_xlabel("accuracy")
     ax.grid(axis="y", visible=False)
     if published:
         colors = {"measured here": canvas.BLUE, "published with modiste": canvas.GRAY}
-        dots = [Line2D([], [], color=color, linestyle="", marker="o", label=label) for label, color in colors.items()]
+        dots = [_legend_entry(label, color, linestyle="", marker="o") for label, color in colors.items()]
         figure.legend(handles=dots, loc="outside upper right", ncols=2)
     return figure
 
@@ -157,17 +146,16 @@ def plot_accuracy_over_time(points_by_name: Mapping[str, Sequence[tuple[float, f
     figure, (ax,) = canvas.create_axes(height=3.6, width=1.5 * canvas.WIDTH)
     for place, (name, points) in enumerate(points_by_name.items()):
         color = canvas.PALETTE[place % len(canvas.PALETTE)]
-        seconds, accuracies = np.array(points).T
+        seconds, accuracies = zip(*points, strict=True)
+        mean = fmean(seconds), fmean(accuracies)
         ax.plot(seconds, accuracies, "o", color=color, markersize=3.5, alpha=0.5, markeredgewidth=0)
-        mean = (float(seconds.mean()), float(accuracies.mean()))
         ax.plot(*mean, "o", color=color, markersize=10, markerfacecolor="none", markeredgewidth=2)
         label = f"{name}\n{mean[1]:.2%} in {_format_duration(mean[0])}, n = {len(points)}"
         ax.annotate(label, mean, (11, 0), textcoords="offset points", va="center", fontsize=8, color=color)
-    ax.set_xscale("log")
     all_seconds = [seconds for points in points_by_name.values() for seconds, _ in points]
-    ax.set_xlim(min(all_seconds) / 1.4, max(all_seconds) * 5)  # room for the last name
+    ax.set(xscale="log", xlim=(min(all_seconds) / 1.4, max(all_seconds) * 5))  # room for the last name
     ax.margins(y=0.15)
-    ax.xaxis.set_major_locator(FixedLocator(TIME_TICKS))
+    ax.xaxis.set_major_locator(FixedLocator([unit * count for unit in (1, 60, 3600) for count in (1, 3, 10, 30)]))
     ax.xaxis.set_major_formatter(lambda value, _: _format_duration(value))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(_tick_percent)
@@ -194,23 +182,11 @@ def _format_percent(share: float) -> str:
 def _draw_curves(
     ax: Axes, metrics_by_run: Mapping[str, Sequence[EpochMetrics]], metric: Metric, best_epochs: Mapping[str, int]
 ) -> None:
-    single = len(metrics_by_run) == 1
     values: list[float] = []
-    for place, (name, rows) in enumerate(metrics_by_run.items()):
-        color = canvas.PALETTE[place % len(canvas.PALETTE)]
-        style: dict[str, Any] = {"marker": "o", "markersize": 3} if len(rows) <= MAX_EPOCHS_WITH_MARKERS else {}
-        epochs = [row.epoch for row in rows]
-        validation = [getattr(row, f"val_{metric}") for row in rows]
-        train = [getattr(row, f"train_{metric}") for row in rows]
-        ax.plot(epochs, train, "--", color=canvas.VERMILLION if single else color, linewidth=1.2, **style)
-        values += [value for value in (*train, *validation) if value is not None]
-        if None not in validation:
-            ax.plot(epochs, validation, color=color, **style)
-            best = best_epochs[name]
-            ax.plot(best, validation[best - 1], "o", color=color, markersize=7, markerfacecolor=canvas.PAPER, zorder=5)
-    ax.set_title(metric)
-    ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for (name, rows), colors in zip(metrics_by_run.items(), _curve_colors(len(metrics_by_run)), strict=True):
+        values += _draw_curve(ax, rows, metric, best_epochs[name], *colors)
+    ax.set(title=metric, xlabel="epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     if metric == "accuracy":
         ax.yaxis.set_major_formatter(_tick_percent)
     elif values and max(values) > (top := SPIKE * float(np.percentile(values, 90))):
@@ -218,17 +194,41 @@ def _draw_curves(
     ax.legend(handles=_curve_legend(metrics_by_run), loc="best")
 
 
+def _draw_curve(
+    ax: Axes, rows: Sequence[EpochMetrics], metric: Metric, best_epoch: int, color: str, train_color: str
+) -> list[float]:
+    """Draw one run and return the values drawn."""
+    style: dict[str, Any] = {"marker": "o", "markersize": 3} if len(rows) <= 15 else {}
+    epochs = [row.epoch for row in rows]
+    train, validation = ([getattr(row, f"{split}_{metric}") for row in rows] for split in ("train", "val"))
+    ax.plot(epochs, train, "--", color=train_color, linewidth=1.2, **style)
+    if None in validation:
+        return train
+    ax.plot(epochs, validation, color=color, **style)
+    best = validation[best_epoch - 1]
+    ax.plot(best_epoch, best, "o", color=color, markersize=7, markerfacecolor=canvas.PAPER, zorder=5)
+    return train + validation
+
+
+def _curve_colors(count: int) -> list[tuple[str, str]]:
+    """Return the colors of the validation and the train curve of each run; they differ only for a single run."""
+    if count == 1:
+        return [(canvas.BLUE, canvas.VERMILLION)]
+    return [(color, color) for color in itertools.islice(itertools.cycle(canvas.PALETTE), count)]
+
+
 def _curve_legend(metrics_by_run: Mapping[str, Sequence[EpochMetrics]]) -> list[Line2D]:
     """Return legend entries: the names of several runs, then what each line style means."""
-    single = len(metrics_by_run) == 1
-    color, train_color = (canvas.BLUE, canvas.VERMILLION) if single else (canvas.INK, canvas.INK)
-    names = [] if single else list(metrics_by_run)
-    handles = [
-        Line2D([], [], color=canvas.PALETTE[place % len(canvas.PALETTE)], label=name)
-        for place, name in enumerate(names)
-    ]
-    train = Line2D([], [], color=train_color, linestyle="--", linewidth=1.2, label="train")
+    colors, runs = _curve_colors(len(metrics_by_run)), []
+    if len(metrics_by_run) > 1:
+        runs = [_legend_entry(name, color) for name, (color, _) in zip(metrics_by_run, colors, strict=True)]
+        colors = [(canvas.INK, canvas.INK)]
+    train = _legend_entry("train", colors[0][1], linestyle="--", linewidth=1.2)
     if all(row.val_loss is None for rows in metrics_by_run.values() for row in rows):
-        return [*handles, train]
-    best = Line2D([], [], color=color, linestyle="", marker="o", markerfacecolor=canvas.PAPER, label="best epoch")
-    return [*handles, Line2D([], [], color=color, label="validation"), train, best]
+        return [*runs, train]
+    best = _legend_entry("best epoch", colors[0][0], linestyle="", marker="o", markerfacecolor=canvas.PAPER)
+    return [*runs, _legend_entry("validation", colors[0][0]), train, best]
+
+
+def _legend_entry(label: str, color: str, **style: Any) -> Line2D:
+    return Line2D([], [], label=label, color=color, **style)

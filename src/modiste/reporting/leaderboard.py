@@ -1,8 +1,8 @@
 """The public leaderboard of Fashion-MNIST, and measured results as rows of it.
 
-The leaderboard is the table in the README of github.com/zalandoresearch/fashion-mnist, which calls its results
-untested. Two columns were added: `data_version` (v1: the files before 31 August 2017, whose test split shares images
-with the training split; v2: the current files), where it can be determined, and a note.
+The leaderboard is the table in the README of github.com/zalandoresearch/fashion-mnist. Two columns were added:
+`data_version` (v1: the files before 31 August 2017, whose test split shares images with the training split; v2: the
+current files), and a note.
 """
 
 import csv
@@ -23,9 +23,8 @@ class LeaderboardRow:
         preprocessing: of the training images, augmentation included.
         parameters: as the submitter wrote it; may be empty.
         accuracy: on the test split, a fraction.
-        submitter: empty for measured results.
+        submitter: empty for measured results, as is the note.
         data_version: v1, v2, or empty if it cannot be determined.
-        note: a remark; empty for measured results.
         result: the measured result that this row shows; None for rows of the public leaderboard.
     """
 
@@ -54,12 +53,19 @@ def public_table() -> list[LeaderboardRow]:
 
 def add_results(results: Sequence[MethodResult]) -> list[LeaderboardRow]:
     """Return the public leaderboard with a row for each result on the official test split, most accurate first."""
-    tested = [result for result in results if result.on_fashion_mnist]
-    rows = [_to_row(result, result.accuracy) for result in tested if result.accuracy is not None]
+    rows = [
+        LeaderboardRow(
+            result.name, _describe_augmentation(result),
+            formatting.format_count(result.parameters) if result.parameters else "",
+            result.accuracy, "", "v2", "", result,
+        )
+        for result in results
+        if result.on_fashion_mnist and result.accuracy is not None
+    ]  # fmt: skip
     return sorted([*public_table(), *rows], key=lambda row: -row.accuracy)
 
 
-def describe_augmentation(result: MethodResult) -> str:
+def _describe_augmentation(result: MethodResult) -> str:
     """Return the augmentation of a method in the terms of the leaderboard."""
     augmentation = result.recipe.augmentation
     values = {
@@ -69,8 +75,3 @@ def describe_augmentation(result: MethodResult) -> str:
         "mixup": augmentation.mixup_prob,
     }
     return ", ".join(name for name, value in values.items() if value) or "None"
-
-
-def _to_row(result: MethodResult, accuracy: float) -> LeaderboardRow:
-    parameters = formatting.format_count(result.parameters) if result.parameters else ""
-    return LeaderboardRow(result.name, describe_augmentation(result), parameters, accuracy, "", "v2", "", result)

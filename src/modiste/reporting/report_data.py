@@ -1,13 +1,13 @@
 """The results that a report shows: those that the user measured, and those that modiste publishes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
-from modiste.recipes import named
+from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import results_table
 from modiste.reporting.results_table import MethodResult
@@ -22,7 +22,7 @@ class ReportData:
     """The results that a report is made from.
 
     Args:
-        own: runs and results files of the user, in the order in which they were named.
+        own: runs and results files of the user, in their order.
         published: results that come with modiste; no claim is checked against them.
     """
 
@@ -52,34 +52,30 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
         folder: of more results files of the user; files about other things than trainings are skipped.
 
     Raises:
-        InputError: a path is neither a run nor a results file, a result is not on Fashion-MNIST, or the folder does
-            not exist.
+        InputError: a path is neither a run nor a results file, a result has other classes, or there is no such folder.
     """
     own = tuple(results_table.read_methods([*paths, *_list_results(folder, paths)]))
     for result in own:
         _require_fashion_mnist(result)
+    measured = [(result.recipe, result.run_results) for result in own]
     published = [
         results_table.parse_results(name, content, f"results/{name}.json")
         for name, content in results.read_published().items()
         if _has_trainings(content)
     ]
-    measured = [(result.recipe, result.run_results) for result in own]
     return ReportData(own, tuple(result for result in published if (result.recipe, result.run_results) not in measured))
 
 
 def find_result(candidates: Sequence[MethodResult], recipe: Recipe) -> MethodResult | None:
     """Return the result of a recipe on the official test split, as `combine_results`; None if it was not measured."""
     method = MethodResult(recipe.name, recipe, "", 0, ())
-    differences = ((result, results_table.setting_differences(result, method)) for result in candidates)
-    return combine_results([result for result, settings in differences if settings.keys() <= {"data.source"}])
+    return combine_results(
+        [each for each in candidates if results_table.setting_differences(each, method).keys() <= {"data.source"}]
+    )
 
 
 def combine_results(candidates: Sequence[MethodResult]) -> MethodResult | None:
-    """Return one result for several on the official test split.
-
-    Returns:
-        The results file with most trainings; without one, the runs of the first run's method; without a run, None.
-    """
+    """Return the results file with most trainings on the official test split; without one, all runs like the first."""
     tested = [result for result in candidates if result.on_fashion_mnist and result.accuracy is not None]
     results_files = [result for result in tested if not result.run]
     if results_files:
@@ -109,17 +105,14 @@ def _require_fashion_mnist(result: MethodResult) -> None:
 
 def _has_trainings(content: dict[str, Any]) -> bool:
     """Return whether a results file is about trainings of one recipe."""
-    runs = content["runs"]
-    required = {"seed", "accuracy", "loss", "epochs", "parameters", "seconds"}
+    runs, required = content["runs"], {"seed", "accuracy", "loss", "epochs", "parameters", "seconds"}
     if not isinstance(runs, list) or not runs or not isinstance(content.get("settings"), dict):
         return False
     return all(isinstance(run, dict) and required <= run.keys() for run in runs)
 
 
-def _with_crop_and_erasing(recipe: Recipe) -> Recipe:
-    return replace(recipe, augmentation=replace(recipe.augmentation, random_crop_padding=4, random_erasing_prob=0.5))
-
-
 CNN, RESNET18 = named.classic_cnn(), named.classic_resnet18()
-CNN_ERASING = _with_crop_and_erasing(CNN)
+CNN_ERASING = settings.with_settings(
+    CNN, {"augmentation.random_crop_padding": 4, "augmentation.random_erasing_prob": 0.5}
+)
 """The recipes that the course report's claims are about."""

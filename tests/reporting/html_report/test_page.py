@@ -163,6 +163,18 @@ def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
     assert training.TRICKS["teachers"](result) == 1  # of the two in its recipe
 
 
+@pytest.mark.parametrize(("lang", "note"), [("en", "The epoch of the weights was chosen"), ("zh", "权重所属的轮次")])
+def test_scores_of_the_split_that_chose_the_epoch_say_so(tmp_path: Path, lang: str, note: str) -> None:
+    """On the card, in the table and with the scores of the run, where its note is translated."""
+    run = write_run(tmp_path / "run")
+    evaluate(run.path, "validation")
+    html = render(*read_runs(run), lang=lang)
+    chosen = texts.read(lang).get("results.chosen")
+    assert f"<small>{chosen}" in html
+    assert f"<td>{chosen}</td>" in html
+    assert f'<p class="missing">{note}' in html
+
+
 def test_results_files_alone_give_a_whole_page(tmp_path: Path) -> None:
     """Without a run there are no curves, and the numbers are there."""
     html = render(read_results(tmp_path / "classic-cnn.json", accuracies=(0.93, 0.94)))

@@ -3,11 +3,12 @@
 from importlib import resources
 from pathlib import Path
 
+from markupsafe import Markup
+
 from modiste import inference
 from modiste.errors import InputError
 from modiste.reporting import claims, formatting, leaderboard
 from modiste.reporting.html_report.dataset import Section, encode_png
-from modiste.reporting.html_report.render import Markup
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
 
@@ -17,11 +18,9 @@ SAMPLE = "ankle-boot.png"
 def describe_sample(data: ReportData, texts: Texts) -> Section:
     """Return a test image and the prediction of each run; without the model of a run, of the bundled model."""
     png = (resources.files("modiste") / "assets" / "samples" / SAMPLE).read_bytes()
-    models: list[tuple[str, str, Path | None]] = [
-        (result.name, "own", result.run.model) for result in data.runs if result.run and result.run.model.is_file()
-    ]
-    models = models or [(str(texts.get("sample.bundled")), "published", None)]
-    rows = [(source, [name, _predict(model, png, texts)]) for name, source, model in models]
+    runs = [(result.name, result.run.model) for result in data.runs if result.run and result.run.model.is_file()]
+    rows = [("own", [name, _predict(model, png, texts)]) for name, model in runs]
+    rows = rows or [("published", [texts.get("sample.bundled"), _predict(None, png, texts)])]
     return {"image": encode_png(png), "alt": texts.translate("Ankle boot"), "rows": rows}
 
 
@@ -53,16 +52,5 @@ def describe_leaderboard(data: ReportData, texts: Texts) -> Section:
 
 
 def describe_claims(data: ReportData, texts: Texts) -> Section:
-    """Return each claim with its verdict, the user's figures, and the published figures beside them."""
-    return {
-        "claims": [
-            {
-                "key": answer.claim,
-                "verdict": answer.verdict,
-                "figures": texts.get(f"answers.{answer.sentence}", **answer.values),
-                "published": answer.published
-                and texts.get(f"answers.{answer.published.sentence}", **answer.published.values),
-            }
-            for answer in claims.check_claims(data, texts.translate)
-        ]
-    }
+    """Return the check of each claim."""
+    return {"claims": claims.check_claims(data, texts.translate)}

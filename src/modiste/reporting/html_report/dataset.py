@@ -1,7 +1,6 @@
 """The sections on the data and on the networks."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,16 @@ from modiste.data import sources
 from modiste.errors import ModisteError
 from modiste.imaging import contact_sheet
 from modiste.recipes.recipe import DataConfig
-from modiste.reporting import formatting
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
+from modiste.reporting.results_table import MethodResult
 from modiste.runs import files, parsing, run_info
-
-IMAGES_PER_CLASS = 10
 
 Section = dict[str, Any]
 """The values of a section's template."""
+
+Layers = tuple[tuple[str, str, int], ...]
+"""Name, output size and number of parameters of each layer, in order of execution."""
 
 
 def describe_data(data: ReportData, _: Texts) -> Section:
@@ -29,7 +29,7 @@ def describe_data(data: ReportData, _: Texts) -> Section:
     name = Path(config.source).name if run and not run.uses_fashion_mnist else "Fashion-MNIST"
     section: Section = {"samples": [], "reason": "", "splits": _count_images(data), "dataset": name}
     try:
-        samples = sources.first_of_each_label(config, IMAGES_PER_CLASS)
+        samples = sources.first_of_each_label(config, 10)
     except ModisteError as error:
         return section | {"reason": str(error)}
     strips = [(name, np.concatenate(list(images), axis=1)) for name, images in samples if len(images)]
@@ -42,41 +42,28 @@ def encode_png(content: bytes) -> str:
 
 
 def describe_networks(data: ReportData, _: Texts) -> Section:
-    """Return the layers of each network, read from the runs' layers.json; runs with equal layers share a table."""
-    names_by_layers: dict[str, list[str]] = {}
-    kinds, missing = {}, []
+    """Return the layers of each network, read from the runs' layers.json, with the runs that have these layers."""
+    results_by_layers: dict[Layers, list[MethodResult]] = {}
+    missing = []
     for result in data.runs:
         if result.run and result.run.layers.is_file():
-            layers = json.dumps(_read_layers(result.run.layers))
-            names_by_layers.setdefault(layers, []).append(result.name)
-            kinds[layers] = result.network
+            results_by_layers.setdefault(_read_layers(result.run.layers), []).append(result)
         else:
             missing.append(result.name)
-    networks = [
-        {
-            "kind": kinds[layers],
-            "runs": ", ".join(names),
-            "layers": json.loads(layers),
-            "total": (total := sum(layer["parameters"] for layer in json.loads(layers))),
-            "size": formatting.format_count(total),
-        }
-        for layers, names in names_by_layers.items()
-    ]
-    return {"networks": networks, "missing": ", ".join(missing)}
+    return {"networks": list(results_by_layers.items()), "missing": ", ".join(missing)}
 
 
-def _read_layers(path: Path) -> list[dict[str, Any]]:
-    """Read a layers.json: layer, output size and number of parameters of each layer, in order of execution."""
+def _read_layers(path: Path) -> Layers:
     content = files.read_json(path)
     with parsing.as_input_error(f"{path} is not a list of layers. Remove it to make the report without it."):
-        return [
-            {
-                "name": str(layer["layer"]).replace(" x ", " × "),
-                "output": " × ".join(str(int(size)) for size in layer["output_shape"]),
-                "parameters": int(layer["parameters"]),
-            }
+        return tuple(
+            (
+                str(layer["layer"]).replace(" x ", " × "),
+                " × ".join(str(int(size)) for size in layer["output_shape"]),
+                int(layer["parameters"]),
+            )
             for layer in content
-        ]
+        )
 
 
 def _count_images(data: ReportData) -> list[list[object]]:
@@ -86,5 +73,5 @@ def _count_images(data: ReportData) -> list[list[object]]:
         images = run_info.read(result.run).images if result.run else {}
         counts = [images.get("train"), images.get("validation"), result.images if result.split == "test" else None]
         texts = ["-" if count is None else f"{count:,}" for count in counts]
-        rows.append([result.name, *texts, result.recipe.data.fold])
+        rows.append([result.name, *texts, result.recipe.data.fold if images.get("validation") else "-"])
     return rows

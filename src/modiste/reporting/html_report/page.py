@@ -4,15 +4,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 import modiste
 from modiste.reporting import formatting
-from modiste.reporting.html_report import comparisons, dataset, render, results, texts, training
-from modiste.reporting.html_report.render import Markup
+from modiste.reporting.html_report import comparisons, dataset, results, texts, training
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData, open_report_data
 from modiste.runs import files
 
 MAX_CARDS = 6
+
+ENVIRONMENT = Environment(
+    loader=PackageLoader("modiste", "reporting/html_report/templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+"""It escapes everything that a template inserts, unless it is `Markup` or marked as safe."""
 
 SECTIONS: dict[str, Callable[[ReportData, Texts], dict[str, Any]]] = {
     "data": dataset.describe_data,
@@ -49,12 +59,12 @@ def write_report(paths: Sequence[Path], out: Path, lang: str = "en", folder: Pat
 
 def render_report(data: ReportData, language: Texts) -> str:
     """Return the report as HTML."""
-    return render.render(
-        "page.html",
+    return ENVIRONMENT.get_template("page.html").render(
         lang=language.lang,
         text=language.get,
         translate=language.translate,
-        style=Markup(render.read_text("style.css")),
+        format_count=formatting.format_count,
+        style=texts.read_text("style.css"),
         names=language.translate(", ").join(result.name for result in data.own),
         cards=_list_cards(data, language),
         sections={name: describe(data, language) for name, describe in SECTIONS.items()},
@@ -68,7 +78,7 @@ def _list_cards(data: ReportData, language: Texts) -> list[dict[str, object]]:
         {
             "name": result.name,
             "accuracy": formatting.format_percent(result.accuracy),
-            "split": language.get(f"results.{result.split}"),
+            "split": results.describe_split(result, language),
             "n": result.n,
             "interval": formatting.format_interval(result.interval_images, language.translate("to")),
         }

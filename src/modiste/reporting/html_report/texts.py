@@ -2,9 +2,11 @@
 
 import tomllib
 from dataclasses import dataclass
+from importlib import resources
+
+from markupsafe import Markup
 
 from modiste.errors import SettingError
-from modiste.reporting.html_report.render import Markup, read_text
 
 LANGUAGES = ("en", "zh")
 
@@ -26,7 +28,7 @@ class Texts:
     def get(self, key: str, **values: object) -> Markup:
         """Return the text `section.key` with its placeholders filled in; values that are not markup are escaped."""
         section, name = key.split(".")
-        return Markup(self.texts[section][name]).format(**values)
+        return Markup(self.texts[section][name]).format(**values)  # noqa: S704 -- a text of this package, no input
 
     def translate(self, english: str) -> str:
         """Translate a class name or a text of a figure; without a translation it stays English."""
@@ -39,3 +41,8 @@ def read(lang: str) -> Texts:
         raise SettingError(f"lang is {lang!r}, but it must be one of {', '.join(LANGUAGES)}.")
     content = tomllib.loads(read_text(f"{lang}.toml"))
     return Texts(lang, content, content["terms"])
+
+
+def read_text(name: str) -> str:
+    """Read a text file of this package."""
+    return (resources.files("modiste") / "reporting" / "html_report" / name).read_text(encoding="utf-8")

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 
 from modiste.reporting.claims import accuracy_differences
 from modiste.reporting.html_report.dataset import Section
-from modiste.reporting.html_report.render import Markup, read_text
-from modiste.reporting.html_report.texts import Texts
+from modiste.reporting.html_report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
 from modiste.reporting.results_table import MethodResult, setting_differences
 from modiste.runs import run_info
@@ -17,30 +16,33 @@ TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
 
 def describe_training(data: ReportData, texts: Texts) -> Section:
     """Return a row for each setting, the cross-validations, and the formulas of losses and optimizers."""
-    rows = [
-        [texts.get(f"training.{key}"), *(value(result, texts) for result in data.methods)]
-        for key, value in SETTINGS.items()
-    ]
     cross_validations = [
         {"name": r.name, "n": r.n, "accuracy": f"{r.accuracy:.2%}", "images": f"{r.images:,}", "source": source}
         for source, results in (("own", data.own), ("published", data.published))
         for r in results
         if r.split == "validation" and r.n > 1
     ]
-    formulas = {key: Markup(text) for key, text in tomllib.loads(read_text("formulas.toml")).items()}
     return {
         "names": [result.name for result in data.methods],
-        "rows": rows,
+        "rows": [
+            [texts.get(f"training.{key}"), *(value(result, texts) for result in data.methods)]
+            for key, value in SETTINGS.items()
+        ],
         "cross_validations": cross_validations,
-        "formulas": formulas,
+        "formulas": tomllib.loads(read_text("formulas.toml")),
     }
 
 
 def describe_tricks(data: ReportData, texts: Texts) -> Section:
-    """Return which methods use which trick, and the change in accuracy and loss that was measured for it."""
-    rows = [[texts.get(f"tricks.{key}"), *(value(result) for result in data.methods)] for key, value in TRICKS.items()]
-    own, published = _compare_tricks(data.own), _compare_tricks(data.published)
-    return {"names": [result.name for result in data.methods], "rows": rows, "own": own, "published": published}
+    """Return which methods use which trick, and the measured effect of each."""
+    return {
+        "names": [result.name for result in data.methods],
+        "rows": [
+            [texts.get(f"tricks.{key}"), *(value(result) for result in data.methods)] for key, value in TRICKS.items()
+        ],
+        "own": _compare_tricks(data.own),
+        "published": _compare_tricks(data.published),
+    }
 
 
 def _compare_tricks(results: Sequence[MethodResult]) -> Section | None:
@@ -74,18 +76,14 @@ def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
 
 def _describe_schedule(result: MethodResult, texts: Texts) -> str:
     schedule = result.recipe.schedule
-    if schedule.name == "reduce_on_plateau":
-        return texts.get("training.reduce_on_plateau", factor=schedule.factor, patience=schedule.patience)
-    if schedule.name == "one_cycle":
-        return texts.get("training.one_cycle", warmup=f"{schedule.warmup_fraction:.0%}")
-    return texts.get("training.constant")
+    values = {"factor": schedule.factor, "patience": schedule.patience, "warmup": f"{schedule.warmup_fraction:.0%}"}
+    return texts.get(f"training.{schedule.name}", **values)
 
 
 def _describe_early_stopping(result: MethodResult, texts: Texts) -> str:
     options = result.recipe.early_stopping
-    if not options.patience:
-        return texts.get("training.no_early_stopping")
-    return texts.get("training.monitor", patience=options.patience, monitor=texts.translate(options.monitor))
+    key = "training.monitor" if options.patience else "training.no_early_stopping"
+    return texts.get(key, patience=options.patience, monitor=texts.translate(options.monitor))
 
 
 def _describe_loss(result: MethodResult, texts: Texts) -> str:
@@ -123,7 +121,6 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
     "seed": lambda result, _: ", ".join(str(outcome.seed) for outcome in result.run_results),
 }
 """Rows of the table of settings, by the key of their text."""
-
 
 TRICKS: dict[str, Callable[[MethodResult], object]] = {
     "batch_norm": lambda result: "✓" if result.network in ("cnn", "resnet18", "residual") else "?",
