@@ -69,7 +69,7 @@ def _check_all(results: Sequence[MethodResult], translate: Translate) -> list[An
         *_check_resnet18(results, translate),
         _check_overfitting(results),
         _check_class("worst", "Shirt", scores, lambda each: _describe_recall(each.lowest_recall()), translate),
-        _check_class("confused", "T-shirt/top", scores, _describe_wrong_shirts, translate),
+        _check_class("confused", "T-shirt/top", scores, _describe_misclassified_shirts, translate),
         _check_class("best", "Bag", scores, lambda each: _describe_recall(each.highest_recall()), translate),
         *_check_crop_and_erasing(find_result(results, CNN_ERASING), find_result(results, CNN), translate),
         _check_xavier(results),
@@ -150,7 +150,7 @@ def _describe_recall(classes: Sequence[ClassScore]) -> tuple[list[str], str]:
     return [each.name for each in classes], f"{classes[0].recall or 0:.1%}"
 
 
-def _describe_wrong_shirts(scores: Scores) -> tuple[list[str], str]:
+def _describe_misclassified_shirts(scores: Scores) -> tuple[list[str], str]:
     classes, count, errors = most_frequent_errors(scores, "Shirt")
     return classes, f"{count} / {errors}"
 
