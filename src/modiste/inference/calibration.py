@@ -29,8 +29,7 @@ class Calibration:
     Args:
         temperature: logits are divided by it; above 1 lowers the confidence.
         threshold: confidence below which the prediction is "none of these".
-        label_groups: classes whose probabilities are added up for the confidence: a shoe that may be a sneaker or a
-            boot is certainly a shoe.
+        label_groups: classes whose probabilities are added up for the confidence, such as the kinds of shoe.
     """
 
     temperature: float = 1.0
@@ -47,8 +46,6 @@ class Calibration:
 
     def confidence(self, calibrated: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of each most probable class and its group, [n], from those of `calibrate`."""
-        if not self.label_groups:
-            return calibrated.max(1)  # type: ignore[no-any-return]
         in_group = np.eye(calibrated.shape[1], dtype=bool)
         for group in self.label_groups:
             in_group[np.ix_(group, group)] = True

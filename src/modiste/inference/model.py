@@ -118,7 +118,8 @@ class Model(Predictor):
     """A loaded model.
 
     Args:
-        name, sha256: of the run or file that it was loaded from, and of the file's content.
+        name: of the run or file that it was loaded from.
+        sha256: of the file.
         class_names: the columns of `probabilities`.
         image_size, channels: of its images: pixels a side, and 1 for gray or 3 for RGB.
         metadata: the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
@@ -171,10 +172,7 @@ class Model(Predictor):
         return self
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the network's probabilities, float32 [n, classes], before calibration.
-
-        Args:
-            images: uint8 [n, s, s] or [n, s, s, 3].
+        """Return probabilities before calibration, float32 [n, classes], for images, uint8 [n, s, s] or [n, s, s, 3].
 
         Raises:
             InputError: the images have another shape or dtype, or the model returns values that are not probabilities.

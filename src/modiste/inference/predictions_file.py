@@ -113,8 +113,8 @@ class PredictionsFile:
 
     def _drop_outdated_rows(self, requested: Collection[PhotoId]) -> list[tuple[str, PhotoId]]:
         """Write file and state without the rows that are out of date; return `file` and photo of the others."""
-        paths, rows = {photo.path for photo in requested}, list[tuple[str, PhotoId]]()
-        stored = self._read_state()
+        rows: list[tuple[str, PhotoId]] = []
+        paths, stored = {photo.path for photo in requested}, self._read_state()
         with files.atomic_write(self.path) as partial, partial.open("wb") as file:
             shutil.copymode(self.path, partial)
             file.write(self.header)
