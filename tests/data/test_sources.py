@@ -90,7 +90,7 @@ def test_plain_files_do_too(tmp_path: Path) -> None:
 
 
 def test_images_and_labels_must_be_as_many(tmp_path: Path) -> None:
-    """Two files that do not belong label_groups are refused with both counts (fault 30)."""
+    """Two files that do not belong together are refused with both counts (fault 30)."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((4, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2])))
     with pytest.raises(InputError, match=r"4 images, but .* 3 labels"):

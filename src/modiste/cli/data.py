@@ -84,7 +84,7 @@ def show(source: str | None, size: int | None, channels: int | None, per_label: 
 
 
 def _data_config(source: str | None, size: int | None, channels: int | None) -> "DataConfig":
-    """Make a recipe's data section with all images in train, checked as a recipe is."""
+    """Return a recipe's data section with all images in train, checked as a recipe is."""
     from modiste.recipes.recipe import Recipe
     from modiste.recipes.settings import with_settings
 

@@ -51,10 +51,7 @@ class ClassFolders:
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """The classes of train (or of the first split there is) and `more_classes`, sorted by name as in `ImageFolder`.
-
-        "none of these" is the exception: it comes last.
-        """
+        """Those of train (or of the first split there is) and `more_classes`, sorted by name, "none of these" last."""
         split, folder = next(iter(self.split_folders.items()))
         names = {*self.more_classes, *(label for _, labels in self._class_folders(split) for label in labels)}
         if len(names) < 2:
@@ -94,8 +91,7 @@ class ClassFolders:
         """List the photos of a split, by folder name and then by file name; they are decoded when images are loaded.
 
         Raises:
-            InputError: a class folder is empty or has a new class, a photo cannot be read, or labels.json or groups.csv
-                cannot be used.
+            InputError: a class folder is empty or has a new class, or a file in it or beside it cannot be used.
         """
         names, photos = self.class_names, self._photos(name)
         for path, labels in photos:

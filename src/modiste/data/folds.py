@@ -7,19 +7,16 @@ from modiste.errors import InputError
 
 
 def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[Indices, Indices]:
-    """Cut images into folds with the same share of every class, by scikit-learn's `StratifiedKFold`.
+    """Cut images into folds with the same share of every class, and hold out one, by `StratifiedKFold`.
 
     Args:
         labels: int64, [n].
-        folds: number of folds, at least 2.
+        folds: number of folds, at least 2; a class with fewer images is an InputError.
         fold: which of them is held out, from 0.
         seed: of the shuffle before the cut.
 
     Returns:
         Indices of the training images and of the held-out images, both ascending.
-
-    Raises:
-        InputError: a class has fewer images than there are folds.
     """
     counts = np.bincount(labels)
     fewest = int(counts[counts > 0].min())

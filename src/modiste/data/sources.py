@@ -33,7 +33,7 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
         seed: of the folds.
 
     Raises:
-        InputError: the source is missing, damaged or of no known form.
+        InputError: the source is missing, damaged or of no known form, or lacks the split.
         SettingError: size or channels do not fit the source.
     """
     source = open_source(data)
@@ -47,12 +47,7 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
 
 
 def open_validation(data: DataConfig, seed: int) -> Split:
-    """Open the same validation split as the training did, without loading its training images.
-
-    Raises:
-        InputError: nothing was held out, or as `open_training`.
-        SettingError: as `open_training`.
-    """
+    """Open the same validation split as the training did, without its training images; raises as `open_training`."""
     source = open_source(data)
     if own := _open_own_validation(source, data):
         return own
@@ -72,17 +67,13 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     Args:
         data: the recipe's data section; `max_train_images` does not apply to this split.
         count: called once, before anything of the split is read, so that no opening is left uncounted.
-
-    Raises:
-        InputError: the source has no test split, or as `open_training`.
     """
     source = open_source(data)
     if not source.has_split("test"):
-        add = (
-            "Add its two IDX files" if isinstance(source, IdxFolder) else f"Move class folders into {_root(data)}/test"
-        )
+        is_idx = isinstance(source, IdxFolder)
+        advice = "Add its two IDX files" if is_idx else f"Move class folders into {_root(data)}/test"
         other = ", or use --split validation" if data.folds or source.has_split("validation") else ""
-        raise InputError(f"{_root(data)} has no test split. {add}{other}.")
+        raise InputError(f"{_root(data)} has no test split. {advice}{other}.")
     count()
     return source.part("test").load_split("test")
 
@@ -106,9 +97,7 @@ def sha256(data: DataConfig) -> str:
 
 
 def describe(data: DataConfig) -> list[dict[str, Any]]:
-    """Read every split of a source to the last image, test too, and describe its content.
-
-    This checks integrity alone: no image is returned and nothing is evaluated, so it is not a counted opening.
+    """Read every image of every split, and describe the splits; nothing is evaluated, so no opening is counted.
 
     Returns:
         For each split `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
@@ -116,12 +105,9 @@ def describe(data: DataConfig) -> list[dict[str, Any]]:
     source, records = open_source(data), []
     for name in filter(source.has_split, SPLITS):
         split = source.part(name).load_split(name)
-        counts = np.bincount(split.labels, minlength=len(source.class_names)).tolist()
-        labels = dict(zip(source.class_names, counts, strict=True))
-        shape = list(split.images.shape[1:])
-        records.append(
-            {"split": name, "images": len(split), "shape": shape, "labels": labels, "sha256": split.sha256()}
-        )
+        labels = {label: int((split.labels == index).sum()) for index, label in enumerate(source.class_names)}
+        record = {"split": name, "images": len(split), "shape": list(split.images.shape[1:]), "labels": labels}
+        records.append({**record, "sha256": split.sha256()})
     return records
 
 

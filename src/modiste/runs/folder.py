@@ -70,11 +70,9 @@ def require_unused(path: Path) -> None:
 
 
 def create(path: Path, recipe: Recipe) -> Run:
-    """Make a new run folder that holds the recipe. Of several processes that do so at once, one succeeds.
+    """Make a new run folder that holds the recipe; raises as `require_unused`, and OutputError if it cannot be written.
 
-    Raises:
-        InputError: the path exists and is not an empty folder.
-        OutputError: the folder cannot be made or written to.
+    Of several processes that do so at once, one succeeds.
     """
     require_unused(path)
     files.make_folder(path)

@@ -19,12 +19,8 @@ def lock(path: Path, timeout: float = 0.0) -> Iterator[None]:
     The lock is a hidden file in the folder, or beside the file, which stays there. The system releases it when the
     process ends, however it ends.
 
-    Args:
-        path: a folder that exists, or a file in one.
-        timeout: seconds to wait for another process; 0 does not wait.
-
     Raises:
-        InputError: another process has the lock and did not release it in time.
+        InputError: another process has the lock, and still has it after `timeout` seconds.
         OutputError: the lock file cannot be written.
     """
     lock_file = path / NAME if path.is_dir() else path.with_name(f".{path.name}{NAME}")

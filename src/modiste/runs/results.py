@@ -13,10 +13,10 @@ REQUIRED = ("recipe", "command", "commit", "hardware", "versions", "n", "runs")
 
 
 def write(path: Path, *, recipe: str, command: str, runs: list[dict[str, Any]], **figures: Any) -> None:
-    """Write a results file.
+    """Write a results file, with the environment of this process.
 
     Args:
-        path: of the file; by convention results/NAME.json.
+        path: of the file; its folder is made where it is missing.
         recipe: name of the recipe, or of the comparison.
         command: what to type to repeat it.
         runs: a record for each training: `seed, accuracy, loss, images, seconds, epochs, parameters, ...`.
@@ -30,8 +30,7 @@ def write(path: Path, *, recipe: str, command: str, runs: list[dict[str, Any]], 
 def read(path: Path) -> dict[str, Any]:
     """Read a results file; raises InputError when it is missing, not JSON, or lacks a required key."""
     content = files.read_json(path)
-    missing = [key for key in REQUIRED if not isinstance(content, dict) or key not in content]
-    if missing:
+    if missing := [key for key in REQUIRED if not isinstance(content, dict) or key not in content]:
         raise InputError(f"{path} is no results file: it lacks {', '.join(missing)}.")
     return dict(content)
 
