@@ -134,7 +134,7 @@ def _check_class(
     describe: Callable[[Scores], tuple[list[str], str]],
     translate: Translate,
 ) -> Answer:
-    """Check that in every run `describe` returns one class and no other: classes, and their figure as text."""
+    """Check that `describe`, which returns classes and their figure as text, returns this class alone for every run."""
     if not scores_by_run:
         return _not_measured(claim)
     by_run = {name: describe(scores) for name, scores in scores_by_run.items()}
@@ -189,8 +189,8 @@ def _check_crop_and_erasing(
 
 def accuracy_differences(result: MethodResult, baseline: MethodResult) -> list[float]:
     """Return the difference in accuracy to the baseline for each seed that both have."""
-    by_seed = {outcome.seed: outcome.accuracy for outcome in baseline.run_results}
-    pairs = [(outcome.accuracy, by_seed.get(outcome.seed)) for outcome in result.run_results]
+    by_seed = {each.seed: each.accuracy for each in baseline.run_results}
+    pairs = [(each.accuracy, by_seed.get(each.seed)) for each in result.run_results]
     return [accuracy - other for accuracy, other in pairs if accuracy is not None and other is not None]
 
 

@@ -12,12 +12,10 @@ from modiste.reporting.html_report.dataset import Section, encode_png
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
 
-SAMPLE = "ankle-boot.png"
-
 
 def describe_sample(data: ReportData, texts: Texts) -> Section:
     """Return a test image and the prediction of each run; without the model of a run, of the bundled model."""
-    png = (resources.files("modiste") / "assets" / "samples" / SAMPLE).read_bytes()
+    png = (resources.files("modiste") / "assets" / "samples" / "ankle-boot.png").read_bytes()
     runs = [(result.name, result.run.model) for result in data.runs if result.run and result.run.model.is_file()]
     rows = [("own", [name, _predict(model, png, texts)]) for name, model in runs]
     rows = rows or [("published", [texts.get("sample.bundled"), _predict(None, png, texts)])]

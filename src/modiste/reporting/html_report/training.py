@@ -118,7 +118,7 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
     "seconds": _describe_seconds,
     "precision": lambda result, _: ", ".join(result.precisions) or "-",
     "hardware": lambda result, _: result.hardware or "-",
-    "seed": lambda result, _: ", ".join(str(outcome.seed) for outcome in result.run_results),
+    "seed": lambda result, _: ", ".join(str(each.seed) for each in result.run_results),
 }
 """Rows of the table of settings, by the key of their text."""
 
