@@ -52,7 +52,7 @@ def classic_resnet18() -> Recipe:
 
 
 def sprint() -> Recipe:
-    """Small residual network, 12 to 25 seconds on two cores; later epochs use the 32 % of images with most loss."""
+    """Small residual network, 12 to 25 s on two cores; later epochs use the 32 % of images with the highest loss."""
     return Recipe(
         name="sprint",
         description=f"A small residual network, nothing held out, last epoch; {CHOSEN}",
