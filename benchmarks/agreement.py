@@ -37,7 +37,7 @@ def compare_interfaces(photos: list[Path], *options: str) -> dict[str, Any]:
         browser.close()
     same = [command == api == shown for command, (api, shown) in zip(by_command, by_server, strict=True)]
     different = [str(photo) for photo, is_same in zip(photos, same, strict=True) if not is_same]
-    return {"pictures": len(photos), "same": sum(same) / len(same), "different": different}
+    return {"photos": len(photos), "same": sum(same) / len(same), "different": different}
 
 
 def predict_by_command(photos: list[Path], *options: str) -> Iterator[Shown]:

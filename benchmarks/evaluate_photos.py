@@ -134,7 +134,7 @@ def accuracy(predictions: PhotoPredictions, senders: Mapping[Path, str] | None =
 
     Args:
         predictions: of photos.
-        senders: by resolved path; whole senders are resampled for the interval. None takes photos as independent.
+        senders: by resolved path, resampled with all their photos for the interval; None: photos are independent.
     """
     is_correct, groups = predictions.is_correct, None
     if senders is not None:

@@ -2,7 +2,7 @@
 
     python benchmarks/time_to_accuracy.py --recipe sprint=20 --recipe sprint-94=10 --loop 3 --epochs 15
 
-It takes hours and needs the whole machine. When the command is repeated, finished trainings are not run again. It
+It takes hours and needs an idle machine. When the command is repeated, finished trainings are not run again. It
 writes results/time_to_accuracy.json and docs/time_to_accuracy.png.
 """
 

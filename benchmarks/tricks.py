@@ -2,7 +2,7 @@
 
     python benchmarks/tricks.py --seeds 4
 
-It takes about half an hour and needs the whole machine. When the command is repeated, finished trainings are not run
+It takes about half an hour and needs an idle machine. When the command is repeated, finished trainings are not run
 again. The validation fold is not the one on which `sprint` was chosen. It writes results/tricks.json.
 """
 

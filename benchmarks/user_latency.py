@@ -1,4 +1,4 @@
-"""Measure what a user waits for: the command as a whole process, a folder of photos, and the service under load.
+"""Measure the latency for a user: the command as a process, a folder of photos, and the service under load.
 
 The base package is installed from its wheel and lock file into a new environment, so that nothing else is imported.
 """
@@ -84,13 +84,13 @@ def time_folder(python: Path, photos: Path, home: Path) -> dict[str, Any]:
         photos: a folder of photos.
         home: where the copies are written.
     """
-    copies = _write_copies(photos, home / "pictures")
+    copies = _write_copies(photos, home / "copies")
     out = home / "labels.csv"
     out.unlink(missing_ok=True)
     start = time.perf_counter()
     subprocess.run([python, "-m", "modiste", "predict", "--out", out, copies], capture_output=True, check=True)
     seconds = time.perf_counter() - start
-    return {"pictures": COPIES, "pixels": SIDE, "seconds": seconds, "pictures_a_second": COPIES / seconds}
+    return {"photos": COPIES, "pixels": SIDE, "seconds": seconds, "photos_a_second": COPIES / seconds}
 
 
 def measure_load(photo: Path, home: Path) -> dict[str, Any]:

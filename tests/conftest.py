@@ -1,4 +1,4 @@
-"""A tiny data set that the tests of training share."""
+"""A tiny dataset that tests share."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ import pytest
 
 from helpers.idx import write_idx_folder
 
-# before torch is imported, here or in a process of a test: on a busy machine, threads that wait for one another spin
+# set before PyTorch is imported, also in subprocesses: on a busy machine, waiting threads spin
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# a background job of a shell ignores Ctrl-C, and the processes that a test starts and stops would with it
+# a background job of a shell ignores SIGINT, and so would the processes that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

@@ -197,7 +197,7 @@ def latency_table(_: Translate) -> str:
     measured = read("inference")
     form = bundled_form()
     image, images = form["milliseconds_one_image_one_thread"], form["images_a_second_two_threads"]
-    load, photos_a_second = measured["load"], measured["folder"]["pictures_a_second"]
+    load, photos_a_second = measured["load"], measured["folder"]["photos_a_second"]
     responses = load["answers_a_second"]
     rows = [
         ("`modiste predict photo.jpg`, whole process (s)", ".2f", measured["process_seconds"], -0.7),

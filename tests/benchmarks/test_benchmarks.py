@@ -333,7 +333,7 @@ def test_command_api_and_page_agree(tmp_path: Path, script: Any) -> None:
     unsure.write_bytes(tiny_model(metadata={"threshold": "0.99"}))
     for options in ((), ("--model", str(unsure))):
         result = agreement.compare_interfaces(samples, *options)
-        assert (result["pictures"], result["same"], result["different"]) == (len(samples), 1.0, [])
+        assert (result["photos"], result["same"], result["different"]) == (len(samples), 1.0, [])
 
 
 def test_the_output_of_wrk_is_parsed(script: Any) -> None:
@@ -366,9 +366,9 @@ def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, script: Any, m
         Image.new("RGB", (600, 800), (number, 9, 9)).save(photos / f"{number}.png")
     result = user_latency.time_folder(Path(sys.executable), photos, tmp_path)
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1 + 7
-    with Image.open(tmp_path / "pictures" / "00006.jpg") as copy:
+    with Image.open(tmp_path / "copies" / "00006.jpg") as copy:
         assert copy.size == (300, 400)
-    assert result["pictures_a_second"] == 7 / result["seconds"]
+    assert result["photos_a_second"] == 7 / result["seconds"]
     assert user_latency.time_process(Path(sys.executable), photos / "0.png") > 0
 
 

@@ -1,4 +1,4 @@
-"""`modiste compare` as it is typed."""
+"""The command `modiste compare`."""
 
 import json
 from dataclasses import replace
@@ -12,9 +12,9 @@ from modiste.recipes import named, settings
 from modiste.reporting.evaluate import evaluate
 
 
-def test_runs_and_results_stand_side_by_side(tmp_path: Path) -> None:
-    """A row each, the public table with its remarks, and the figures that can be drawn."""
-    run = write_run(tmp_path / "mine", blind=1)
+def test_runs_and_results_files_are_compared(tmp_path: Path) -> None:
+    """Each has a row; the public table has its remarks; figures are drawn."""
+    run = write_run(tmp_path / "own", blind=1)
     evaluate(run.path)
     new = write_run(tmp_path / "new", named.sprint())
     results = write_results(tmp_path / "classic-cnn.json", (0.93, 0.94))
@@ -32,22 +32,24 @@ def test_runs_and_results_stand_side_by_side(tmp_path: Path) -> None:
         "loss.png",
         "accuracy.png",
         "accuracies.png",
-        "confusion-mine.png",
+        "confusion-own.png",
     }
 
 
-def test_json_has_every_entry(tmp_path: Path) -> None:
-    """--json prints the figures and the files, and nothing else."""
+def test_json_has_methods_and_figures(tmp_path: Path) -> None:
+    """`--json` prints one JSON object and nothing else."""
     run = write_run(tmp_path / "[odd] name", replace(named.classic_cnn(), seed=3))
-    told = CliRunner().invoke(compare, [str(run.path), "--out", str(tmp_path / "o"), "--json"], catch_exceptions=False)
-    content = json.loads(told.output)
+    result = CliRunner().invoke(
+        compare, [str(run.path), "--out", str(tmp_path / "o"), "--json"], catch_exceptions=False
+    )
+    content = json.loads(result.output)
     assert content["methods"][0]["name"] == "[odd] name"
     assert content["methods"][0]["accuracy"] is None
     assert len(content["figures"]) == 2
 
 
-def test_what_makes_figures_hard_to_compare_is_said(tmp_path: Path) -> None:
-    """Trainings in several precisions, and an epoch that was chosen on the split of its accuracy."""
+def test_differences_that_limit_the_comparison_are_reported(tmp_path: Path) -> None:
+    """Different precisions, and an epoch that was chosen on the split that it is evaluated on."""
     recipe = settings.with_settings(named.classic_cnn(), {"early_stopping.patience": 2})
     paths = [write_results(tmp_path / "folds.json", recipe=recipe, split="validation")]
     paths.append(write_results(tmp_path / "seeds.json"))

@@ -17,7 +17,7 @@ from modiste.imaging import decode
 
 
 def test_verify_checks_the_bundled_files() -> None:
-    """All four sums are printed as published, and both splits are counted."""
+    """All four checksums are those published, and the images of both splits are counted."""
     result = CliRunner().invoke(data, ["verify"])
     lines = result.stdout.splitlines()
     assert (result.exit_code, len(lines)) == (0, 9)
@@ -28,7 +28,7 @@ def test_verify_checks_the_bundled_files() -> None:
 
 
 def test_verify_names_an_altered_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file with another sum is an error that names it (fault 30)."""
+    """A file with another checksum is an error that names it (fault 30)."""
     write_idx_folder(tmp_path)
     monkeypatch.setattr(fashion_mnist, "folder", lambda: tmp_path)
     error = CliRunner().invoke(data, ["verify"]).exception
@@ -37,7 +37,7 @@ def test_verify_names_an_altered_file(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_verify_of_a_folder(tmp_path: Path) -> None:
-    """A folder of one's own is read to the last image and described, as JSON too."""
+    """The files of another folder are read completely and described, also as JSON."""
     write_idx_folder(tmp_path)
     result = CliRunner().invoke(data, ["verify", "--data", str(tmp_path), "--json"])
     content = json.loads(result.stdout)
@@ -46,7 +46,7 @@ def test_verify_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_show_draws_each_label(tmp_path: Path) -> None:
-    """Ten rows of three images end up in one PNG."""
+    """Ten rows of three images are drawn into one PNG."""
     write_idx_folder(tmp_path / "idx")
     out = tmp_path / "sheet.png"
     arguments = ["show", "--data", str(tmp_path / "idx"), "--per-label", "3", "--out", str(out)]
@@ -57,7 +57,7 @@ def test_show_draws_each_label(tmp_path: Path) -> None:
 
 
 def test_show_takes_photos(tmp_path: Path) -> None:
-    """Class folders are shown in color and at the size that is asked for."""
+    """Class folders are shown in color and at the given size."""
     for label in ("boots", "hats"):
         (tmp_path / label).mkdir()
         (tmp_path / label / "1.jpg").write_bytes(saved(Image.fromarray(noise(64)).convert("RGB"), "JPEG"))
@@ -68,20 +68,20 @@ def test_show_takes_photos(tmp_path: Path) -> None:
 
 
 def test_a_size_is_checked_as_in_a_recipe() -> None:
-    """A size that no recipe may have is the recipe's own error."""
+    """A size that a recipe may not have gives the same error."""
     assert isinstance(CliRunner().invoke(data, ["verify", "--size", "3"]).exception, SettingError)
 
 
 @pytest.mark.parametrize("command", [["verify"], ["show"]])
 def test_an_empty_option_is_refused(command: list[str]) -> None:
-    """An unset variable of a shell is not the bundled data (report 05)."""
+    """An unset shell variable does not mean the bundled data (report 05)."""
     error = CliRunner().invoke(data, [*command, "--data", ""]).exception
     assert isinstance(error, SettingError)
     assert "--data is empty" in str(error)
 
 
-def test_verify_names_what_is_not_used(tmp_path: Path) -> None:
-    """Files beside photos, folders beside splits and folders without a class are named."""
+def test_verify_lists_ignored_files(tmp_path: Path) -> None:
+    """Other files beside photos, folders beside splits and folders without a class."""
     for label in ("boots", "hats", "rest"):
         fill(tmp_path / "train" / label, 2)
     (tmp_path / "labels.json").write_text('{"rest": null}')
@@ -92,8 +92,8 @@ def test_verify_names_what_is_not_used(tmp_path: Path) -> None:
     assert ignored == [str(tmp_path / name) for name in ("runs", "train/boots/notes.txt", "train/rest")]
 
 
-def test_a_missing_folder_as_a_process(tmp_path: Path) -> None:
-    """The real command ends with 2 and one line."""
-    done = modiste(tmp_path, "data", "verify", "--data=nowhere", code=2)
-    assert done.stderr.count("\n") == 1
-    assert "does not exist" in done.stderr
+def test_a_missing_folder_exits_with_2(tmp_path: Path) -> None:
+    """The command prints one line on standard error."""
+    finished = modiste(tmp_path, "data", "verify", "--data=nowhere", code=2)
+    assert finished.stderr.count("\n") == 1
+    assert "does not exist" in finished.stderr

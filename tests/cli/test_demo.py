@@ -1,4 +1,4 @@
-"""`modiste demo`: all steps, on fewer images."""
+"""The command `modiste demo`, on fewer images."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from modiste.recipes import named
 from modiste.recipes.recipe import Recipe
 
 
-def short() -> Recipe:
+def short_recipe() -> Recipe:
     """The recipe `sprint` for one epoch of 512 images."""
     recipe = named.sprint()
     return replace(recipe, data=replace(recipe.data, max_train_images=512), schedule=replace(recipe.schedule, epochs=1))
@@ -20,7 +20,7 @@ def short() -> Recipe:
 
 def test_the_demo_trains_evaluates_predicts_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One command leaves an evaluated run with a report, prints their paths, and overwrites no earlier demo."""
-    monkeypatch.setitem(named.NAMED, "sprint", short)
+    monkeypatch.setitem(named.NAMED, "sprint", short_recipe)
     (tmp_path / "runs" / "demo").mkdir(parents=True)
     summary = json.loads(inside(tmp_path, "demo", "--json").stdout)
     assert summary["run"] == "runs/demo-2"

@@ -1,4 +1,4 @@
-"""`modiste evaluate` as it is typed."""
+"""The command `modiste evaluate`."""
 
 import json
 from pathlib import Path
@@ -11,38 +11,38 @@ from modiste.cli.evaluate import evaluate
 from modiste.errors import InputError, SettingError
 
 
-def test_it_tells_the_scores(tmp_path: Path) -> None:
-    """Accuracy with its interval, loss, a row a label and the commonest confusion, in text."""
+def test_scores_are_printed(tmp_path: Path) -> None:
+    """Accuracy with its interval, a row per class and the most frequent confusion."""
     run = write_run(tmp_path / "run", blind=1)
-    told = CliRunner().invoke(evaluate, [str(run.path)], catch_exceptions=False).output
-    assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in told
-    assert "T-shirt/top" in told
-    assert "most confused: T-shirt/top as" in told
+    output = CliRunner().invoke(evaluate, [str(run.path)], catch_exceptions=False).output
+    assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in output
+    assert "T-shirt/top" in output
+    assert "most confused: T-shirt/top as" in output
 
 
 def test_an_empty_data_option_is_refused(tmp_path: Path) -> None:
-    """An unset variable of a shell is not the bundled data."""
+    """An unset shell variable does not mean the bundled data."""
     error = CliRunner().invoke(evaluate, [str(tmp_path), "--data", ""]).exception
     assert isinstance(error, SettingError)
     assert "--data is empty" in str(error)
 
 
-def test_json_is_the_record(tmp_path: Path) -> None:
-    """--json prints what scores.json has."""
+def test_json_is_the_content_of_scores_json(tmp_path: Path) -> None:
+    """`--json` prints the scores of the evaluated split."""
     run = write_run(tmp_path / "run")
-    told = CliRunner().invoke(evaluate, [str(run.path), "--split", "validation", "--json"], catch_exceptions=False)
-    assert json.loads(told.output) == json.loads(run.scores.read_text())["validation"]
+    result = CliRunner().invoke(evaluate, [str(run.path), "--split", "validation", "--json"], catch_exceptions=False)
+    assert json.loads(result.output) == json.loads(run.scores.read_text())["validation"]
 
 
-def test_the_bundled_model_is_known_by_its_name(idx: Path) -> None:
-    """It is judged as any model file."""
-    told = CliRunner().invoke(evaluate, ["fashion-mnist", "--data", str(idx), "--json"], catch_exceptions=False)
-    assert json.loads(told.output)["n"] == 40
+def test_a_bundled_model_is_evaluated_by_name(idx: Path) -> None:
+    """Like any model file; the photo model has no packaged data."""
+    result = CliRunner().invoke(evaluate, ["fashion-mnist", "--data", str(idx), "--json"], catch_exceptions=False)
+    assert json.loads(result.output)["n"] == 40
     with pytest.raises(InputError, match="does not come with it"):
         CliRunner().invoke(evaluate, ["photo"], catch_exceptions=False)
 
 
-def test_errors_are_ours(tmp_path: Path) -> None:
-    """A target that is not there raises the error that the command line prints as one line."""
+def test_a_missing_target_is_an_input_error(tmp_path: Path) -> None:
+    """The command line prints it as one line."""
     with pytest.raises(InputError, match="does not exist"):
         CliRunner().invoke(evaluate, [str(tmp_path / "none")], catch_exceptions=False)

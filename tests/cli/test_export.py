@@ -1,4 +1,4 @@
-"""`modiste export` as it is typed: a copy, and a model in 8-bit integers that is as good."""
+"""The command `modiste export`: a copy of a model, or an int8 model of equal accuracy."""
 
 import json
 import shutil
@@ -20,91 +20,93 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 
 
-def typed(*arguments: object) -> str:
-    """What the command prints; our errors come through."""
+def run_export(*arguments: object) -> str:
+    """Run the command and return its output; errors are raised."""
     return CliRunner().invoke(export, [str(part) for part in arguments], catch_exceptions=False).output
 
 
-def test_a_copy_is_the_model(tmp_path: Path) -> None:
-    """Byte for byte; it needs no data."""
+def test_without_options_the_model_file_is_copied(tmp_path: Path) -> None:
+    """The copy is byte-identical, and needs no data."""
     run = write_run(tmp_path / "run")
     shutil.rmtree(tmp_path / "data")
-    told = json.loads(typed(run.path, "--out", tmp_path / "mine.onnx", "--json"))
-    assert (tmp_path / "mine.onnx").read_bytes() == run.model.read_bytes()
-    assert (told["path"], told["evaluation"]) == (str(tmp_path / "mine.onnx"), None)
+    result = json.loads(run_export(run.path, "--out", tmp_path / "copy.onnx", "--json"))
+    assert (tmp_path / "copy.onnx").read_bytes() == run.model.read_bytes()
+    assert (result["path"], result["evaluation"]) == (str(tmp_path / "copy.onnx"), None)
 
 
 def test_int8_is_a_smaller_model_with_the_same_predictions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Classes and recipe are in it; where nothing was held out it is evaluated on training images."""
+    """It has the same classes and recipe; without validation images it is evaluated on training images."""
     monkeypatch.chdir(tmp_path)
     run = write_run(tmp_path / "run", named.sprint())
-    told = typed(run.path, "--int8")
-    made = model_file.load("run-int8.onnx")
-    whole = model_file.load(run.model)
+    output = run_export(run.path, "--int8")
+    quantized = model_file.load("run-int8.onnx")
+    original = model_file.load(run.model)
     images = idx_folder.IdxFolder(tmp_path / "data", 28).part("train").load_split("train").images
-    assert (made.class_names, made.recipe_json) == (whole.class_names, whole.recipe_json)
-    said = made.probabilities(images)
-    assert np.abs(said - whole.probabilities(images)).max() < 0.05
-    assert 0 < said.min() < 1 / 256  # what is improbable stays possible
+    assert (quantized.class_names, quantized.recipe_json) == (original.class_names, original.recipe_json)
+    probabilities = quantized.probabilities(images)
+    assert np.abs(probabilities - original.probabilities(images)).max() < 0.05
+    assert 0 < probabilities.min() < 1 / 256  # no probability is rounded to 0
     assert Path("run-int8.onnx").stat().st_size < run.model.stat().st_size / 2
-    assert "accuracy 100.00% on 100 train images" in told
-    assert json.loads(made.metadata["scores"]) == {"train": {"n": 100, "accuracy": 1.0}}
-    assert made.metadata["precision"] == "int8"
+    assert "accuracy 100.00% on 100 train images" in output
+    assert json.loads(quantized.metadata["scores"]) == {"train": {"n": 100, "accuracy": 1.0}}
+    assert quantized.metadata["precision"] == "int8"
 
 
-def test_int8_that_costs_too_much_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """More than a point of accuracy."""
+def test_an_int8_model_that_loses_accuracy_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may lose at most one percentage point."""
     run, worse = write_run(tmp_path / "run"), write_run(tmp_path / "worse", blind=2)
     monkeypatch.setattr(int8, "quantize", lambda model, images: worse.model.read_bytes())
     with pytest.raises(InputError, match=r"is correct on 80.00% of 20 images instead of 100.00%"):
-        typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
+        run_export(run.path, "--int8", "--out", tmp_path / "small.onnx")
     assert not (tmp_path / "small.onnx").exists()
 
 
-def test_what_cannot_be_exported(tmp_path: Path) -> None:
-    """No run, no model in it yet, a file that is there already."""
+def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
+    """A folder that is not a run, a run without a model, and an output that exists already."""
     run = write_run(tmp_path / "run")
-    there = tmp_path / "there.onnx"
-    there.write_text("mine")
+    existing = tmp_path / "existing.onnx"
+    existing.write_text("content")
     with pytest.raises(InputError, match="exists already"):
-        typed(run.path, "--out", there)
-    assert there.read_text() == "mine"
+        run_export(run.path, "--out", existing)
+    assert existing.read_text() == "content"
     with pytest.raises(InputError, match="is no run folder"):
-        typed(write_idx_folder(tmp_path / "no-run"))
+        run_export(write_idx_folder(tmp_path / "no-run"))
     with pytest.raises(InputError, match=r"The folder .* does not exist"):
-        typed(run.path, "--out", tmp_path / "nowhere" / "m.onnx")
+        run_export(run.path, "--out", tmp_path / "nowhere" / "m.onnx")
     run.model.unlink()
     run.finished_marker.unlink()
     with pytest.raises(InputError, match=r"was not finished. To get one: modiste train --resume"):
-        typed(run.path)
+        run_export(run.path)
     run.finished_marker.touch()
     with pytest.raises(InputError, match=r"weights were dropped. To get one: modiste train .*recipe.json --name NEW"):
-        typed(run.path)
+        run_export(run.path)
 
 
 @pytest.mark.parametrize(("recipe", "split"), [(named.classic_cnn(), "validation"), (named.sprint(), "train")])
-def test_int8_of_changed_data_is_refused(tmp_path: Path, recipe: Recipe, split: str) -> None:
-    """Held-out images may be others then, which the model was trained on."""
+def test_int8_with_changed_data_is_refused(tmp_path: Path, recipe: Recipe, split: str) -> None:
+    """The validation images might be images that the model was trained on."""
     run = write_run(tmp_path / "run", recipe)
     environment = files.read_json(run.environment)
     environment["data"][split]["sha256"] = "of other images"
     files.write_json(run.environment, environment)
     with pytest.raises(InputError, match="has changed since its training"):
-        typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
+        run_export(run.path, "--int8", "--out", tmp_path / "small.onnx")
 
 
 def test_int8_reads_data_that_was_moved(tmp_path: Path) -> None:
-    """The error about the missing folder names the option, which takes the new one."""
+    """The error about the missing folder suggests `--data`, which accepts the new folder."""
     run = write_run(tmp_path / "run")
     (tmp_path / "data").rename(tmp_path / "moved")
     with pytest.raises(InputError, match="--data"):
-        typed(run.path, "--int8", "--out", tmp_path / "small.onnx")
-    result = json.loads(typed(run.path, "--int8", "--data", tmp_path / "moved", "--out", tmp_path / "a.onnx", "--json"))
+        run_export(run.path, "--int8", "--out", tmp_path / "small.onnx")
+    result = json.loads(
+        run_export(run.path, "--int8", "--data", tmp_path / "moved", "--out", tmp_path / "a.onnx", "--json")
+    )
     assert result["evaluation"]["original_accuracy"] == 1
 
 
 @pytest.mark.parametrize("options", [["--data="], ["--data=x"], ["--data=", "--int8"]])
-def test_data_without_a_use_is_refused(tmp_path: Path, options: list[str]) -> None:
-    """An empty variable of a shell, or a copy, which reads no data."""
+def test_data_without_int8_is_refused(tmp_path: Path, options: list[str]) -> None:
+    """An empty `--data`, or `--data` for a copy, which needs no data."""
     with pytest.raises(SettingError, match="--data is empty or without --int8"):
-        typed(tmp_path, *options)
+        run_export(tmp_path, *options)

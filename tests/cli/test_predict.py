@@ -1,4 +1,4 @@
-"""`modiste predict`, as a user types it."""
+"""The command `modiste predict`."""
 
 import csv
 import json
@@ -63,8 +63,8 @@ def test_top_prints_more_classes(model: str, photos: Path) -> None:
     assert result.stdout == "bright 90.5 %, dark 9.5 %\n"
 
 
-def test_folders_are_walked(model: str, photos: Path) -> None:
-    """Every photo below a folder has a line with its path, in order."""
+def test_folders_are_searched_recursively(model: str, photos: Path) -> None:
+    """Every photo below a folder has a line with its path, in order of the paths."""
     lines = run(photos, "--model", model).stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         str(photos / "bright.png"),
@@ -73,7 +73,7 @@ def test_folders_are_walked(model: str, photos: Path) -> None:
     assert lines[1].endswith(": dark 91.3 %")
 
 
-def test_files_that_a_folder_skips_are_named(model: str, photos: Path) -> None:
+def test_skipped_files_of_a_folder_are_reported(model: str, photos: Path) -> None:
     """Photos in formats that are not read, in one line on standard error."""
     for name in ("a.avif", "b.GIF"):
         (photos / name).write_bytes(b"")
@@ -85,7 +85,7 @@ def test_files_that_a_folder_skips_are_named(model: str, photos: Path) -> None:
 
 
 def test_standard_input_is_a_photo(model: str, photos: Path) -> None:
-    """`-` reads one photo, and `-` is its `file`."""
+    """`-` reads one photo; its `file` is `-`."""
     result = run("-", "--model", model, "--json", stdin=(photos / "bright.png").read_bytes())
     (record,) = json.loads(result.stdout)
     assert list(record) == ["file", "label", "probability", "top", "model", "error"]
@@ -94,7 +94,7 @@ def test_standard_input_is_a_photo(model: str, photos: Path) -> None:
 
 @pytest.mark.parametrize(("has_valid", "code"), [(True, 1), (False, 2)])
 def test_the_exit_code_counts_broken_photos(has_valid: bool, code: int, model: str, photos: Path) -> None:
-    """Some broken is 1, all broken is 2; each error is a line on standard error."""
+    """1 if some are broken, 2 if all are; each error is a line on standard error."""
     broken = photos / "broken.jpg"
     broken.write_bytes(b"not a photo")
     files = [broken, photos / "missing.png"] + [photos / "bright.png"] * has_valid
@@ -122,7 +122,7 @@ def test_files_of_predictions(model: str, photos: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 def test_a_file_of_predictions_is_resumed(name: str, model: str, photos: Path, tmp_path: Path) -> None:
-    """Complete rows are kept, whatever a killed process left at the end is not, and new photos are added."""
+    """Complete rows are not changed, an incomplete last row is replaced, and new photos are added."""
     out = tmp_path / name
     run(photos, "--model", model, "--out", out)
     complete = out.read_bytes()
@@ -149,7 +149,7 @@ def test_a_file_of_predictions_is_resumed(name: str, model: str, photos: Path, t
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 def test_a_failed_photo_is_tried_again(name: str, model: str, photos: Path, tmp_path: Path) -> None:
-    """Its row is replaced, the others stay."""
+    """Its row is replaced; other rows do not change."""
     out, broken = tmp_path / name, photos / "a.png"
     broken.write_bytes((photos / "bright.png").read_bytes()[:60])
     for _ in range(2):
@@ -163,8 +163,8 @@ def test_a_failed_photo_is_tried_again(name: str, model: str, photos: Path, tmp_
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_stopped_command_keeps_its_rows(model: str, photos: Path, tmp_path: Path) -> None:
-    """Ctrl-C ends it with the rows so far, and the same command predicts the rest."""
+def test_a_stopped_command_is_resumed(model: str, photos: Path, tmp_path: Path) -> None:
+    """After Ctrl-C the file has the rows so far, and the same command predicts the rest."""
     with Image.open(photos / "bright.png") as photo:
         content = saved(photo.resize((500, 500)))  # large, so that the signal comes before the end
     folder = tmp_path / "many"
@@ -187,7 +187,7 @@ def test_a_stopped_command_keeps_its_rows(model: str, photos: Path, tmp_path: Pa
 
 
 def test_two_commands_do_not_write_one_file(model: str, photos: Path, tmp_path: Path) -> None:
-    """The second one is refused, and the first one's rows are not doubled."""
+    """The second one is refused."""
     out = tmp_path / "out.csv"
     with open_predictions(out, "0" * 64, 1, []):
         refused = run(photos, "--model", model, "--out", out)
@@ -208,11 +208,11 @@ def test_two_commands_do_not_write_one_file(model: str, photos: Path, tmp_path: 
         ("out.jsonl", "not JSON\n", "not a file of predictions"),
         ("out.csv", "one line of notes", "not a file of predictions"),
         ("out.jsonl", "one line of notes", "not a file of predictions"),
-        ("out.jsonl", '{"file": "mine", "payload": 1}', "not a file of predictions"),
-        ("out.jsonl", '{"file": "mine", "label": 1}', "not a file of predictions"),
-        ("out.jsonl", '{"file": "mine", "pay', "not a file of predictions"),
+        ("out.jsonl", '{"file": "a", "payload": 1}', "not a file of predictions"),
+        ("out.jsonl", '{"file": "a", "label": 1}', "not a file of predictions"),
+        ("out.jsonl", '{"file": "a", "pay', "not a file of predictions"),
         ("out.jsonl", f'{{"file": "{"x" * 2**20}"}}\n', "not a file of predictions"),
-        ("out.csv", "file,label\nmine,", "not a file of predictions"),
+        ("out.csv", "file,label\na,", "not a file of predictions"),
         ("out.jsonl", "[" * 100_000, "not a file of predictions"),
     ],
     ids=lambda value: value[:40],
@@ -220,7 +220,7 @@ def test_two_commands_do_not_write_one_file(model: str, photos: Path, tmp_path: 
 def test_a_file_with_other_content_is_not_changed(
     name: str, content: str, words: str, model: str, photos: Path, tmp_path: Path
 ) -> None:
-    """It is not appended to, and not replaced, and no state is written beside it."""
+    """Nothing is appended, and no state file is created."""
     (tmp_path / name).write_text(content)
     refused = run(photos, "--model", model, "--out", tmp_path / name)
     assert words in str(refused.exception)
@@ -228,38 +228,38 @@ def test_a_file_with_other_content_is_not_changed(
     assert not (tmp_path / f"{name}.state").exists()
 
 
-def test_an_output_that_cannot_be_written_is_an_error_first(model: str, photos: Path, tmp_path: Path) -> None:
-    """Before any photo is predicted."""
+def test_an_output_that_cannot_be_written_is_refused_first(model: str, photos: Path, tmp_path: Path) -> None:
+    """No photo is predicted."""
     refused = run(photos, "--model", model, "--out", tmp_path / "none" / "out.csv")
     assert "does not exist" in str(refused.exception)
     assert refused.stderr == ""
 
 
 def test_many_photos_are_printed_in_their_order(model: str, photos: Path) -> None:
-    """On several threads; a photo given twice is printed twice."""
+    """They are predicted on several threads; a photo that is given twice is printed twice."""
     files = [photos / "bright.png", photos / "deeper" / "dark.png", photos / "missing.png"] * 70
     records = json.loads(run(*files, "--model", model, "--json").stdout)
     assert [record["file"] for record in records] == list(map(str, files))
     assert [record["label"] for record in records] == ["bright", "dark", None] * 70
 
 
-def test_a_name_that_is_not_utf_8_is_written_with_marks(model: str, tmp_path: Path) -> None:
-    """It stops neither the prediction, the error nor --out (fault 24)."""
+def test_bytes_of_a_name_that_are_not_utf_8_are_replaced(model: str, tmp_path: Path) -> None:
+    """U+FFFD is written to the output, the errors and the file of predictions (fault 24)."""
     folder = tmp_path / "odd"
     folder.mkdir()
     for name in (b"good\xff.png", b"bad\xff.png"):
         content = saved(Image.fromarray(np.zeros((28, 28), np.uint8)))
         (folder / os.fsdecode(name)).write_bytes(content[: 60 if b"bad" in name else None])
     out = tmp_path / os.fsdecode(b"out\xff.csv")
-    done = run(folder, "--model", model, "--out", out)
-    assert (done.exit_code, "out\ufffd.csv: 2 photos; 1 could not be used" in done.stdout) == (1, True)
+    finished = run(folder, "--model", model, "--out", out)
+    assert (finished.exit_code, "out\ufffd.csv: 2 photos; 1 could not be used" in finished.stdout) == (1, True)
     bad, good = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
     assert good["file"].endswith("good\ufffd.png")
     assert "bad\ufffd.png is truncated" in bad["error"]
 
 
 def test_a_run_folder_is_a_model(photos: Path, tmp_path: Path) -> None:
-    """--model takes a run folder; the model has the name of the run."""
+    """`--model` accepts a run folder; the model has the name of the run."""
     folder = tmp_path / "my-run"
     folder.mkdir()
     (folder / "recipe.json").write_text("{}")
@@ -268,8 +268,8 @@ def test_a_run_folder_is_a_model(photos: Path, tmp_path: Path) -> None:
     assert record["model"] == "my-run"
 
 
-def test_invalid_options_are_errors(model: str, photos: Path, tmp_path: Path) -> None:
-    """A folder that is not a run, a folder without photos, an unknown suffix, two kinds of output."""
+def test_invalid_options_are_refused(model: str, photos: Path, tmp_path: Path) -> None:
+    """A folder that is not a run, a folder without photos, an unknown suffix, and two output formats."""
     assert isinstance(run(photos, "--model", photos).exception, InputError)
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.avif").write_bytes(b"")
@@ -282,48 +282,48 @@ def test_invalid_options_are_errors(model: str, photos: Path, tmp_path: Path) ->
     assert isinstance(run(photos, "--model", model, "--out", "labels.csv", "--json").exception, SettingError)
 
 
-def test_nothing_below_a_folder_is_left_out_silently(model: str, photos: Path) -> None:
-    """A dangling link and a folder that cannot be opened are photos that could not be used."""
+def test_unreadable_files_and_folders_are_reported(model: str, photos: Path) -> None:
+    """A dangling link and a folder without permission count as failed photos."""
     (photos / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     (photos / "deeper").chmod(0)
     command = [sys.executable, "-m", "modiste", "predict", "--model", model, str(photos)]
-    if os.geteuid() == 0:  # root opens everything, unless it gives that up
+    if os.geteuid() == 0:  # root may read everything without this
         command = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *command]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    finished = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     (photos / "deeper").chmod(0o755)
-    assert (done.returncode, done.stdout) == (1, f"{photos / 'bright.png'}: bright 90.5 %\n")
-    assert done.stderr == (
+    assert (finished.returncode, finished.stdout) == (1, f"{photos / 'bright.png'}: bright 90.5 %\n")
+    assert finished.stderr == (
         f"modiste: {photos / 'deeper'} cannot be read (Permission denied). Check its permissions.\n"
         f"modiste: {photos / 'gone.jpg'} does not exist. Give the path of a photo.\n"
     )
 
 
 def test_links_and_long_names_do_not_affect_the_others(model: str, photos: Path) -> None:
-    """A link to itself, to the folder above, to another folder, and a name that no file can have."""
+    """A link to itself, to the parent folder, to another folder, and a name that is too long."""
     aside = photos.rename(photos.with_name("aside"))
     photos.mkdir()
     (photos / "all").symlink_to(aside)
     (photos / "up").symlink_to(photos)
     (photos / "self.jpg").symlink_to("self.jpg")
-    done = run(photos, "x" * 300, "--model", model)
-    assert done.exit_code == 1
-    assert [line.partition(": ")[2] for line in done.stdout.splitlines()] == ["bright 90.5 %", "dark 91.3 %"]
-    assert [("self.jpg" in line, "too long" in line) for line in done.stderr.splitlines()[-2:]] == [
+    finished = run(photos, "x" * 300, "--model", model)
+    assert finished.exit_code == 1
+    assert [line.partition(": ")[2] for line in finished.stdout.splitlines()] == ["bright 90.5 %", "dark 91.3 %"]
+    assert [("self.jpg" in line, "too long" in line) for line in finished.stderr.splitlines()[-2:]] == [
         (True, False),
         (False, True),
     ]
 
 
 def test_a_folder_without_photos_does_not_affect_the_others(model: str, photos: Path, tmp_path: Path) -> None:
-    """It is an error of its own."""
+    """It has its own error."""
     (tmp_path / "empty").mkdir()
-    done = run(tmp_path / "empty", photos / "bright.png", "--model", model)
-    assert (done.exit_code, done.stdout) == (1, f"{photos / 'bright.png'}: bright 90.5 %\n")
-    assert "empty is not a file" in done.stderr
+    finished = run(tmp_path / "empty", photos / "bright.png", "--model", model)
+    assert (finished.exit_code, finished.stdout) == (1, f"{photos / 'bright.png'}: bright 90.5 %\n")
+    assert "empty is not a file" in finished.stderr
 
 
-def test_an_idx_file_is_all_its_images(tmp_path: Path) -> None:
-    """Each has the name of the file and its number, and gets the model of Fashion-MNIST."""
+def test_all_images_of_an_idx_file_are_predicted(tmp_path: Path) -> None:
+    """Each has the name of the file and its index, and is predicted by the Fashion-MNIST model."""
     folder = write_idx_folder(tmp_path / "idx", train=5)
     file = folder / "train-images-idx3-ubyte.gz"
     records = json.loads(run(file, "--json").stdout)
@@ -343,7 +343,7 @@ def test_the_stages_of_preprocessing_are_drawn(photos: Path, tmp_path: Path) -> 
 
 
 def test_each_photo_gets_the_model_that_fits(photos: Path) -> None:
-    """Unless --model names one."""
+    """`--model` sets one model for all photos."""
     shutil.copy(SAMPLES / "dress.png", photos / "dress.png")
     shutil.copy(SAMPLES / "coat.jpg", photos / "coat.jpg")
     models = {Path(each["file"]).name: each["model"] for each in json.loads(run(photos, "--json").stdout)}
@@ -355,10 +355,10 @@ def test_each_photo_gets_the_model_that_fits(photos: Path) -> None:
 
 
 def test_the_command_as_a_process(model: str, photos: Path) -> None:
-    """The real command prints a line; a missing model is one line with exit code 2 and no traceback."""
+    """It prints one line; a missing model is one line on standard error with exit code 2."""
     command = [sys.executable, "-m", "modiste", "predict", str(photos / "bright.png"), "--model"]
-    done = subprocess.run([*command, model], capture_output=True, text=True, check=True)
-    assert done.stdout == "bright 90.5 %\n"
+    finished = subprocess.run([*command, model], capture_output=True, text=True, check=True)
+    assert finished.stdout == "bright 90.5 %\n"
     failed = subprocess.run([*command, model + "x"], capture_output=True, text=True, check=False)
     assert failed.returncode == 2
     assert failed.stderr.count("\n") == 1
@@ -368,9 +368,9 @@ def test_the_command_as_a_process(model: str, photos: Path) -> None:
 def test_closed_standard_input_is_one_line(model: str) -> None:
     """`predict - <&-` is an error."""
     command = f"exec {sys.executable} -m modiste predict --model {model} - <&-"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("modiste: Standard input is closed.")
+    finished = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert finished.returncode == 2
+    assert finished.stderr.startswith("modiste: Standard input is closed.")
 
 
 def test_predicting_writes_nothing_to_the_home_folder(model: str, photos: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`modiste report` on the command line."""
+"""The command `modiste report`."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from modiste.cli.report import report
 from modiste.errors import InputError
 
 
-def test_it_writes_one_file(tmp_path: Path) -> None:
-    """The page is written to `--out`, and nothing beside it."""
+def test_the_report_is_one_file(tmp_path: Path) -> None:
+    """The page is written to `--out`, with no other file."""
     run = write_run(tmp_path / "run")
     out = tmp_path / "out" / "r.html"
     arguments = [str(run.path), "--results", str(tmp_path), "--out", str(out), "--lang", "zh"]
@@ -21,6 +21,6 @@ def test_it_writes_one_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_is_an_error(tmp_path: Path) -> None:
-    """The error is one that the command line prints as one line."""
+    """The command line prints it as one line."""
     with pytest.raises(InputError, match=r"recipe\.json"):
         CliRunner().invoke(report, [str(tmp_path)], catch_exceptions=False)

@@ -1,4 +1,4 @@
-"""`modiste train` from the outside: what it leaves, and what it refuses."""
+"""The command `modiste train`: its files, options and errors."""
 
 import errno
 import json
@@ -26,7 +26,7 @@ from modiste.recipes.named import NAMED
 from modiste.runs import metrics_file
 from modiste.training import tensorboard
 
-TRAINED = {
+RUN_FILES = {
     "README.md",
     "curves.png",
     "environment.json",
@@ -39,7 +39,7 @@ TRAINED = {
     "model.safetensors",
     "recipe.json",
 }
-EVALUATED = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+EVALUATION_FILES = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ GRAY = [name for name, recipe in NAMED.items() if recipe().data.channels == 1]
 
 def write_photos(folder: Path) -> Path:
     """Write ten photos for each of two classes, without a test split; return their folder."""
-    for place, label in enumerate(("bag", "coat")):
-        red = 200 * place
+    for index, label in enumerate(("bag", "coat")):
+        red = 200 * index
         fill(folder / "photos" / label, 10, lambda n, red=red: Image.new("RGB", (40, 50), (red, 20 * n, 90)), ".jpg")
     return folder / "photos"
 
@@ -84,18 +84,18 @@ def copy_teachers(folder: Path, name: str, teachers: Path) -> None:
         shutil.copytree(teachers / path, folder / path)
 
 
-def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -> None:
-    """Train, evaluate and predict leave exactly the files of the design, and the network has learned its task."""
+def test_a_tiny_network_is_trained_evaluated_and_used(trained: Path, tmp_path: Path) -> None:
+    """`train` and `evaluate` write exactly the documented files, and the network has learned its task."""
     run = tmp_path / "runs" / "tiny"
     shutil.copytree(trained / "runs" / "tiny", run)
-    assert files(run) == TRAINED
-    assert b".py" not in (run / "model.onnx").read_bytes()  # no stack trace, and so no path of this machine
+    assert files(run) == RUN_FILES
+    assert b".py" not in (run / "model.onnx").read_bytes()  # no stack trace, which would have paths of this machine
     printed = json.loads(modiste(tmp_path, "evaluate", "runs/tiny", "--json").stdout)
     assert printed["n"] == 40
     assert printed["accuracy"] > 0.5
-    assert files(run) == TRAINED | EVALUATED
-    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(tmp_path / "picture.png")
-    (prediction,) = json.loads(modiste(tmp_path, "predict", "--model=runs/tiny", "--json", "picture.png").stdout)
+    assert files(run) == RUN_FILES | EVALUATION_FILES
+    Image.fromarray(np.eye(28, dtype=np.uint8) * 255).save(tmp_path / "photo.png")
+    (prediction,) = json.loads(modiste(tmp_path, "predict", "--model=runs/tiny", "--json", "photo.png").stdout)
     assert prediction["model"] == "tiny"
     assert 0 < prediction["probability"] <= 1
 
@@ -103,7 +103,7 @@ def test_a_tiny_network_from_data_to_prediction(trained: Path, tmp_path: Path) -
 def test_a_model_is_calibrated_on_its_validation_images(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The temperature is in the model, the model card and the scores; with too few images there is none."""
+    """The temperature is in the model file, the model card and the scores; with too few images there is none."""
     arguments = ["train", "sprint", f"--data={idx}", *TINY, "--set=data.val_fraction=0.2", "--epochs=1"]
     inside(tmp_path, *arguments, "--name=a")
     assert "not calibrated" in (tmp_path / "runs" / "a" / "README.md").read_text()
@@ -112,35 +112,35 @@ def test_a_model_is_calibrated_on_its_validation_images(
     model = model_file.load(tmp_path / "runs" / "b" / "model.onnx")
     assert model.calibration.temperature != 1
     assert f"temperature {model.calibration.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
-    shown = inside(tmp_path, "evaluate", "runs/b").stdout
+    output = inside(tmp_path, "evaluate", "runs/b").stdout
     scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["test"]
-    assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in shown
+    assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in output
     assert scores["ece_calibrated"] != scores["ece"]
 
 
 def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
-    """Photos in one folder per class become a model with these classes."""
+    """One folder per class gives a model with these classes."""
     for label, value in (("dark", 30), ("bright", 220)):
-        fill(tmp_path / "mine" / label, 15, lambda number, value=value: Image.new("L", (28, 28), value + number))
-    inside(tmp_path, "train", "classic-cnn", "--data=mine", "--name=mine", "--epochs=2", *TINY)
-    printed = json.loads(inside(tmp_path, "evaluate", "runs/mine", "--split=validation", "--json").stdout)
+        fill(tmp_path / "photos" / label, 15, lambda number, value=value: Image.new("L", (28, 28), value + number))
+    inside(tmp_path, "train", "classic-cnn", "--data=photos", "--name=photos", "--epochs=2", *TINY)
+    printed = json.loads(inside(tmp_path, "evaluate", "runs/photos", "--split=validation", "--json").stdout)
     assert printed["n"] == 6
-    (prediction,) = json.loads(inside(tmp_path, "predict", "--model=runs/mine", "--json", "mine/dark/0.png").stdout)
+    (prediction,) = json.loads(inside(tmp_path, "predict", "--model=runs/photos", "--json", "photos/dark/0.png").stdout)
     assert prediction["label"] in ("bright", "dark")
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_named_recipe_trains_a_step(name: str, idx: Path, teachers: Path, tmp_path: Path) -> None:
-    """Each recipe, with its own network and method, gets through an epoch and its export."""
+def test_every_named_recipe_trains_an_epoch(name: str, idx: Path, teachers: Path, tmp_path: Path) -> None:
+    """Each recipe, with its own network and method, trains an epoch and exports its model."""
     small = ["--set=data.image_size=32", "--set=augmentation.train_size=24"]
     data = [f"--data={idx}"] if name in GRAY else [f"--data={write_photos(tmp_path)}", *small]
     copy_teachers(tmp_path, name, teachers)
     inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.max_train_images=64", "--name=run")
-    assert files(tmp_path / "runs" / "run") == TRAINED
+    assert files(tmp_path / "runs" / "run") == RUN_FILES
 
 
 def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: Path) -> None:
-    """The recipe that a run wrote is a valid input, and with one thread it gives the same bits."""
+    """recipe.json is a valid input of `train`; with one thread the weights are bit-identical."""
     inside(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
     inside(tmp_path, "train", "runs/a/recipe.json", "--name=b")
     weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in "ab"]
@@ -148,7 +148,7 @@ def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: 
 
 
 def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path) -> None:
-    """Each epoch's figures are events under the names of the log's columns."""
+    """The metrics of each epoch are events with the names of the columns of metrics.csv."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=2", "--tensorboard", *TINY]
     inside(tmp_path, "train", "classic-cnn", *arguments)
     script = (
@@ -157,12 +157,12 @@ def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path
         "print([event.step for event in events.Scalars('val_loss')], len(events.Tags()['scalars']))"
     )
     command = [sys.executable, "-W", "ignore", "-c", script]
-    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert shown.stdout.strip() == "[1, 2] 6"
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[1, 2] 6"
 
 
 def test_events_that_cannot_be_written_are_an_output_error(tmp_path: Path) -> None:
-    """The message names their folder (fault 28)."""
+    """The error names their folder (fault 28)."""
     (tmp_path / "events").write_bytes(b"")
     with pytest.raises(OutputError, match="events cannot be written"):
         tensorboard.append(tmp_path / "events", rows([0.5])[0])
@@ -176,14 +176,14 @@ def test_training_never_opens_the_test_split(
     """Recipes, early stopping and EMA work when the test files are damaged; only `evaluate` opens them."""
     tests = list(shutil.copytree(idx, tmp_path / "idx").glob("t10k*"))
     for file in tests:
-        file.write_bytes(b"an error, if it were read")
+        file.write_bytes(b"damaged")
     copy_teachers(tmp_path, name, teachers)
     inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=4", *TINY, *more)
     assert any(file.name in inside(tmp_path, "evaluate", "runs/a", code=2).stderr for file in tests)
 
 
-def test_a_data_folder_needs_no_test_files(tmp_path: Path) -> None:
-    """Without them the run is evaluated on the images that it held out."""
+def test_training_needs_no_test_files(tmp_path: Path) -> None:
+    """The error of `evaluate` suggests the validation images."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     for file in folder.glob("t10k*"):
         file.unlink()
@@ -200,8 +200,8 @@ def test_a_data_folder_needs_no_test_files(tmp_path: Path) -> None:
         ("sprint", ["train", "test"], "modiste evaluate runs/a"),
     ],
 )
-def test_the_next_step_works(recipe: str, splits: list[str], next_step: str, tmp_path: Path) -> None:
-    """The command that `train` prints at its end runs, whichever splits the data has."""
+def test_the_printed_next_step_works(recipe: str, splits: list[str], next_step: str, tmp_path: Path) -> None:
+    """The command that `train` prints at its end runs, for data with and without test images."""
     for split in splits:
         for label, value in (("dark", 30), ("bright", 220)):
             fill(
@@ -217,31 +217,31 @@ def test_the_next_step_works(recipe: str, splits: list[str], next_step: str, tmp
 
 
 @pytest.mark.parametrize(("patience", "reason"), [(1, "(the epoch was chosen by its val_accuracy)"), (0, None)])
-def test_an_epoch_that_was_chosen_on_validation_says_so(
+def test_the_validation_accuracy_of_a_chosen_epoch_is_marked(
     patience: int, reason: str | None, idx: Path, tmp_path: Path
 ) -> None:
-    """With early stopping the validation accuracy is that of the best epoch; without, of the last."""
+    """With early stopping it is the accuracy of the best epoch, otherwise of the last one."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=2", f"--set=early_stopping.patience={patience}", *TINY]
-    shown = inside(tmp_path, "train", "classic-cnn", *arguments).stdout
-    assert ("the epoch was chosen" in shown) == bool(reason)
-    assert (reason or "validation accuracy") in shown
+    output = inside(tmp_path, "train", "classic-cnn", *arguments).stdout
+    assert ("the epoch was chosen" in output) == bool(reason)
+    assert (reason or "validation accuracy") in output
 
 
-def test_the_list_names_every_recipe(tmp_path: Path) -> None:
-    """`--list` has a line for each named recipe."""
-    shown = inside(tmp_path, "train", "--list").stdout
-    assert all(name in shown for name in NAMED)
-    assert [entry["recipe"] for entry in json.loads(inside(tmp_path, "train", "--list", "--json").stdout)] == [*NAMED]
+def test_list_has_every_recipe(tmp_path: Path) -> None:
+    """`--list` prints a line for each named recipe."""
+    output = inside(tmp_path, "train", "--list").stdout
+    assert all(name in output for name in NAMED)
+    assert [each["recipe"] for each in json.loads(inside(tmp_path, "train", "--list", "--json").stdout)] == [*NAMED]
 
 
-def test_the_settings_of_a_recipe_can_be_read_by_a_program(tmp_path: Path) -> None:
-    """`RECIPE --list --json` is one object of dotted keys."""
+def test_the_settings_of_a_recipe_are_listed_as_json(tmp_path: Path) -> None:
+    """`RECIPE --list --json` prints one object with dotted keys."""
     printed = json.loads(inside(tmp_path, "train", "classic-cnn", "--list", "--json").stdout)
     assert (printed["optimizer.lr"], printed["data.image_size"]) == (0.01, 28)
 
 
 def test_settings_are_listed_with_their_changes(tmp_path: Path) -> None:
-    """Options change the list; without a recipe they are an error."""
+    """Options change the listed values; without a recipe they are an error."""
     arguments = ("--list", "--epochs=3", "--set=model.width=7")
     printed = json.loads(inside(tmp_path, "train", "sprint", "--json", *arguments).stdout)
     assert (printed["schedule.epochs"], printed["model.width"]) == (3, 7)
@@ -269,47 +269,47 @@ ERRORS: dict[str, tuple[list[str], str]] = {
 
 @pytest.mark.parametrize("case", ERRORS)
 def test_a_bad_argument_is_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
-    """The line says what is wrong, and nothing is written."""
+    """Nothing is written."""
     arguments, message = ERRORS[case]
-    done = inside(tmp_path, "train", *arguments, code=2)
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    finished = inside(tmp_path, "train", *arguments, code=2)
+    assert message in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def _one_class(folder: Path) -> None:
+def _remove_class(folder: Path) -> None:
     shutil.rmtree(folder / "bright")
 
 
-def _no_image(folder: Path) -> None:
-    for picture in (folder / "bright").iterdir():
-        picture.unlink()
+def _remove_images(folder: Path) -> None:
+    for photo in (folder / "bright").iterdir():
+        photo.unlink()
 
 
-def _broken_image(folder: Path) -> None:
+def _truncate_image(folder: Path) -> None:
     (folder / "bright" / "0.png").write_bytes((folder / "bright" / "1.png").read_bytes()[:40])
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
-    [(_one_class, "one"), (_no_image, "bright"), (_broken_image, "0.png")],
+    ("damage", "message"),
+    [(_remove_class, "one"), (_remove_images, "bright"), (_truncate_image, "0.png")],
     ids=str,
 )
-def test_class_folders_that_cannot_be_trained_on_are_an_error(
-    spoil: Callable[[Path], None], message: str, tmp_path: Path
+def test_unusable_class_folders_are_refused_before_training(
+    damage: Callable[[Path], None], message: str, tmp_path: Path
 ) -> None:
-    """One class, a class without images and a broken image are named before training, and no run is left."""
+    """A single class, a class without images and a truncated image; no run is created."""
     for label in ("dark", "bright"):
-        fill(tmp_path / "mine" / label, 5)
-    spoil(tmp_path / "mine")
-    done = inside(tmp_path, "train", "classic-cnn", "--data=mine", *TINY, code=2)
-    assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+        fill(tmp_path / "photos" / label, 5)
+    damage(tmp_path / "photos")
+    finished = inside(tmp_path, "train", "classic-cnn", "--data=photos", *TINY, code=2)
+    assert message in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_run_that_exists_is_not_overwritten(trained: Path, idx: Path) -> None:
-    """The same name again is refused at once, and a finished run is not resumed."""
+    """A second run of the same name is refused, and a finished run is not resumed."""
     before = (trained / "runs" / "tiny" / "model.onnx").read_bytes()
     assert "exists already" in inside(trained, "train", "sprint", f"--data={idx}", "--name=tiny", code=2).stderr
     assert "is finished" in inside(trained, "train", "--resume=runs/tiny", code=2).stderr
@@ -318,7 +318,7 @@ def test_a_run_that_exists_is_not_overwritten(trained: Path, idx: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_file_names_that_are_not_text_work(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes that are not UTF-8 in the paths of data and run are kept, and escaped when they are printed (fault 24)."""
+    """Bytes in paths that are not UTF-8 are unchanged in file names, and escaped in the output (fault 24)."""
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
     data, run = (os.fsdecode(name) for name in (b"data-\xe9", b"run-\xff"))
     (tmp_path / data).symlink_to(idx)
@@ -331,7 +331,7 @@ def test_file_names_that_are_not_text_work(idx: Path, tmp_path: Path, monkeypatc
 
 
 def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
-    """The second gets an error while the first trains (fault 31)."""
+    """The second one gets an error while the first one trains (fault 31)."""
     arguments = [
         "train",
         "classic-cnn",
@@ -352,20 +352,20 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> None:
-    """NaN names the step and saves its images; in the first epoch there is no model to keep (fault 29)."""
+    """broken-step.json has the images of the step; after NaN in the first epoch there is no model (fault 29)."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=5", *TINY, "--set=optimizer.lr=1e30"]
-    done = inside(tmp_path, "train", "classic-cnn", *arguments, code=3)
-    assert "not a number. Lower optimizer.lr" in done.stderr.splitlines()[-1]
+    finished = inside(tmp_path, "train", "classic-cnn", *arguments, code=3)
+    assert "not a number. Lower optimizer.lr" in finished.stderr.splitlines()[-1]
     broken = json.loads((tmp_path / "runs" / "a" / "broken-step.json").read_text())
     assert len(broken["images"]) == 20
     assert not (tmp_path / "runs" / "a" / "model.onnx").exists()
 
 
 def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
-    """The error names the path, the checkpoint stays, and the run resumes when there is space (fault 28)."""
+    """The error names the path, and the run can be resumed when there is space again (fault 28)."""
     inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)
     run = tmp_path / "runs" / "a"
-    (run / "finished").unlink()  # as if it had been stopped at its end
+    (run / "finished").unlink()  # as after a stop just before the end
     before = (run / "last" / "checkpoint.safetensors").read_bytes()
     process = subprocess.run(
         [sys.executable, "-c", FULL_DISK, "train", "--resume=runs/a"],
@@ -387,24 +387,22 @@ def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_pa
 FULL_DISK = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from modiste.cli.main import main; main()"
 
 
-def test_a_disk_that_turns_read_only_is_an_output_error(
-    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When every write fails, the removal of temporary files too, the path is named; exit code 4 (fault 28)."""
+def test_a_read_only_disk_is_an_output_error(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when temporary files cannot be removed; the error names the path (fault 28)."""
 
     def refuse(self: Path, *_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(self))
 
     for name in ("write_text", "write_bytes", "unlink"):
         monkeypatch.setattr(Path, name, refuse)
-    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=4)
-    assert "recipe.json cannot be written (Read-only file system)" in done.stderr
+    finished = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=4)
+    assert "recipe.json cannot be written (Read-only file system)" in finished.stderr
 
 
 def test_a_kill_between_checkpoint_and_log_loses_no_row(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run killed after its last checkpoint and before metrics.csv was written ends with all rows (fault 26)."""
+    """A run that is killed before metrics.csv is written has all rows after it is resumed (fault 26)."""
     arguments = ["train", "classic-cnn", f"--data={idx}", "--epochs=2", *TINY]
     with monkeypatch.context() as patch:
         write = metrics_file.write
@@ -416,7 +414,7 @@ def test_a_kill_between_checkpoint_and_log_loses_no_row(
 
 
 def test_a_run_is_not_resumed_on_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose images were replaced since it began is not resumed."""
+    """The images were replaced after the start of the run."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     with monkeypatch.context() as patch:
         patch.setattr(metrics_file, "write", lambda path, rows: sys.exit(9))
@@ -425,8 +423,8 @@ def test_a_run_is_not_resumed_on_other_data(tmp_path: Path, monkeypatch: pytest.
     assert "has changed" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
 
 
-def test_a_run_is_resumed_on_data_that_was_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--resume RUN --data NEW` takes the same files in another folder, and the recipe of the run names it."""
+def test_a_run_is_resumed_on_moved_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--resume RUN --data NEW` accepts the same files in another folder, and updates the recipe."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     with monkeypatch.context() as patch:
         patch.setattr(metrics_file, "write", lambda path, rows: sys.exit(9))
@@ -436,23 +434,23 @@ def test_a_run_is_resumed_on_data_that_was_moved(tmp_path: Path, monkeypatch: py
     assert json.loads((tmp_path / "runs" / "a" / "recipe.json").read_text())["data"]["source"].endswith("moved")
 
 
-def test_a_network_that_cannot_be_exported_is_an_error_before_training(idx: Path, tmp_path: Path) -> None:
-    """The error comes before training, and no run is left."""
+def test_a_network_that_cannot_be_exported_is_refused_before_training(idx: Path, tmp_path: Path) -> None:
+    """No run is created."""
     network = "--set=model=helpers.network:not_exportable"
-    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", network, code=2)
-    assert "cannot be written as ONNX" in done.stderr
+    finished = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", network, code=2)
+    assert "cannot be written as ONNX" in finished.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_settings_are_listed_with_explanations(tmp_path: Path) -> None:
     """`RECIPE --list` prints each setting as key=value, with an explanation."""
-    shown = inside(tmp_path, "train", "classic-cnn", "--list").stdout
-    assert "optimizer.lr=0.01\n    Learning rate" in shown
-    assert all(line.strip() for line in shown.splitlines())
+    output = inside(tmp_path, "train", "classic-cnn", "--list").stdout
+    assert "optimizer.lr=0.01\n    Learning rate" in output
+    assert all(line.strip() for line in output.splitlines())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
-def test_a_folder_that_cannot_be_written_is_named(idx: Path, tmp_path: Path) -> None:
-    """A run below a read-only folder ends with 4 and its path (fault 28)."""
-    done = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=4)
-    assert "/proc/modiste cannot be written" in done.stderr
+def test_a_folder_that_cannot_be_written_exits_with_4(idx: Path, tmp_path: Path) -> None:
+    """The error names its path (fault 28)."""
+    finished = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=4)
+    assert "/proc/modiste cannot be written" in finished.stderr

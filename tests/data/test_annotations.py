@@ -1,4 +1,4 @@
-"""groups.csv: which photos belong together."""
+"""groups.csv: groups of photos that are not independent."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def write(data: DataConfig, *rows: str) -> None:
 
 
 def test_groups_are_numbered(data: DataConfig) -> None:
-    """Photos of one group have one number, photos that are not listed one each; other columns do not matter."""
+    """Photos of a group share a number, other photos have their own; other columns are ignored."""
     write(data, "file,sender_id,date", "train/a/0.png,anna,1", "train/b/2.png,anna,1", "train/a/1.png,ben,2")
     groups = sources.open_training(data, 0).train.groups
     assert groups is not None
@@ -32,8 +32,8 @@ def test_groups_are_numbered(data: DataConfig) -> None:
     assert len(set(groups.tolist())) == 5
 
 
-def test_without_the_file_there_are_none(data: DataConfig) -> None:
-    """Nothing is guessed from the photos."""
+def test_without_groups_csv_there_are_no_groups(data: DataConfig) -> None:
+    """They are not derived from the photos."""
     assert sources.open_training(data, 0).train.groups is None
 
 
@@ -47,8 +47,8 @@ def test_without_the_file_there_are_none(data: DataConfig) -> None:
         (["file,group", "train/a/0.png,1", "train/a/0.png,2"], "twice"),
     ],
 )
-def test_a_file_that_cannot_be_used(data: DataConfig, rows: list[str], fault: str) -> None:
-    """Each fault is an error that names the file and what to do."""
+def test_an_invalid_groups_csv_is_refused(data: DataConfig, rows: list[str], fault: str) -> None:
+    """The error names the file and what to correct."""
     write(data, *rows)
     with pytest.raises(InputError, match=rf"groups.csv.*{fault}.*[Cc]orrect"):
         sources.open_training(data, 0)

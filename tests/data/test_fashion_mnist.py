@@ -1,4 +1,4 @@
-"""Fashion-MNIST: the bundled files, and what is known as it."""
+"""Fashion-MNIST: the bundled files, and copies of them."""
 
 import gzip
 import shutil
@@ -20,8 +20,8 @@ ALL = DataConfig(val_fraction=0)
 
 
 @pytest.fixture
-def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the bundled files that may be broken."""
+def copied_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the bundled files that a test may damage."""
     folder = tmp_path / "fashion-mnist"
     folder.mkdir()
     for name in fashion_mnist.MD5:
@@ -35,7 +35,7 @@ def test_the_bundled_files_are_the_published_ones() -> None:
     assert [file["published"] for file in fashion_mnist.verify()] == [True] * 4
 
 
-def test_all_60000_images_are_there() -> None:
+def test_the_training_split_has_60000_images() -> None:
     """The train set has 6,000 images of each label, gray, 28 x 28."""
     training = sources.open_training(ALL, seed=0)
     assert training.train.images.shape == (60000, 28, 28)
@@ -44,23 +44,23 @@ def test_all_60000_images_are_there() -> None:
     assert len(training.validation) == 0
 
 
-def test_an_altered_file_is_refused(copied: Path) -> None:
-    """A file of the right form with other bytes is refused by its sum (fault 30)."""
-    shutil.copy(copied / "t10k-images-idx3-ubyte.gz", copied / "train-images-idx3-ubyte.gz")
+def test_an_altered_file_is_refused(copied_files: Path) -> None:
+    """A valid IDX file with other content is refused by its checksum (fault 30)."""
+    shutil.copy(copied_files / "t10k-images-idx3-ubyte.gz", copied_files / "train-images-idx3-ubyte.gz")
     with pytest.raises(InputError, match=r"train-images-idx3-ubyte.gz is altered.*Install"):
         sources.open_training(ALL, seed=0)
 
 
-def test_a_missing_file_is_named(copied: Path) -> None:
-    """Without its labels the train set is refused, and the file is named."""
-    (copied / "train-labels-idx1-ubyte.gz").unlink()
+def test_a_missing_file_is_refused(copied_files: Path) -> None:
+    """The error names the file."""
+    (copied_files / "train-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(InputError, match=r"train-labels-idx1-ubyte.gz is missing"):
         sources.open_training(ALL, seed=0)
 
 
-def test_training_works_without_the_test_files(copied: Path) -> None:
-    """Training and its fingerprint open no test file: they work when there is none."""
-    for path in copied.glob("t10k*"):
+def test_training_works_without_the_test_files(copied_files: Path) -> None:
+    """Neither training data nor fingerprint need them."""
+    for path in copied_files.glob("t10k*"):
         path.unlink()
     training = sources.open_training(DataConfig(max_train_images=100, val_fraction=0), seed=0)
     assert len(training.train) == 100
@@ -72,8 +72,8 @@ def test_training_works_without_the_test_files(copied: Path) -> None:
 @pytest.mark.parametrize(
     "convert", [bytes, gzip.decompress, lambda content: gzip.compress(gzip.decompress(content), 1)]
 )
-def test_the_official_files_are_known_by_their_content(tmp_path: Path, convert: Callable[[bytes], bytes]) -> None:
-    """Official test files are Fashion-MNIST in any folder, gzipped, unpacked or gzipped again."""
+def test_the_official_files_are_recognized_by_their_content(tmp_path: Path, convert: Callable[[bytes], bytes]) -> None:
+    """In any folder; gzipped, decompressed or gzipped again."""
     for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
         content = convert((fashion_mnist.folder() / name).read_bytes())
         (tmp_path / (name if content[:2] == b"\x1f\x8b" else name.removesuffix(".gz"))).write_bytes(content)
@@ -83,7 +83,7 @@ def test_the_official_files_are_known_by_their_content(tmp_path: Path, convert: 
 
 
 def test_other_idx_files_are_not_fashion_mnist(tmp_path: Path) -> None:
-    """Files of the same names and form with other content are named by their folder, and their classes by numbers."""
+    """The name of the dataset is that of the folder, and the classes are numbers."""
     assert sources.dataset_name(DataConfig(str(write_idx_folder(tmp_path / "fashion-mnist")))) != "fashion-mnist"
     folder = write_idx_folder(tmp_path / "digits", labels=7)
     (folder / "labels.json").unlink()
@@ -100,8 +100,8 @@ def test_the_name_of_the_bundled_dataset() -> None:
     assert sources.dataset_name(ALL) == "fashion-mnist"
 
 
-def test_rgb_and_other_sizes_are_settings_errors() -> None:
-    """A recipe that wants RGB is told to bring photos; one of another size, which setting to give."""
+def test_rgb_and_other_sizes_are_setting_errors() -> None:
+    """The error for RGB suggests `--data`; the one for another size has the valid size."""
     with pytest.raises(SettingError, match=r"needs photos.*--data"):
         sources.open_training(DataConfig(channels=3), seed=0)
     with pytest.raises(SettingError, match=r"data.image_size is 32.*Give 28"):

@@ -1,4 +1,4 @@
-"""Class folders, as people make them."""
+"""Class folders in the usual layouts."""
 
 import json
 import os
@@ -20,24 +20,24 @@ from modiste.recipes.recipe import DataConfig
 
 
 def config(root: Path, **settings: object) -> DataConfig:
-    """A data section for a folder."""
+    """The data settings for a folder."""
     return DataConfig(source=str(root), **{"image_size": 16, "val_fraction": 0.0, **settings})  # type: ignore[arg-type]
 
 
-def test_folders_are_labels(tmp_path: Path) -> None:
-    """Each folder is a class; photos are sorted by folder and file name, and are the pixels of their files."""
+def test_folders_are_classes(tmp_path: Path) -> None:
+    """Photos are sorted by folder and file name; hidden folders and other files are ignored."""
     fill(tmp_path / "trousers", 3, lambda number: Image.fromarray(noise(16, 10 + number)))
     fill(tmp_path / "boots", 2)
     (tmp_path / ".hidden").mkdir()
-    (tmp_path / "boots" / "notes.txt").write_text("not a picture")
+    (tmp_path / "boots" / "notes.txt").write_text("not a photo")
     training = sources.open_training(config(tmp_path), seed=0)
     assert training.class_names == ("boots", "trousers")
     assert training.train.labels.tolist() == [0, 0, 1, 1, 1]
     assert (training.train.images[2] == noise(16, 10)).all()
 
 
-def test_own_validation_is_used(tmp_path: Path) -> None:
-    """With validation/ there, nothing of train/ is held out, whatever the recipe's share says."""
+def test_a_validation_folder_is_used(tmp_path: Path) -> None:
+    """No image of train/ is held out then, for any `data.val_fraction`."""
     for part, count in (("train", 6), ("validation", 2), ("test", 3)):
         for label in ("a", "b"):
             fill(tmp_path / part / label, count)
@@ -48,8 +48,8 @@ def test_own_validation_is_used(tmp_path: Path) -> None:
     assert len(sources.open_test(data, lambda: None)) == 6
 
 
-def test_without_validation_a_fold_is_held_out(tmp_path: Path) -> None:
-    """Plain class folders are cut into folds, and have no test split."""
+def test_without_a_validation_folder_a_fold_is_held_out(tmp_path: Path) -> None:
+    """Class folders alone are split into folds, and have no test split."""
     for label in ("a", "b"):
         fill(tmp_path / label, 5)
     data = config(tmp_path, val_fraction=0.2)
@@ -60,8 +60,8 @@ def test_without_validation_a_fold_is_held_out(tmp_path: Path) -> None:
         sources.open_test(data, lambda: pytest.fail("counted"))
 
 
-def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
-    """Two folders may mean one label; none of these is the last label; null is left out; others mean their name."""
+def test_labels_json_maps_folders_to_classes(tmp_path: Path) -> None:
+    """Two folders may have one class; "none of these" is the last class; folders with null are left out."""
     for name in ("tees", "polos", "zips", "hats", "socks"):
         fill(tmp_path / name, 2)
     meanings = {"tees": "Top", "polos": "Top", "hats": None, "socks": "none of these"}
@@ -72,8 +72,8 @@ def test_labels_json_says_what_folders_mean(tmp_path: Path) -> None:
     assert training.train.candidate_labels is None
 
 
-def test_a_folder_may_be_one_of_several_labels(tmp_path: Path) -> None:
-    """Its images are candidate_labels each of them, the others their own alone; folds and fingerprints know it."""
+def test_a_folder_may_have_candidate_labels(tmp_path: Path) -> None:
+    """Its images have several candidate labels, other images one; the SHA-256 of a split includes them."""
     for name in ("boots", "shoes", "hats"):
         fill(tmp_path / name, 5)
     (tmp_path / "labels.json").write_text(json.dumps({"shoes": ["sandals", "boots"]}))
@@ -102,8 +102,8 @@ def test_a_folder_may_be_one_of_several_labels(tmp_path: Path) -> None:
         ('{"z": "Top"}', "no folder 'z'"),
     ],
 )
-def test_a_labels_json_that_cannot_be_used(tmp_path: Path, text: str, fault: str) -> None:
-    """Each fault of labels.json is an error that names the file and the entry."""
+def test_an_invalid_labels_json_is_refused(tmp_path: Path, text: str, fault: str) -> None:
+    """The error names the file and the entry."""
     for name in ("a", "b"):
         fill(tmp_path / name, 1)
     (tmp_path / "labels.json").write_text(text)
@@ -112,8 +112,8 @@ def test_a_labels_json_that_cannot_be_used(tmp_path: Path, text: str, fault: str
 
 
 @pytest.mark.parametrize("spelling", ["validation", "val", "valid", "Val", "dev"])
-def test_usual_names_of_splits(tmp_path: Path, spelling: str) -> None:
-    """Train/, val/, TESTING/ and the like are the splits (report 06)."""
+def test_usual_names_of_splits_are_recognized(tmp_path: Path, spelling: str) -> None:
+    """Such as Train/, val/ and TESTING/ (report 06)."""
     for name, count in (("Train", 3), (spelling, 2), ("TESTING", 1)):
         for label in ("a", "b"):
             fill(tmp_path / name / label, count)
@@ -122,7 +122,7 @@ def test_usual_names_of_splits(tmp_path: Path, spelling: str) -> None:
 
 
 def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
-    """Which of val/ and valid/ is meant cannot be decided, so both are named."""
+    """The error names both val/ and valid/."""
     for name in ("train", "val", "valid"):
         fill(tmp_path / name / "a", 1)
     with pytest.raises(InputError, match=r"val and .*valid are both the validation split"):
@@ -130,8 +130,8 @@ def test_two_folders_of_one_split_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["eval/a", "a"])
-def test_classes_beside_the_splits_are_named(tmp_path: Path, folder: str) -> None:
-    """A folder that holds the same classes, or is one, is not passed over because of its name."""
+def test_classes_beside_the_splits_are_refused(tmp_path: Path, folder: str) -> None:
+    """A folder that has the same classes, or is one, is not ignored."""
     for label in ("a", "b"):
         fill(tmp_path / "train" / label, 1)
     fill(tmp_path / folder, 1)
@@ -140,14 +140,14 @@ def test_classes_beside_the_splits_are_named(tmp_path: Path, folder: str) -> Non
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    """Toys, say: a folder of photos beside others is a class, whatever its name."""
+    """A folder of photos beside other classes is a class, not a split."""
     for label in ("car", "train"):
         fill(tmp_path / label, 2)
     assert sources.open_source(config(tmp_path)).class_names == ("car", "train")
 
 
-def test_photos_without_classes_are_no_split(tmp_path: Path) -> None:
-    """A test/ of photos without class folders does not hinder training, and is named when it is opened."""
+def test_a_test_folder_without_classes_is_refused_when_opened(tmp_path: Path) -> None:
+    """Training works without it."""
     for label in ("a", "b"):
         fill(tmp_path / "train" / label, 2)
     fill(tmp_path / "test", 2)
@@ -156,8 +156,8 @@ def test_photos_without_classes_are_no_split(tmp_path: Path) -> None:
         sources.open_test(config(tmp_path), lambda: None)
 
 
-def test_labels_json_beside_the_classes_of_a_split(tmp_path: Path) -> None:
-    """It counts for all splits (report 08); two that disagree are refused."""
+def test_labels_json_in_a_split_applies_to_all_splits(tmp_path: Path) -> None:
+    """Two files that disagree are refused (report 08)."""
     for split in ("train", "test"):
         for name in ("tees", "pants"):
             fill(tmp_path / split / name, 2)
@@ -169,8 +169,8 @@ def test_labels_json_beside_the_classes_of_a_split(tmp_path: Path) -> None:
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_the_order_is_that_of_image_folder(tmp_path: Path) -> None:
-    """Classes and images are sorted by name as in torchvision's ImageFolder, so that its probabilities fit."""
+def test_the_order_is_that_of_torchvisions_image_folder(tmp_path: Path) -> None:
+    """Classes and images are sorted by name, so that probabilities of other tools can be evaluated."""
     for name, count in (("b", 12), ("B", 1), ("a b", 2), ("a", 3)):
         fill(tmp_path / "test" / name, count)
     data = config(tmp_path)
@@ -181,8 +181,8 @@ def test_the_order_is_that_of_image_folder(tmp_path: Path) -> None:
     assert (test.images[6:] == np.stack([preprocess.to_image(path, 16, 1) for path in order_of_b])).all()
 
 
-def test_a_limit_is_balanced(tmp_path: Path) -> None:
-    """The first n training photos are as many of each class as there are."""
+def test_max_train_images_is_balanced_over_classes(tmp_path: Path) -> None:
+    """Each class has about the same number of photos, as far as it has that many."""
     for name, count in (("a", 9), ("b", 2), ("c", 9)):
         fill(tmp_path / name, count)
     assert np.bincount(sources.open_training(config(tmp_path, max_train_images=8), 0).train.labels).tolist() == [
@@ -194,7 +194,7 @@ def test_a_limit_is_balanced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_advice_for_a_missing_split_works(tmp_path: Path, split: str) -> None:
-    """Class folders alone have neither split; where the message says that they go, they can be opened (report 18)."""
+    """Class folders that are moved to the folder in the error can be opened as this split (report 18)."""
     fill(tmp_path / "a", 2)
     fill(tmp_path / "b", 2)
     data = config(tmp_path)
@@ -205,71 +205,71 @@ def test_advice_for_a_missing_split_works(tmp_path: Path, split: str) -> None:
     with pytest.raises(InputError, match="class folders") as error:
         open_split()
     assert "--split" not in str(error.value)
-    place = Path(re.findall(rf"{re.escape(str(tmp_path))}/\w+", str(error.value))[0])
-    place.mkdir()
+    split_folder = Path(re.findall(rf"{re.escape(str(tmp_path))}/\w+", str(error.value))[0])
+    split_folder.mkdir()
     for label in ("a", "b"):
-        (tmp_path / label).rename(place / label)
+        (tmp_path / label).rename(split_folder / label)
     assert len(open_split()) == 4
 
 
-def test_archives_of_macos(tmp_path: Path) -> None:
-    """The folder __MACOSX that unpacking leaves is no class."""
+def test_the_macosx_folder_is_not_a_class(tmp_path: Path) -> None:
+    """__MACOSX is left when an archive of macOS is unpacked."""
     for label in ("a", "b", "__MACOSX"):
         fill(tmp_path / label, 1)
     assert sources.open_source(config(tmp_path)).class_names == ("a", "b")
 
 
-def test_one_class_is_refused(tmp_path: Path) -> None:
-    """A single label cannot be learned; the error names it and says what to add."""
+def test_a_single_class_is_refused(tmp_path: Path) -> None:
+    """The error names it and says what to add."""
     fill(tmp_path / "boots", 3)
     with pytest.raises(InputError, match=r"one class \(boots\).*two"):
         sources.open_training(config(tmp_path), seed=0)
 
 
 def test_an_empty_class_folder_is_refused(tmp_path: Path) -> None:
-    """A class folder without a picture is an error that names it."""
+    """The error names it."""
     fill(tmp_path / "boots", 3)
     (tmp_path / "hats").mkdir()
     with pytest.raises(InputError, match="hats holds no photo"):
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_a_broken_picture_is_named(tmp_path: Path) -> None:
-    """One broken picture among good ones stops everything before training, and is named."""
+def test_a_damaged_photo_is_refused(tmp_path: Path) -> None:
+    """It is an error before training, which names the file."""
     fill(tmp_path / "boots", 3)
-    broken = fill(tmp_path / "hats", 3) / "1.png"
-    broken.write_bytes(broken.read_bytes()[:100])
+    damaged = fill(tmp_path / "hats", 3) / "1.png"
+    damaged.write_bytes(damaged.read_bytes()[:100])
     with pytest.raises(InputError, match=r"hats/1.png is truncated"):
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_nothing_in_a_class_folder_is_left_out_without_a_word(tmp_path: Path) -> None:
-    """Pictures further below, and a link that leads nowhere, are named."""
+def test_photos_in_subfolders_and_dangling_links_are_refused(tmp_path: Path) -> None:
+    """They are not ignored silently, except in folders that are left out."""
     fill(tmp_path / "boots", 3)
-    lost = fill(tmp_path / "hats", 3) / "gone.jpg"
-    lost.symlink_to("nowhere.jpg")
+    link = fill(tmp_path / "hats", 3) / "gone.jpg"
+    link.symlink_to("nowhere.jpg")
     with pytest.raises(InputError, match=r"hats/gone.jpg does not exist"):
         sources.open_training(config(tmp_path), seed=0)
-    lost.unlink()
+    link.unlink()
     fill(tmp_path / "hats" / "more", 1)
     with pytest.raises(InputError, match=r"hats/more holds photos"):
         sources.open_training(config(tmp_path), seed=0)
     (tmp_path / "hats").rename(tmp_path / "rest")
     fill(tmp_path / "coats", 3)
-    (tmp_path / "labels.json").write_text('{"rest": null}')  # what is left out may hold what it likes
+    (tmp_path / "labels.json").write_text('{"rest": null}')  # a folder that is left out is not checked
     assert sources.open_training(config(tmp_path), seed=0).class_names == ("boots", "coats")
 
 
-def test_a_picture_that_is_not_read_is_named(tmp_path: Path) -> None:
-    """An AVIF photo in a class folder is not passed over in silence."""
+def test_photos_in_other_formats_are_refused(tmp_path: Path) -> None:
+    """An AVIF photo in a class folder is not ignored silently."""
     fill(tmp_path / "boots", 3)
     (fill(tmp_path / "hats", 1) / "IMG_1.AVIF").write_bytes(b"x")
     with pytest.raises(InputError, match=r"formats that are not read: IMG_1.AVIF"):
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_a_new_label_in_validation_is_refused(tmp_path: Path) -> None:
-    """A validation folder that train lacks is an error that names it."""
+def test_a_class_that_only_validation_has_is_refused(tmp_path: Path) -> None:
+    """The error names it."""
     for label in ("a", "b"):
         fill(tmp_path / "train" / label, 2)
     fill(tmp_path / "validation" / "c", 2)
@@ -277,15 +277,15 @@ def test_a_new_label_in_validation_is_refused(tmp_path: Path) -> None:
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_photos_become_rgb(tmp_path: Path) -> None:
-    """With three channels the images are [n, s, s, 3]."""
+def test_with_three_channels_photos_are_rgb(tmp_path: Path) -> None:
+    """The images have the shape [n, s, s, 3]."""
     for label in ("a", "b"):
         fill(tmp_path / label, 2)
     assert sources.open_training(config(tmp_path, channels=3), seed=0).train.images.shape == (4, 16, 16, 3)
 
 
-def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
-    """A folder with test/ alone has labels and a test split, and no training."""
+def test_a_test_folder_alone_can_be_evaluated(tmp_path: Path) -> None:
+    """It has classes and a test split, and cannot be trained on."""
     for label in ("a", "b"):
         fill(tmp_path / "test" / label, 2)
     data = config(tmp_path)
@@ -295,8 +295,8 @@ def test_a_test_folder_alone_can_be_judged(tmp_path: Path) -> None:
         sources.open_training(data, seed=0)
 
 
-def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder without permission is an error of one sentence."""
+def test_a_folder_without_permission_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the reason."""
     for label in ("a", "b"):
         fill(tmp_path / label, 1)
 
@@ -308,18 +308,18 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_a_folder_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    """A label of bytes that are not UTF-8 could be neither shown nor written into a model (fault 24)."""
+def test_a_folder_name_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    """It could not be printed or written into a model file (fault 24)."""
     for name in (b"dress", b"robe \xe9"):
         (tmp_path / os.fsdecode(name)).mkdir()
     with pytest.raises(InputError, match="cannot be printed"):
         folders.subfolders(tmp_path)
 
 
-def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None:
-    """Bags and the kinds of shoe come from Fashion-MNIST, photo-like, and drawings are made that are no clothes.
+def test_synthetic_images_are_added_for_classes_without_photos(tmp_path: Path) -> None:
+    """Photo-like images of Fashion-MNIST for all classes but Trouser, and drawings for "none of these".
 
-    The validation photos stay alone.
+    The validation split has photos only.
     """
     for name in ("pants", "shoes", "hats"):
         fill(tmp_path / name, 5)
@@ -330,9 +330,9 @@ def test_the_catalogue_fills_the_labels_that_photos_lack(tmp_path: Path) -> None
     names = training.class_names
     assert set(names) == {*FASHION_MNIST, "none of these"}
     assert names[-1] == "none of these"
-    added, drawn = training.train.labels[12:39], training.train.labels[39:]
-    assert [names[label] for label in sorted(set(added))] == sorted(set(FASHION_MNIST) - {"Trouser"})
-    assert [names[label] for label in drawn] == ["none of these"] * 6
+    photo_like, drawings = training.train.labels[12:39], training.train.labels[39:]
+    assert [names[label] for label in sorted(set(photo_like))] == sorted(set(FASHION_MNIST) - {"Trouser"})
+    assert [names[label] for label in drawings] == ["none of these"] * 6
     assert training.train.candidate_labels is not None
     assert training.train.candidate_labels[12:].sum(1).tolist() == [1] * 33
     assert training.train.images.shape == (12 + 33, 32, 32, 3)

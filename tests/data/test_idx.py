@@ -1,4 +1,4 @@
-"""IDX files, whole and broken."""
+"""Valid and damaged IDX files."""
 
 import gzip
 import zlib
@@ -16,8 +16,8 @@ FILE = Path("some-idx-file.gz")
 IMAGES = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4)
 
 
-def test_gzipped_or_not_reads_the_same() -> None:
-    """Images and labels come back as they were written, from a plain and from a gzipped file."""
+def test_plain_and_gzipped_files_are_read() -> None:
+    """Images and labels are read as they were written."""
     for packed in (bytes, gzip.compress):
         assert (idx.read_images(FILE, packed(images_file(IMAGES))) == IMAGES).all()
         labels = idx.read_labels(FILE, packed(labels_file(np.array([1, 9, 0]))))
@@ -42,15 +42,15 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_is_named_with_its_fault(name: str) -> None:
-    """A broken file of images is an error that names it, the fault and the way out (fault 30)."""
+def test_a_damaged_file_is_refused(name: str) -> None:
+    """The error has its name, the reason and the next step (fault 30)."""
     content, fault = BROKEN[name]
     with pytest.raises(InputError, match=rf"some-idx-file.gz .*{fault}.*(again|Correct)"):
         idx.read_images(FILE, content)
 
 
 def test_a_gzip_bomb_is_not_unpacked() -> None:
-    """A small file that unpacks to 200 MB is refused after what its header announces (fault 30)."""
+    """A small file that unpacks to 200 MB is refused once the size in its header is exceeded (fault 30)."""
     packer = zlib.compressobj(wbits=31)
     bomb = packer.compress(images_file(IMAGES)) + b"".join(packer.compress(bytes(2**20)) for _ in range(200))
     bomb += packer.flush()
@@ -62,7 +62,7 @@ def test_a_gzip_bomb_is_not_unpacked() -> None:
     assert peak_growth(refuse) < 5 * MEGABYTE
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """A file that is not there is an error with its path and a way out."""
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    """The error has its path and the next step."""
     with pytest.raises(InputError, match=r"nowhere.gz is missing.*--data"):
         idx.read_bytes(tmp_path / "nowhere.gz")

@@ -1,4 +1,4 @@
-"""The doors to data: training, validation, test."""
+"""Opening the training, validation and test splits."""
 
 import json
 from pathlib import Path
@@ -19,16 +19,16 @@ def source(tmp_path: Path) -> str:
 
 
 def test_folds_are_stratified_disjoint_and_cover_all(source: str) -> None:
-    """The five validation folds of a seed hold each image once, and each label equally often."""
-    whole = sources.open_training(DataConfig(source, val_fraction=0), seed=3).train
-    seen = []
+    """Each image is in one of the five validation folds, which have equally many images of each class."""
+    complete = sources.open_training(DataConfig(source, val_fraction=0), seed=3).train
+    held_out = []
     for fold in range(5):
         training = sources.open_training(DataConfig(source, fold=fold), seed=3)
         assert np.bincount(training.validation.labels).tolist() == [2] * 10
         assert len(training.train) == 80
-        seen += [image.tobytes() for image in training.validation.images]
-        assert not set(seen[-20:]) & {image.tobytes() for image in training.train.images}
-    assert sorted(seen) == sorted(image.tobytes() for image in whole.images)
+        held_out += [image.tobytes() for image in training.validation.images]
+        assert not set(held_out[-20:]) & {image.tobytes() for image in training.train.images}
+    assert sorted(held_out) == sorted(image.tobytes() for image in complete.images)
 
 
 def test_the_seed_decides_the_folds(source: str) -> None:
@@ -37,8 +37,8 @@ def test_the_seed_decides_the_folds(source: str) -> None:
     assert sums[0] == sums[1] != sums[2]
 
 
-def test_validation_is_the_same_through_its_own_door(source: str) -> None:
-    """What evaluation opens as validation is what training held out, limits and folds included."""
+def test_open_validation_returns_the_images_that_training_held_out(source: str) -> None:
+    """Also with `max_train_images` and with other folds."""
     for data in (
         DataConfig(source),
         DataConfig(source, fold=2, val_fraction=0.1),
@@ -48,14 +48,14 @@ def test_validation_is_the_same_through_its_own_door(source: str) -> None:
         assert sources.open_validation(data, seed=5).sha256() == held_out.sha256()
 
 
-def test_nothing_held_out_is_said(source: str) -> None:
-    """Without a share there is no validation to open, and the error names the way out."""
+def test_without_validation_images_open_validation_is_refused(source: str) -> None:
+    """The error suggests the test split."""
     with pytest.raises(InputError, match="--split test"):
         sources.open_validation(DataConfig(source, val_fraction=0), seed=0)
 
 
-def test_limit_counts_after_the_fold(source: str) -> None:
-    """A limit of n takes n images of what the fold leaves and n of what it holds out, balanced over the classes."""
+def test_max_train_images_applies_after_the_fold(source: str) -> None:
+    """It limits the training and the validation images, and is balanced over the classes."""
     full = sources.open_training(DataConfig(source), seed=0)
     few = sources.open_training(DataConfig(source, max_train_images=15), seed=0)
     for split, all_images in ((few.train, full.train.images), (few.validation, full.validation.images)):
@@ -63,8 +63,8 @@ def test_limit_counts_after_the_fold(source: str) -> None:
         assert {image.tobytes() for image in split.images} <= {image.tobytes() for image in all_images}
 
 
-def test_each_test_opening_is_counted_before_it(source: str) -> None:
-    """The test split cannot be read when its opening cannot be counted."""
+def test_each_opening_of_the_test_split_is_counted_first(source: str) -> None:
+    """It is not read when the opening cannot be counted."""
     openings: list[int] = []
     for _ in range(2):
         assert len(sources.open_test(DataConfig(source), lambda: openings.append(1))) == 20
@@ -78,8 +78,8 @@ def test_each_test_opening_is_counted_before_it(source: str) -> None:
         sources.open_test(DataConfig(source), refuse)
 
 
-def test_plain_files_do_too(tmp_path: Path) -> None:
-    """IDX files that are not gzipped are found by the same names."""
+def test_idx_files_need_not_be_gzipped(tmp_path: Path) -> None:
+    """Their names lack the suffix .gz."""
     images = np.zeros((4, 28, 28), np.uint8)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(images))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2, 9])))
@@ -89,24 +89,24 @@ def test_plain_files_do_too(tmp_path: Path) -> None:
         sources.open_test(data, lambda: None)
 
 
-def test_images_and_labels_must_be_as_many(tmp_path: Path) -> None:
-    """Two files that do not belong together are refused with both counts (fault 30)."""
+def test_different_numbers_of_images_and_labels_are_refused(tmp_path: Path) -> None:
+    """The error has both numbers (fault 30)."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((4, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2])))
     with pytest.raises(InputError, match=r"4 images, but .* 3 labels"):
         sources.open_training(DataConfig(str(tmp_path), val_fraction=0), seed=0)
 
 
-def test_no_image_at_all_is_refused(tmp_path: Path) -> None:
-    """An IDX file of zero images is an error."""
+def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
+    """An IDX file may have a length of 0."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((0, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([])))
     with pytest.raises(InputError, match="holds no image"):
         sources.open_training(DataConfig(str(tmp_path)), seed=0)
 
 
-def test_too_few_images_for_the_folds(tmp_path: Path) -> None:
-    """A label with fewer images than folds is an error that names three ways out."""
+def test_fewer_images_of_a_class_than_folds_are_refused(tmp_path: Path) -> None:
+    """The error suggests three solutions."""
     source = write_idx_folder(tmp_path, train=30)
     with pytest.raises(InputError, match=r"only 3 images, but 5 folds.*data.val_fraction=0"):
         sources.open_training(DataConfig(str(source)), seed=0)
@@ -120,8 +120,8 @@ def test_too_few_images_for_the_folds(tmp_path: Path) -> None:
         (lambda path: path.mkdir(), "neither IDX files nor class folders"),
     ],
 )
-def test_what_is_no_source(tmp_path: Path, make: object, fault: str) -> None:
-    """A missing path, a file and an empty folder are errors that name the path and what to give."""
+def test_an_invalid_source_is_refused(tmp_path: Path, make: object, fault: str) -> None:
+    """A missing path, a file and an empty folder; the error names the path."""
     path = tmp_path / "clothes"
     make(path)  # type: ignore[operator]
     with pytest.raises(InputError, match=f"clothes {fault}|clothes holds {fault}"):
@@ -139,8 +139,8 @@ def test_the_hash_of_the_data_changes_with_its_training_files(tmp_path: Path) ->
     assert sources.sha256(data) != before
 
 
-def test_data_that_was_moved_has_the_same_hash(tmp_path: Path) -> None:
-    """The hash of the data depends on its content, not on its path."""
+def test_moved_data_has_the_same_hash(tmp_path: Path) -> None:
+    """The hash depends on the content, not on the path."""
     folder = write_idx_folder(tmp_path / "old")
     before = sources.sha256(DataConfig(str(folder)))
     folder.rename(tmp_path / "new")
@@ -157,24 +157,24 @@ def test_data_that_was_moved_has_the_same_hash(tmp_path: Path) -> None:
         ({"3": "more"}, ("0", "1", "2", "more")),
     ],
 )
-def test_labels_json_names_the_numbers(tmp_path: Path, content: object, names: tuple[str, ...]) -> None:
-    """Beside IDX files, labels.json gives class names; a number that it leaves out is its own name."""
+def test_labels_json_of_an_idx_folder_has_class_names(tmp_path: Path, content: object, names: tuple[str, ...]) -> None:
+    """The name of a class that it lacks is its number."""
     folder = write_idx_folder(tmp_path, labels=3)
     (folder / "labels.json").write_text(json.dumps(content))
     assert sources.open_source(DataConfig(str(folder))).class_names == names
 
 
 @pytest.mark.parametrize("content", ['{"Bag": "8"}', "3", '["a", "a", "b"]', '{"0": 7}', '{"0": "1"}', "{"])
-def test_names_of_numbers_that_cannot_be_used(tmp_path: Path, content: str) -> None:
-    """Keys that are no numbers, names twice and broken JSON are errors that name the file (report 04)."""
+def test_an_invalid_labels_json_of_an_idx_folder_is_refused(tmp_path: Path, content: str) -> None:
+    """Keys that are not numbers, duplicate names and invalid JSON; the error names the file (report 04)."""
     folder = write_idx_folder(tmp_path, labels=3)
     (folder / "labels.json").write_text(content)
     with pytest.raises(InputError, match=r"labels.json.*(Write|Give|Correct)"):
         sources.open_training(DataConfig(str(folder)), seed=0)
 
 
-def test_describe_reads_all_parts(source: str) -> None:
-    """A description counts the images of each label in every part, and gives no image of them away."""
+def test_describe_counts_the_images_of_each_class(source: str) -> None:
+    """For each split, with shape and SHA-256."""
     train, test = sources.describe(DataConfig(source))
     assert train.keys() == test.keys() == {"split", "images", "shape", "labels", "sha256"}
     assert (train["split"], train["images"], train["labels"]["Bag"]) == ("train", 100, 10)

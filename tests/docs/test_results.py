@@ -1,4 +1,4 @@
-"""Published numbers that a bundled model or file determines are measured again."""
+"""Published numbers that follow from a bundled model or file are measured again."""
 
 from collections import defaultdict
 from importlib import import_module

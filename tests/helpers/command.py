@@ -1,4 +1,4 @@
-"""The command line as a user has it: a real process."""
+"""Run the command line, as a process or in this process."""
 
 import contextlib
 import io
@@ -17,10 +17,10 @@ TINY = (
     "--set=optimizer.batch_size=20",
     "--set=compute.threads=1",
 )
-"""Settings that make any recipe a matter of a second."""
+"""Settings with which any recipe trains within seconds."""
 
 OWN = ("--set=model=helpers.network:tiny",)
-"""A network of one's own, with every kind of state."""
+"""A custom network with every kind of state."""
 
 TRICKS = (
     "--set=augmentation.random_crop_padding=2",
@@ -33,12 +33,12 @@ TRICKS = (
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The variables of this process, with the tests' helpers importable."""
+    """The environment variables of this process, with `helpers` on the Python path."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]), **changes}
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `modiste` in a folder and do not wait."""
+    """Start `modiste` in a folder, and return without waiting for its end."""
     return subprocess.Popen(
         [sys.executable, "-m", "modiste", *arguments],
         cwd=folder,
@@ -50,7 +50,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def modiste(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run `modiste` in a folder to its end; the exit code must be as expected, and no traceback may show."""
+    """Run `modiste` as a process in a folder; require the exit code and no traceback."""
     process = start(folder, *arguments)
     out, err = process.communicate(timeout=300)
     assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
@@ -59,16 +59,16 @@ def modiste(folder: Path, *arguments: str, code: int = 0) -> subprocess.Complete
 
 
 def inside(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Do as `modiste`, within this process: it saves the seconds that torch takes to import."""
-    out, err, ended = io.StringIO(), io.StringIO(), 0
-    old = sys.argv
+    """Run `modiste` in this process, which saves the import of PyTorch; require the exit code."""
+    out, err, exit_code = io.StringIO(), io.StringIO(), 0
+    original_argv = sys.argv
     with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         sys.argv = ["modiste", *arguments]
         try:
             main()
         except SystemExit as end:
-            ended = int(end.code or 0)
+            exit_code = int(end.code or 0)
         finally:
-            sys.argv = old
-    assert ended == code, f"exit {ended}\n{out.getvalue()}\n{err.getvalue()}"
-    return subprocess.CompletedProcess(arguments, ended, out.getvalue(), err.getvalue())
+            sys.argv = original_argv
+    assert exit_code == code, f"exit {exit_code}\n{out.getvalue()}\n{err.getvalue()}"
+    return subprocess.CompletedProcess(arguments, exit_code, out.getvalue(), err.getvalue())

@@ -21,16 +21,16 @@ def labels_file(labels: np.ndarray, magic: int = 2049) -> bytes:
 
 
 def write_idx_folder(folder: Path, train: int = 100, test: int = 20, labels: int = 10, side: int = 28) -> Path:
-    """Write the four files, and labels.json with the names of clothes.
+    """Write the four IDX files, and labels.json with the classes of Fashion-MNIST.
 
-    Label i is a bright row of pixels at height i, with noise around.
+    An image of label i has a bright row i on noise.
 
     Args:
-        folder: made when it is not there.
-        train: number of training images; labels take turns.
-        test: the same for test.
-        labels: how many of the ten are used.
-        side: pixels.
+        folder: created if missing.
+        train: number of training images; the labels cycle.
+        test: number of test images.
+        labels: number of classes that are used.
+        side: height and width in pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "labels.json").write_text(json.dumps(FASHION_MNIST))

@@ -14,17 +14,17 @@ def tiny_model(
     channels: int = 1,
     weights: np.ndarray | None = None,
     metadata: Mapping[str, str | None] | None = None,
-    outside: dict[str, str] | None = None,
+    external_data: dict[str, str] | None = None,
 ) -> bytes:
-    """A linear model: the mean brightness decides, more of it for later labels.
+    """A linear model; a higher mean brightness gives later classes.
 
     Args:
-        labels: names of the outputs.
+        labels: class names.
         size: pixels a side.
         channels: 1 or 3.
-        weights: float32 [size * size * channels, outputs], in place of those of brightness.
-        metadata: keys in place of the usual ones; None leaves one out.
-        outside: external data of the weights, in place of the weights.
+        weights: float32 [size * size * channels, classes]; None for the mean brightness.
+        metadata: values that replace the default ones; None removes a key.
+        external_data: keys and values of external data that replace the weights.
     """
     values = size * size * channels
     if weights is None:
@@ -42,27 +42,27 @@ def tiny_model(
         "tiny",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, shape)],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", weights.shape[1]])],
-        [numpy_helper.from_array(np.float32(127.5), "middle"), _weights(weights, outside)],
+        [numpy_helper.from_array(np.float32(127.5), "middle"), _weights(weights, external_data)],
     )
     for node in graph.node:
         node.name = node.op_type  # the quantizer calls them by name
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    usual = {
+    defaults = {
         "format": "modiste-2",
         "class_names": json.dumps(labels),
         "image_size": str(size),
         "channels": str(channels),
     }
-    merged = usual | {"recipe": "{}"} | (metadata or {})
+    merged = defaults | {"recipe": "{}"} | (metadata or {})
     helper.set_model_props(model, {key: value for key, value in merged.items() if value is not None})
     return bytes(model.SerializeToString())
 
 
-def _weights(weights: np.ndarray, outside: dict[str, str] | None) -> TensorProto:
+def _weights(weights: np.ndarray, external_data: dict[str, str] | None) -> TensorProto:
     tensor: TensorProto = numpy_helper.from_array(weights.astype(np.float32), "weights")
-    if outside is not None:
+    if external_data is not None:
         tensor.ClearField("raw_data")
         tensor.data_location = TensorProto.EXTERNAL
-        for key, value in outside.items():
+        for key, value in external_data.items():
             tensor.external_data.add(key=key, value=value)
     return tensor

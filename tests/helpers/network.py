@@ -1,4 +1,4 @@
-"""A stranger's network, named on the command line as `helpers.network:tiny`."""
+"""Custom networks, such as `--set model=helpers.network:tiny`."""
 
 import torch
 from torch import Tensor, nn
@@ -24,24 +24,24 @@ def tiny(num_classes: int, channels: int, image_size: int, options: ModelConfig)
 
 
 def sevens(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
-    """Build a network that comes with weights of its own."""
+    """Build a network that sets its own initial weights."""
     network = nn.Sequential(nn.Flatten(), nn.Linear(channels * image_size * image_size, num_classes))
     nn.init.constant_(network[1].weight, 7)
     return network
 
 
 def no_arguments() -> nn.Module:
-    """Take nothing of what a factory is given."""
+    """Lack the arguments of a factory."""
     return nn.Flatten()
 
 
 def wrong_width(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
-    """Return three logits, whatever is asked."""
+    """Return three logits for any number of classes."""
     return nn.Sequential(nn.Flatten(), nn.Linear(channels * image_size * image_size, 3))
 
 
 def not_exportable(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
-    """Branch on a value, which no graph can hold."""
+    """Branch on a value, which cannot be exported as a graph."""
 
     class Branching(nn.Linear):
         def forward(self, pixels: Tensor) -> Tensor:
@@ -58,5 +58,5 @@ class _NanInEvaluation(nn.Linear):
 
 
 def nan_in_evaluation(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
-    """Build a network that is trained without a fault and fails when it is used."""
+    """Build a network whose logits are NaN in evaluation only."""
     return _NanInEvaluation(channels * image_size * image_size, num_classes)

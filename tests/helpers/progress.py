@@ -1,4 +1,4 @@
-"""A training's progress that nobody looks at."""
+"""A progress callback for tests."""
 
 from modiste.runs.metrics_file import EpochMetrics
 

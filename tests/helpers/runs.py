@@ -1,4 +1,4 @@
-"""Tiny finished runs for tests, as `modiste train` leaves them, with an ONNX model of two thousand numbers."""
+"""Tiny finished runs and results files for tests, like those of `modiste train` and `modiste bench`."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,9 +25,9 @@ def rows(losses: Sequence[float], held_out: bool = True) -> list[EpochMetrics]:
 
 
 def bright_row_model(recipe: Recipe, blind: int = 0) -> bytes:
-    """A model that finds the bright row of `write_idx_folder`'s images; the first `blind` labels it does not know."""
+    """A model of the images of `write_idx_folder` that never predicts the first `blind` classes."""
     weights = np.zeros((28, 28, 10), np.float32)
-    weights[:, :, :blind] = 0.001  # pixels are centered and mostly dark, so these always lose
+    weights[:, :, :blind] = 0.001  # pixels are centered and mostly dark, so these logits are low
     for label in range(blind, 10):
         weights[label, :, label] = 0.01
     metadata = {"recipe": settings.to_json(recipe)}
@@ -41,27 +41,27 @@ def write_run(
     losses: Sequence[float] = (0.6, 0.4, 0.5),
     blind: int = 0,
 ) -> Run:
-    """Write a finished run that nobody has judged.
+    """Write a finished run that is not evaluated.
 
     Args:
-        path: of the run; must not exist.
-        recipe: left out: classic-cnn.
-        data: IDX folder of the recipe; left out: a tiny one beside the run.
+        path: run folder; must not exist.
+        recipe: default: classic-cnn.
+        data: IDX folder of the recipe; default: a tiny one beside the run.
         losses: validation loss of each epoch.
-        blind: labels that the model does not know.
+        blind: number of classes that the model never predicts.
     """
     data = data or write_idx_folder(path.parent / "data")
-    made = recipe or named.classic_cnn()
-    made = replace(made, data=replace(made.data, source=str(data.resolve())))
-    run = folder.create(path, made)
-    metrics_file.write(run.metrics, rows(losses, held_out=made.data.val_fraction > 0))
+    recipe = recipe or named.classic_cnn()
+    recipe = replace(recipe, data=replace(recipe.data, source=str(data.resolve())))
+    run = folder.create(path, recipe)
+    metrics_file.write(run.metrics, rows(losses, held_out=recipe.data.val_fraction > 0))
     splits = {"source": str(data), "train": {"n": 80}, "validation": {"n": 20}}
     files.write_json(
         run.environment,
         {"commit": "", "hardware": "a test", "versions": {}, "device": "cpu", "threads": 1, "precision": "fp32",
          "parameters": 7840, "data": splits},
     )  # fmt: skip
-    run.model.write_bytes(bright_row_model(made, blind))
+    run.model.write_bytes(bright_row_model(recipe, blind))
     run.finished_marker.touch()
     return run
 
@@ -74,12 +74,12 @@ def write_results(
     split: str = "test",
 ) -> Path:
     """Write a results file of trainings with these accuracies, as `modiste bench` does; returns its path."""
-    made = recipe or named.classic_cnn()
+    recipe = recipe or named.classic_cnn()
     records = [
         {"seed": seed, "fold": 0, "accuracy": accuracy, "loss": loss, "images": 10_000,
          "seconds": 600.0, "epochs": 20, "parameters": 16_842_506}
         for seed, accuracy in enumerate(accuracies)
     ]  # fmt: skip
-    shared = {key: value for key, value in settings.to_settings(made).items() if key != "seed"}
+    shared = {key: value for key, value in settings.to_settings(recipe).items() if key != "seed"}
     results.write(path, recipe=path.stem, command="modiste bench", runs=records, settings=shared, split=split)
     return path

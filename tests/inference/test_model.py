@@ -59,7 +59,7 @@ def test_a_record_has_one_form(model_file: Path, tmp_path: Path) -> None:
 
 
 def test_a_broken_photo_does_not_affect_the_others(model_file: Path) -> None:
-    """It has an error and no label, and the order is kept (fault 02)."""
+    """It has an error and no label, and the order does not change (fault 02)."""
     good = saved(Image.fromarray(noise()))
     first, broken, last = inference.load(model_file).predict([DARK, good[:50], BRIGHT])
     assert (first.label, broken.label, last.label) == ("dark", None, "bright")
@@ -158,7 +158,7 @@ def test_rgb_models_take_photos() -> None:
     "images", [np.zeros((2, 27, 28), np.uint8), np.zeros((2, 28, 28)), np.zeros((28, 28), np.uint8)]
 )
 def test_other_images_are_refused(model_file: Path, images: np.ndarray) -> None:
-    """Images of another shape or type are an error that says what the model takes."""
+    """Images of another shape or type; the error has the expected ones."""
     with pytest.raises(InputError, match=r"takes uint8 \['n', 28, 28\]"):
         inference.load(model_file).probabilities(images)
 

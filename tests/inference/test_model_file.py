@@ -12,7 +12,7 @@ from modiste.errors import InputError
 
 
 @pytest.mark.parametrize(
-    "outside",
+    "external_data",
     [
         {"location": "weights.bin"},
         {"location": "../weights.bin"},
@@ -21,7 +21,7 @@ from modiste.errors import InputError
     ],
 )
 def test_a_model_with_external_data_is_refused(
-    outside: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    external_data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the file, above it, by an absolute path, or at an address in memory (fault 25)."""
     (tmp_path / "below").mkdir()
@@ -29,7 +29,7 @@ def test_a_model_with_external_data_is_refused(
         (folder / "weights.bin").write_bytes(bytes(784 * 2 * 4))
     monkeypatch.chdir(tmp_path / "below")
     path = tmp_path / "below" / "model.onnx"
-    path.write_bytes(tiny_model(outside=outside))
+    path.write_bytes(tiny_model(external_data=external_data))
     with pytest.raises(InputError, match="refers to other files"):
         inference.load(path)
 

@@ -1,4 +1,4 @@
-"""The file of `predict --out`: which rows are kept, and which photos are predicted again."""
+"""The file of `predict --out`: valid rows, and photos that are predicted again."""
 
 import os
 import shutil
@@ -68,7 +68,7 @@ def test_a_photo_under_two_names_in_one_command_has_one_row() -> None:
 
 
 def test_a_file_of_an_idx_file_is_resumed(folder: Path) -> None:
-    """Its images are told apart by their number."""
+    """Its images are distinguished by their index."""
     file = write_idx_folder(folder / "idx", train=5) / "train-images-idx3-ubyte.gz"
     assert run(file).stdout == f"{OUT}: 5 photos\n"
     assert run(os.path.relpath(file)).stdout == f"{OUT}: 5 photos, 5 of them from before\n"
@@ -120,7 +120,7 @@ def test_a_missing_photo_has_no_size_or_time(name: str) -> None:
 
 @pytest.mark.parametrize("change", ["model", "top", "no state"])
 def test_two_models_are_never_mixed_in_one_file(change: str) -> None:
-    """Rows that cannot be predicted again are an error that says what to do, and nothing is changed."""
+    """Rows that cannot be predicted again are an error with the next step, and the file does not change."""
     run("d")
     if change == "no state":
         Path(f"{OUT}.state").unlink()
@@ -155,7 +155,7 @@ def test_a_resumed_file_keeps_its_permissions() -> None:
 
 
 def test_rows_may_be_deleted_and_sorted() -> None:
-    """By their owner: a photo without a row is predicted again, the others are not."""
+    """Only a photo without a row is predicted again."""
     save("d/gray.png", 200)
     run("d")
     header, first, second, third = Path(OUT).read_bytes().splitlines(keepends=True)

@@ -67,7 +67,7 @@ def test_probabilities_of_a_run_with_candidate_labels_can_be_scored_again(tmp_pa
 
 
 def test_validation_images_are_those_that_were_held_out(run: Run, tmp_path: Path) -> None:
-    """A moved copy of the data has them, other data has not."""
+    """They are evaluated in a copy of the data, and refused in other data."""
     shutil.copytree(tmp_path / "data", tmp_path / "copy")
     assert evaluate_split(run.path, "validation", str(tmp_path / "copy")).scores.n == 20
     other = write_idx_folder(tmp_path / "other", train=150)
@@ -80,7 +80,7 @@ def test_validation_images_are_those_that_were_held_out(run: Run, tmp_path: Path
 
 
 def test_a_model_without_hashes_has_no_validation_images_in_other_data(run: Run, tmp_path: Path) -> None:
-    """A model file does not record what it was trained on; neither did early runs."""
+    """A model file does not record its training images; neither did early runs."""
     shutil.copy(run.model, tmp_path / "alone.onnx")
     assert evaluate_split(tmp_path / "alone.onnx", "validation").scores.n == 20
     other = str(write_idx_folder(tmp_path / "other"))
@@ -92,8 +92,8 @@ def test_a_model_without_hashes_has_no_validation_images_in_other_data(run: Run,
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_advice_for_class_folders_alone_works(run: Run, tmp_path: Path, split: str) -> None:
-    """Neither split sends to the other one; both say to make a folder test/, which can then be evaluated."""
-    data = fill_shades(tmp_path / "mine", Bag=0, Coat=255)
+    """The error says to make a folder test/, which can then be evaluated."""
+    data = fill_shades(tmp_path / "photos", Bag=0, Coat=255)
     with pytest.raises(InputError) as error:
         evaluate_split(run.path, split, str(data))
     assert "se --split validation" not in str(error.value)
@@ -105,8 +105,8 @@ def test_advice_for_class_folders_alone_works(run: Run, tmp_path: Path, split: s
 
 
 @pytest.mark.parametrize(("patience", "chosen"), [(0, False), (3, True)])
-def test_what_was_chosen_on_validation_is_said(tmp_path: Path, patience: int, chosen: bool) -> None:
-    """With early stopping the epoch was chosen there, and a temperature was fitted there; nothing was on test."""
+def test_choices_on_the_validation_split_are_noted(tmp_path: Path, patience: int, chosen: bool) -> None:
+    """The epoch, with early stopping, and the temperature are chosen on validation; nothing is chosen on test."""
     recipe = settings.with_settings(named.classic_cnn(), {"early_stopping.patience": patience})
     run = write_run(tmp_path / "run", recipe)
     calibration = Calibration(temperature=2.0).to_metadata(())
@@ -123,7 +123,7 @@ def test_what_was_chosen_on_validation_is_said(tmp_path: Path, patience: int, ch
     assert test.notes == ()
 
 
-def test_groups_of_the_data_make_the_interval(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_interval_uses_the_groups_of_the_data(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of one sender are not independent."""
     images = sources.open_test(run.recipe().data, lambda: None)
     grouped = replace(images, groups=np.arange(20, dtype=np.int64) // 5)
@@ -139,8 +139,8 @@ def test_an_empty_data_folder_is_an_error(run: Run, data: str) -> None:
     assert not run.scores.exists()
 
 
-def test_processes_that_evaluate_a_run_at_once_lose_nothing(run: Run) -> None:
-    """Two processes count every opening, and the scores of both splits are written."""
+def test_concurrent_evaluations_of_a_run_lose_nothing(run: Run) -> None:
+    """Every opening is counted, and the scores of both splits are written."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         list(pool.map(evaluate_split, [run.path] * 20))
         list(pool.map(evaluate, [run.path] * 2, ["test", "validation"]))

@@ -29,11 +29,11 @@ def test_groups_of_equal_images_count_as_one_image_each() -> None:
     assert (low, high) == intervals.cluster_bootstrap(correct, groups)  # of one seed
 
 
-def test_groups_of_one_image_change_nothing() -> None:
+def test_groups_of_one_image_have_the_interval_of_images() -> None:
     """The bootstrap of single images is close to Wilson's interval."""
     correct = np.arange(400) < 300
-    found = intervals.cluster_bootstrap(correct, np.arange(400))
-    assert found == pytest.approx(intervals.wilson_interval(300, 400), abs=0.01)
+    interval = intervals.cluster_bootstrap(correct, np.arange(400))
+    assert interval == pytest.approx(intervals.wilson_interval(300, 400), abs=0.01)
     assert intervals.share_interval(correct, None) == intervals.wilson_interval(300, 400)
 
 
@@ -45,10 +45,10 @@ def test_groups_of_one_image_change_nothing() -> None:
         ([True, False], [3, 3], (0.0, 1.0)),
     ],
 )
-def test_what_cannot_be_resampled_has_a_wide_interval(
+def test_an_interval_over_few_groups_has_a_width(
     correct: list[bool], groups: list[int], expected: tuple[float, float]
 ) -> None:
-    """All or no images correct, or one group alone, is never an interval without width."""
+    """Also with all or no images correct, or with a single group."""
     assert intervals.cluster_bootstrap(np.array(correct), np.array(groups)) == expected
 
 
@@ -58,24 +58,24 @@ def test_one_seed_has_no_interval_of_seeds() -> None:
     assert intervals.summarize([0.93], 100)["sd"] is None
 
 
-def test_t_interval_is_that_of_textbooks() -> None:
-    """Of 1, 2, 3 the mean is 2 and the half-width 4.303 standard errors."""
+def test_the_t_interval_of_1_2_3() -> None:
+    """The mean is 2 and the half-width 4.303 standard errors."""
     assert intervals.t_interval([1, 2, 3]) == pytest.approx((2 - 4.303 / 3**0.5, 2 + 4.303 / 3**0.5), abs=1e-3)
 
 
-def test_equal_values_give_a_point() -> None:
-    """Seeds that all agree have an interval without width."""
+def test_equal_values_have_an_interval_without_width() -> None:
+    """All seeds have the same accuracy."""
     assert intervals.t_interval([0.5, 0.5]) == (0.5, 0.5)
 
 
 def test_an_interval_of_accuracies_stays_between_0_and_1() -> None:
-    """Two seeds that differ much would have -44 % to 99 %."""
+    """Without clipping, 22 % and 33 % have an interval of -44 to 99 %."""
     assert intervals.t_interval([0.22, 0.33])[0] < 0
     assert intervals.summarize([0.22, 0.33], 100)["interval_seeds"] == (0.0, pytest.approx(0.974, abs=1e-3))
     assert intervals.summarize([0.95, 0.99], 100)["interval_seeds"][1] == 1
 
 
 def test_more_seeds_do_not_narrow_the_interval_of_images() -> None:
-    """The images are the same ones for every seed."""
+    """All seeds are evaluated on the same images."""
     one, three = intervals.summarize([0.9], 1000), intervals.summarize([0.9, 0.91, 0.89], 1000)
     assert one["interval_images"] == three["interval_images"]

@@ -31,13 +31,13 @@ def one_hot(labels: list[int], k: int = 3) -> np.ndarray:
 
 
 def notes(path: Path, probabilities: np.ndarray, labels: list[int]) -> str:
-    """What the user is told on the order of rows and columns."""
+    """The notes about the order of rows and columns."""
     np.savetxt(path, probabilities, delimiter=",")
     return "\n".join(probability_files.read_probabilities(path, ("a", "b", "c"), make_split(labels))[1])
 
 
-def test_npz(tmp_path: Path) -> None:
-    """The array named probabilities is read, or an only one of any name."""
+def test_an_npz_file_is_read(tmp_path: Path) -> None:
+    """Its array named probabilities, or its only array."""
     for name in ("probabilities", "p"):
         np.savez(tmp_path / "a.npz", **{name: GOOD.astype(np.float32)})
         assert (read(tmp_path / "a.npz") == GOOD).all()
@@ -74,7 +74,7 @@ def test_class_names_in_an_npz_order_columns_and_labels(tmp_path: Path) -> None:
         ("", "shape"),
     ],
 )
-def test_other_values_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_values_are_refused(tmp_path: Path, text: str, message: str) -> None:
     """Wrong shapes, sums, signs, words and columns each have their message."""
     file = tmp_path / "a.csv"
     file.write_text(text)
@@ -91,7 +91,7 @@ def test_labels_of_other_images_are_refused(tmp_path: Path, labels: list[int]) -
 
 
 def test_any_candidate_label_is_a_label_of_the_image(tmp_path: Path) -> None:
-    """Files of earlier versions have the predicted one of the candidates."""
+    """Files of earlier versions have the predicted one of the candidate labels."""
     np.savez(tmp_path / "a.npz", probabilities=GOOD, labels=[0, 1])
     split = make_split([0, 0], np.ones((2, 2), bool))
     assert (probability_files.read_probabilities(tmp_path / "a.npz", NAMES, split)[0] == GOOD).all()
@@ -113,12 +113,12 @@ def test_the_order_of_columns_is_stated_and_a_better_one_suggested(tmp_path: Pat
     ],
 )
 def test_a_better_order_of_rows_is_suggested(tmp_path: Path, images: list[int], file: list[int], order: str) -> None:
-    """Perfect probabilities in another order of the images are not just called bad."""
+    """For perfect probabilities in another order of the images."""
     assert order in notes(tmp_path / "a.csv", one_hot(file), images)
 
 
-def test_poor_probabilities_get_no_suggestion(tmp_path: Path) -> None:
-    """Where no order is good there is nothing to check."""
+def test_without_a_better_order_there_is_no_suggestion(tmp_path: Path) -> None:
+    """The probabilities are poor in every order."""
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 300).tolist()
     assert "Check" not in notes(tmp_path / "a.csv", random.dirichlet(np.ones(3), 300), labels)

@@ -1,4 +1,4 @@
-"""The scorer."""
+"""Scores of probabilities."""
 
 import json
 import math
@@ -19,8 +19,8 @@ PROBABILITIES = np.array(
 )
 
 
-def test_figures_are_those_worked_out_by_hand() -> None:
-    """Three of five right; loss, precision, recall and F1 as on paper."""
+def test_scores_equal_a_calculation_by_hand() -> None:
+    """Accuracy, loss, precision, recall, F1 and support of five images."""
     scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
     assert scores.n == 5
     assert scores.accuracy == pytest.approx(0.6)
@@ -30,34 +30,34 @@ def test_figures_are_those_worked_out_by_hand() -> None:
     assert (coat.precision, coat.recall, coat.support) == pytest.approx((1, 1 / 3, 3))
 
 
-def test_a_label_without_images_has_no_recall() -> None:
-    """What cannot be computed is None, not 0."""
+def test_a_class_without_images_has_no_recall() -> None:
+    """It is None, not 0."""
     dress = compute_scores(PROBABILITIES, LABELS, NAMES, "test").per_class[2]
     assert dress.recall is None
     assert dress.precision == 0
 
 
-def test_confusion_has_the_truth_in_rows() -> None:
-    """Rows are true labels; the normalized rows sum to 1, or to 0 where there is no image."""
+def test_rows_of_the_confusion_matrix_are_true_labels() -> None:
+    """Normalized rows sum to 1, or to 0 for a class without images."""
     scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
     assert scores.confusion_matrix == ((2, 0, 0), (1, 1, 1), (0, 0, 0))
     assert scores.normalized().sum(1).tolist() == pytest.approx([1, 1, 0])
     assert scores.most_confused == (Confused("coat", "bag", 1), Confused("coat", "dress", 1))
 
 
-def test_worst_is_the_surest_mistake() -> None:
+def test_the_worst_mistakes_are_sorted_by_confidence() -> None:
     """The wrong image with the highest probability comes first."""
     assert compute_scores(PROBABILITIES, LABELS, NAMES, "test").worst_mistakes == (3, 4)
 
 
-def test_a_probability_of_zero_costs_no_infinity() -> None:
-    """A method that gave the truth no chance is scored, dearly."""
+def test_the_loss_of_a_probability_of_0_is_finite() -> None:
+    """Probabilities are clipped to a lower bound."""
     scores = compute_scores(np.array([[0.0, 1.0, 0.0]]), np.array([0]), NAMES, "test")
     assert 80 < scores.loss < 100
 
 
-def test_calibration_error_is_the_gap() -> None:
-    """Always 90 % sure and right half of the time is off by 0.4; sure and right is not off."""
+def test_calibration_error_is_confidence_minus_accuracy() -> None:
+    """It is 0.4 for a confidence of 90 % and an accuracy of 50 %, and 0 where all are certain and correct."""
     assert calibration_error(np.full(4, 0.9), np.array([True, False, True, False])) == pytest.approx(0.4)
     assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
 
@@ -106,29 +106,29 @@ def test_a_tie_of_recalls_is_a_tie() -> None:
     assert [each.name for each in scores.lowest_recall()] == ["c"]
 
 
-def test_scores_go_through_json_unchanged() -> None:
-    """What is written reads back to an equal record."""
+def test_scores_are_read_as_they_were_written() -> None:
+    """Through JSON."""
     scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test", groups=np.arange(5))
     scores = replace(scores, notes=("one",), chosen_on_split=True)
     assert Scores.from_dict(json.loads(json.dumps(scores.as_dict(), allow_nan=False)), "here") == scores
 
 
-def test_something_else_is_no_scores() -> None:
-    """A file that lacks fields is refused with its name."""
+def test_a_file_without_scores_is_refused() -> None:
+    """The error names the file."""
     with pytest.raises(InputError, match=r"^scores\.json holds no scores"):
         Scores.from_dict({"accuracy": 1}, "scores.json")
 
 
 @pytest.mark.parametrize("shape", [(5, 2), (4, 3), (0, 3)])
-def test_shapes_must_belong_together(shape: tuple[int, int]) -> None:
-    """Other images or labels than those of the split are refused."""
+def test_probabilities_of_another_shape_are_refused(shape: tuple[int, int]) -> None:
+    """The number of images or classes differs from that of the split."""
     with pytest.raises(InputError, match="need"):
         compute_scores(np.full(shape, 0.5), LABELS, NAMES, "test")
 
 
 @pytest.mark.parametrize("k", [2, 10])
-def test_figures_by_class_are_those_of_scikit_learn(k: int) -> None:
-    """To the last bit, classes without images or predictions included."""
+def test_scores_by_class_equal_those_of_scikit_learn(k: int) -> None:
+    """They are bit-identical, also for classes without images or predictions."""
     random = np.random.default_rng(k)
     labels, probabilities = random.integers(0, k, 12), random.dirichlet(np.ones(k), 12)
     scores = compute_scores(probabilities, labels, tuple(map(str, range(k))), "test")

@@ -12,10 +12,10 @@ from modiste.models.matmul_conv import MatmulConv2d, use_matmul_conv
     ("size", "kernel", "stride", "padding"),
     [(1, 3, 1, 1), (2, 3, 1, 1), (2, 3, 2, 1), (2, 1, 2, 0), (3, 5, 1, 2), (7, 3, 1, 1), (4, 3, 2, 1), (1, 1, 1, 0)],
 )
-def test_result_and_gradients_are_those_of_a_convolution(
+def test_outputs_and_gradients_equal_those_of_conv2d(
     size: int, kernel: int, stride: int, padding: int, bias: bool
 ) -> None:
-    """Outputs and weight gradients agree with `nn.Conv2d`, whether the dense form applies or not."""
+    """For small and large kernels, strides and padding."""
     torch.manual_seed(0)
     layer = nn.Conv2d(5, 6, kernel, stride, padding, bias=bias)
     features = torch.randn(4, 5, size, size)

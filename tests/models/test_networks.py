@@ -1,4 +1,4 @@
-"""Networks, their preparation and their first weights."""
+"""Networks, normalization and initial weights."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ OPTIONS = {
 
 
 def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
-    """A network with its first weights."""
+    """A network with initial weights."""
     options = replace(OPTIONS[name], **changes)  # type: ignore[arg-type]
     torch.manual_seed(0)
     body = networks.build(options, labels, DataConfig())
@@ -39,8 +39,8 @@ def build(name: str, labels: int = 10, **changes: object) -> nn.Module:
     return body
 
 
-def announced(tensors: dict[str, object]) -> bytes:
-    """A safetensors file with that header, and one number."""
+def safetensors_file(tensors: dict[str, object]) -> bytes:
+    """A safetensors file with this header and 4 bytes of data."""
     header = json.dumps(tensors).encode()
     return len(header).to_bytes(8, "little") + header + bytes(4)
 
@@ -55,8 +55,8 @@ def announced(tensors: dict[str, object]) -> bytes:
         ("efficientnet_lite1", 4_148_490),
     ],
 )
-def test_sizes_are_as_described(name: str, count: int) -> None:
-    """The CNN has the report's 16.8 M parameters, ResNet-18 torchvision's 11.2 M with ten labels."""
+def test_networks_have_the_documented_number_of_parameters(name: str, count: int) -> None:
+    """The CNN of the course report has 16.8 M, ResNet-18 with ten classes 11.2 M."""
     assert networks.count_parameters(build(name)) == count
 
 
@@ -70,8 +70,8 @@ def test_sizes_are_as_described(name: str, count: int) -> None:
         ("marathon-25k", 25_000),
     ],
 )
-def test_marathons_have_at_most_as_many_parameters_as_they_say(recipe: str, most: int) -> None:
-    """And nearly so many."""
+def test_marathon_recipes_have_at_most_the_documented_parameters(recipe: str, most: int) -> None:
+    """And at least nearly that many."""
     count = networks.count_parameters(networks.build(NAMED[recipe]().model, 10, DataConfig()))
     assert 0.85 * most < count <= most
 
@@ -79,14 +79,14 @@ def test_marathons_have_at_most_as_many_parameters_as_they_say(recipe: str, most
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("labels", [2, 10])
 def test_uint8_images_become_logits(name: str, labels: int) -> None:
-    """Every network takes prepared bytes of any number and returns a column a label."""
+    """Every network takes any number of images and returns a column per class."""
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
     network = NormalizedModel(build(name, labels), *mean_and_std(images)).eval()
     assert network(images).shape == (3, labels)
 
 
 def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
-    """Between the pools the report's network is 14, then 16 pixels wide."""
+    """Its input has 14 x 14 pixels, its output 16 x 16."""
     shapes: list[torch.Size] = []
     body = build("cnn")
     for layer in body:
@@ -103,8 +103,8 @@ def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
 
 
 @pytest.mark.parametrize("shape", [(50, 9, 9), (50, 9, 9, 3)])
-def test_statistics_are_exact(shape: tuple[int, ...]) -> None:
-    """Mean and standard deviation agree with those of the pixels as floats."""
+def test_mean_and_std_of_the_images_are_exact(shape: tuple[int, ...]) -> None:
+    """They equal those of the pixels as float64."""
     images = torch.randint(0, 256, shape, dtype=torch.uint8)
     mean, std = mean_and_std(images)
     pixels = images.double().reshape(-1, shape[3] if len(shape) == 4 else 1) / 255
@@ -112,7 +112,7 @@ def test_statistics_are_exact(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(std.double(), pixels.std(0, correction=0), rtol=1e-6, atol=0)
 
 
-def test_xavier_and_bn_are_as_the_report_says() -> None:
+def test_xavier_initialization_follows_the_course_report() -> None:
     """Linear weights lie within Glorot's bound, BN weights are Normal(1, 0.01), biases 0."""
     body = build("cnn")
     linear, norm = body[9], body[2]
@@ -123,15 +123,15 @@ def test_xavier_and_bn_are_as_the_report_says() -> None:
     assert 0.003 < norm.weight.std() < 0.03
 
 
-def test_loaded_layers_survive_initialization(tmp_path: Path) -> None:
-    """Weights from a file stay bit for bit, for every layer; the new head alone is initialized."""
+def test_pretrained_weights_are_not_initialized(tmp_path: Path) -> None:
+    """Weights from a file are bit-identical in every layer; only the new head is initialized."""
     trained = build("resnet18", labels=7)
-    given = {name: value + 1 for name, value in trained.state_dict().items()}  # the names of torchvision's own file
-    save_file(given, tmp_path / "weights.safetensors")
+    expected = {name: value + 1 for name, value in trained.state_dict().items()}  # with the names of torchvision
+    save_file(expected, tmp_path / "weights.safetensors")
     body = build("resnet18", weights=str(tmp_path / "weights.safetensors"))
     for name, value in body.state_dict().items():
         if not name.startswith("fc."):
-            assert torch.equal(value, given[name]), name
+            assert torch.equal(value, expected[name]), name
     bound = (6 / (512 + 10)) ** 0.5
     assert 0.9 * bound < body.fc.weight.abs().max() <= bound
 
@@ -140,14 +140,14 @@ def test_loaded_layers_survive_initialization(tmp_path: Path) -> None:
     "content",
     [
         (10**8).to_bytes(8, "little") + b"{",
-        announced({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
-        announced({name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in "ab"}),
+        safetensors_file({"w": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}),
+        safetensors_file({name: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for name in "ab"}),
         b"PK\x03\x04 a pickle in a zip",
     ],
     ids=["header of 100 MB", "beyond the end", "overlap", "pickle"],
 )
 def test_a_hostile_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
-    """Whatever it announces, nothing of that size is made (fault 25)."""
+    """No memory of the size in its header is allocated (fault 25)."""
     (tmp_path / "w.safetensors").write_bytes(content)
 
     def read() -> None:
@@ -158,16 +158,16 @@ def test_a_hostile_file_of_weights_is_refused(tmp_path: Path, content: bytes) ->
 
 
 def test_missing_imagenet_weights_name_both_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the file and without a network the error says where to put it and which setting takes another."""
+    """Without the file and without a network connection it has its path and a setting for another file."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("urllib.request.urlopen", _unplugged)
+    monkeypatch.setattr("urllib.request.urlopen", _raise_no_network)
     with pytest.raises(InputError, match=r"resnet18-f37072fd\.pth.*model\.weights=FILE") as error:
         build("resnet18", weights="imagenet")
     assert str(tmp_path) in str(error.value)
 
 
 def test_imagenet_weights_load_from_torchvisions_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file in torchvision's cache with the right sum is loaded, every layer but the head; any other is refused."""
+    """Every layer but the head is loaded if the SHA-256 is correct; other files are refused."""
     from torchvision.models import resnet18
 
     torch.manual_seed(5)
@@ -185,14 +185,14 @@ def test_imagenet_weights_load_from_torchvisions_cache(tmp_path: Path, monkeypat
     assert body.fc.out_features == 10
 
 
-def _unplugged(*_: object, **__: object) -> None:
+def _raise_no_network(*_: object, **__: object) -> None:
     raise OSError("no network")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
-    """A file in which no layer fits, or only some, is an error, not a silent start from scratch."""
-    some = {name: value for name, value in build("cnn").state_dict().items() if name.startswith(("0.", "9."))}
-    for tensors in ({"other.weight": torch.zeros(3)}, some):
+    """A file in which no layer fits, or only some."""
+    partial = {name: value for name, value in build("cnn").state_dict().items() if name.startswith(("0.", "9."))}
+    for tensors in ({"other.weight": torch.zeros(3)}, partial):
         save_file(tensors, tmp_path / "w.safetensors")
         with pytest.raises(InputError, match="of another network"):
             build("cnn", weights=str(tmp_path / "w.safetensors"))
@@ -200,7 +200,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\x80\x04.", b"\xff" * 100])
 def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, content: bytes) -> None:
-    """Empty files, pickles and garbage are refused with the next step (fault 25)."""
+    """Empty files, pickles and random bytes (fault 25)."""
     file = tmp_path / "w.safetensors"
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"Give another \.safetensors"):
@@ -208,7 +208,7 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, content: by
 
 
 def test_pickles_are_not_opened(tmp_path: Path) -> None:
-    """A .pth file is refused by its name, so nothing in it can run (fault 25)."""
+    """A .pth file is refused by its suffix, so no code in it can run (fault 25)."""
     (tmp_path / "w.pth").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
     with pytest.raises(InputError, match="no weights file"):
         build("cnn", weights=str(tmp_path / "w.pth"))
@@ -222,23 +222,23 @@ def test_a_custom_network_is_imported_by_name() -> None:
 
 
 def test_a_custom_network_keeps_its_own_initial_weights() -> None:
-    """Xavier leaves a stranger's network alone: its factory may have loaded weights."""
+    """`model.init` does not apply: its factory may have loaded weights."""
     options = ModelConfig(name="helpers.network:sevens", init="xavier")
     body = networks.build(options, 10, DataConfig())
     weights.initialize(body, options)
     assert (body[1].weight == 7).all()
 
 
-@pytest.mark.parametrize(("name", "what"), [("no_arguments", "TypeError"), ("wrong_width", r"\(2, 3\)")])
-def test_a_network_that_breaks_the_contract_is_refused(name: str, what: str) -> None:
-    """A factory with other arguments, or logits of another width, is an error before anything is trained."""
-    with pytest.raises(SettingError, match=what):
+@pytest.mark.parametrize(("name", "message"), [("no_arguments", "TypeError"), ("wrong_width", r"\(2, 3\)")])
+def test_a_network_that_breaks_the_contract_is_refused(name: str, message: str) -> None:
+    """A factory with other arguments, or with logits of another width."""
+    with pytest.raises(SettingError, match=message):
         networks.build(ModelConfig(name=f"helpers.network:{name}"), 10, DataConfig())
 
 
 @pytest.mark.parametrize("name", ["unknown", "no.such.module:build", "helpers.network:missing", ":x", ".a:b"])
-def test_a_missing_network_is_named(name: str) -> None:
-    """The error holds the name that was given."""
+def test_a_missing_network_is_refused(name: str) -> None:
+    """The error has its name."""
     with pytest.raises(SettingError, match=re.escape(name)):
         networks.find_factory(name)
 
@@ -249,29 +249,29 @@ def test_a_missing_network_is_named(name: str) -> None:
         ("efficientnet_lite1", [-0.4044, 0.4195, 0.5120, 0.4259, 0.8470], [623, 677, 473]),
     ],
 )
-def test_the_packaged_weights_give_these_logits(name: str, logits: list[float], best: list[int]) -> None:
-    """Golden logits of a ramp of colors, at 224 pixels: names, order and scale of the images are right."""
+def test_the_packaged_weights_give_golden_logits(name: str, logits: list[float], best: list[int]) -> None:
+    """For a color gradient of 224 x 224 pixels, so that normalization and channel order are tested."""
     options = ModelConfig(name=name, weights="imagenet", init="default")
     ramp = torch.arange(224).repeat(224, 1)
     images = torch.stack([ramp, ramp.T, (ramp + ramp.T) // 2], 2).to(torch.uint8)[None]
     body = networks.build(options, 1000, DataConfig(image_size=224, channels=3))
     weights.initialize(body, options)
-    said = NormalizedModel(body, *normalization(options, images)).eval()(images)[0]
-    assert said[:5].tolist() == pytest.approx(logits, abs=2e-3)
-    assert said.topk(3).indices.tolist() == best
+    outputs = NormalizedModel(body, *normalization(options, images)).eval()(images)[0]
+    assert outputs[:5].tolist() == pytest.approx(logits, abs=2e-3)
+    assert outputs.topk(3).indices.tolist() == best
 
 
 def test_the_training_size_must_fit_the_network() -> None:
-    """The CNN's linear layer fits one size; a network that ends in a mean takes every one."""
+    """The linear layer of the CNN needs one size; a network that ends with global pooling accepts all."""
     networks.build(ModelConfig(name="residual"), 10, DataConfig(), train_size=20)
     with pytest.raises(SettingError, match=r"augmentation.train_size is 20.*only 28 pixels.*Set it to 0"):
         networks.build(ModelConfig(name="cnn"), 10, DataConfig(), train_size=20)
 
 
-def test_frozen_stages_stay_as_they_were_loaded() -> None:
-    """In training they have no gradient and keep their running statistics; all the others change.
+def test_frozen_stages_are_not_trained() -> None:
+    """They have no gradients, and their running statistics do not change; all other stages change.
 
-    Their names are those of a network without frozen stages, so that its weights fit.
+    Their parameters have the same names as without frozen stages.
     """
     options = ModelConfig(name="efficientnet_lite1", weights="imagenet", init="default", freeze_stages=2)
     body = networks.build(options, 3, DataConfig(image_size=32, channels=3))
@@ -280,44 +280,44 @@ def test_frozen_stages_stay_as_they_were_loaded() -> None:
     body.train()(torch.rand(4, 3, 32, 32)).sum().backward()
     frozen = {f"features.{layer}" for layer in range(4)}
 
-    def of(names: Iterable[str]) -> set[str]:
+    def stages(names: Iterable[str]) -> set[str]:
         return {".".join(name.split(".")[:2]) for name in names}
 
-    assert of(name for name, layer in body.named_modules() if "." in name and not layer.training) == frozen
-    assert of(name for name, parameter in body.named_parameters() if parameter.grad is None) == frozen
+    assert stages(name for name, layer in body.named_modules() if "." in name and not layer.training) == frozen
+    assert stages(name for name, parameter in body.named_parameters() if parameter.grad is None) == frozen
     changed = {name for name, value in body.state_dict().items() if not value.equal(before[name])}
     assert {name.rpartition(".")[2] for name in changed} == {"running_mean", "running_var", "num_batches_tracked"}
-    assert not of(changed) & frozen
+    assert not stages(changed) & frozen
     free = networks.build(replace(options, freeze_stages=0), 3, DataConfig(image_size=32, channels=3))
     assert list(free.state_dict()) == list(before)
 
 
-def test_blocks_are_skipped_in_training_alone() -> None:
-    """By chance, which the seed of the step decides; a network in use skips none."""
+def test_drop_path_skips_blocks_only_in_training() -> None:
+    """The random seed decides which blocks; in evaluation none is skipped."""
     body = build("efficientnet_lite1", drop_path_rate=0.5, dropout=0.0).train()
     images = torch.rand(8, 3, 32, 32)
 
-    def said(seed: int) -> Tensor:
+    def logits(seed: int) -> Tensor:
         torch.manual_seed(seed)
         return body(images).detach()
 
-    one, again, other = said(0), said(0), said(1)
+    one, again, other = logits(0), logits(0), logits(1)
     assert torch.equal(one, again)
     assert not torch.allclose(one, other)
     body.eval()
-    assert torch.equal(said(0), said(1))
+    assert torch.equal(logits(0), logits(1))
 
 
-def test_packaged_weights_that_were_changed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another file of that name is not opened: it is a pickle."""
+def test_changed_packaged_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with another SHA-256 is not opened, since it is a pickle."""
     monkeypatch.setitem(weights.SHA256, "efficientnet_lite1", "0" * 64)
     options = ModelConfig(name="efficientnet_lite1", weights="imagenet")
     with pytest.raises(InputError, match="not the expected file"):
         weights.initialize(build("efficientnet_lite1"), options)
 
 
-def test_flip_tta_treats_an_image_and_its_mirror_image_alike() -> None:
-    """It answers by the mean of both; training sees one view."""
+def test_flip_tta_averages_the_logits_of_both_images() -> None:
+    """In evaluation the logits are the mean over the image and its mirror image; in training there is one pass."""
     body = build("residual", 5)
     network = NormalizedModel(body, torch.zeros(1), torch.ones(1), flip_tta=True)
     images = torch.randint(0, 256, (3, 28, 28), dtype=torch.uint8)
@@ -325,19 +325,19 @@ def test_flip_tta_treats_an_image_and_its_mirror_image_alike() -> None:
     logits = network.eval()(images)
     torch.testing.assert_close(logits, both.mean(0))
     torch.testing.assert_close(network(images.flip(2)), logits)
-    seen: list[int] = []
-    body.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    batch_sizes: list[int] = []
+    body.register_forward_pre_hook(lambda _, inputs: batch_sizes.append(len(inputs[0])))
     network(images)
     network.train()(images)
-    assert seen == [6, 3]
+    assert batch_sizes == [6, 3]
 
 
 def test_eval_blur_mixes_each_pixel_with_its_neighbors() -> None:
-    """Half of each pixel is the mean around it; what is even stays, to the very edge, and training sees all."""
+    """Half of each pixel is the mean of its 3 x 3 neighbors; a uniform image does not change, nor does training."""
     network = NormalizedModel(nn.Identity(), torch.zeros(1), torch.ones(1), eval_blur=0.5).eval()
     images = torch.full((2, 28, 28), 51, dtype=torch.uint8)
     images[1, 10, 10] = 255
-    even, dot = network(images)[:, 0]
-    torch.testing.assert_close(even, torch.full((28, 28), 0.2))
+    uniform, dot = network(images)[:, 0]
+    torch.testing.assert_close(uniform, torch.full((28, 28), 0.2))
     torch.testing.assert_close(dot[10, 9:12], torch.tensor([0.2 + 0.4 / 9, 0.2 + 0.4 + 0.4 / 9, 0.2 + 0.4 / 9]))
     assert network.train()(images)[1, 0, 10, 10] == 1

@@ -26,12 +26,12 @@ class Unusual(nn.Module):
 
 
 def normalized(body: nn.Module) -> NormalizedModel:
-    """The network with a preparation."""
+    """The network with normalization."""
     return NormalizedModel(body, torch.zeros(1), torch.ones(1), flip_tta=True)
 
 
 def test_layers_are_in_order_with_shapes_and_parameters() -> None:
-    """Of the course report's CNN."""
+    """For the CNN of the course report."""
     body = networks.build(ModelConfig(name="cnn"), 10, DataConfig())
     layers = summarize_layers(normalized(body), torch.zeros(28, 28, dtype=torch.uint8))
     assert layers[0] == {"layer": "Conv2d 5 x 5, padding 2", "output_shape": [32, 28, 28], "parameters": 832}
@@ -51,7 +51,7 @@ def test_layers_are_in_order_with_shapes_and_parameters() -> None:
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_parameters_add_up(options: ModelConfig, labels: int, shape: tuple[int, ...]) -> None:
+def test_the_parameters_of_all_layers_add_up(options: ModelConfig, labels: int, shape: tuple[int, ...]) -> None:
     """For any network, size and number of classes; frozen stages have none."""
     data = DataConfig(image_size=shape[0], channels=3 if len(shape) == 3 else 1)
     body = networks.build(options, labels, data)
@@ -60,8 +60,8 @@ def test_parameters_add_up(options: ModelConfig, labels: int, shape: tuple[int, 
     assert layers[-1]["output_shape"] == [labels]
 
 
-def test_every_parameter_counts_once() -> None:
-    """Those of the module itself, of a layer that is called twice, and of one that is never called."""
+def test_every_parameter_is_counted_once() -> None:
+    """Those of the module itself, of a layer that is called twice, and of a layer that is never called."""
     body = Unusual()
     layers = summarize_layers(normalized(body), torch.zeros(8, 8, dtype=torch.uint8))
     assert sum(layer["parameters"] for layer in layers) == networks.count_parameters(body)

@@ -32,6 +32,6 @@ def test_a_former_value_gets_the_new_one(setting: str, new: str) -> None:
 
 
 def test_an_unknown_key_of_a_former_section_is_unknown() -> None:
-    """A name that never existed is not said to be renamed."""
+    """The error about a name that never existed does not call it renamed."""
     with pytest.raises(SettingError, match=r"There is no setting 'network\.bogus'"):
         settings.parse_setting("network.bogus=1")

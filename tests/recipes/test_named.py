@@ -10,16 +10,16 @@ from modiste.recipes.named import NAMED, resolve
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_recipe_reads_back_to_itself(name: str, tmp_path: Path) -> None:
-    """The JSON file of a named recipe can be trained in its place."""
+def test_a_recipe_is_read_as_it_was_written(name: str, tmp_path: Path) -> None:
+    """The JSON file of a named recipe gives an equal recipe."""
     file = tmp_path / "recipe.json"
     file.write_text(settings.to_json(resolve(name)))
     assert resolve(str(file)) == resolve(name)
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_recipe_has_its_name_and_says_where_its_values_are_from(name: str) -> None:
-    """The name in the recipe is the one it is called by; its description says what was chosen on validation."""
+def test_a_recipe_has_its_name_and_a_description(name: str) -> None:
+    """The description states what was chosen on validation."""
     recipe = resolve(name)
     assert recipe.name == name
     assert "chosen on validation" in recipe.description

@@ -1,4 +1,4 @@
-"""The claims of the course report, checked against runs and results for which they hold or not."""
+"""The claims of the course report, checked against runs and results files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,13 +37,13 @@ def results_files(folder: Path, **results: tuple[tuple[float, ...], float]) -> t
     )
 
 
-def evaluated(name: str, recipe: Recipe, confusion: list[list[int]]) -> MethodResult:
-    """A run that was evaluated on the official test split with this confusion matrix."""
+def evaluated_run(name: str, recipe: Recipe, confusion: list[list[int]]) -> MethodResult:
+    """A run that was evaluated_run on the official test split with this confusion matrix."""
     pairs = [(t, p) for t, row in enumerate(confusion) for p, count in enumerate(row) for _ in range(count)]
     labels, predicted = np.array(pairs).T
     scores = compute_scores(np.eye(10)[predicted], labels, FASHION_MNIST, "test")
-    outcome = results_table.RunResult(recipe.seed, scores.accuracy, scores.loss, 3, 7840, 6.0)
-    return MethodResult(name, recipe, "test", scores.n, (outcome,), run=Run(Path(name)), scores=scores)
+    run_result = results_table.RunResult(recipe.seed, scores.accuracy, scores.loss, 3, 7840, 6.0)
+    return MethodResult(name, recipe, "test", scores.n, (run_result,), run=Run(Path(name)), scores=scores)
 
 
 def confusion_matrix(shirts_as: int, bags: int = 20) -> list[list[int]]:
@@ -54,14 +54,14 @@ def confusion_matrix(shirts_as: int, bags: int = 20) -> list[list[int]]:
     return matrix
 
 
-def test_without_results_nothing_is_measured() -> None:
+def test_without_results_no_claim_is_measured() -> None:
     """Only the claim about the public leaderboard has a verdict."""
-    found = verdicts(ReportData(()))
-    assert set(found.values()) - {found.pop("two_layers")} == {"not_measured"}
+    verdict_by_claim = verdicts(ReportData(()))
+    assert set(verdict_by_claim.values()) - {verdict_by_claim.pop("two_layers")} == {"not_measured"}
 
 
 def test_published_results_answer_no_claim() -> None:
-    """With the published results alone a claim is not measured; their figures stand beside it."""
+    """A claim is not measured with the published results alone; their figures are shown."""
     answers = claims.check_claims(replace(open_report_data([]), own=()))
     assert {a.verdict for a in answers if a.claim != "two_layers"} == {"not_measured"}
     assert all(a.sentence in {"no_run", "no_pair", "batch_norm", "two_layers_leaderboard"} for a in answers)
@@ -70,42 +70,46 @@ def test_published_results_answer_no_claim() -> None:
     assert {"cnn_loss", "resnet18_accuracy", "costs", "two_layers"} <= published.keys()
 
 
-def test_an_own_run_answers_and_published_results_stand_beside_it() -> None:
-    """The verdict and the figures are those of the user's run, however good the published ones are."""
-    own = evaluated("mine", CNN, confusion_matrix(0))
-    found = answer(replace(open_report_data([]), own=(own,)), "cnn_accuracy")
-    assert (found.verdict, found.values["accuracy"], found.values["n"]) == ("fails", f"{own.accuracy:.2%}", "1")
-    assert found.published is not None
-    assert found.published.values["accuracy"] == "92.82%"
+def test_a_claim_is_answered_by_own_runs() -> None:
+    """Verdict and figures are those of the user's run; the published figures are shown separately."""
+    own = evaluated_run("own", CNN, confusion_matrix(0))
+    result = answer(replace(open_report_data([]), own=(own,)), "cnn_accuracy")
+    assert (result.verdict, result.values["accuracy"], result.values["n"]) == ("fails", f"{own.accuracy:.2%}", "1")
+    assert result.published is not None
+    assert result.published.values["accuracy"] == "92.82%"
 
 
-def test_figures_of_the_cnn(tmp_path: Path) -> None:
-    """The mean over seeds decides: at least the accuracy, at most the loss."""
-    found = verdicts(ReportData(results_files(tmp_path, classic_cnn=((0.9270, 0.9280), 0.40))))
-    assert (found["cnn_accuracy"], found["cnn_loss"]) == ("holds", "fails")
-    found = verdicts(ReportData(results_files(tmp_path, classic_cnn=((0.9270, 0.9279), 0.3281))))
-    assert (found["cnn_accuracy"], found["cnn_loss"]) == ("fails", "holds")
+def test_the_claims_about_the_cnn_use_the_mean_over_seeds(tmp_path: Path) -> None:
+    """The accuracy must be at least the claimed one, the loss at most."""
+    verdict_by_claim = verdicts(ReportData(results_files(tmp_path, classic_cnn=((0.9270, 0.9280), 0.40))))
+    assert (verdict_by_claim["cnn_accuracy"], verdict_by_claim["cnn_loss"]) == ("holds", "fails")
+    verdict_by_claim = verdicts(ReportData(results_files(tmp_path, classic_cnn=((0.9270, 0.9279), 0.3281))))
+    assert (verdict_by_claim["cnn_accuracy"], verdict_by_claim["cnn_loss"]) == ("fails", "holds")
 
 
-def test_a_resnet_from_scratch_does_not_answer_for_imagenet_weights(tmp_path: Path) -> None:
+def test_a_resnet_from_scratch_does_not_answer_the_claim_about_imagenet_weights(tmp_path: Path) -> None:
     """Its figures are reported, and the claim is not measured."""
-    found = answer(ReportData(results_files(tmp_path, classic_resnet18=((0.92,), 0.3))), "resnet18_accuracy")
-    assert (found.verdict, found.sentence, found.values["accuracy"]) == ("not_measured", "accuracy_scratch", "92.00%")
+    result = answer(ReportData(results_files(tmp_path, classic_resnet18=((0.92,), 0.3))), "resnet18_accuracy")
+    assert (result.verdict, result.sentence, result.values["accuracy"]) == (
+        "not_measured",
+        "accuracy_scratch",
+        "92.00%",
+    )
 
 
-def test_a_resnet_with_imagenet_weights_does(tmp_path: Path) -> None:
-    """Results whose settings name ImageNet weights are compared with the course report's figures."""
+def test_a_resnet_with_imagenet_weights_answers_the_claim(tmp_path: Path) -> None:
+    """Results with `model.weights=imagenet` are compared with the course report."""
     recipe = settings.with_settings(RESNET18, {"model.weights": "imagenet"})
     own = results_table.read_results(write_results(tmp_path / "transfer.json", (0.93,), recipe, 0.36))
-    found = verdicts(ReportData((own,)))
-    assert (found["resnet18_accuracy"], found["resnet18_loss"]) == ("holds", "fails")
+    verdict_by_claim = verdicts(ReportData((own,)))
+    assert (verdict_by_claim["resnet18_accuracy"], verdict_by_claim["resnet18_loss"]) == ("holds", "fails")
 
 
-def test_results_files_go_before_runs_with_imagenet_weights(tmp_path: Path) -> None:
-    """A results file of three seeds counts, not a single run; without a file, runs of two methods are not pooled."""
+def test_results_files_have_priority_over_runs(tmp_path: Path) -> None:
+    """A results file of three seeds is used, not a single run; without a file, runs of two methods are not pooled."""
     recipe = settings.with_settings(RESNET18, {"model.weights": "imagenet"})
     own = results_table.read_results(write_results(tmp_path / "resnet.json", (0.92, 0.93, 0.94), recipe))
-    poor = evaluated("resnet", recipe, confusion_matrix(0))
+    poor = evaluated_run("resnet", recipe, confusion_matrix(0))
     values = answer(ReportData((poor, own)), "resnet18_accuracy").values
     assert (values["accuracy"], values["n"]) == ("93.00%", "3")
     slower = settings.with_settings(recipe, {"optimizer.lr": 0.002})
@@ -117,41 +121,49 @@ def test_results_files_go_before_runs_with_imagenet_weights(tmp_path: Path) -> N
     ("losses", "verdict"), [((0.5, 0.3, 0.4), "holds"), ((0.5, 0.4, 0.3), "fails"), ((0.3,), "fails")]
 )
 def test_overfitting_is_read_from_the_curves(tmp_path: Path, losses: tuple[float, ...], verdict: str) -> None:
-    """The claim holds if after the best epoch validation loss rose while train loss fell."""
+    """The claim holds if the validation loss rose after the best epoch while the train loss fell."""
     run = write_run(tmp_path / "run", named.classic_resnet18(), losses=losses)
     assert verdicts(ReportData((results_table.read_run(run.path),)))["overfit"] == verdict
 
 
-def test_the_worst_and_the_best_class() -> None:
+def test_claims_about_classes_must_hold_in_every_run() -> None:
     """Shirt has the lowest recall and is predicted as T-shirt, Bag has the highest recall, in every run."""
-    cnn = evaluated("cnn", CNN, confusion_matrix(shirts_as=0))
-    found = verdicts(ReportData((cnn,)))
-    assert (found["worst"], found["confused"], found["best"]) == ("holds", "holds", "holds")
-    resnet = evaluated("resnet", RESNET18, confusion_matrix(shirts_as=2, bags=5))
-    found = verdicts(ReportData((cnn, resnet)))
-    assert (found["worst"], found["confused"], found["best"]) == ("fails", "fails", "fails")
+    cnn = evaluated_run("cnn", CNN, confusion_matrix(shirts_as=0))
+    verdict_by_claim = verdicts(ReportData((cnn,)))
+    assert (verdict_by_claim["worst"], verdict_by_claim["confused"], verdict_by_claim["best"]) == (
+        "holds",
+        "holds",
+        "holds",
+    )
+    resnet = evaluated_run("resnet", RESNET18, confusion_matrix(shirts_as=2, bags=5))
+    verdict_by_claim = verdicts(ReportData((cnn, resnet)))
+    assert (verdict_by_claim["worst"], verdict_by_claim["confused"], verdict_by_claim["best"]) == (
+        "fails",
+        "fails",
+        "fails",
+    )
 
 
 @pytest.mark.parametrize("label", [1, 9])
-def test_classes_of_equal_recall_tie(label: int) -> None:
-    """Bag and another class with the highest recall are both named, whichever is first, and neither is the best."""
+def test_classes_with_equal_recall_are_tied(label: int) -> None:
+    """Bag and another class with the highest recall are both listed, and the verdict is "tied"."""
     matrix = confusion_matrix(shirts_as=0)
     matrix[label] = [20 if p == label else 0 for p in range(10)]
-    found = answer(ReportData((evaluated("cnn", CNN, matrix),)), "best")
-    names = " = ".join(FASHION_MNIST[place] for place in sorted((8, label)))
-    assert (found.verdict, found.values["list"]) == ("tied", f"cnn: {names} 100.0%")
+    result = answer(ReportData((evaluated_run("cnn", CNN, matrix),)), "best")
+    names = " = ".join(FASHION_MNIST[index] for index in sorted((8, label)))
+    assert (result.verdict, result.values["list"]) == ("tied", f"cnn: {names} 100.0%")
 
 
-def test_equally_frequent_predictions_tie() -> None:
-    """Shirts that are predicted as T-shirts as often as something else."""
+def test_equally_frequent_confusions_are_tied() -> None:
+    """Shirts are predicted as T-shirts as often as another class."""
     matrix = confusion_matrix(shirts_as=0)
     matrix[6] = [10, 0, 10, 0, 0, 0, 10, 0, 0, 0]
-    found = answer(ReportData((evaluated("cnn", CNN, matrix),)), "confused")
-    assert (found.verdict, found.values["list"]) == ("tied", "cnn: T-shirt/top = Pullover 10 / 20")
+    result = answer(ReportData((evaluated_run("cnn", CNN, matrix),)), "confused")
+    assert (result.verdict, result.values["list"]) == ("tied", "cnn: T-shirt/top = Pullover 10 / 20")
 
 
 def test_crop_and_erasing_are_compared_by_seed(tmp_path: Path) -> None:
-    """A lower loss is better generalization, a lower accuracy a cost; the interval is over the common seeds."""
+    """A lower loss means better generalization, a lower accuracy a cost; only common seeds are compared."""
     data = ReportData(
         results_files(tmp_path, classic_cnn=((0.930, 0.931, 0.932), 0.22), classic_cnn_erasing=((0.928, 0.930), 0.21))
     )
@@ -159,8 +171,8 @@ def test_crop_and_erasing_are_compared_by_seed(tmp_path: Path) -> None:
     assert (answer(data, "costs").values["points"], answer(data, "costs").values["n"]) == ("-0.20", "2")
 
 
-def test_xavier_takes_two_runs_that_differ_in_it_alone(tmp_path: Path) -> None:
-    """The loss after one epoch decides; runs that differ in more settings are not compared."""
+def test_the_claim_about_xavier_compares_runs_that_differ_only_in_it(tmp_path: Path) -> None:
+    """The losses after one epoch are compared; runs that differ in more settings are not."""
     plain = settings.with_settings(CNN, {"model.init": "default"})
     quick = results_table.read_run(write_run(tmp_path / "xavier", losses=(0.4, 0.3)).path)
     slow = results_table.read_run(write_run(tmp_path / "plain", plain, losses=(0.5, 0.3)).path)
@@ -171,16 +183,16 @@ def test_xavier_takes_two_runs_that_differ_in_it_alone(tmp_path: Path) -> None:
 
 
 def test_the_public_leaderboard_has_two_layer_rows_outside_91_to_93(tmp_path: Path) -> None:
-    """Seven of its ten rows are within, so the claim fails whatever the own result is."""
-    found = answer(ReportData(results_files(tmp_path, classic_cnn=((0.93,), 0.2))), "two_layers")
-    assert (found.verdict, found.values["within"], found.values["rows"]) == ("fails", "7", "10")
+    """Seven of its ten rows are inside, so the claim fails for any own result."""
+    result = answer(ReportData(results_files(tmp_path, classic_cnn=((0.93,), 0.2))), "two_layers")
+    assert (result.verdict, result.values["within"], result.values["rows"]) == ("fails", "7", "10")
 
 
 def test_a_method_is_identified_by_its_recipe() -> None:
-    """A results file of that recipe counts before runs of it; another recipe of the same name does not count."""
-    run = evaluated("mine", CNN, confusion_matrix(0))
+    """A results file of the recipe is preferred to its runs; another recipe of the same name does not match."""
+    run = evaluated_run("own", CNN, confusion_matrix(0))
     assert (find_result([run], CNN) or run).run_results == run.run_results
     changed = settings.with_settings(CNN, {"optimizer.lr": 0.02})
-    assert find_result([evaluated("classic-cnn", changed, confusion_matrix(0))], CNN) is None
+    assert find_result([evaluated_run("classic-cnn", changed, confusion_matrix(0))], CNN) is None
     file = replace(run, name="other", run=None, run_results=run.run_results * 2)
     assert find_result([run, file], CNN) is file

@@ -1,4 +1,4 @@
-"""Judging runs, models and files of probabilities."""
+"""Evaluating runs, models and files of probabilities."""
 
 import json
 from pathlib import Path
@@ -23,12 +23,12 @@ from modiste.runs.folder import Run
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """A run whose model does not know the first of ten labels."""
+    """A run whose model never predicts the first of ten classes."""
     return write_run(tmp_path / "run", blind=1)
 
 
-def test_a_run_gets_its_four_files(run: Run) -> None:
-    """Scores, probabilities and two pictures are written, and the scores are those that were returned."""
+def test_evaluation_writes_four_files(run: Run) -> None:
+    """Scores, probabilities and two figures; the written scores equal the returned ones."""
     before = {path.name for path in run.path.iterdir()}
     scores = evaluate(run.path)
     written = {path.name for path in run.path.iterdir()} - before
@@ -41,8 +41,8 @@ def test_a_run_gets_its_four_files(run: Run) -> None:
         assert str(arrays["split"]) == "test"
 
 
-def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> None:
-    """A model that looks at left halves alone, trained on mirror images, finds in the mirror what lies on the right."""
+def test_flip_tta_averages_each_image_and_its_mirror_image(run: Run, tmp_path: Path) -> None:
+    """A model that uses only the left half of an image classifies objects on the right with flip TTA."""
     weights = np.zeros((28, 28, 10), np.float32)
     images = np.zeros((20, 28, 28), np.uint8)
     for label in range(10):
@@ -53,13 +53,13 @@ def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> 
     scores = evaluate(run.path)
     assert scores.accuracy < 0.7
     assert scores.accuracy_flip_tta == 1
-    plain = run.model.read_bytes()
+    without_tta = run.model.read_bytes()
     run.model.write_bytes(
         tiny_model(FASHION_MNIST, weights=weights.reshape(784, 10), metadata={"tta_threshold": "0.5"})
     )
-    looking = evaluate(run.path)
-    assert (looking.accuracy, looking.accuracy_flip_tta) == (1, None)  # it asked the mirror image where it had to
-    run.model.write_bytes(plain)
+    with_tta = evaluate(run.path)
+    assert (with_tta.accuracy, with_tta.accuracy_flip_tta) == (1, None)  # flip TTA below the threshold
+    run.model.write_bytes(without_tta)
     run.recipe_file.write_text(
         settings.to_json(settings.with_settings(run.recipe(), {"augmentation.horizontal_flip": False}))
     )
@@ -67,16 +67,16 @@ def test_a_second_view_is_each_images_mirror_image(run: Run, tmp_path: Path) -> 
 
 
 def test_each_opening_of_the_test_split_is_counted(run: Run) -> None:
-    """Two looks at test and one at validation are two openings, and both splits keep their scores."""
+    """Two evaluations on test and one on validation are two openings, and both splits have scores."""
     evaluate(run.path)
     evaluate(run.path, "validation")
     evaluate(run.model)
-    found = files.read_json(run.scores)
-    assert found["test_openings"] == 2
-    assert found["test"]["n"] == found["validation"]["n"] == 20
+    content = files.read_json(run.scores)
+    assert content["test_openings"] == 2
+    assert content["test"]["n"] == content["validation"]["n"] == 20
 
 
-def test_an_opening_counts_even_when_judging_fails(run: Run, tmp_path: Path) -> None:
+def test_an_opening_is_counted_when_the_evaluation_fails(run: Run, tmp_path: Path) -> None:
     """A damaged file of test images is counted as opened, and no scores are written."""
     (tmp_path / "data" / "t10k-images-idx3-ubyte.gz").write_bytes(b"broken")
     with pytest.raises(InputError):
@@ -84,14 +84,14 @@ def test_an_opening_counts_even_when_judging_fails(run: Run, tmp_path: Path) -> 
     assert files.read_json(run.scores) == {"test_openings": 1}
 
 
-def test_validation_is_the_fold_of_the_run(run: Run) -> None:
-    """Judging on validation opens no test split."""
+def test_an_evaluation_on_validation_does_not_open_the_test_split(run: Run) -> None:
+    """The counter of openings stays at 0."""
     assert evaluate(run.path, "validation").split == "validation"
     assert files.read_json(run.scores)["test_openings"] == 0
 
 
-def test_a_model_file_alone_is_judged_and_nothing_written(run: Run, tmp_path: Path) -> None:
-    """The recipe in the model's metadata says where its data is."""
+def test_the_evaluation_of_a_model_file_writes_nothing(run: Run, tmp_path: Path) -> None:
+    """Its data is the source in the recipe of its metadata."""
     alone = tmp_path / "elsewhere" / "model.onnx"
     alone.parent.mkdir()
     alone.write_bytes(run.model.read_bytes())
@@ -99,32 +99,32 @@ def test_a_model_file_alone_is_judged_and_nothing_written(run: Run, tmp_path: Pa
     assert [path.name for path in alone.parent.iterdir()] == ["model.onnx"]
 
 
-def test_other_data_is_judged_and_not_written(run: Run, tmp_path: Path) -> None:
-    """The scores of a run stay those of its own data; the opening counts all the same."""
+def test_scores_on_other_data_are_not_written(run: Run, tmp_path: Path) -> None:
+    """The run folder has scores of its own data only; the opening is counted."""
     other = write_idx_folder(tmp_path / "other", test=30)
     assert evaluate(run.path, data=str(other)).n == 30
     assert files.read_json(run.scores) == {"test_openings": 1}
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv"])
-def test_a_strangers_probabilities_get_the_same_scores(run: Run, tmp_path: Path, suffix: str) -> None:
-    """The file that a run wrote, and a table of it, score like the run."""
-    ours = evaluate(run.path)
-    file = tmp_path / f"theirs{suffix}"
+def test_probabilities_of_other_tools_get_the_same_scores(run: Run, tmp_path: Path, suffix: str) -> None:
+    """The .npz file that a run wrote, and a CSV of it, have the scores of the run."""
+    expected = evaluate(run.path)
+    file = tmp_path / f"probabilities{suffix}"
     with np.load(run.probabilities) as arrays:
         if suffix == ".npz":
             np.savez(file, p=arrays["probabilities"])
         else:
             np.savetxt(file, arrays["probabilities"], delimiter=",", fmt="%.9g")
-    theirs = evaluate(file, data=str(tmp_path / "data"))
-    assert theirs.confusion_matrix == ours.confusion_matrix
-    assert theirs.loss == pytest.approx(ours.loss, abs=1e-6)
+    scores = evaluate(file, data=str(tmp_path / "data"))
+    assert scores.confusion_matrix == expected.confusion_matrix
+    assert scores.loss == pytest.approx(expected.loss, abs=1e-6)
 
 
 def test_labels_are_matched_by_name(run: Run, tmp_path: Path) -> None:
-    """Class folders of some of the model's labels can be judged; a label it lacks is an error that names it."""
-    for place in ("test/Bag", "test/Coat", "train/Bag", "train/Coat"):
-        fill(tmp_path / "some" / place, 1)
+    """Class folders may have some of the classes of the model; an unknown class is an error that names it."""
+    for folder in ("test/Bag", "test/Coat", "train/Bag", "train/Coat"):
+        fill(tmp_path / "some" / folder, 1)
     scores = evaluate(run.path, data=str(tmp_path / "some"))
     assert [label.name for label in scores.per_class if label.support] == ["Coat", "Bag"]
     for part in ("test", "train"):
@@ -133,8 +133,8 @@ def test_labels_are_matched_by_name(run: Run, tmp_path: Path) -> None:
         evaluate(run.path, data=str(tmp_path / "some"))
 
 
-def test_what_cannot_be_judged_is_told(run: Run, tmp_path: Path) -> None:
-    """No such file, no run, no model yet, no such split: one sentence each."""
+def test_what_cannot_be_evaluated_is_refused(run: Run, tmp_path: Path) -> None:
+    """A missing file, a folder that is not a run, a missing model and an unknown split each have their error."""
     with pytest.raises(InputError, match="does not exist"):
         evaluate(tmp_path / "nothing")
     with pytest.raises(InputError, match="no run folder"):
@@ -148,14 +148,14 @@ def test_what_cannot_be_judged_is_told(run: Run, tmp_path: Path) -> None:
 
 
 def test_scores_are_plain_json(run: Run) -> None:
-    """The file has no NaN, and both forms of the confusion matrix."""
+    """scores.json has no NaN, and has counts and fractions of the confusion matrix."""
     evaluate(run.path)
     content = json.loads(run.scores.read_text(), parse_constant=pytest.fail)
     assert len(content["test"]["confusion_matrix"]) == len(content["test"]["confusion_matrix_normalized"]) == 10
 
 
-def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> None:
-    """Where the answer is among them it is the truth; where it is not, the first of them is."""
+def test_each_candidate_label_is_correct(tmp_path: Path) -> None:
+    """Images with several candidate labels count in the accuracy, and not in the confusion matrix."""
     for name, shade in (("black", 0), ("white", 255), ("odd", 255)):
         fill(tmp_path / "data" / "test" / name, 3, lambda _, shade=shade: Image.new("L", (28, 28), shade))
     meanings = {"black": ["dark", "bright"], "white": ["bright", "dark"], "odd": "dark"}
@@ -168,4 +168,4 @@ def test_images_of_several_labels_are_right_for_any_of_them(tmp_path: Path) -> N
     bright = load(tmp_path / "m.onnx").probabilities(np.full((1, 28, 28), 255, np.uint8))[0]
     assert scores.loss == pytest.approx(
         -np.log(float(bright[0])) / 3
-    )  # for odd ones: for the others all is candidate_labels
+    )  # of the class "odd": for the other images the candidate labels have probability 1

@@ -1,4 +1,4 @@
-"""Figures as text."""
+"""Numbers as text."""
 
 import pytest
 
@@ -20,17 +20,17 @@ from modiste.reporting import formatting
         (formatting.format_half_width((0.0, 0.974)), "0.00 to 97.40"),
     ],
 )
-def test_figures_have_one_form(text: str, expected: str) -> None:
-    """Each kind of figure is rounded in one way, whoever tells it."""
+def test_numbers_are_rounded_in_one_way(text: str, expected: str) -> None:
+    """Percentages, counts, intervals and half-widths."""
     assert text == expected
 
 
-def test_what_is_not_known_is_a_hyphen() -> None:
-    """A figure that nobody has is said to be missing."""
-    kinds = (
+def test_a_missing_number_is_a_hyphen() -> None:
+    """In each of the formats."""
+    formatters = (
         formatting.format_percent,
         formatting.format_percent_number,
         formatting.format_interval,
         formatting.format_half_width,
     )
-    assert [kind(None) for kind in kinds] == ["-"] * 4
+    assert [formatter(None) for formatter in formatters] == ["-"] * 4

@@ -1,4 +1,4 @@
-"""Which results a report is about."""
+"""The results that a report is about."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,8 @@ from modiste.reporting.report_data import CNN, ReportData, find_result, open_rep
 from modiste.runs import files, results
 
 
-def test_a_run_of_other_classes_is_refused(tmp_path: Path) -> None:
-    """The report is about Fashion-MNIST; the message points to `compare`."""
+def test_a_run_with_other_classes_is_refused(tmp_path: Path) -> None:
+    """The report is about Fashion-MNIST; the error suggests `modiste compare`."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
     scores = files.read_json(run.scores)
@@ -25,8 +25,8 @@ def test_a_run_of_other_classes_is_refused(tmp_path: Path) -> None:
         open_report_data([run.path])
 
 
-def test_fashion_mnist_in_another_folder_answers_claims(tmp_path: Path) -> None:
-    """The dataset is the one that `train` recorded by its checksums, wherever the files are."""
+def test_fashion_mnist_is_recognized_in_any_folder(tmp_path: Path) -> None:
+    """The dataset is the one that `train` recorded by its checksums."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
     assert find_result(open_report_data([run.path]).own, CNN) is None
@@ -36,17 +36,17 @@ def test_fashion_mnist_in_another_folder_answers_claims(tmp_path: Path) -> None:
     assert find_result(open_report_data([run.path]).own, CNN) is not None
 
 
-def test_own_results_are_those_of_the_command_line_and_of_the_folder(tmp_path: Path) -> None:
-    """Runs, results files, and the results files of `--results`, each once; what comes with modiste is published."""
-    run, file = write_run(tmp_path / "run"), write_results(tmp_path / "results" / "mine.json")
+def test_own_results_come_from_the_arguments_and_the_results_folder(tmp_path: Path) -> None:
+    """Runs, results files, and the results files of `--results`, each once; the packaged ones are published."""
+    run, file = write_run(tmp_path / "run"), write_results(tmp_path / "results" / "own.json")
     write_results(tmp_path / "results" / "other.json")
     data = open_report_data([run.path, file], tmp_path / "results")
-    assert [result.name for result in data.own] == ["run", "mine", "other"]
+    assert [result.name for result in data.own] == ["run", "own", "other"]
     assert {"classic-cnn", "classic-resnet18", "sprint"} <= {result.name for result in data.published}
 
 
-def test_a_published_file_that_is_named_is_not_shown_twice(tmp_path: Path) -> None:
-    """Whoever names it has it among the own results, and not among the published ones."""
+def test_a_published_file_among_the_arguments_is_an_own_result(tmp_path: Path) -> None:
+    """It is not shown as published, too."""
     files.write_json(tmp_path / "copy.json", results.read_published()["classic-cnn"])
     data = open_report_data([tmp_path / "copy.json"])
     assert [result.name for result in data.own] == ["copy"]
@@ -54,7 +54,7 @@ def test_a_published_file_that_is_named_is_not_shown_twice(tmp_path: Path) -> No
 
 
 def test_results_about_photos_are_left_out(tmp_path: Path) -> None:
-    """A folder may hold results files about other things than trainings of one recipe."""
+    """A folder may have results files that are not about one recipe."""
     record = {"seed": 0, "val_accuracy": 0.9, "val_loss": 0.3, "epochs": 1, "parameters": 9, "seconds": 1.0}
     changes = {"split": "validation", "settings": ["data.synthetic_per_class=100"]}
     results.write(tmp_path / "photos.json", recipe="photos", command="python x.py", runs=[record], **changes)
@@ -62,12 +62,12 @@ def test_results_about_photos_are_left_out(tmp_path: Path) -> None:
 
 
 def test_one_run_of_each_method_is_shown_in_detail(tmp_path: Path) -> None:
-    """A second seed of the same method is not."""
+    """A second seed of the same method is left out."""
     first, second = (write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (0, 1))
     other = write_run(tmp_path / "resnet", named.classic_resnet18())
-    opened = tuple(results_table.read_run(run.path) for run in (first, second, other))
-    assert [result.name for result in ReportData(opened).runs] == ["0", "resnet"]
-    assert opened[0].history == tuple(rows((0.6, 0.4, 0.5)))
+    methods = tuple(results_table.read_run(run.path) for run in (first, second, other))
+    assert [result.name for result in ReportData(methods).runs] == ["0", "resnet"]
+    assert methods[0].history == tuple(rows((0.6, 0.4, 0.5)))
 
 
 def test_a_folder_of_results_must_exist(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is put side by side, and its place in the public table."""
+"""Results of methods, and their rank in the public leaderboard."""
 
 import json
 from dataclasses import replace
@@ -19,16 +19,16 @@ from modiste.reporting.evaluate import evaluate
 from modiste.runs import files, results
 
 
-def test_a_run_that_is_not_judged_has_no_accuracy(tmp_path: Path) -> None:
-    """Its history is there, its scores are not."""
-    entry = results_table.read_run(write_run(tmp_path / "run").path)
-    assert (entry.accuracy, entry.interval_images, entry.split) == (None, None, "")
-    assert (entry.epochs, entry.best_epoch, entry.seconds, entry.parameters) == (3, 2, 6, 7840)
+def test_a_run_that_is_not_evaluated_has_no_accuracy(tmp_path: Path) -> None:
+    """It has metrics of its epochs only."""
+    result = results_table.read_run(write_run(tmp_path / "run").path)
+    assert (result.accuracy, result.interval_images, result.split) == (None, None, "")
+    assert (result.epochs, result.best_epoch, result.seconds, result.parameters) == (3, 2, 6, 7840)
 
 
 @pytest.mark.parametrize("dataset", ["fashion-mnist", "digits"])
 def test_the_recorded_dataset_decides_what_is_fashion_mnist(tmp_path: Path, dataset: str) -> None:
-    """The name by checksum counts, not whether the recipe names a folder."""
+    """The name in environment.json decides, not the source in the recipe."""
     run = write_run(tmp_path / "run")
     content = files.read_json(run.environment)
     files.write_json(run.environment, content | {"data": {**content["data"], "source": dataset}})
@@ -36,54 +36,54 @@ def test_the_recorded_dataset_decides_what_is_fashion_mnist(tmp_path: Path, data
     assert results_table.read_run(run.path).on_fashion_mnist == (dataset == "fashion-mnist")
 
 
-def test_test_scores_count_before_validation_scores(tmp_path: Path) -> None:
-    """A run judged on validation alone says so; judged on test too, test counts."""
+def test_test_scores_are_preferred_to_validation_scores(tmp_path: Path) -> None:
+    """Validation scores are used only where there are no test scores."""
     run = write_run(tmp_path / "run", blind=1)
     evaluate(run.path, "validation")
     assert results_table.read_run(run.path).split == "validation"
     evaluate(run.path)
-    entry = results_table.read_run(run.path)
-    assert (entry.split, entry.images, entry.accuracy) == ("test", 20, pytest.approx(0.9))
+    result = results_table.read_run(run.path)
+    assert (result.split, result.images, result.accuracy) == ("test", 20, pytest.approx(0.9))
 
 
 def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     """Accuracy, loss and both intervals are computed from its records."""
-    entry = results_table.read_results(write_results(tmp_path / "classic-cnn.json", (0.92, 0.94)))
-    assert entry.name == "classic-cnn"
-    assert entry.accuracy == pytest.approx(0.93)
-    assert entry.interval_seeds is not None
-    assert entry.interval_seeds[0] < 0.92
-    assert entry.interval_images == pytest.approx((0.9248, 0.9348), abs=1e-4)
+    result = results_table.read_results(write_results(tmp_path / "classic-cnn.json", (0.92, 0.94)))
+    assert result.name == "classic-cnn"
+    assert result.accuracy == pytest.approx(0.93)
+    assert result.interval_seeds is not None
+    assert result.interval_seeds[0] < 0.92
+    assert result.interval_images == pytest.approx((0.9248, 0.9348), abs=1e-4)
 
 
 def test_the_interval_of_two_seeds_stays_between_0_and_1(tmp_path: Path) -> None:
-    """It is clipped, as that of any share."""
+    """It is clipped."""
     assert results_table.read_results(write_results(tmp_path / "a.json", (0.22, 0.33))).interval_seeds[0] == 0
 
 
-def test_folds_are_judged_on_all_their_images_together(tmp_path: Path) -> None:
-    """Three folds of 10,000 images are 30,000 different ones; seeds are judged on the same."""
+def test_the_images_of_folds_are_added(tmp_path: Path) -> None:
+    """Three folds of 10,000 images are 30,000 different images; seeds are evaluated on the same images."""
     folds = results_table.read_results(write_results(tmp_path / "folds.json", (0.9, 0.91, 0.89), split="validation"))
     seeds = results_table.read_results(write_results(tmp_path / "seeds.json", (0.9, 0.91, 0.89)))
     assert (folds.images, seeds.images) == (30_000, 10_000)
     assert folds.interval_images == intervals.wilson_interval(27_000, 30_000)
 
 
-def test_equal_names_take_as_much_of_their_paths_as_they_need(tmp_path: Path) -> None:
-    """Runs of one name in several folders stay apart by these; a results file keeps its name, others are left alone."""
+def test_equal_names_are_extended_by_their_folders(tmp_path: Path) -> None:
+    """Only as far as needed; the name of a results file is not changed where it is the only one."""
     write_idx_folder(tmp_path / "data")
-    places = ("a/x/sprint", "b/x/sprint", "c/sprint", "c/other")
-    paths = [write_run(tmp_path / place, data=tmp_path / "data").path for place in places]
+    folders = ("a/x/sprint", "b/x/sprint", "c/sprint", "c/other")
+    paths = [write_run(tmp_path / folder, data=tmp_path / "data").path for folder in folders]
     paths.append(write_results(tmp_path / "results" / "sprint.json"))
-    names = [entry.name for entry in results_table.read_methods(paths)]
+    names = [result.name for result in results_table.read_methods(paths)]
     assert names == ["a/x/sprint", "b/x/sprint", "c/sprint", "other", "sprint"]
     paths.append(write_results(tmp_path / "old" / "sprint.json"))
-    assert [entry.name for entry in results_table.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
-    assert [entry.name for entry in results_table.read_methods(paths[:1] * 2)] == ["sprint"] * 2
+    assert [result.name for result in results_table.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
+    assert [result.name for result in results_table.read_methods(paths[:1] * 2)] == ["sprint"] * 2
 
 
-def test_methods_differ_in_what_matters(tmp_path: Path) -> None:
-    """A seed is no difference, a crop is; what JSON made of a tuple is none."""
+def test_setting_differences_ignore_the_seed(tmp_path: Path) -> None:
+    """A tuple and its list in JSON are equal, too."""
     base = named.classic_cnn()
     crop = replace(base, seed=1, augmentation=replace(base.augmentation, random_crop_padding=4))
     one = results_table.read_results(write_results(tmp_path / "a.json", recipe=base))
@@ -94,8 +94,8 @@ def test_methods_differ_in_what_matters(tmp_path: Path) -> None:
     }
 
 
-def test_a_results_file_of_before_a_setting_had_its_default(tmp_path: Path) -> None:
-    """Methods that differ in what was not yet there then are two."""
+def test_a_setting_that_a_results_file_lacks_has_its_default(tmp_path: Path) -> None:
+    """Results files of earlier versions lack newer settings."""
     path = write_results(tmp_path / "old.json")
     content = json.loads(path.read_text())
     del content["settings"]["augmentation.mixup_prob"]
@@ -109,31 +109,31 @@ def test_a_results_file_of_before_a_setting_had_its_default(tmp_path: Path) -> N
 
 
 def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
-    """Two seeds make an entry of two; runs that nobody judged make none."""
+    """Two seeds are a result with n = 2; runs that are not evaluated are left out."""
     runs = [write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (1, 0)]
     assert results_table.pool_runs("p", [results_table.read_run(run.path) for run in runs]) is None
     for run in runs:
         evaluate(run.path)
     pooled = results_table.pool_runs("p", [results_table.read_run(run.path) for run in runs])
     assert pooled is not None
-    assert [outcome.seed for outcome in pooled.run_results] == [0, 1]
-    opened = [results_table.read_run(run.path) for run in runs]
-    other = replace(opened[1], recipe=settings.with_settings(opened[1].recipe, {"optimizer.lr": 0.002}))
-    pooled = results_table.pool_runs("p", [opened[0], other])
+    assert [each.seed for each in pooled.run_results] == [0, 1]
+    methods = [results_table.read_run(run.path) for run in runs]
+    other = replace(methods[1], recipe=settings.with_settings(methods[1].recipe, {"optimizer.lr": 0.002}))
+    pooled = results_table.pool_runs("p", [methods[0], other])
     assert pooled is not None
-    assert [outcome.seed for outcome in pooled.run_results] == [1]
+    assert [each.seed for each in pooled.run_results] == [1]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"runs": []}'])
 def test_a_file_that_holds_no_results_is_refused(tmp_path: Path, content: str) -> None:
-    """Other JSON, or none at all, is one sentence with the file's name."""
+    """Other JSON, and files that are not JSON; the error names the file."""
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=r"a\.json"):
         results_table.read_methods([tmp_path / "a.json"])
 
 
 def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
-    """A results file of something else than trainings is told apart."""
+    """Such as a results file about something else."""
     with pytest.raises(InputError, match="has no trainings"):
         results_table.read_results(write_results(tmp_path / "a.json", ()))
 
@@ -150,8 +150,8 @@ def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
         {"images": 0},
     ],
 )
-def test_damaged_records_are_told(tmp_path: Path, change: dict[str, object]) -> None:
-    """A record of a results file that is no training is one sentence with the file's name."""
+def test_invalid_records_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """A value of a record is missing, of another type or out of range; the error names the file."""
     path = write_results(tmp_path / "a.json", (0.93,))
     content = json.loads(path.read_text())
     content["runs"][0] |= change
@@ -163,8 +163,8 @@ def test_damaged_records_are_told(tmp_path: Path, change: dict[str, object]) -> 
 @pytest.mark.parametrize(
     "change", [{"split": "train"}, {"settings": [1]}, {"settings": {"schedule.warmup_fraction": "x"}}]
 )
-def test_a_damaged_results_file_is_told(tmp_path: Path, change: dict[str, object]) -> None:
-    """A split that nothing is judged on, and settings that no recipe has, are told with the file's name."""
+def test_an_invalid_results_file_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """An unknown split, and settings that are not settings of a recipe; the error names the file."""
     path = write_results(tmp_path / "a.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=r"a\.json ha"):
@@ -175,8 +175,8 @@ def test_a_damaged_results_file_is_told(tmp_path: Path, change: dict[str, object
     "content",
     ["[]", '{"parameters": "x"}', '{"data": "x"}', '{"data": {"train": "x"}}', '{"data": {"validation": {"n": []}}}'],
 )
-def test_a_damaged_environment_is_told(tmp_path: Path, content: str) -> None:
-    """An environment.json that is something else is one sentence with its path."""
+def test_an_invalid_environment_is_refused(tmp_path: Path, content: str) -> None:
+    """The error names environment.json."""
     run = write_run(tmp_path / "run")
     run.environment.write_text(content)
     with pytest.raises(InputError, match=r"environment\.json"):
@@ -198,53 +198,53 @@ def test_a_damaged_environment_is_told(tmp_path: Path, content: str) -> None:
         {"n": 11},
         {
             "confusion_matrix": [
-                [-1 if true == said == 0 else int(true == said) for said in range(10)] for true in range(10)
+                [-1 if true == label == 0 else int(true == label) for label in range(10)] for true in range(10)
             ]
         },
     ],
 )
-def test_scores_that_do_not_belong_together_are_told(tmp_path: Path, change: dict[str, object]) -> None:
-    """A figure of scores.json that cannot be is one sentence with its path."""
+def test_inconsistent_scores_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """A value of scores.json is impossible or contradicts another one; the error names the file."""
     run = write_run(tmp_path / "run")
-    found = compute_scores(np.eye(10), np.arange(10), FASHION_MNIST, "test")
-    run.scores.write_text(json.dumps({"test": found.as_dict() | change}))
+    scores = compute_scores(np.eye(10), np.arange(10), FASHION_MNIST, "test")
+    run.scores.write_text(json.dumps({"test": scores.as_dict() | change}))
     with pytest.raises(InputError, match=r"scores\.json"):
         results_table.read_run(run.path)
 
 
-def test_our_row_stands_at_its_place(tmp_path: Path) -> None:
-    """The public table has 38 rows; ours comes between those above and below it, with its interval."""
+def test_own_results_are_ranked_in_the_public_table(tmp_path: Path) -> None:
+    """The public table has 38 rows; the own row is between a higher and a lower accuracy."""
     assert len(leaderboard.public_table()) == 38
-    table = leaderboard.add_results([results_table.read_results(write_results(tmp_path / "mine.json", (0.9405,)))])
-    place = next(place for place, row in enumerate(table) if row.result)
-    assert table[place - 1].accuracy >= 0.9405 >= table[place + 1].accuracy
-    assert table[place].preprocessing == "random horizontal flips"
-    assert table[place].result is not None
+    table = leaderboard.add_results([results_table.read_results(write_results(tmp_path / "own.json", (0.9405,)))])
+    rank = next(index for index, row in enumerate(table) if row.result)
+    assert table[rank - 1].accuracy >= 0.9405 >= table[rank + 1].accuracy
+    assert table[rank].preprocessing == "random horizontal flips"
+    assert table[rank].result is not None
 
 
-def test_other_data_has_no_place_in_the_public_table(tmp_path: Path) -> None:
-    """A run on generated data, or judged on validation, gets no row."""
+def test_results_on_other_data_are_not_in_the_public_table(tmp_path: Path) -> None:
+    """A run on generated data has no row."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
     assert not any(row.result for row in leaderboard.add_results([results_table.read_run(run.path)]))
 
 
 @pytest.mark.parametrize("content", ["[]", "broken", '{"test": 1}', '{"test_openings": "x"}'])
-def test_damaged_scores_are_told(tmp_path: Path, content: str) -> None:
-    """A scores.json that is something else is one sentence with its path, for whoever reads it."""
+def test_invalid_scores_are_refused(tmp_path: Path, content: str) -> None:
+    """The error names scores.json."""
     run = write_run(tmp_path / "run")
     run.scores.write_text(content)
     with pytest.raises(InputError, match=r"scores\.json"):
         results_table.read_run(run.path)
 
 
-def test_what_a_training_took_counts_its_teachers(tmp_path: Path) -> None:
-    """In a results file and in a run alike; a record without teachers is its own time."""
+def test_training_time_includes_the_teachers(tmp_path: Path) -> None:
+    """In a results file and in a run; a record without teachers has its own time only."""
     assert results.total_seconds({"seconds": 10}) == 10
     assert results.total_seconds({"seconds": 10, "teachers": [{"seconds": 20.5}, {"seconds": 2}]}) == 32.5
     run = write_run(tmp_path / "run")
-    alone = results_table.read_run(run.path).seconds
-    facts = files.read_json(run.environment)
-    facts["data"]["teachers"] = [{"run": "fold-0", "seconds": 20.5}]
-    files.write_json(run.environment, facts)
-    assert results_table.read_run(run.path).seconds == alone + 20.5
+    without_teachers = results_table.read_run(run.path).seconds
+    environment = files.read_json(run.environment)
+    environment["data"]["teachers"] = [{"run": "fold-0", "seconds": 20.5}]
+    files.write_json(run.environment, environment)
+    assert results_table.read_run(run.path).seconds == without_teachers + 20.5

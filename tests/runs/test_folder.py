@@ -30,7 +30,7 @@ def test_a_run_killed_before_its_recipe_was_written_does_not_block_its_name(tmp_
     (tmp_path / "a" / ".lock").touch()
     assert folder.create(tmp_path / "a", sprint()).recipe() == sprint()
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "notes.txt").write_text("mine")
+    (tmp_path / "b" / "notes.txt").write_text("notes")
     with pytest.raises(InputError, match="exists already"):
         folder.create(tmp_path / "b", sprint())
 
@@ -56,8 +56,8 @@ def attempt(path: Path, seed: int, barrier: threading.Barrier) -> str:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files as folders")
-def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
-    """A folder below a file cannot be made; the error says which."""
+def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path: Path) -> None:
+    """A folder below a file cannot be created; the error names it."""
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"):
         folder.create(tmp_path / "file" / "run", sprint())

@@ -8,7 +8,7 @@ from modiste.data.synthetic.photo_like import make_photo_like
 
 
 def test_the_garment_is_dark_on_a_background() -> None:
-    """A bright square on black becomes a dark shape on a background, a different one for each image."""
+    """A bright square on black becomes a dark shape; the background differs between images."""
     images = np.zeros((4, 28, 28), np.uint8)
     images[:, 6:22, 6:22] = 230
     photos = make_photo_like(images, 64, seed=0)

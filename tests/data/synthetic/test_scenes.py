@@ -8,7 +8,7 @@ from modiste.data.synthetic.scenes import draw_scenes, draw_shapes
 
 
 def test_scenes_differ_and_a_larger_count_does_not_change_them() -> None:
-    """Each has its own random stream, and none is plain."""
+    """Each has its own random stream, and none has a single color."""
     scenes = draw_scenes(6, 48, seed=3)
     assert scenes.shape == (6, 48, 48, 3)
     assert scenes.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""The report page: whole, self-contained, in both languages, whatever runs are given."""
+"""The report page: complete, self-contained, in both languages, for any selection of runs."""
 
 import re
 from dataclasses import replace
@@ -23,7 +23,7 @@ from modiste.runs.folder import Run
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
 
-class Balanced(HTMLParser):
+class PageParser(HTMLParser):
     """Fails on a tag that is closed in the wrong place, and collects addresses and ids."""
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
-def parse(html: str) -> Balanced:
+def parse(html: str) -> PageParser:
     """Parse a page and check that every tag is closed."""
-    parser = Balanced()
+    parser = PageParser()
     parser.feed(html)
     assert not parser.open
     return parser
@@ -83,8 +83,8 @@ def runs(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("lang", texts.LANGUAGES)
-def test_the_page_stands_alone(tmp_path: Path, runs: list[Path], lang: str) -> None:
-    """No address leads out of the file, no script is in it, no id is there twice, and names are escaped."""
+def test_the_page_is_self_contained(tmp_path: Path, runs: list[Path], lang: str) -> None:
+    """It has no external address, no script and no duplicate id, and names are escaped."""
     out = tmp_path / "deep" / "report.html"
     page.write_report(runs, out, lang, tmp_path)
     text = out.read_text(encoding="utf-8")
@@ -100,13 +100,13 @@ def test_the_page_stands_alone(tmp_path: Path, runs: list[Path], lang: str) -> N
 
 
 def test_published_results_are_marked_as_published(tmp_path: Path) -> None:
-    """In the tables, in the figure and under a claim, and never as measured here."""
+    """In the tables, in the figure and under a claim."""
     own, other = (
-        read_results(tmp_path / "mine.json", recipe=named.sprint()),
+        read_results(tmp_path / "own.json", recipe=named.sprint()),
         read_results(tmp_path / "classic-cnn.json"),
     )
     html = render(own, published=(other,))
-    assert html.count('<tr class="own"><th scope="row">mine</th>') == 2  # results and leaderboard
+    assert html.count('<tr class="own"><th scope="row">own</th>') == 2  # results and leaderboard
     assert html.count('<tr class="published"><th scope="row">classic-cnn</th>') == 2
     assert '<tr class="own"><th scope="row">classic-cnn</th>' not in html
     assert {">measured here</text>", ">published with modiste</text>"} <= set(re.findall(r">[a-z ]+</text>", html))
@@ -116,8 +116,8 @@ def test_published_results_are_marked_as_published(tmp_path: Path) -> None:
     assert claim.index("None of your results measures this") < claim.index("published with modiste")
 
 
-def test_one_run_of_sprint_alone_gives_a_whole_page(tmp_path: Path) -> None:
-    """What was not measured is named: no CNN, no ResNet, no trick, no row of the leaderboard."""
+def test_a_single_run_of_sprint_gives_a_complete_page(tmp_path: Path) -> None:
+    """It lists what was not measured: CNN, ResNet, tricks, leaderboard."""
     html = render(*read_runs(write_run(tmp_path / "run", named.sprint())))
     networks = ("The CNN of the course report was not", "The ResNet-18 of the course report was not")
     for sentence in (*networks, "Not evaluated yet", "no two of your methods", "none of your results is on"):
@@ -126,7 +126,7 @@ def test_one_run_of_sprint_alone_gives_a_whole_page(tmp_path: Path) -> None:
 
 
 def test_layers_are_read_from_the_runs(tmp_path: Path) -> None:
-    """Networks of equal layers share a table with their total; a run without layers.json is named."""
+    """Networks with the same layers share a table with the total; a run without layers.json is listed."""
     layers = [
         {"layer": "Conv2d 3 x 3", "output_shape": [8, 26, 26], "parameters": 80},
         {"layer": "Linear", "output_shape": [7], "parameters": 1200},
@@ -143,7 +143,7 @@ def test_layers_are_read_from_the_runs(tmp_path: Path) -> None:
 
 
 def test_damaged_layers_are_refused(tmp_path: Path) -> None:
-    """The message names the file."""
+    """The error names the file."""
     run = write_run(tmp_path / "run")
     files.write_json(run.layers, [{"layer": "Linear"}])
     with pytest.raises(InputError, match=r"layers\.json is not a list of layers"):
@@ -151,7 +151,7 @@ def test_damaged_layers_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
-    """The loss, the time including that of the teachers, and how many were used."""
+    """It shows the loss, the time including that of the teachers, and the number of teachers."""
     run = write_run(tmp_path / "run", named.marathon_taught())
     environment = files.read_json(run.environment)
     environment["data"]["teachers"] = [{"run": "fold-0", "seconds": 1000}]
@@ -182,23 +182,23 @@ def test_results_files_alone_give_a_whole_page(tmp_path: Path) -> None:
     assert "93.50%" in html
 
 
-def test_data_that_was_moved_leaves_the_samples_out(tmp_path: Path) -> None:
-    """The report of such a run says why."""
+def test_without_the_data_the_page_has_no_sample_images(tmp_path: Path) -> None:
+    """The page says that they are missing."""
     run = write_run(tmp_path / "run")
     (tmp_path / "data").rename(tmp_path / "moved")
     assert "No sample images" in render(*read_runs(run))
 
 
-def test_folds_are_a_cross_validation(tmp_path: Path) -> None:
-    """Results on held-out folds are no row of the leaderboard, and their best epochs were chosen on these folds."""
+def test_results_on_folds_are_called_cross_validation(tmp_path: Path) -> None:
+    """They are not in the leaderboard, and the page says that the best epochs were chosen on the folds."""
     html = render(read_results(tmp_path / "folds.json", accuracies=(0.93, 0.94), split="validation"))
     assert "2-fold cross-validation of folds" in html
     assert "none of your results is on the official test split" in html
     assert "the best epoch was chosen on it" in html
 
 
-def test_other_data_of_the_same_classes_is_named(tmp_path: Path) -> None:
-    """Its results are not called Fashion-MNIST, answer no claim and are not in the leaderboard."""
+def test_other_data_with_the_same_classes_is_not_fashion_mnist(tmp_path: Path) -> None:
+    """Its results answer no claim and are not in the leaderboard."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
     html = render(*read_runs(run))
@@ -208,14 +208,14 @@ def test_other_data_of_the_same_classes_is_named(tmp_path: Path) -> None:
     assert html.count('"verdict not_measured"') == len(claims.check_claims(ReportData(()))) - 1
 
 
-def test_mixed_precisions_are_named(tmp_path: Path) -> None:
-    """A mean over trainings in bf16 and fp32, in a results file or over runs of one method."""
-    result = read_results(tmp_path / "mine.json", accuracies=(0.93, 0.94))
+def test_mixed_precisions_are_reported(tmp_path: Path) -> None:
+    """For a mean over trainings in bf16 and fp32, in a results file or over runs of one method."""
+    result = read_results(tmp_path / "own.json", accuracies=(0.93, 0.94))
     first, second = (
         replace(each, precision=name) for each, name in zip(result.run_results, ("bf16", "fp32"), strict=True)
     )
     note = "The mean is over trainings in different precisions (bf16 and fp32): "
-    assert f"{note}mine." in render(replace(result, run_results=(first, second)))
+    assert f"{note}own." in render(replace(result, run_results=(first, second)))
     assert note not in render(replace(result, run_results=(first, replace(second, precision="bf16"))))
     runs = [replace(result, name=str(seed), run_results=(each,), run=Run(tmp_path / str(seed)))
             for seed, each in enumerate((first, second))]  # fmt: skip
@@ -223,7 +223,7 @@ def test_mixed_precisions_are_named(tmp_path: Path) -> None:
 
 
 def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
-    """Two results files that differ in crop and erasing alone give a row of differences."""
+    """Two results files that differ only in crop and erasing give a row of differences."""
     base = named.classic_cnn()
     erasing = replace(base, augmentation=replace(base.augmentation, random_crop_padding=4, random_erasing_prob=0.5))
     one = read_results(tmp_path / "classic-cnn.json", accuracies=(0.93, 0.94))
@@ -233,7 +233,7 @@ def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
     assert "<td>-1.00</td>" in html
 
 
-def test_classes_of_equal_recall_are_both_named(tmp_path: Path) -> None:
+def test_classes_with_equal_recall_are_listed_together(tmp_path: Path) -> None:
     """Under the confusion matrix, as in the claim."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
@@ -241,7 +241,7 @@ def test_classes_of_equal_recall_are_both_named(tmp_path: Path) -> None:
 
 
 def test_both_languages_have_the_same_texts() -> None:
-    """Every key of one is in the other, with the same placeholders."""
+    """Both have the same keys with the same placeholders."""
     placeholders = re.compile(r"\{(\w+)\}", re.ASCII)
     en, zh = (
         {
@@ -262,14 +262,14 @@ def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, in
 
 
 def test_every_word_of_a_chinese_figure_is_translated(runs: list[Path]) -> None:
-    """No text in an SVG is English, but for names of runs."""
+    """Only names of runs are in English in an SVG."""
     own, published = results_table.read_methods(runs[:2]), results_table.read_methods(runs[3:])
     html = render(*own, *published, published=(*published,), lang="zh")
     names = {"&lt;cnn&gt; &amp; co", "resnet", "classic-cnn (n = 2)"}
     assert set(re.findall(r">([^<一-鿿]*[A-Za-z][^<一-鿿]*)</text>", html)) == names
 
 
-def test_another_language_is_refused() -> None:
-    """The error names the languages."""
+def test_an_unknown_language_is_refused() -> None:
+    """The error lists the languages."""
     with pytest.raises(SettingError, match="one of en, zh"):
         texts.read("fr")
