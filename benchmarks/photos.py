@@ -70,7 +70,9 @@ def fold_record(fold: int, run: Run, predictions: PhotoPredictions) -> dict[str,
         **results.run_record(run),
         "fold": fold,
         "val_accuracy": float(predictions.is_correct.mean()),
-        "val_loss": float(-np.log(predictions.split.likelihood(predictions.probabilities).clip(FLOOR)).mean()),
+        "val_loss": float(
+            -np.log(predictions.split.true_class_probabilities(predictions.probabilities).clip(FLOOR)).mean()
+        ),
         "images": len(predictions.photos),
     }
 

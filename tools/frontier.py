@@ -68,7 +68,7 @@ def plot_accuracy_over_cost(recipes: Mapping[str, Point], published: Mapping[str
         _draw_points(ax, others, front, label="published by others", marker="D", color=canvas.GRAY)
         _draw_points(ax, ours, set(ours), label="modiste", marker="o", color=canvas.BLUE)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda value, _: formatting.format_count(value))
+        ax.xaxis.set_major_formatter(lambda value, _: formatting.abbreviate_number(value))
         ax.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
         ax.set(xlabel=label, ylabel="test accuracy")
         ax.margins(x=0.12)  # room for names

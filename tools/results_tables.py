@@ -71,7 +71,7 @@ def results_row(name: str, content: dict[str, Any], translate: Translate) -> lis
         "-" if flip_tta is None else f"{flip_tta:.2%}",
         f"{content['mean_loss']:.4f}",
         str(content["n"]),
-        formatting.format_count(runs[0]["parameters"]),
+        formatting.abbreviate_number(runs[0]["parameters"]),
         f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]}-{epochs[-1]}",
     ]
 
@@ -228,7 +228,7 @@ def marathon_row(name: str, bound: float) -> list[str]:
     _, accuracy, required = target_row(name, ".2%", content["mean"], bound)
     return [
         f"`{name}`",
-        formatting.format_count(runs[0]["parameters"]),
+        formatting.abbreviate_number(runs[0]["parameters"]),
         accuracy,
         required,
         f"{content['mean_flip_tta']:.2%}",

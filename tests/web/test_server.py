@@ -173,7 +173,7 @@ def test_a_slow_body_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = RequestReader()
 
     async def read() -> None:
-        async with reader.photos(Request(scope, receive_byte)):
+        async with reader.hold_upload(Request(scope, receive_byte)):
             pass
 
     with pytest.raises(HttpError) as caught:
@@ -194,9 +194,9 @@ def test_the_bytes_of_all_requests_are_limited(monkeypatch: pytest.MonkeyPatch) 
         return Request({"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")]}, receive)
 
     async def read_two() -> None:
-        async with reader.photos(request(80)) as ([first], is_form):
+        async with reader.hold_upload(request(80)) as ([first], is_form):
             assert (len(first), is_form) == (80, False)
-            async with reader.photos(request(80)):
+            async with reader.hold_upload(request(80)):
                 pass
 
     with pytest.raises(HttpError) as caught:

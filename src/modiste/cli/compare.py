@@ -80,7 +80,7 @@ def _results_table(methods: list["MethodResult"]) -> Table:
             formatting.format_half_width(method.interval_seeds),
             "-" if method.loss is None else f"{method.loss:.4f}",
             f"{method.epochs:.3g}",
-            formatting.format_count(method.parameters),
+            formatting.abbreviate_number(method.parameters),
             f"{method.seconds:.0f}",
         )
     return table

@@ -50,7 +50,7 @@ class Split:
             return np.asarray(predicted == self.labels)
         return self.candidate_labels[np.arange(len(predicted)), predicted]
 
-    def likelihood(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    def true_class_probabilities(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Return the probability of each image's label, [n]; of candidate labels, the sum of their probabilities.
 
         Args:

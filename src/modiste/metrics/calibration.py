@@ -43,7 +43,7 @@ def fit_temperature(probabilities: Floats, validation: Split) -> float:
 
     def loss(log_temperature: float) -> float:
         calibrated = Calibration(float(np.exp(log_temperature))).calibrate(probabilities)
-        return float(-np.log(validation.likelihood(calibrated).clip(FLOOR)).mean())
+        return float(-np.log(validation.true_class_probabilities(calibrated).clip(FLOOR)).mean())
 
     result = minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded")
     return round(float(np.exp(result.x)), 4)

@@ -55,14 +55,14 @@ def check_claims(data: ReportData, translate: Translate = str) -> list[Answer]:
     """Check every claim against the user's results, in the order of the course report."""
     published: dict[str, Answer | None] = {
         answer.claim: answer
-        for answer in _check_all(data.published, translate)
+        for answer in _check_claims(data.published, translate)
         if answer.values and "command" not in answer.values
     }
     published["two_layers"] = published.get("cnn_accuracy")  # the rows of the public leaderboard are in both
-    return [replace(answer, published=published.get(answer.claim)) for answer in _check_all(data.own, translate)]
+    return [replace(answer, published=published.get(answer.claim)) for answer in _check_claims(data.own, translate)]
 
 
-def _check_all(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
+def _check_claims(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
     scores = {result.name: result.scores for result in results if result.on_fashion_mnist and result.scores}
     return [
         *_check_course_figures("cnn", find_result(results, CNN), translate),

@@ -6,7 +6,7 @@ if TYPE_CHECKING:  # intervals load scipy
     from modiste.metrics.intervals import Interval
 
 
-def format_count(value: float) -> str:
+def abbreviate_number(value: float) -> str:
     """Format a number in three digits: `0.5`, `24.3K`, `16.8M`."""
     for size, letter in ((1e6, "M"), (1e3, "K")):
         if value >= 0.9995 * size:

@@ -56,7 +56,7 @@ def add_results(results: Sequence[MethodResult]) -> list[LeaderboardRow]:
     rows = [
         LeaderboardRow(
             result.name, _describe_augmentation(result),
-            formatting.format_count(result.parameters) if result.parameters else "",
+            formatting.abbreviate_number(result.parameters) if result.parameters else "",
             result.accuracy, "", "v2", "", result,
         )
         for result in results

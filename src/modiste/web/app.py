@@ -97,7 +97,7 @@ def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, met
         Without `model`, each photo is predicted by the model that fits it; `/about` lists the names.
         """
         task = PredictionTask(_select_model(predictor, model), top, preview, heatmap)
-        async with reader.photos(request) as (photos, is_form):
+        async with reader.hold_upload(request) as (photos, is_form):
             results = await queue.submit([partial(task, photo) for photo in photos], task.cost)
         errors = [error for _, error in results if error]
         if errors and not is_form:

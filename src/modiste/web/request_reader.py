@@ -6,6 +6,7 @@ Nothing is written to disk, and the file names in a form are not used.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -30,6 +31,13 @@ PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/hei
 FORM_TYPE = "multipart/form-data"
 
 
+class Upload(NamedTuple):
+    """The encoded photos of a request: one of a body, or several of a form."""
+
+    photos: list[bytes]
+    is_form: bool
+
+
 class RequestReader:
     """Reads the photos of requests and counts the bytes in memory over all of them."""
 
@@ -37,11 +45,8 @@ class RequestReader:
         self.total_bytes = 0
 
     @asynccontextmanager
-    async def photos(self, request: Request) -> AsyncIterator[tuple[list[bytes], bool]]:
+    async def hold_upload(self, request: Request) -> AsyncIterator[Upload]:
         """Read the photos of a request; their bytes count against the total until the block ends.
-
-        Yields:
-            The encoded photos, one for a body or several for a form, and whether the request was a form.
 
         Raises:
             HttpError: the body is too large (413), too slow (408), of an unsupported type (415) or not a valid form
@@ -50,7 +55,7 @@ class RequestReader:
         is_form = _content_type(request) == FORM_TYPE
         body = _BodyStream(self, request, MAX_FORM if is_form else MAX_BODY)
         try:
-            yield await _read_photos(request, body.chunks()), is_form
+            yield Upload(await _read_photos(request, body.chunks()), is_form)
         finally:
             self.total_bytes -= body.bytes_read
 

@@ -63,7 +63,7 @@ def render_report(data: ReportData, language: Texts) -> str:
         lang=language.lang,
         text=language.get,
         translate=language.translate,
-        format_count=formatting.format_count,
+        abbreviate_number=formatting.abbreviate_number,
         style=texts.read_text("style.css"),
         names=language.translate(", ").join(result.name for result in data.own),
         cards=_list_cards(data, language),

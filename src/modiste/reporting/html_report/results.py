@@ -64,7 +64,7 @@ def _list_cells(result: MethodResult, source: str, texts: Texts) -> list[object]
         formatting.format_half_width(result.interval_seeds),
         "-" if result.loss is None else f"{result.loss:.4f}",
         result.n,
-        formatting.format_count(result.parameters) if result.parameters else "-",
+        formatting.abbreviate_number(result.parameters) if result.parameters else "-",
     ]
 
 
