@@ -69,8 +69,8 @@ def fold_record(fold: int, run: Run, predictions: PhotoPredictions) -> dict[str,
     return {
         **results.run_record(run),
         "fold": fold,
-        "val_accuracy": float(predictions.is_correct.mean()),
-        "val_loss": float(
+        "accuracy": float(predictions.is_correct.mean()),
+        "loss": float(
             -np.log(predictions.split.true_class_probabilities(predictions.probabilities).clip(FLOOR)).mean()
         ),
         "images": len(predictions.photos),

@@ -241,7 +241,7 @@ def test_a_fold_is_evaluated_on_its_validation_photos(tmp_path: Path, script: An
     scores = evaluate_photos.summarize([predictions], folds.senders_by_path(tmp_path / "in"))
     assert scores["images"] == len(folds.validation_photos(folder)) > scores["groups"] > 1
     record = photos.fold_record(1, run, predictions)
-    assert (record["images"], record["val_accuracy"]) == (scores["images"], scores["accuracy"])
+    assert (record["images"], record["accuracy"]) == (scores["images"], scores["accuracy"])
 
     Image.new("RGB", (40, 40), "gray").save(tmp_path / "wall.jpg")
     recall = photos.none_recall_without_clothes([run], [predictions], [tmp_path / "wall.jpg"])
