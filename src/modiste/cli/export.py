@@ -31,12 +31,13 @@ def export(run: Path, out: Path | None, int8: bool, data: str | None, as_json: b
 
     if data is not None and not (data and int8):
         raise SettingError("--data is empty or without --int8, which alone reads data. Name a folder, or leave it out.")
-    result = export.export(run, out, int8, data or "")
+    path, evaluation = export.export(run, out, int8, data or "")
+    megabytes = path.stat().st_size / 1e6
     if as_json:
-        print_json(asdict(result) | {"path": str(result.path)})
+        print_json({"path": str(path), "megabytes": megabytes, "evaluation": evaluation and asdict(evaluation)})
         return
-    click.echo(f"{result.path}: {result.megabytes:.2f} MB")
-    if evaluation := result.evaluation:
+    click.echo(f"{path}: {megabytes:.2f} MB")
+    if evaluation:
         click.echo(
             f"accuracy {evaluation.accuracy:.2%} on {evaluation.n:,} {evaluation.split} images, with the model of "
             f"{run} {evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"

@@ -3,8 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,47 +13,34 @@ from modiste.runs.metrics_file import EpochMetrics
 @contextmanager
 def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar; yield a function that advances it."""
-    with _progress(Console(file=sys.stderr)) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.advance(task, count)
+    with _Bar() as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+class _Bar(Progress):
+    """A bar that shows nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        console = Console(file=sys.stderr, highlight=False)
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-class TrainingProgress:
+class TrainingProgress(_Bar):
     """Shows the progress of a training, as a `ProgressCallback`."""
 
     def __init__(self) -> None:
-        self.console = Console(file=sys.stderr, highlight=False)
-        self.bar = _progress(self.console)
+        super().__init__()
         self.started = False
-        self.task = self.bar.add_task("")
-
-    def __enter__(self) -> Self:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bar.stop()
+        self.task = self.add_task("")
 
     def on_step(self, epoch: int, step: int, steps: int) -> None:
         """Move the bar; in the first step, print that the training has started."""
         if not self.started:
             self.console.print(f"epoch {epoch:3}  started, {steps} steps per epoch")
             self.started = True
-        self.bar.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
+        self.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Print a line with the metrics of an epoch."""

@@ -17,26 +17,16 @@ from modiste.recipes import settings
 from modiste.runs import files, folder, run_info
 from modiste.runs.folder import Run
 
-CALIBRATION_IMAGES = 512
-"""Training images that set the ranges of an int8 model."""
-
-MAX_TRAIN_IMAGES = 10_000
-"""Training images that an int8 model is evaluated on where nothing was held out."""
-
-MAX_ACCURACY_LOSS = 0.01
-"""Of an int8 model; one that loses more is not written."""
+CALIBRATION_IMAGES = 512  # of training, which set the ranges of an int8 model
+MAX_TRAIN_IMAGES = 10_000  # that an int8 model is evaluated on where nothing was held out
+MAX_ACCURACY_LOSS = 0.01  # of an int8 model; one that loses more is not written
 
 
 @dataclass(frozen=True, slots=True)
 class Int8Evaluation:
-    """An int8 model on images of its run's data, beside the model that it was made from.
+    """An int8 model on `n` images of its run's validation or train split, beside the model that it was made from.
 
-    Args:
-        split: validation, or train where nothing was held out.
-        n: number of images.
-        accuracy: of the int8 model.
-        original_accuracy: of the run's model.
-        agreement: share of the images for which both predict the same class.
+    `agreement` is the share of the images for which both predict the same class.
     """
 
     split: str
@@ -46,23 +36,8 @@ class Int8Evaluation:
     agreement: float
 
 
-@dataclass(frozen=True, slots=True)
-class ExportResult:
-    """A model file that was exported.
-
-    Args:
-        path: of the file.
-        megabytes: its size in millions of bytes.
-        evaluation: of an int8 model; None for a copy.
-    """
-
-    path: Path
-    megabytes: float
-    evaluation: Int8Evaluation | None = None
-
-
-def export(path: Path, out: Path | None, int8: bool, data_source: str = "") -> ExportResult:
-    """Write a run's model as one file.
+def export(path: Path, out: Path | None, int8: bool, data_source: str = "") -> tuple[Path, Int8Evaluation | None]:
+    """Write a run's model as one file; return its path and, for 8-bit integers, the evaluation.
 
     Args:
         path: the run folder.
@@ -84,7 +59,7 @@ def export(path: Path, out: Path | None, int8: bool, data_source: str = "") -> E
         raise InputError(f"The folder {target.parent} does not exist. Make it first, or name another with --out.")
     content, evaluation = _quantize(run, data_source) if int8 else (run.model.read_bytes(), None)
     files.write_bytes(target, content)
-    return ExportResult(target, len(content) / 1e6, evaluation)
+    return target, evaluation
 
 
 def _quantize(run: Run, data_source: str) -> tuple[bytes, Int8Evaluation]:

@@ -1,7 +1,4 @@
-"""Quantization of a model to 8-bit integers with ONNX Runtime's static quantizer: a quarter of the size.
-
-The quantizer needs the package onnx, so it is here and not beside the rest of the runtime.
-"""
+"""Quantization of a model to 8-bit integers with ONNX Runtime's static quantizer: a quarter of the size."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,14 +14,10 @@ BATCH_SIZE = 32
 
 
 def quantize(model: Path, images: NDArray[np.uint8]) -> bytes:
-    """Quantize a model; return the content of the new file, with the metadata of the old one.
+    """Quantize a model file; return the content of the new file, with the metadata of the old one.
 
-    Activations have 8 bits. Weights have 7, as ONNX Runtime advises for processors without 8-bit dot products, where a
-    product of 8-bit numbers may overflow.
-
-    Args:
-        model: an .onnx file that modiste wrote.
-        images: uint8 [n, s, s] or [n, s, s, 3], which set the ranges of the activations.
+    The images, uint8 [n, s, s] or [n, s, s, 3], set the ranges of the activations, which have 8 bits. Weights have 7,
+    as ONNX Runtime advises for processors without 8-bit dot products, where a product of 8-bit numbers may overflow.
     """
     with tempfile.TemporaryDirectory() as folder:
         preprocessed, quantized = Path(folder) / "preprocessed.onnx", Path(folder) / "int8.onnx"

@@ -3,6 +3,7 @@
 import copy
 import json
 import warnings
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from modiste.errors import InputError, SettingError, TrainingError
 from modiste.inference import model_file
@@ -20,20 +21,7 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 
-TOLERANCE = 1e-4
-"""Largest difference of a probability between PyTorch and ONNX Runtime."""
-
-
-class ProbabilityModel(nn.Module):
-    """A network whose output is probabilities, as the model file has it."""
-
-    def __init__(self, network: NormalizedModel) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return probabilities, float32 [n, k], for uint8 images."""
-        return torch.softmax(self.network(image), dim=1)
+TOLERANCE = 1e-4  # largest difference of a probability between PyTorch and ONNX Runtime
 
 
 def to_onnx(
@@ -45,12 +33,8 @@ def to_onnx(
 ) -> bytes:
     """Return the content of a model file: input `image`, uint8 [n, ...] with free n; output `probabilities`.
 
-    Args:
-        network: uint8 images -> logits, on the CPU.
-        recipe: for the metadata, in which names take the place of paths.
-        class_names: of the outputs.
-        scores: for the metadata, by split, as `{"validation": {"accuracy": 0.93}}`.
-        calibration: for the metadata.
+    The network must be on the CPU. All else goes into the metadata; scores are by split, as `{"validation":
+    {"accuracy": 0.93}}`.
     """
     model = _export(network, recipe)
     metadata = {
@@ -75,23 +59,14 @@ def without_paths(recipe: Recipe) -> Recipe:
 
 
 def write_verified(path: Path, content: bytes, probabilities: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
-    """Write a model file that is read back and verified before it gets its name; arguments and errors as `verify`.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write a model file that is read back and verified before it gets its name; raises as `verify`, or OutputError."""
     with files.atomic_write(path) as partial:
         partial.write_bytes(content)
         verify(partial.read_bytes(), probabilities, images)
 
 
 def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
-    """Compare a model file with the network that it was exported from.
-
-    Args:
-        content: of the ONNX file.
-        probabilities: of the network, float32 [n, k].
-        images: uint8, of which these are.
+    """Compare a model file with the network that it was exported from, by its probabilities [n, k] of these images.
 
     Raises:
         TrainingError: a probability is not a number or differs by more than 1e-4, or a prediction differs where there
@@ -128,7 +103,7 @@ def _export(network: NormalizedModel, recipe: Recipe) -> onnx.ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            ProbabilityModel(network).eval(),
+            nn.Sequential(OrderedDict(network=network, softmax=nn.Softmax(1))).eval(),
             (torch.zeros(shape, dtype=torch.uint8),),
             input_names=["image"],
             output_names=["probabilities"],
@@ -136,12 +111,8 @@ def _export(network: NormalizedModel, recipe: Recipe) -> onnx.ModelProto:
             dynamo=True,
             verbose=False,
         )
-    return _without_stack_traces(program.model_proto)  # type: ignore[union-attr]  # None only without dynamo
-
-
-def _without_stack_traces(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove the exporter's notes at nodes and values: stack traces, with paths of this machine."""
+    model: onnx.ModelProto = program.model_proto  # type: ignore[union-attr]  # None only without dynamo
     graph = model.graph
     for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        part.ClearField("metadata_props")
+        part.ClearField("metadata_props")  # the exporter's stack traces, with paths of this machine
     return model

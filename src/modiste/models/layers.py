@@ -42,12 +42,7 @@ class MeanPoolHead(nn.Module):
 
 
 class PartlyFrozen(nn.Sequential):
-    """Layers of which the first are not trained: their weights and running statistics stay as they were loaded.
-
-    Args:
-        layers: in the order of their execution.
-        num_frozen: how many of them are not trained.
-    """
+    """Layers of which the first are not trained: their weights and running statistics stay as they were loaded."""
 
     def __init__(self, *layers: nn.Module, num_frozen: int) -> None:
         super().__init__(*layers)

@@ -1,8 +1,7 @@
 """Convolutions over feature maps no larger than their kernel, as one matrix product.
 
-At the end of a ResNet on 28-pixel images a feature map is 2 x 2 or 1 x 1. Convolution libraries are slow there:
-oneDNN's weight gradient of a 3 x 3 convolution on one pixel takes 25 times as long as the product here. The result, the
-weights and their names are the same.
+At the end of a ResNet on 28-pixel images a feature map is 2 x 2 or 1 x 1, where convolution libraries are slow:
+oneDNN's weight gradient of a 3 x 3 convolution on one pixel takes 25 times as long as the product here.
 """
 
 import torch

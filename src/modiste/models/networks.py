@@ -84,42 +84,26 @@ def residual(*, num_classes: int, channels: int, image_size: int, options: Model
     strided_widths = (round(options.width * options.width_multiplier**stage) for stage in range(3))
     widths = (stem_width or channels, *strided_widths)
     stem = [*_conv(channels, stem_width), *_residual_blocks(stem_width, blocks)] if stem_width else []
-    stages = [(*_strided_conv(*pair), *_residual_blocks(pair[1], blocks)) for pair in pairwise(widths)]
+    stages = [(*_conv(*pair, kernel_size=4, stride=2), *_residual_blocks(pair[1], blocks)) for pair in pairwise(widths)]
     features = nn.Sequential(*stem, *chain.from_iterable(stages))
     return _with_head(features, MeanMaxPoolHead(widths[-1], num_classes))
 
 
-def _strided_conv(channels_in: int, channels_out: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False), *_norm_relu(channels_out)]
-
-
-def _conv(channels_in: int, channels_out: int) -> list[nn.Module]:
-    return [nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False), *_norm_relu(channels_out)]
+def _conv(channels_in: int, channels_out: int, kernel_size: int = 3, stride: int = 1) -> list[nn.Module]:
+    conv = nn.Conv2d(channels_in, channels_out, kernel_size, stride, padding=1, bias=False)
+    # a short training has few steps: its running statistics must forget the first ones quickly
+    return [conv, nn.BatchNorm2d(channels_out, momentum=0.6), nn.ReLU(inplace=True)]
 
 
 def _residual_blocks(channels: int, count: int) -> list[nn.Module]:
     return [Residual(*_conv(channels, channels), *_conv(channels, channels)) for _ in range(count)]
 
 
-def _norm_relu(channels: int) -> list[nn.Module]:
-    # a short training has few steps: its running statistics must forget the first ones quickly
-    return [nn.BatchNorm2d(channels, momentum=0.6), nn.ReLU(inplace=True)]
-
-
-FACTORIES: dict[str, Factory] = {
-    "cnn": cnn,
-    "resnet18": resnet18,
-    "residual": residual,
-    "efficientnet_lite1": efficientnet_lite1,
-}
+FACTORIES: dict[str, Factory] = {factory.__name__: factory for factory in (cnn, resnet18, residual, efficientnet_lite1)}
 
 
 def find_factory(name: str) -> Factory:
-    """Return the factory of that name, or the one at `package.module:factory`.
-
-    Raises:
-        SettingError: there is no such network, or the import fails.
-    """
+    """Return the factory of that name, or the one at `package.module:factory`; raises SettingError."""
     if name in FACTORIES:
         return FACTORIES[name]
     module, colon, attribute = name.partition(":")
@@ -144,15 +128,10 @@ def is_custom(options: ModelConfig) -> bool:
 def build(options: ModelConfig, num_classes: int, data: DataConfig, train_size: int = 0) -> nn.Module:
     """Build a network and check that it accepts the images and returns a logit for each class.
 
-    Args:
-        options: the recipe's model section.
-        num_classes: length of the logits.
-        data: size and channels of the images.
-        train_size: pixels a side in training, where that is another size; 0 is the same.
+    `data` has size and channels of the images; `train_size` is their size in training, 0 for the same.
 
     Raises:
-        SettingError: there is no such network, it does not accept the other size, or a custom one does not return
-            logits [n, k] for floats [n, channels, s, s].
+        SettingError: there is no such network, or it does not accept these images or return such logits.
         ModuleNotFoundError: the network is from a package that is not installed.
     """
     factory, size = find_factory(options.name), data.image_size
@@ -171,24 +150,20 @@ def build(options: ModelConfig, num_classes: int, data: DataConfig, train_size: 
         raise SettingError(
             f"The network {options.name!r} returns {shape} for two images, but it must be (2, {num_classes})."
         )
-    if train_size:
-        _require_size(body, options.name, data, train_size)
+    try:
+        if train_size:
+            _output_shape(body, data.channels, train_size)
+    except Exception:  # noqa: BLE001 - as above
+        raise SettingError(
+            f"augmentation.train_size is {train_size}, but the network {options.name!r} accepts only {size} pixels. "
+            "Set it to 0."
+        ) from None
     return body
 
 
 @torch.no_grad()
 def _output_shape(body: nn.Module, channels: int, size: int) -> tuple[int, ...]:
     return tuple(body(torch.zeros(2, channels, size, size)).shape)
-
-
-def _require_size(body: nn.Module, name: str, data: DataConfig, size: int) -> None:
-    try:
-        _output_shape(body, data.channels, size)
-    except Exception:  # noqa: BLE001 - as above
-        raise SettingError(
-            f"augmentation.train_size is {size}, but the network {name!r} accepts only {data.image_size} pixels. "
-            "Set it to 0."
-        ) from None
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""A network with its preprocessing: uint8 images in, logits out."""
+"""The preprocessing of a network: normalization, and what evaluation adds."""
 
 import torch
 import torch.nn.functional as F
@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from modiste.recipes.recipe import ModelConfig
 
-EFFICIENTNET_LITE_MEAN, EFFICIENTNET_LITE_STD = 127 / 255, 128 / 255
-"""That its ImageNet weights expect of images on the 0..1 scale."""
+EFFICIENTNET_LITE_MEAN, EFFICIENTNET_LITE_STD = 127 / 255, 128 / 255  # of its ImageNet weights
 
 
 class NormalizedModel(nn.Module):
@@ -37,12 +36,10 @@ class NormalizedModel(nn.Module):
         """Return logits, floats [n, k], for uint8 images [n, s, s] or [n, s, s, 3]."""
         pixels = images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2)
         floats = (pixels.float() / 255 - self.mean) / self.std
-        if self.training:
-            return self.body(floats)  # type: ignore[no-any-return]
-        if self.eval_blur:
+        if self.eval_blur and not self.training:
             blurred = F.avg_pool2d(floats, 3, stride=1, padding=1, count_include_pad=False)
             floats = (1 - self.eval_blur) * floats + self.eval_blur * blurred
-        if not self.flip_tta:
+        if self.training or not self.flip_tta:
             return self.body(floats)  # type: ignore[no-any-return]
         logits = self.body(torch.cat([floats, floats.flip(3)]))
         return logits.unflatten(0, (2, -1)).mean(0)  # type: ignore[no-any-return]

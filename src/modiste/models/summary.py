@@ -7,22 +7,18 @@ from torch import Tensor, nn
 
 from modiste.models.normalized import NormalizedModel
 
-LayerSummary = dict[str, Any]
-"""Keys `layer`, as `Conv2d 5 x 5, padding 2`; `output_shape` for one image; `parameters`, the trainable ones."""
-
 
 @torch.no_grad()
-def summarize_layers(network: NormalizedModel, image: Tensor) -> list[LayerSummary]:
-    """List the layers of a network in the order of their execution; it is run once, and left in evaluation mode.
+def summarize_layers(network: NormalizedModel, image: Tensor) -> list[dict[str, Any]]:
+    """List the layers of a network in the order of their execution on an image, uint8 [s, s] or [s, s, 3].
 
     A layer is a module without children. A module with children is listed too where it has parameters that no child
     counts, so that the counts add up to those of the network. Parameters that layers share count once.
 
-    Args:
-        network: of any kind and size.
-        image: uint8 [s, s] or [s, s, 3], on the device of the network.
+    Returns:
+        For each layer `layer`, as `Conv2d 5 x 5, padding 2`; `output_shape` for one image; `parameters`, the trainable.
     """
-    rows: list[tuple[nn.Module, LayerSummary]] = []
+    rows: list[tuple[nn.Module, dict[str, Any]]] = []
     counted: set[nn.Parameter] = set()
 
     def begin(module: nn.Module, _: object) -> None:
@@ -42,7 +38,10 @@ def summarize_layers(network: NormalizedModel, image: Tensor) -> list[LayerSumma
     finally:
         for hook in hooks:
             hook.remove()
-    return [row for module, row in rows if row["parameters"] or _is_layer(module)]
+    layers = {
+        module for module in network.modules() if not [*module.children()] and not isinstance(module, nn.Identity)
+    }
+    return [row for module, row in rows if row["parameters"] or module in layers]
 
 
 def describe_layer(module: nn.Module) -> str:
@@ -60,7 +59,3 @@ def _pair(value: Any, both: bool = False) -> str:
     """Write a size: 2 for [2, 2] unless both are wanted."""
     first, second = value if isinstance(value, tuple) else (value, value)
     return str(first) if first == second and not both else f"{first} x {second}"
-
-
-def _is_layer(module: nn.Module) -> bool:
-    return not isinstance(module, nn.Identity) and next(module.children(), None) is None

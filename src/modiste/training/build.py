@@ -36,53 +36,40 @@ class Training:
 
 
 def build_training(recipe: Recipe, initialize: bool = True, precision: str = "") -> Training:
-    """Open the data of a recipe and build what is trained.
+    """Open the data of a recipe and build what is trained; raises a ModisteError for anything wrong with them.
 
     Args:
         recipe: what to train.
         initialize: load the weights of `model.weights`; a training that is resumed has its own.
         precision: "fp32" or "bf16", in which a training that is resumed was started; empty is the recipe's.
-
-    Raises:
-        ModisteError: anything that is wrong with the recipe, its data, weights or teachers.
     """
     compute.configure(recipe.compute)
     device = compute.resolve_device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _to_tensors(data.train, device)
-    network = _build_network(recipe, len(data.class_names), images, initialize).to(device)
+    num_classes = len(data.class_names)
+    batch_targets = targets.to_distributions(labels, num_classes) if recipe.augmentation.mixup_prob else labels
+    network = _build_network(recipe, num_classes, images, initialize).to(device)
     dtype = compute.resolve_precision(precision or recipe.compute.precision, device)
     optimizer = create_optimizer(recipe.optimizer, network, dtype)
     ema = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
     teachers = load_teachers(recipe, data, device, dtype)
-    state = State(
-        network,
-        optimizer,
-        losses=torch.full((len(labels),), torch.inf, device=device),
-        ema=ema,
-        totals=torch.zeros(3, dtype=torch.float64, device=device),
-    )
+    batch_size, skip_easy_fraction = recipe.optimizer.batch_size, recipe.schedule.skip_easy_fraction
+    losses, totals = torch.full((len(labels),), torch.inf), torch.zeros(3, dtype=torch.float64)
     return Training(
         recipe,
         data,
-        _create_batches(recipe, images, labels, len(data.class_names)),
+        Batches(images, batch_targets, batch_size, recipe.augmentation, recipe.seed, skip_easy_fraction),
         Step(network, optimizer, recipe.optimizer.label_smoothing, dtype, recipe.seed, ema, teachers),
         Schedule(recipe),
         Validator(*_to_tensors(data.validation, device)),
-        state,
+        State(network, optimizer, losses.to(device), ema, totals=totals.to(device)),
     )
 
 
 def _to_tensors(split: Split, device: torch.device) -> tuple[Tensor, Tensor]:
     labels = split.labels if split.candidate_labels is None else split.candidate_labels
     return torch.from_numpy(split.images).to(device), torch.from_numpy(labels).to(device)
-
-
-def _create_batches(recipe: Recipe, images: Tensor, labels: Tensor, num_classes: int) -> Batches:
-    if recipe.augmentation.mixup_prob:
-        labels = targets.to_distributions(labels, num_classes)
-    skip_easy_fraction = recipe.schedule.skip_easy_fraction
-    return Batches(images, labels, recipe.optimizer.batch_size, recipe.augmentation, recipe.seed, skip_easy_fraction)
 
 
 def _build_network(recipe: Recipe, num_classes: int, images: Tensor, initialize: bool) -> NormalizedModel:

@@ -21,11 +21,7 @@ FILE = "checkpoint.safetensors"
 
 
 def save(state: State, folder: Path) -> None:
-    """Replace the checkpoint in a folder.
-
-    Raises:
-        OutputError: it cannot be written; the old one stays.
-    """
+    """Replace the checkpoint in a folder; raises OutputError when it cannot be written, and the old one stays."""
     files.make_folder(folder)
     tensors = weights.contiguous_copies(_tensors(state))
     metadata = {

@@ -11,14 +11,9 @@ import torch
 from modiste.errors import SettingError
 from modiste.recipes.recipe import ComputeConfig
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Parameters of glibc's mallopt, from its malloc.h."""
-
-FREED_BYTES = 1 << 30
-"""Freed memory that is not returned to the system."""
-
-MAX_OLD_GLIBC_BYTES = 1 << 25
-"""The most that older versions of glibc accept."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt, from its malloc.h
+FREED_BYTES = 1 << 30  # freed memory that is not returned to the system
+MAX_OLD_GLIBC_BYTES = 1 << 25  # the most that older versions of glibc accept
 
 WARMUP_TRIALS, TRIALS = 2, 25
 
@@ -27,11 +22,7 @@ MAX_BF16_TIME = 0.85
 
 
 def resolve_device(options: ComputeConfig) -> torch.device:
-    """Return the device of a recipe; `auto` is CUDA where there is a GPU.
-
-    Raises:
-        SettingError: there is no such device.
-    """
+    """Return the device of a recipe; `auto` is CUDA where there is a GPU. Raises SettingError for a missing device."""
     if options.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
@@ -44,9 +35,8 @@ def resolve_device(options: ComputeConfig) -> torch.device:
 def choose_precision(device: torch.device) -> str:
     """Return "bf16" where a training is clearly faster in it than in fp32, else "fp32".
 
-    Instructions for bf16 do not tell: of two processors with AVX-512's, one trained in 0.8 of fp32's time, the other in
-    1.5 of it. So one convolution with its gradients is measured in both precisions by turns, on one thread and in CPU
-    time, which other processes hardly change; the median of the ratios decides. It takes a tenth of a second.
+    Instructions for bf16 are not enough: of two processors with AVX-512's, one trained in 0.8 of fp32's time, the other
+    in 1.5 of it. So the two are measured, in a tenth of a second.
     """
     if not _supports_bf16(device):
         return "fp32"
@@ -54,14 +44,15 @@ def choose_precision(device: torch.device) -> str:
 
 
 def bf16_time_ratio() -> float:
-    """Measure the CPU time of a convolution with its gradients in bf16, as a multiple of that in fp32."""
+    """Measure the CPU time of a convolution with its gradients in bf16, as a multiple of that in fp32.
+
+    By turns, on one thread and in CPU time, which other processes hardly change; the median of the ratios counts.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    bf16, fp32 = torch.bfloat16, torch.float32
     try:
-        ratios = [
-            _convolution_seconds(torch.bfloat16) / _convolution_seconds(torch.float32)
-            for _ in range(WARMUP_TRIALS + TRIALS)
-        ]
+        ratios = [_convolution_seconds(bf16) / _convolution_seconds(fp32) for _ in range(WARMUP_TRIALS + TRIALS)]
     finally:
         torch.set_num_threads(threads)
     return median(ratios[WARMUP_TRIALS:])

@@ -1,9 +1,7 @@
 """Distillation: a network learns from the probabilities of trained runs, its teachers, beside the labels.
 
-The probabilities of all classes say more about an image than its label alone, and show where a label is wrong (Hinton
-et al. 2015, arXiv 1503.02531). Teachers get the same augmented images as the student (Beyer et al. 2022, arXiv
-2106.05237). Every step uses the mean of all teachers. One teacher a step is faster but was no better than labels alone,
-probably as an image on which teachers disagree keeps a high loss and is never skipped as easy.
+By Hinton et al. 2015, arXiv 1503.02531. Teachers get the same augmented images as the student (Beyer et al. 2022, arXiv
+2106.05237). Every step uses the mean of all teachers: one teacher a step is faster but was no better than labels alone.
 """
 
 import hashlib
@@ -28,13 +26,9 @@ from modiste.training import targets
 
 @dataclass(frozen=True, slots=True)
 class Teachers:
-    """Trained networks that a student learns from.
+    """Trained networks that a student learns from, in evaluation mode: uint8 images -> logits.
 
-    Args:
-        networks: uint8 images -> logits, in evaluation mode.
-        options: temperature and weight.
-        precision: of their computation.
-        records: of each teacher for environment.json: run, recipe, commit, SHA-256 of its weights, training time.
+    Each has a record for environment.json: run, recipe, commit, SHA-256 of its weights, training time.
     """
 
     networks: tuple[NormalizedModel, ...]
@@ -50,15 +44,10 @@ class Teachers:
         return torch.softmax(logits.float() / self.options.temperature, 2).mean(0)
 
     def losses(self, label_losses: Tensor, logits: Tensor, images: Tensor) -> Tensor:
-        """Mix the losses of the labels with those of the teachers.
+        """Mix the losses of the labels, [b], with those of the teachers on the images that the student gets.
 
-        The latter are the Kullback-Leibler divergence of the student from the teachers at the temperature, times the
-        square of the temperature, which keeps the size of the gradients (Hinton et al. 2015).
-
-        Args:
-            label_losses: floats [b].
-            logits: of the student, floats [b, k].
-            images: uint8 [b, s, s] or [b, s, s, 3], as the student gets them.
+        The latter are the Kullback-Leibler divergence of the student, `logits` [b, k], from the teachers at the
+        temperature, times the square of the temperature, which keeps the size of the gradients (Hinton et al. 2015).
         """
         temperature = self.options.temperature
         teacher_losses = temperature**2 * targets.losses(logits / temperature, self.probabilities(images))
@@ -66,11 +55,7 @@ class Teachers:
 
 
 def load_teachers(recipe: Recipe, data: TrainingData, device: torch.device, precision: torch.dtype) -> Teachers | None:
-    """Load the teachers of a recipe; None where it has none.
-
-    Raises:
-        InputError: a teacher is no finished run, has no weights, other classes or other images.
-    """
+    """Load the teachers of a recipe; None where it has none. Raises InputError for a run that cannot be one."""
     if not recipe.distillation.teachers:
         return None
     runs = _with_same_validation([_open_finished(path) for path in recipe.distillation.teachers], data)

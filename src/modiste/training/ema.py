@@ -1,7 +1,7 @@
 """An exponential moving average of a network's weights and running statistics.
 
 It is nearer to the minimum than the weights of a single step (Polyak and Juditsky 1992; Tarvainen and Valpola 2017,
-arXiv 1703.01780). The average is evaluated and kept; the network that is trained does not depend on it.
+arXiv 1703.01780), and is evaluated and kept. The network that is trained does not depend on it.
 """
 
 import torch
@@ -14,10 +14,8 @@ from modiste.models.normalized import NormalizedModel
 class ModelEma(AveragedModel):
     """A moving average of a network; `module` is a copy of the network with the averaged weights.
 
-    Args:
-        network: its weights are the first average.
-        decay: share of the average that stays at each step. Step n uses min(decay, n / (n + 9)), the warm-up of
-            TensorFlow's ExponentialMovingAverage, so that the random first weights are soon forgotten.
+    In step n, the share min(decay, n / (n + 9)) of the average stays: TensorFlow's ExponentialMovingAverage begins in
+    this way too, so that the random first weights are soon forgotten.
     """
 
     module: NormalizedModel

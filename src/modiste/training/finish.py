@@ -1,7 +1,6 @@
 """The files of a finished run: weights, layers, model, curves, card, and last the marker.
 
-Each file is written whole and follows from the last checkpoint alone. So after a kill between any two of them, `resume`
-repeats all steps and writes the same files.
+Each follows from the last checkpoint alone, so that `resume` writes the same files after a kill between any two.
 """
 
 from typing import Any
@@ -19,8 +18,7 @@ from modiste.training.build import Training
 from modiste.training.step import NotANumber
 from modiste.training.validator import predict_logits
 
-MAX_VERIFIED_TRAIN_IMAGES = 1000
-"""Training images on which an exported model is verified where nothing was held out."""
+MAX_VERIFIED_TRAIN_IMAGES = 1000  # on which an exported model is verified where nothing was held out
 
 
 def finish(training: Training, run: Run) -> None:

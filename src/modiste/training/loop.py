@@ -1,8 +1,4 @@
-"""The training loop: one function that calls four values made from the recipe.
-
-These are the batches, the step, the schedule and the validator. A trick lives in one of the four, never as an `if` in
-the loop.
-"""
+"""The training loop: one function that calls batches, step, schedule and validator; each trick is in one of these."""
 
 import time
 from collections.abc import Callable
@@ -27,12 +23,12 @@ class State:
     """Everything that changes during a training; a checkpoint is a copy of it on disk.
 
     Args:
-        network: weights and running statistics.
-        optimizer: its momentum buffers.
+        network: with its weights and running statistics.
+        optimizer: with its momentum buffers.
         losses: float32 [n], of each training image at its last step; infinite before its first.
         ema: moving average of the network, where the recipe has one.
         order: int64, indices of the images of the unfinished epoch.
-        best_weights: of the best epoch so far; empty before the first epoch has ended.
+        best_weights: of the best epoch so far; empty in the first.
         history: metrics of the finished epochs.
         step: number of finished steps of the epoch.
         totals: float64 [3], sums over these steps: losses, correct predictions, images.

@@ -1,9 +1,7 @@
 """The optimizer: SGD for all parameters, or Muon for the filters of convolutions and SGD for the rest.
 
-Muon is by Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
-(kellerjordan.github.io/posts/muon); its coefficients are from there, the fixed norm of the filters is from
-cifar10-airbench. PyTorch's SGD is called as a function: its optimizer objects import PyTorch's compiler, which takes
-more than a second.
+Muon and its coefficients are by Jordan et al. 2024, kellerjordan.github.io/posts/muon, the fixed norm of the filters is
+from cifar10-airbench. PyTorch's optimizer objects import its compiler, in more than a second; its function does not.
 """
 
 from dataclasses import dataclass
@@ -15,11 +13,8 @@ from torch.optim.sgd import sgd
 from modiste.recipes.recipe import OptimizerConfig
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-NEWTON_SCHULZ_STEPS = 5
-"""They bring the singular values to between 0.7 and 1.2, which is near enough to 1."""
-
-CONVOLUTION_DIMS, LINEAR_DIMS = 4, 2
-"""Of the weights [out, in, h, w] of a convolution and [out, in] of a linear layer."""
+NEWTON_SCHULZ_STEPS = 5  # bring the singular values to between 0.7 and 1.2, which is near enough to 1
+CONVOLUTION_DIMS, LINEAR_DIMS = 4, 2  # of weights [out, in, h, w] and [out, in]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +43,8 @@ class Optimizer:
     def step(self, lr: float) -> None:
         """Update every parameter that has a gradient.
 
-        Args:
-            lr: learning rate of convolutions; linear layers have `head_lr_mult` times it, all others, which are biases
-                and batch norm, `norm_bias_lr_mult` times it.
+        `lr` is the learning rate of convolutions. Linear layers have `head_lr_mult` times it; all others, which are
+        biases and batch norm, `norm_bias_lr_mult` times it.
         """
         triples = zip(self.parameters, self.momentum_buffers, strict=True)
         updates = [(p, p.grad, buffer) for p, buffer in triples if p.grad is not None]
@@ -101,9 +95,7 @@ def create_optimizer(options: OptimizerConfig, network: nn.Module, precision: to
 def orthogonalize(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
     """Return the nearest orthogonal matrix, roughly: U V^T for U S V^T, by Newton-Schulz iterations of degree five.
 
-    Args:
-        matrix: floats [rows, columns].
-        precision: of the products, and of what is returned.
+    Products and result have the precision.
     """
     first, third, fifth = NEWTON_SCHULZ_COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]

@@ -1,7 +1,4 @@
-"""A training as a run folder: what `modiste train` does.
-
-Whatever can be refused (data, weights, device) is refused before the folder is created.
-"""
+"""A training as a run folder: what `modiste train` does."""
 
 from pathlib import Path
 from typing import Any
@@ -26,20 +23,14 @@ from modiste.training.step import NotANumber
 
 
 def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool = False) -> Run:
-    """Train a recipe into a new run folder.
-
-    Args:
-        recipe: what to train.
-        path: of the run; it must not exist, or be an empty folder.
-        progress: receives the progress.
-        events: write TensorBoard events too.
+    """Train a recipe into a new run folder, with TensorBoard events if wanted.
 
     Raises:
-        ModisteError: bad data, settings or weights, before anything is written; or as `resume`.
+        ModisteError: bad data, settings or weights or a path in use, before anything is written; or as `resume`.
     """
     folder.require_unused(path)
     if events:
-        tensorboard.require_installed()
+        tensorboard.import_summary_writer()
     training = build_training(recipe)
     if networks.is_custom(recipe.model):
         onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
@@ -53,12 +44,7 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool =
 
 
 def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run:
-    """Resume a run from its last checkpoint, by its own recipe.
-
-    Args:
-        path: of the run.
-        progress: receives the progress.
-        data_source: folder of the run's data, if it was moved; the run's recipe then names it.
+    """Resume a run from its last checkpoint, by its own recipe; `data_source` is where its data was moved, if it was.
 
     Raises:
         InputError: there is no run, it is finished or in use, or its data has changed.

@@ -1,15 +1,11 @@
-"""Learning rate, early stopping and the best epoch: pure functions of the history.
-
-Nothing here has a state that a checkpoint would have to save: a resumed training reads the same history.
-"""
+"""Learning rate, early stopping and the best epoch: pure functions of the history, which a checkpoint has."""
 
 from dataclasses import dataclass
 
 from modiste.recipes.recipe import Recipe
 from modiste.runs.metrics_file import EpochMetrics, best_epoch
 
-MIN_RELATIVE_IMPROVEMENT = 1e-4
-"""Share by which a loss must fall to count as lower; as in PyTorch's ReduceLROnPlateau."""
+MIN_RELATIVE_IMPROVEMENT = 1e-4  # by which a loss must fall to count as lower; as in PyTorch's ReduceLROnPlateau
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +58,6 @@ def count_plateaus(losses: list[float], patience: int) -> int:
 def one_cycle(fraction: float, warmup_fraction: float) -> float:
     """Return the share of the peak learning rate: linear from 0 to 1 in the warm-up, then linear to 0 (Smith 2018).
 
-    Args:
-        fraction: of the training that is done, 0 to 1.
-        warmup_fraction: of the training until the peak.
+    `fraction` of the training is done, from 0 to 1; the warm-up is its first `warmup_fraction`.
     """
-    if fraction < warmup_fraction:
-        return fraction / warmup_fraction
-    return (1 - fraction) / (1 - warmup_fraction)
+    return fraction / warmup_fraction if fraction < warmup_fraction else (1 - fraction) / (1 - warmup_fraction)

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM request a training to stop after its step; a second one ends it at once."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -22,8 +23,8 @@ class StopRequest:
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
     """Catch the stop signals in this block; nothing outside the main thread, where no signals arrive."""
-    request = StopRequest()
-    handlers = {caught: signal.getsignal(caught) for caught in STOP_SIGNALS}
+    request, in_main_thread = StopRequest(), threading.current_thread() is threading.main_thread()
+    handlers = {caught: signal.getsignal(caught) for caught in STOP_SIGNALS if in_main_thread}
 
     def restore() -> None:
         for signal_number, handler in handlers.items():
@@ -33,12 +34,8 @@ def stop_request() -> Iterator[StopRequest]:
         request.signal_number = signal_number
         restore()
 
-    try:
-        for caught in STOP_SIGNALS:
-            signal.signal(caught, handle)
-    except ValueError:  # not the main thread
-        yield request
-        return
+    for caught in handlers:
+        signal.signal(caught, handle)
     try:
         yield request
     finally:

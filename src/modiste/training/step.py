@@ -20,16 +20,10 @@ class NotANumber(TrainingError):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Minimizes the cross-entropy of a batch.
+    """Minimizes the loss of a batch.
 
-    Args:
-        network: uint8 images -> logits.
-        optimizer: of the network's parameters.
-        label_smoothing: from 0 to below 1.
-        precision: of the network's computation; weights, loss and update stay fp32.
-        seed: with epoch and step it decides the dropout.
-        ema: moving average that each step updates.
-        teachers: for distillation.
+    The network computes in `precision`; weights, loss and update stay fp32. The seed decides the dropout, with epoch
+    and step.
     """
 
     network: NormalizedModel
@@ -51,7 +45,7 @@ class Step:
             step: of the epoch, from 0.
 
         Raises:
-            NotANumber: before anything is updated.
+            NotANumber: the loss or a gradient is not finite; nothing is updated.
         """
         torch.manual_seed(derive_seed(self.seed, "dropout", epoch, step))
         self.network.train()

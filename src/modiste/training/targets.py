@@ -20,17 +20,12 @@ def to_distributions(labels: Tensor, num_classes: int) -> Tensor:
 
 
 def losses(logits: Tensor, targets: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Return the loss of each image, [n].
+    """Return the loss of each image, [n], for logits [n, k]; label smoothing is as in PyTorch's cross_entropy.
 
     For classes, this is cross-entropy. For candidate labels, it is minus the logarithm of the sum of their
     probabilities, the classifier-consistent loss of Feng et al. 2020, arXiv 2007.08929.
     For distributions, it is the Kullback-Leibler divergence: cross-entropy minus the entropy of the target, so that 0
     is the minimum here too and an ambiguous target does not count as a hard image.
-
-    Args:
-        logits: floats [n, k].
-        targets: int64 [n], bool [n, k] or floats [n, k], as above.
-        label_smoothing: weight of the mean over all classes, as in PyTorch's cross_entropy.
     """
     if targets.dim() == 1:
         return F.cross_entropy(logits, targets, label_smoothing=label_smoothing, reduction="none")

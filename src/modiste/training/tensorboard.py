@@ -9,19 +9,10 @@ from modiste.runs import files
 from modiste.runs.metrics_file import COLUMNS, EpochMetrics
 
 
-def require_installed() -> None:
-    """Raise ModuleNotFoundError when tensorboard is not installed."""
-    _summary_writer()
-
-
 def append(folder: Path, metrics: EpochMetrics) -> None:
-    """Add the metrics of an epoch to the events in a folder, named as the columns of metrics.csv.
-
-    Raises:
-        OutputError: the folder cannot be written to.
-    """
+    """Add the metrics of an epoch to the events in a folder, with the names in metrics.csv; raises OutputError."""
     try:
-        with _summary_writer()(str(folder)) as writer:
+        with import_summary_writer()(str(folder)) as writer:
             for column, value in zip(COLUMNS, asdict(metrics).values(), strict=True):
                 if column != "epoch" and value is not None:
                     writer.add_scalar(column, value, metrics.epoch)
@@ -29,7 +20,8 @@ def append(folder: Path, metrics: EpochMetrics) -> None:
         raise files.write_error(folder, error) from error
 
 
-def _summary_writer() -> Any:
+def import_summary_writer() -> Any:
+    """Return tensorboard's SummaryWriter; raises ModuleNotFoundError when it is not installed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of what tensorboard imports
         from torch.utils.tensorboard import SummaryWriter

@@ -9,18 +9,12 @@ from torch import Tensor, nn
 from modiste.training import targets
 from modiste.training.step import NotANumber
 
-MAX_BATCH_VALUES = 500 * 28 * 28
-"""Pixel values of a batch: bounds the memory, and fits the cache."""
+MAX_BATCH_VALUES = 500 * 28 * 28  # pixel values of a batch: bounds the memory, and fits the cache
 
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """Evaluates a network on the validation split.
-
-    Args:
-        images: uint8 [n, s, s] or [n, s, s, 3]; n is 0 when nothing is held out.
-        labels: classes, int64 [n], or candidate labels, bool [n, k].
-    """
+    """Evaluates a network on the validation split: images, uint8 [n, s, s] or [n, s, s, 3], with their targets."""
 
     images: Tensor
     labels: Tensor
@@ -44,11 +38,6 @@ class Validator:
 
 @torch.inference_mode()
 def predict_logits(network: nn.Module, images: Tensor) -> Tensor:
-    """Return the logits, float32 [n, k], of a network in evaluation mode.
-
-    Args:
-        network: uint8 images -> logits.
-        images: uint8 [n, s, s] or [n, s, s, 3], on the network's device; n is 1 or more.
-    """
+    """Return logits, float32 [n, k], in evaluation mode for one or more uint8 images on the network's device."""
     network.eval()
     return torch.cat([network(batch) for batch in images.split(max(1, MAX_BATCH_VALUES // images[0].numel()))])
