@@ -157,7 +157,9 @@ def test_results_that_mix_precisions_say_so(tmp_path: Path, capsys: pytest.Captu
     bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, records)
     assert results.read(tmp_path / "x.json")["precision"] == ["bf16", "fp32"]
     print_results(tmp_path / "x.json", as_json=False)
-    assert "differ in precision (bf16, fp32)" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "differ in precision (bf16, fp32)" in output
+    assert "two trainings is usually too wide" in output
 
 
 def test_earlier_runs_decide_the_precision(tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def print_results(path: Path, as_json: bool) -> None:
         f"(95 % intervals: {format_interval(content['interval_images'])} % over images, "
         f"{format_interval(content['interval_seeds'])} % over trainings), loss {content['mean_loss']:.4f}; {path}"
     )
+    if content["n"] == 2:
+        click.echo("The interval over two trainings is usually too wide to be informative.")
     if len(content["precision"]) > 1:
         click.echo(f"The trainings differ in precision ({', '.join(content['precision'])}), so compare with care.")
     if content["split"] == "validation" and content["settings"]["early_stopping.patience"]:

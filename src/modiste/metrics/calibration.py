@@ -20,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 def fit_calibration(
     probabilities: Floats, validation: Split, class_names: tuple[str, ...], label_groups: LabelGroups = ()
 ) -> Calibration:
-    """Fit the temperature, and the threshold where "none of these" is a class, to network outputs, [n, k]."""
+    """Fit the temperature, and with a class "none of these" the threshold, to the network's probabilities, [n, k]."""
     if len(validation) < MIN_IMAGES:
         return Calibration(label_groups=label_groups)
     calibration = Calibration(fit_temperature(probabilities, validation), label_groups=label_groups)

@@ -10,7 +10,7 @@ from modiste.runs import files
 
 
 def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
-    """Read run folders and results files, and plot their figures into a folder where one is named."""
+    """Read run folders and results files, and plot their figures into the folder `out` where it is named."""
     methods = read_methods(paths)
     if out:
         plot_figures(methods, out)
