@@ -51,11 +51,7 @@ class Split:
         return self.candidate_labels[np.arange(len(predicted)), predicted]
 
     def true_class_probabilities(self, probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-        """Return the probability of each image's label, [n]; of candidate labels, the sum of their probabilities.
-
-        Args:
-            probabilities: [n, classes], each row sums to 1.
-        """
+        """Return for probabilities [n, classes] that of each image's label, [n]; of candidate labels, their sum."""
         exact: NDArray[np.float64] = probabilities.astype(np.float64)
         if self.candidate_labels is None:
             return exact[np.arange(len(self)), self.labels]

@@ -12,10 +12,7 @@ VIRIDIS = np.array([[68, 1, 84], [59, 82, 139], [33, 145, 140], [94, 201, 98], [
 
 
 def resize_occlusion_map(occlusion_map: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Enlarge an occlusion map, float [h, w], and scale it: float32 [size, size], 0 (no drop) to 1 (largest drop).
-
-    Its values are the drop in the class's probability when each place is hidden.
-    """
+    """Enlarge an occlusion map, float [h, w], and scale it: float32 [size, size], 0 (no drop) to 1 (largest drop)."""
     larger = Image.fromarray(occlusion_map.astype(np.float32)).resize((size, size), Image.Resampling.BICUBIC)
     positive = np.maximum(np.asarray(larger), 0)
     return positive / max(float(positive.max()), MIN_PEAK)  # type: ignore[no-any-return]

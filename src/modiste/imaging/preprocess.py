@@ -111,10 +111,7 @@ def _fashion_mnist_steps(photo: Image.Image, size: int) -> Iterator[tuple[str, I
 
 
 def _trim(photo: Image.Image, corner: tuple[int, ...]) -> Image.Image:
-    """Crop the margins that have the color of the corners; a photo of that color only is not cropped.
-
-    Pixels that differ by at most 5 % are of the same color.
-    """
+    """Crop margins within 5 % of the color of the corners; a photo of that color only is not cropped."""
     distance = ImageChops.difference(photo, Image.new("RGB", photo.size, corner))
     content = distance.point([255 * (level > round(0.05 * 255)) for level in range(256)] * 3)
     return photo.crop(content.getbbox())

@@ -51,11 +51,7 @@ class Predictor(ABC):
         """Return the model for a photo, uint8 [h, w, 3]."""
 
     def preprocess(self, photo: PhotoInput) -> "tuple[Model, NDArray[np.uint8]]":
-        """Return the model for a photo, and the image that this model takes, uint8 as its `image_shape`.
-
-        Raises:
-            InputError: the photo cannot be used.
-        """
+        """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `to_photo`."""
         decoded = to_photo(photo)
         model = self.select_model(decoded)
         return model, to_image(decoded, model.image_size, model.channels)

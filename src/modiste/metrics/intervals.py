@@ -56,10 +56,7 @@ def cluster_bootstrap(correct: NDArray[np.bool_], groups: NDArray[np.int64]) -> 
 
 
 def t_interval(values: Sequence[float], bounds: Interval = (-math.inf, math.inf)) -> Interval | None:
-    """Return the 95 % interval of the mean of one value per seed, clipped to bounds (Student 1908); None for one seed.
-
-    The bounds of accuracies are `SHARE`. The interval of two seeds is usually too wide to be informative.
-    """
+    """Return the 95 % interval of the mean over seeds, clipped to bounds (Student 1908); None for one seed."""
     if len(values) < 2:
         return None
     mean = fmean(values)

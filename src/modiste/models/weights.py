@@ -30,9 +30,7 @@ SHA256 = {
 def initialize(body: nn.Module, options: ModelConfig) -> None:
     """Set the initial weights of a network in place: loaded ones where the recipe has them, random ones elsewhere.
 
-    Raises:
-        InputError: the weights are missing or do not fit.
-        SettingError: `imagenet` for a network that has no such weights.
+    Raises InputError or SettingError as `read_pretrained` and `load_matching`.
     """
     loaded = load_matching(body, read_pretrained(body, options)) if options.weights else set()
     if options.init == "xavier" and not networks.is_custom(options):  # a custom factory initializes its own

@@ -59,10 +59,7 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Return the recipe with absolute paths of its dataset and initial weights, which hold in any working folder.
-
-    The paths of teachers stay relative, as named recipes have them and results files must not name local folders.
-    """
+    """Return the recipe with absolute paths of dataset and weights; those of teachers stay, as named recipes have."""
     paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
     absolute = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
     return with_settings(recipe, absolute)

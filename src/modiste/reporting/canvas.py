@@ -68,10 +68,7 @@ with_style = mpl.rc_context(STYLE)
 def create_axes(
     rows: int = 1, columns: int = 1, height: float = 3.2, width: float = WIDTH, gap: float = 0.02
 ) -> tuple[Figure, list[Axes]]:
-    """Create an empty figure and its axes, row by row.
-
-    Sizes are in inches; the gap between rows is a fraction of the height of a row.
-    """
+    """Create an empty figure and its axes, row by row; sizes in inches, gap as a fraction of the height of a row."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=gap))
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 

@@ -33,11 +33,7 @@ def resolve_device(options: ComputeConfig) -> torch.device:
 
 
 def choose_precision(device: torch.device) -> str:
-    """Return "bf16" where a training is clearly faster in it than in fp32, else "fp32".
-
-    Instructions for bf16 are not enough: of two processors with AVX-512's, one trained in 0.8 of fp32's time, the other
-    in 1.5 of it. So the two are measured, in a tenth of a second.
-    """
+    """Return "bf16" where it is measured to be clearly faster than fp32; having bf16 instructions is not enough."""
     if not _supports_bf16(device):
         return "fp32"
     return "bf16" if device.type == "cuda" or bf16_time_ratio() <= MAX_BF16_TIME else "fp32"

@@ -44,11 +44,7 @@ class Teachers:
         return torch.softmax(logits.float() / self.options.temperature, 2).mean(0)
 
     def losses(self, label_losses: Tensor, logits: Tensor, images: Tensor) -> Tensor:
-        """Mix the losses of the labels, [b], with those of the teachers on the images that the student gets.
-
-        The latter are the Kullback-Leibler divergence of the student, `logits` [b, k], from the teachers at the
-        temperature, times the square of the temperature, which keeps the size of the gradients (Hinton et al. 2015).
-        """
+        """Mix label losses [b] with the divergence from the teachers times temperature squared (Hinton et al. 2015)."""
         temperature = self.options.temperature
         teacher_losses = temperature**2 * targets.losses(logits / temperature, self.probabilities(images))
         return torch.lerp(label_losses, teacher_losses, self.options.weight)

@@ -79,10 +79,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _is_stalled(connection: Any) -> bool:
-    """Return whether a connection waits for its client.
-
-    Either no request head is complete, or the response is not read, or data follows a complete response.
-    """
+    """Return whether the client has not sent a request head, does not read, or sends after the response."""
     cycle = getattr(connection, "cycle", None)
     is_unread = cycle is not None and connection.flow.write_paused
     return cycle is None or is_unread or (cycle.response_complete and connection.timeout_keep_alive_task is None)
