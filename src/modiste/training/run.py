@@ -67,7 +67,8 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
             recipe = settings.with_absolute_paths(settings.with_settings(recipe, {"data.source": data_source}))
         training = build_training(recipe, initialize=not has_checkpoint, precision=run_info.read(run).precision)
         _require_same_data(training, run)
-        files.write_text(run.recipe_file, settings.to_json(recipe))
+        if data_source:
+            files.write_text(run.recipe_file, settings.to_json(recipe))
         if has_checkpoint:
             checkpoint.load(training.state, run.last)
         _train(training, run, progress)
