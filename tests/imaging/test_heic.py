@@ -29,7 +29,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(heic, "is_supported", lambda: False)
     with pytest.raises(UnsupportedPhoto, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
         decode.decode_file(ASSETS / "photo-1.heic")
-    assert photo_files.is_readable(ASSETS / "photo-1.heic") is False
+    assert photo_files.is_readable_photo(ASSETS / "photo-1.heic") is False
 
 
 def test_with_the_extra_it_is_a_photo_of_a_folder() -> None:

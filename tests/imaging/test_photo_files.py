@@ -9,7 +9,7 @@ from PIL import Image
 
 from helpers.photos import clothes, saved
 from modiste.imaging import file_format, photo_files
-from modiste.imaging.photo_files import find_photos, is_readable
+from modiste.imaging.photo_files import find_photos, is_readable_photo
 
 JPEG, PNG, WEBP = (saved(clothes(), photo_format) for photo_format in ("JPEG", "PNG", "WEBP"))
 OTHER = {
@@ -46,7 +46,7 @@ def test_other_formats_are_detected_by_their_first_bytes(photo_format: str, tmp_
     """A file without a suffix is listed as unreadable, too."""
     (tmp_path / "photo").write_bytes(OTHER[photo_format])
     assert file_format.detect_format(OTHER[photo_format]) == photo_format
-    assert is_readable(tmp_path / "photo") is False
+    assert is_readable_photo(tmp_path / "photo") is False
 
 
 @pytest.mark.parametrize("name", ["labels.json", "notes.txt", "x.csv", "Thumbs.db", ".DS_Store", "._a.jpg", ".a.png"])

@@ -79,7 +79,7 @@ def predict(
         rows, failed = _write_predictions(out, photos, predictor, top)
     else:
         rows = len(photos)
-        failed = _print_predictions(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
+        failed = _print_and_count_failures(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
     if failed:
         sys.exit(2 if failed == rows else 1)
 
@@ -179,7 +179,9 @@ def _append_predictions(file: "PredictionsFile", predictions: Generator["Predict
         raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
 
 
-def _print_predictions(predictions: Iterable["Prediction"], count: int, as_json: bool, show_model: bool) -> int:
+def _print_and_count_failures(
+    predictions: Iterable["Prediction"], n_photos: int, as_json: bool, show_model: bool
+) -> int:
     """Print a line per photo as it is predicted, or all records as JSON; return how many photos could not be used."""
     from modiste.cli.output import print_json
 
@@ -190,7 +192,7 @@ def _print_predictions(predictions: Iterable["Prediction"], count: int, as_json:
             records.append(prediction.as_dict())
         elif prediction.error is None:
             line = _format_line(prediction) + (f"  ({prediction.model})" if show_model else "")
-            click.echo(line if count == 1 else f"{prediction.file}: {line}")
+            click.echo(line if n_photos == 1 else f"{prediction.file}: {line}")
     if as_json:
         print_json(records, indent=2)
     return failed

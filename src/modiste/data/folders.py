@@ -175,7 +175,7 @@ def subfolders(folder: Path) -> list[Path]:
 def _class_photos(folder: Path) -> list[Path]:
     """List the photos of a class folder, sorted; at least one."""
     paths = _visible(folder)
-    readable = {path: photo_files.is_readable(path) for path in paths if not path.is_dir()}
+    readable = {path: photo_files.is_readable_photo(path) for path in paths if not path.is_dir()}
     if unreadable := [path.name for path, is_readable in readable.items() if is_readable is False]:
         names = ", ".join(unreadable[:5]) + (f" and {len(unreadable) - 5} more" if unreadable[5:] else "")
         raise InputError(f"{folder} has photos of formats that are not read: {names}. Save them as JPEG or PNG.")

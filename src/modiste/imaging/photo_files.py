@@ -38,13 +38,13 @@ def find_photos(folder: Path) -> PhotoFiles:
     Links to missing files and folders that cannot be opened count as readable, so that reading them raises an error.
     """
     errors: list[OSError] = []
-    files = {path: is_readable(path) for path in _walk(folder, errors.append)}
+    files = {path: is_readable_photo(path) for path in _walk(folder, errors.append)}
     files |= {Path(error.filename): True for error in errors}
     readable, unreadable = (sorted(path for path in files if files[path] is flag) for flag in (True, False))
     return PhotoFiles(readable, unreadable)
 
 
-def is_readable(path: Path) -> bool | None:
+def is_readable_photo(path: Path) -> bool | None:
     """Return whether a photo file can be read: False for one in another format, None for a file that is not a photo.
 
     Hidden files are not photos. A file is opened only if its suffix is missing, unknown, or of a format that is not

@@ -27,7 +27,7 @@ def describe_data(data: ReportData, _: Texts) -> Section:
     run = next((result for result in data.own if result.run), None)
     config = run.recipe.data if run else DataConfig(val_fraction=0)
     name = Path(config.source).name if run and not run.uses_fashion_mnist else "Fashion-MNIST"
-    section: Section = {"samples": [], "reason": "", "splits": _count_images(data), "dataset": name}
+    section: Section = {"samples": [], "reason": "", "splits": _image_count_rows(data), "dataset": name}
     try:
         samples = sources.first_of_each_label(config, 10)
     except ModisteError as error:
@@ -66,7 +66,7 @@ def _read_layers(path: Path) -> Layers:
         )
 
 
-def _count_images(data: ReportData) -> list[list[object]]:
+def _image_count_rows(data: ReportData) -> list[list[object]]:
     """Return a row for each run: name, images for training, validation and test, and the fold held out."""
     rows: list[list[object]] = []
     for result in data.runs:
