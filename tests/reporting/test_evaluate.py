@@ -32,7 +32,7 @@ def test_evaluation_writes_four_files(run: Run) -> None:
     before = {path.name for path in run.path.iterdir()}
     scores = evaluate(run.path)
     written = {path.name for path in run.path.iterdir()} - before
-    assert written - {".scores.json.lock"} == {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+    assert written - {".lock"} == {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
     assert scores.accuracy == pytest.approx(0.9)
     assert Scores.from_dict(files.read_json(run.scores)["test"], "here") == scores
     with np.load(run.probabilities) as arrays:

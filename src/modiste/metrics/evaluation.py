@@ -143,7 +143,7 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
 def _count_opening(run: Run | None) -> None:
     """Count an opening of the test split in a run's scores.json; a file alone has no place for it."""
     if run:
-        with lock(run.scores, LOCK_SECONDS):
+        with lock(run.path, LOCK_SECONDS):
             content = read_scores(run.scores)
             files.write_json(run.scores, content | {OPENINGS: content[OPENINGS] + 1})
 

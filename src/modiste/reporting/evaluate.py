@@ -49,7 +49,7 @@ def _write(run: Run, evaluation: Evaluation) -> None:
         [class_names[label] for label in probabilities[worst].argmax(1)],
         probabilities[worst].max(1).tolist(),
     )
-    with lock(run.scores, LOCK_SECONDS):
+    with lock(run.path, LOCK_SECONDS):
         with files.atomic_write(run.probabilities) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name

@@ -1,4 +1,4 @@
-"""One lock for what several processes may write: a run folder, its scores, a file of predictions."""
+"""One lock for what several processes may write: a run folder, a file of predictions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
