@@ -74,7 +74,7 @@ def test_a_size_is_checked_as_in_a_recipe() -> None:
 
 @pytest.mark.parametrize("command", [["verify"], ["show"]])
 def test_an_empty_option_is_refused(command: list[str]) -> None:
-    """An unset shell variable does not mean the bundled data (report 05)."""
+    """An unset shell variable does not mean the bundled data."""
     error = CliRunner().invoke(data, [*command, "--data", ""]).exception
     assert isinstance(error, SettingError)
     assert "--data is empty" in str(error)

@@ -113,7 +113,7 @@ def test_an_invalid_labels_json_is_refused(tmp_path: Path, text: str, fault: str
 
 @pytest.mark.parametrize("spelling", ["validation", "val", "valid", "Val", "dev"])
 def test_usual_names_of_splits_are_recognized(tmp_path: Path, spelling: str) -> None:
-    """Such as Train/, val/ and TESTING/ (report 06)."""
+    """Such as Train/, val/ and TESTING/."""
     for name, count in (("Train", 3), (spelling, 2), ("TESTING", 1)):
         for label in ("a", "b"):
             fill(tmp_path / name / label, count)
@@ -157,7 +157,7 @@ def test_a_test_folder_without_classes_is_refused_when_opened(tmp_path: Path) ->
 
 
 def test_labels_json_in_a_split_applies_to_all_splits(tmp_path: Path) -> None:
-    """Two files that disagree are refused (report 08)."""
+    """Two files that disagree are refused."""
     for split in ("train", "test"):
         for name in ("tees", "pants"):
             fill(tmp_path / split / name, 2)
@@ -194,7 +194,7 @@ def test_max_train_images_is_balanced_over_classes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_advice_for_a_missing_split_works(tmp_path: Path, split: str) -> None:
-    """Class folders that are moved to the folder in the error can be opened as this split (report 18)."""
+    """Photos in the folder that the error names can be opened as this split."""
     fill(tmp_path / "a", 2)
     fill(tmp_path / "b", 2)
     data = config(tmp_path)
@@ -202,7 +202,7 @@ def test_advice_for_a_missing_split_works(tmp_path: Path, split: str) -> None:
     def open_split() -> Split:
         return sources.open_test(data, lambda: None) if split == "test" else sources.open_validation(data, 0)
 
-    with pytest.raises(InputError, match="class folders") as error:
+    with pytest.raises(InputError, match="not trained on") as error:
         open_split()
     assert "--split" not in str(error.value)
     split_folder = Path(re.findall(rf"{re.escape(str(tmp_path))}/\w+", str(error.value))[0])

@@ -166,7 +166,7 @@ def test_labels_json_of_an_idx_folder_has_class_names(tmp_path: Path, content: o
 
 @pytest.mark.parametrize("content", ['{"Bag": "8"}', "3", '["a", "a", "b"]', '{"0": 7}', '{"0": "1"}', "{"])
 def test_an_invalid_labels_json_of_an_idx_folder_is_refused(tmp_path: Path, content: str) -> None:
-    """Keys that are not numbers, duplicate names and invalid JSON; the error names the file (report 04)."""
+    """Keys that are not numbers, duplicate names and invalid JSON; the error names the file."""
     folder = write_idx_folder(tmp_path, labels=3)
     (folder / "labels.json").write_text(content)
     with pytest.raises(InputError, match=r"labels.json.*(Write|Give|Correct)"):

@@ -82,7 +82,8 @@ def test_validation_images_are_those_that_were_held_out(run: Run, tmp_path: Path
 def test_a_model_without_hashes_has_no_validation_images_in_other_data(run: Run, tmp_path: Path) -> None:
     """A model file does not record its training images; neither did early runs."""
     shutil.copy(run.model, tmp_path / "alone.onnx")
-    assert evaluate_split(tmp_path / "alone.onnx", "validation").scores.n == 20
+    with pytest.raises(InputError, match="does not come with it"):
+        evaluate_split(tmp_path / "alone.onnx", "validation")
     other = str(write_idx_folder(tmp_path / "other"))
     run.environment.unlink()
     for target in (tmp_path / "alone.onnx", run.path):
@@ -147,3 +148,18 @@ def test_concurrent_evaluations_of_a_run_lose_nothing(run: Run) -> None:
     content = files.read_json(run.scores)
     assert content["test_openings"] == 21
     assert content["test"]["n"] == content["validation"]["n"] == 20
+
+
+def test_training_images_are_no_test_split(tmp_path: Path) -> None:
+    """Class folders that were trained on and then moved into test/ are refused."""
+    data = fill_shades(tmp_path / "photos", Bag=0, Coat=255)
+    recipe = settings.with_settings(named.sprint(), {"data.source": str(data)})
+    run = write_run(tmp_path / "run", recipe, data)
+    sha256 = sources.open_training(run.recipe().data, 0).train.sha256()
+    files.write_json(run.environment, {"data": {"train": {"n": 6, "sha256": sha256}}})
+    folders = list(data.iterdir())
+    (data / "test").mkdir()
+    for folder in folders:
+        shutil.move(folder, data / "test")
+    with pytest.raises(InputError, match="was trained on"):
+        evaluate_split(run.path, data=str(data))

@@ -91,11 +91,11 @@ def test_an_evaluation_on_validation_does_not_open_the_test_split(run: Run) -> N
 
 
 def test_the_evaluation_of_a_model_file_writes_nothing(run: Run, tmp_path: Path) -> None:
-    """Its data is the source in the recipe of its metadata."""
+    """A model file has the name of its data, not the path."""
     alone = tmp_path / "elsewhere" / "model.onnx"
     alone.parent.mkdir()
     alone.write_bytes(run.model.read_bytes())
-    assert evaluate(alone) == evaluate(run.path)
+    assert evaluate(alone, data=run.recipe().data.source) == evaluate(run.path)
     assert [path.name for path in alone.parent.iterdir()] == ["model.onnx"]
 
 

@@ -52,7 +52,11 @@ def open_validation(data: DataConfig, seed: int) -> Split:
     if own := _open_own_validation(source, data):
         return own
     if not data.folds:
-        test = "Use --split test" if source.has_split("test") else f"Move class folders into {_root(data)}/validation"
+        test = (
+            "Use --split test"
+            if source.has_split("test")
+            else f"Put photos not trained on in {_root(data)}/validation/CLASS"
+        )
         raise InputError(
             f"{_root(data)} has no validation split, and nothing was held out (data.val_fraction is 0). {test}, or "
             "train with --set data.val_fraction=0.2."
@@ -71,7 +75,7 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     source = open_source(data)
     if not source.has_split("test"):
         is_idx = isinstance(source, IdxFolder)
-        advice = "Add its two IDX files" if is_idx else f"Move class folders into {_root(data)}/test"
+        advice = "Add its two IDX files" if is_idx else f"Put photos not trained on in {_root(data)}/test/CLASS"
         other = ", or use --split validation" if data.folds or source.has_split("validation") else ""
         raise InputError(f"{_root(data)} has no test split. {advice}{other}.")
     count()

@@ -89,7 +89,7 @@ def _open_target(path: Path, data: str | None) -> Target:
     if not run and not model.recipe_json and data is None:
         raise InputError(f"{path} does not say what it was trained on. Name the data with --data.")
     recipe = run.recipe() if run else settings.from_json(model.recipe_json or "{}", str(path))
-    if is_bundled and recipe.data.source and data is None:
+    if not run and recipe.data.source and data is None:  # a model file has the name of its data, not the path
         raise InputError(f"The data that {path} was trained on does not come with it. Name other data with --data.")
     recipe = settings.with_settings(recipe, {"data.image_size": model.image_size, "data.channels": model.channels})
     return Target(path, recipe, run, model)
@@ -119,7 +119,10 @@ def _open_split(target: Target, config: DataConfig, name: str) -> Split:
     if name == "test":
         if is_other:  # so that an error does not recommend a validation split, which is refused below
             config = replace(config, val_fraction=0.0)
-        return sources.open_test(config, lambda: _count_opening(target.run))
+        test = sources.open_test(config, lambda: _count_opening(target.run))
+        if target.run and run_info.read(target.run).sha256.get("train") == test.sha256():
+            raise InputError(f"The test images are those that {target.path} was trained on. Evaluate it on others.")
+        return test
     if is_other:
         return _open_copy_of_validation(target, config)
     split = sources.open_validation(config, target.recipe.seed)

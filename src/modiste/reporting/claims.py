@@ -13,9 +13,10 @@ from modiste.reporting import formatting, leaderboard, report_data, results_tabl
 from modiste.reporting.report_data import CNN, CNN_ERASING, COURSE_REPORT, RESNET18, ReportData, find_result
 from modiste.reporting.results_table import MethodResult
 
+MEASURE_RESNET18 = "modiste bench classic-resnet18 --seeds 2 --set model.weights=imagenet --name resnet18-imagenet"
 COMMANDS = {
     **dict.fromkeys(("cnn_accuracy", "cnn_loss"), "modiste bench classic-cnn"),
-    **dict.fromkeys(("resnet18_accuracy", "resnet18_loss"), "modiste bench classic-resnet18 --seeds 2"),
+    **dict.fromkeys(("resnet18_accuracy", "resnet18_loss"), MEASURE_RESNET18),
     "overfit": "modiste train classic-resnet18",
     **dict.fromkeys(("worst", "confused", "best"), "modiste evaluate RUN"),
     **dict.fromkeys(
