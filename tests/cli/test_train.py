@@ -293,7 +293,6 @@ def _truncate_image(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [(_remove_class, "one"), (_remove_images, "bright"), (_truncate_image, "0.png")],
-    ids=str,
 )
 def test_unusable_class_folders_are_refused_before_training(
     damage: Callable[[Path], None], message: str, tmp_path: Path
