@@ -103,13 +103,62 @@ def test_rows_of_replaced_photos_are_replaced(is_same_size: bool) -> None:
     assert labels() == {"d/bright.png": "bright", "d/dark.png": "bright"}
 
 
-def test_rows_of_photos_that_are_not_given_stay() -> None:
-    """With the same model they are valid, even if the photo was deleted."""
+@pytest.mark.parametrize(("model", "top"), [("a", 1), ("b", 1), ("a", 2)])
+@pytest.mark.parametrize("change", ["delete", "rename", "delete in a folder below", "state lost"])
+def test_rows_of_photos_that_a_given_folder_lost_are_removed(change: str, model: str, top: int, folder: Path) -> None:
+    """Whether the model and --top are the same or not, and from which working directory the command runs."""
+    Path("d/e").mkdir()
+    save("d/e/gray.png", 200)
+    run("d")
+    gone = Path("d/e/gray.png" if change == "delete in a folder below" else "d/dark.png")
+    gone.rename("d/dark.txt") if change == "rename" else gone.unlink()
+    if change == "state lost":
+        Path(f"{OUT}.state").unlink()
+    else:
+        os.chdir("d")
+    result = run(folder / "d", model=f"{folder}/{model}", top=top, out=f"{folder}/{OUT}")
+    os.chdir(folder)
+    assert result.stdout.endswith("1 removed because their photos are gone\n")
+    assert {Path(name).name for name in labels()} == {"bright.png", "gray.png", "dark.png"} - {gone.name}
+
+
+def test_rows_of_an_idx_file_that_became_shorter_are_removed(folder: Path) -> None:
+    """The images that are left are predicted again."""
+    for images in (5, 3):
+        file = write_idx_folder(folder / "idx", train=images) / "train-images-idx3-ubyte.gz"
+        result = run(file)
+    assert result.stdout == f"{OUT}: 3 photos, 3 predicted again, 2 removed because their photos are gone\n"
+
+
+def test_the_row_of_a_link_that_names_another_photo_is_replaced() -> None:
+    """A file name never has two rows."""
+    Path("d/link.png").symlink_to("bright.png")
+    run("d")
+    Path("d/link.png").unlink()
+    Path("d/link.png").symlink_to("dark.png")
+    run("d")
+    assert labels()["d/link.png"] == "dark"
+
+
+@pytest.mark.parametrize("given", ["new.png", "e"])
+def test_rows_of_photos_elsewhere_stay(given: str) -> None:
+    """Even if the photo was deleted, or its whole folder: it may be on a disk that is not there now."""
     run("d")
     Path("d/dark.png").unlink()
+    Path("e").mkdir()
     save("new.png", 240)
-    run("new.png")
-    assert labels() == {"d/bright.png": "bright", "d/dark.png": "dark", "new.png": "bright"}
+    save("e/new.png", 240)
+    run(given)
+    assert {"d/bright.png": "bright", "d/dark.png": "dark"}.items() <= labels().items()
+    assert len(labels()) == 3
+
+
+def test_rows_of_a_given_folder_that_does_not_exist_stay() -> None:
+    """It may be on a disk that is not there now; it gets a row with the error."""
+    run("d")
+    Path("d").rename("f")
+    assert run("d").exit_code == 1
+    assert {"d/bright.png": "bright", "d/dark.png": "dark"}.items() <= labels().items()
 
 
 @pytest.mark.parametrize("name", ["missing.png", "missing.gz#7"])

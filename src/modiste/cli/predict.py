@@ -46,8 +46,9 @@ def predict(
     fashion-mnist for images like those of Fashion-MNIST (gray, on black), photo for all others.
 
     With --out, a command that was stopped can be repeated: photos with a valid row are skipped. Photos that failed,
-    that were replaced since, or whose row is from another model or --top are predicted again. A file F.state beside F
-    records which model and which photos the rows are from.
+    that were replaced since, or whose row is from another model or --top are predicted again. Rows of photos that are
+    no longer in the folders given now are removed; rows of other folders stay. A file F.state beside F records which
+    model and which photos the rows are from.
 
     The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could.
 
@@ -76,7 +77,7 @@ def predict(
     predictor = inference.load(find_model(model), threads)
     _write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = _write_predictions(out, photos, predictor, top)
+        rows, failed = _write_predictions(out, files, photos, predictor, top)
     else:
         rows = len(photos)
         failed = _print_and_count_failures(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
@@ -145,17 +146,20 @@ def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Ge
         yield replace(prediction, file=printable(name))
 
 
-def _write_predictions(out: Path, photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> tuple[int, int]:
+def _write_predictions(
+    out: Path, files: tuple[str, ...], photos: "list[NamedPhoto]", predictor: "Predictor", top: int
+) -> tuple[int, int]:
     """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
     from modiste.inference.predictions_file import open_predictions
 
     by_name = dict(photos)
-    with open_predictions(out, predictor.sha256, top, list(by_name)) as file:
+    with open_predictions(out, predictor.sha256, top, list(by_name), files) as file:
         old_rows = file.rows
         _append_predictions(file, _predict([(name, by_name[name]) for name in file.missing], predictor, top))
     summary = f"{printable(str(out))}: {_format_count(file.rows)}"
     summary += f", {old_rows} of them from before" if old_rows else ""
     summary += f", {file.replaced} predicted again" if file.replaced else ""
+    summary += f", {file.removed} removed because their photos are gone" if file.removed else ""
     click.echo(summary + (f"; {file.failed} could not be used" if file.failed else ""))
     return file.rows, file.failed
 

@@ -2,8 +2,8 @@
 
 The columns are those of every prediction record. What a row was predicted from is stored beside the file, in
 `labels.csv.state`: the first line has the SHA-256 of the model and `top`, then one line per row has its `file` and the
-real path, size and modification time of the photo. State is synced before its rows, so after a kill every row has its
-state; state without a row is ignored. Rows may be deleted or sorted: a photo without a row is predicted again.
+path, size and modification time of the photo. State is synced before its rows, so after a kill every row has its state;
+state without a row is ignored. Rows may be deleted or sorted: a photo without a row is predicted again.
 """
 
 import csv
@@ -26,7 +26,10 @@ COLUMNS = ("file", "label", "probability", "top", "model", "error")
 
 
 class PhotoId(NamedTuple):
-    """Identity of a photo: real path, size in bytes and modification time in ns; -1 where there is no such file."""
+    """Identity of a photo: path, size in bytes and modification time in ns; -1 where there is no such file.
+
+    The path is absolute, with the links of its folders resolved, but not a link that is the photo itself.
+    """
 
     path: str
     size: int = -1
@@ -37,25 +40,29 @@ def identify_photo(name: str) -> PhotoId:
     """Return the identity of a photo by its path; FILE#7, an image in an IDX file, has the size and time of FILE."""
     if name == STDIN:
         return PhotoId(STDIN)
-    for path in (name, name.rpartition("#")[0] or name):
+    path = str(Path(os.path.realpath(Path(name).parent), Path(name).name))
+    for file in (name, name.rpartition("#")[0] or name):
         with suppress(OSError):
-            status = Path(path).stat()
-            return PhotoId(os.path.realpath(name), status.st_size, status.st_mtime_ns)
-    return PhotoId(os.path.realpath(name))
+            status = Path(file).stat()
+            return PhotoId(path, status.st_size, status.st_mtime_ns)
+    return PhotoId(path)
 
 
 @contextmanager
-def open_predictions(path: Path, model_sha256: str, top: int, names: Sequence[str]) -> Iterator["PredictionsFile"]:
+def open_predictions(
+    path: Path, model_sha256: str, top: int, names: Sequence[str], places: Iterable[str] = ()
+) -> Iterator["PredictionsFile"]:
     """Open a file of predictions to append to, locked until the block ends.
 
-    An unfinished last line, rows with an error, and rows of the given photos that are out of date (the photo, the model
-    or `top` is another) are dropped.
+    An unfinished last line, rows with an error, rows of the given photos that are out of date (the photo, the model or
+    `top` is another), and rows of photos in the places that were deleted or changed since are dropped.
 
     Args:
         path: ends in .csv or .jsonl; a link is followed.
         model_sha256: of the predictor.
         top: number of classes per row.
         names: paths of the photos to predict, or `-` for standard input, which is predicted every time.
+        places: folders and IDX files whose photos `names` lists; one that does not exist now is ignored.
 
     Raises:
         SettingError: the path has another suffix, or is not a regular file.
@@ -69,7 +76,7 @@ def open_predictions(path: Path, model_sha256: str, top: int, names: Sequence[st
     with files.append_text(target):
         pass  # so that a path that cannot be written is an error before hours of work
     with lock(target):
-        yield PredictionsFile(target, path.suffix == ".csv", {"model": model_sha256, "top": top}, names)
+        yield PredictionsFile(target, path.suffix == ".csv", {"model": model_sha256, "top": top}, names, places)
 
 
 class PredictionsFile:
@@ -79,14 +86,19 @@ class PredictionsFile:
         missing: the names without a valid row, in order; a photo given under several names is listed once.
         rows: rows in the file.
         failed: rows with an error.
-        replaced: rows that were dropped because they were out of date.
+        replaced: rows that were dropped because they were out of date, and whose photos are predicted again.
+        removed: rows that were dropped because the given places do not hold their photos any more.
     """
 
-    def __init__(self, path: Path, is_csv: bool, predictor: dict[str, Any], names: Sequence[str]) -> None:
+    def __init__(
+        self, path: Path, is_csv: bool, predictor: dict[str, Any], names: Sequence[str], places: Iterable[str]
+    ) -> None:
         self.path, self.is_csv = path, is_csv
         self.header = _format_csv(COLUMNS).encode() if is_csv else b""
         self.state, self.state_header = path.with_name(f"{path.name}.state"), json.dumps(predictor) + "\n"
-        self.failed = self.replaced = 0
+        self.failed = self.replaced = self.removed = 0
+        existing = [place for place in places if identify_photo(place).size >= 0]
+        self.places = {path for place in existing for path in (os.path.realpath(place), identify_photo(place).path)}
         requested: dict[PhotoId, str] = {}
         for name in names:
             requested.setdefault(identify_photo(name), name)
@@ -114,17 +126,23 @@ class PredictionsFile:
     def _drop_outdated_rows(self, requested: Collection[PhotoId]) -> list[tuple[str, PhotoId]]:
         """Write file and state without the rows that are out of date; return `file` and photo of the others."""
         rows: list[tuple[str, PhotoId]] = []
-        paths, stored = {photo.path for photo in requested}, self._read_state()
+        paths, (stored, is_same_predictor) = {photo.path for photo in requested}, self._read_state()
         with files.atomic_write(self.path) as partial, partial.open("wb") as file:
             shutil.copymode(self.path, partial)
             file.write(self.header)
             for line, record in self._read_records():
-                photo = stored[record["file"]].popleft() if stored[record["file"]] else None
-                if photo and not record["error"] and (photo in requested or photo.path not in paths):
+                is_valid = is_same_predictor and bool(stored[record["file"]])
+                photo = stored[record["file"]].popleft() if stored[record["file"]] else identify_photo(record["file"])
+                is_requested = photo.path in paths
+                if record["error"]:
+                    continue
+                if not is_requested and self._is_gone(photo):
+                    self.removed += 1
+                elif is_valid and (photo in requested or not is_requested):
                     rows.append((record["file"], photo))
                     file.write(line)
-                elif photo or record["error"] or identify_photo(record["file"]).path in paths:
-                    self.replaced += not record["error"]
+                elif is_requested:
+                    self.replaced += 1
                 else:
                     raise InputError(
                         f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
@@ -133,15 +151,20 @@ class PredictionsFile:
         files.write_text(self.state, self.state_header + "".join(map(_format_state, rows)))
         return rows
 
-    def _read_state(self) -> defaultdict[str, deque[PhotoId]]:
-        """Return the photos of each `file`, in the order of their rows; empty when the model or `top` is another."""
+    def _is_gone(self, photo: PhotoId) -> bool:
+        """Return whether a photo was in one of the given places, and was deleted or changed since."""
+        folders = {photo.path.rpartition("#")[0], *map(str, Path(photo.path).parents)}
+        return not folders.isdisjoint(self.places) and (photo.size < 0 or identify_photo(photo.path) != photo)
+
+    def _read_state(self) -> tuple[defaultdict[str, deque[PhotoId]], bool]:
+        """Return the photos of each `file`, in the order of their rows, and whether model and `top` are the same."""
         photos: defaultdict[str, deque[PhotoId]] = defaultdict(deque)
         lines = files.read_lines(self.state)
-        if next(lines, b"") == self.state_header.encode():
-            with suppress(ValueError, TypeError):  # a line that was cut off by a kill
-                for file, path, size, mtime_ns in map(json.loads, lines):
-                    photos[file].append(PhotoId(path, size, mtime_ns))
-        return photos
+        header = next(lines, b"")
+        with suppress(ValueError, TypeError):  # a line that was cut off by a kill
+            for file, path, size, mtime_ns in map(json.loads, lines):
+                photos[file].append(PhotoId(path, size, mtime_ns))
+        return photos, header == self.state_header.encode()
 
     def _read_records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Yield each row as bytes and as a record, without a last line that a killed process left unfinished."""
