@@ -386,3 +386,11 @@ def test_predicting_writes_nothing_to_the_home_folder(model: str, photos: Path, 
 def test_a_partial_failure_keeps_its_exit_code(model: str, photos: Path) -> None:
     """Exit code 1 passes the command line's error handling."""
     modiste(photos, "predict", "bright.png", "nowhere.png", "--model", model, code=1)
+
+
+def test_a_folder_of_idx_files_is_refused_with_the_command_that_takes_it(tmp_path: Path, model: str) -> None:
+    """Its images have labels: `evaluate` compares them."""
+    folder = write_idx_folder(tmp_path / "my data", train=5)
+    refused = run(folder, "--model", model)
+    assert isinstance(refused.exception, InputError)
+    assert f"modiste evaluate MODEL --data '{folder}'. To predict the images of one" in str(refused.exception)

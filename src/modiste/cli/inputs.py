@@ -1,11 +1,13 @@
 """What `predict` and `serve` are given: photos (files, folders, IDX files, standard input) and a model."""
 
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from modiste.data import idx
+from modiste.data.idx_folder import is_idx_folder
 from modiste.errors import InputError
 from modiste.imaging.decode import MAX_BYTES
 from modiste.imaging.photo_files import find_photos as find_photos_below
@@ -23,7 +25,7 @@ def find_photos(files: tuple[str, ...]) -> list[NamedPhoto]:
     """List the photos that the arguments stand for; standard input is not read yet.
 
     Raises:
-        InputError: the only argument is a folder without photos, or an IDX file is damaged.
+        InputError: the only argument is a folder without photos, a folder holds IDX files, or an IDX file is damaged.
     """
     return [photo for file in files for photo in _expand(file, is_only=len(files) == 1)]
 
@@ -67,6 +69,11 @@ def _expand(file: str, is_only: bool) -> list[NamedPhoto]:
 def _photos_below(folder: str, is_only: bool) -> list[str]:
     """Return the paths of the photos below a folder; print which of its files are skipped."""
     photos, unreadable = find_photos_below(Path(folder))
+    if not photos and is_idx_folder(Path(folder)):
+        raise InputError(
+            f"{printable(folder)} holds IDX files, which are labeled data: modiste evaluate MODEL --data "
+            f"{shlex.quote(printable(folder))}. To predict the images of one of them, name the file."
+        )
     if not photos and is_only:
         raise InputError(f"{printable(folder)} has no photo that can be read. Give a folder with photos: {FORMATS}")
     if photos and unreadable:
