@@ -37,10 +37,18 @@ def notes(path: Path, probabilities: np.ndarray, labels: list[int]) -> str:
 
 
 def test_an_npz_file_is_read(tmp_path: Path) -> None:
-    """Its array named probabilities, or its only array."""
-    for name in ("probabilities", "p"):
-        np.savez(tmp_path / "a.npz", **{name: GOOD.astype(np.float32)})
+    """Its array named probabilities, or the one that was written without a name."""
+    for name in ("probabilities", "arr_0"):
+        np.savez(tmp_path / "a.npz", class_names=NAMES, **{name: GOOD.astype(np.float32)})
         assert (read(tmp_path / "a.npz") == GOOD).all()
+
+
+@pytest.mark.parametrize("names", [["images"], ["p", "q"], ["arr_0", "arr_1"], ["labels"], []])
+def test_an_array_of_another_name_is_refused(tmp_path: Path, names: list[str]) -> None:
+    """It may be anything; the error has the names in the file and the one that is needed."""
+    np.savez(tmp_path / "a.npz", **dict.fromkeys(names, GOOD))
+    with pytest.raises(InputError, match=f"holds {', '.join(names) or 'nothing'}, but no array named probabilities"):
+        read(tmp_path / "a.npz")
 
 
 def test_csv_header_orders_the_columns(tmp_path: Path) -> None:

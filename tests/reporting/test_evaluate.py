@@ -113,7 +113,7 @@ def test_probabilities_of_other_tools_get_the_same_scores(run: Run, tmp_path: Pa
     file = tmp_path / f"probabilities{suffix}"
     with np.load(run.probabilities) as arrays:
         if suffix == ".npz":
-            np.savez(file, p=arrays["probabilities"])
+            np.savez(file, arrays["probabilities"])
         else:
             np.savetxt(file, arrays["probabilities"], delimiter=",", fmt="%.9g")
     scores = evaluate(file, data=str(tmp_path / "data"))

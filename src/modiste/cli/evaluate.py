@@ -30,7 +30,7 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
 
     Probabilities have one row per image: of IDX files in their order, of class folders sorted by folder name, then by
     file name, as in torchvision's ImageFolder. Columns are in the order of the classes; a CSV header of class names, or
-    the array class_names of an .npz, may state another.
+    the array class_names of an .npz, may state another. The array itself is called probabilities.
 
     \b
     Examples:

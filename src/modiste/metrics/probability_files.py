@@ -41,9 +41,9 @@ def read_probabilities(path: Path, class_names: tuple[str, ...], split: Split) -
     """Read the probabilities of a split's images.
 
     A .csv has one row per image and one column per class; a header of class names states the order of the columns. An
-    .npz has the array `probabilities` (or only one array, of any name); `class_names` states the order of the columns,
-    and `labels`, indices into these, must be labels of the images. Rows are in the order of the images: of IDX files as
-    stored, of class folders sorted by folder name, then by file name, as in torchvision's ImageFolder.
+    .npz has the array `probabilities`, or `arr_0`, as `np.savez(file, array)` names it; `class_names` states the order
+    of the columns, and `labels`, indices into these, must be labels of the images. Rows are in the order of the images:
+    of IDX files as stored, of class folders sorted by folder name, then by file name, as in torchvision's ImageFolder.
 
     Returns:
         Probabilities, float64 [n, k], columns in the order of `class_names`; and notes for the user on their order.
@@ -76,9 +76,12 @@ def _read_npz(path: Path) -> Content:
         if sum(array.file_size for array in archive.infolist()) > MAX_BYTES:
             raise ValueError("its arrays have more than a gigabyte")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        key = arrays.files[0] if len(arrays.files) == 1 else "probabilities"
+        key = "arr_0" if set(arrays.files) - {"class_names", "labels"} == {"arr_0"} else "probabilities"
         if key not in arrays:
-            raise InputError(f"{path} holds {', '.join(arrays.files) or 'nothing'}, but no array named {key}.")
+            raise InputError(
+                f"{path} holds {', '.join(arrays.files) or 'nothing'}, but no array named probabilities. Write it with "
+                "np.savez(file, probabilities=array); a single array without a name is read as well."
+            )
         class_names = list(map(str, arrays["class_names"])) if "class_names" in arrays else None
         labels = np.asarray(arrays["labels"], np.int64) if "labels" in arrays else None
         return Content(np.asarray(arrays[key], np.float64), class_names, labels)
