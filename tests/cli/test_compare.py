@@ -20,14 +20,14 @@ def test_runs_and_results_files_are_compared(tmp_path: Path) -> None:
     results = write_results(tmp_path / "classic-cnn.json", (0.93, 0.94))
     out = tmp_path / "figures"
     arguments = [*map(str, (run.path, new.path, results)), "--out", str(out)]
-    told = CliRunner().invoke(compare, arguments, catch_exceptions=False).output
-    assert "90.00%" in told
-    assert "new is not evaluated yet. Try: modiste evaluate" in told
-    assert "ours, n = 2" in told
-    assert "n = 2 is uninformative" in told
-    assert "WRN-28-10 + Random Erasing" in told
-    assert "a rerun on v2 gave 0.958" in told
-    assert "untested" in told
+    output = CliRunner().invoke(compare, arguments, catch_exceptions=False).output
+    assert "90.00%" in output
+    assert "new is not evaluated yet. Try: modiste evaluate" in output
+    assert "ours, n = 2" in output
+    assert "n = 2 is uninformative" in output
+    assert "WRN-28-10 + Random Erasing" in output
+    assert "a rerun on v2 gave 0.958" in output
+    assert "untested" in output
     assert {path.name for path in out.iterdir()} == {
         "loss.png",
         "accuracy.png",
