@@ -20,6 +20,7 @@ from modiste.errors import InputError, SettingError
 from modiste.inference.calibration import Calibration
 from modiste.metrics.evaluation import evaluate_split
 from modiste.recipes import named, settings
+from modiste.recipes.recipe import DataConfig
 from modiste.reporting.evaluate import evaluate
 from modiste.runs import files
 from modiste.runs.folder import Run
@@ -64,6 +65,35 @@ def test_probabilities_of_a_run_with_candidate_labels_can_be_scored_again(tmp_pa
     assert scores.n_ambiguous == 6
     again = evaluate(run.probabilities, data=str(tmp_path / "data"))
     assert (again.accuracy, again.per_class, again.n_ambiguous) == (scores.accuracy, scores.per_class, 6)
+
+
+def test_a_file_evaluated_on_a_held_out_fold_says_which_images_it_has(tmp_path: Path) -> None:
+    """Scores and errors name the fold of data without a validation split; data that has one needs no note."""
+    data = write_idx_folder(tmp_path / "data")
+    labels = sources.open_validation(DataConfig(source=str(data)), 0).labels
+    held_out = "the 20 of its 100 training images that `modiste train` holds out with data.val_fraction=0.2"
+    np.savez(tmp_path / "p.npz", np.eye(10)[labels])
+    scores = evaluate_split(tmp_path / "p.npz", "validation", str(data)).scores
+    assert (scores.accuracy, scores.n) == (1, 20)
+    assert held_out in scores.notes[0]
+    np.savez(tmp_path / "p.npz", np.eye(10)[[0] * 100])
+    with pytest.raises(InputError, match=r"100, 10.*20 images") as error:
+        evaluate_split(tmp_path / "p.npz", "validation", str(data))
+    assert held_out in str(error.value)
+    for part in ("train", "validation"):
+        fill_shades(tmp_path / "own" / part, a=0, b=100)
+    np.savez(tmp_path / "p.npz", np.eye(2).repeat(3, axis=0), class_names=["a", "b"])
+    assert evaluate_split(tmp_path / "p.npz", "validation", str(tmp_path / "own")).scores.notes == ()
+
+
+@pytest.mark.parametrize("target", ["photos", "photos/test", "photos/Train"])
+def test_advice_for_a_folder_of_data_works(run: Run, tmp_path: Path, target: str) -> None:
+    """The error for data in the place of a run names the option of the data."""
+    for part in ("test", "Train"):
+        fill_shades(tmp_path / "photos" / part, Bag=0, Coat=255)
+    with pytest.raises(InputError, match="modiste evaluate RUN --data") as error:
+        evaluate_split(tmp_path / target)
+    assert evaluate_split(run.path, data=str(error.value).split("--data ")[1]).scores.n == 6
 
 
 def test_validation_images_are_those_that_were_held_out(run: Run, tmp_path: Path) -> None:

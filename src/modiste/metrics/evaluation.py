@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import sources
+from modiste.data.folders import SPELLINGS
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
@@ -70,7 +71,7 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
     else:
-        probabilities, notes = read_probabilities(target.path, class_names, split)
+        probabilities, notes = _read_file(target.path, config, class_names, split)
     scores = replace(compute_scores(probabilities, split, class_names), notes=notes)
     scores = _with_model_scores(scores, target, split, probabilities)
     return Evaluation(scores, probabilities, split, target.run if config == target.recipe.data else None)
@@ -97,8 +98,14 @@ def _open_target(path: Path, data: str | None) -> Target:
 
 def _find_run(path: Path) -> Run | None:
     """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone."""
+    if path.is_dir() and not Run(path).recipe_file.is_file():
+        is_split = any(path.name.casefold() in spellings for spellings in SPELLINGS.values())
+        raise InputError(
+            f"{path} is no run folder: it has no recipe.json. Give a folder that `modiste train` made. If {path} holds "
+            f"data to evaluate on: modiste evaluate RUN --data {path.parent if is_split else path}"
+        )
     if path.is_dir():
-        return folder.open_run(path)
+        return Run(path)
     if not path.exists():
         raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
     run = Run(path.parent)
@@ -140,6 +147,30 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
     raise InputError(
         f"{config.source} does not have the validation images that {target.path} held out, so it may have been trained "
         f"on those it has. Put images to evaluate on into class folders in {config.source}/test and use --split test."
+    )
+
+
+def _read_file(
+    path: Path, config: DataConfig, class_names: tuple[str, ...], split: Split
+) -> tuple[Probabilities, tuple[str, ...]]:
+    """Read a file of probabilities, and notes on it; notes and errors say which images a validation split has."""
+    held_out = _describe_held_out(config, split)
+    try:
+        probabilities, notes = read_probabilities(path, class_names, split)
+    except InputError as error:
+        raise InputError(f"{error} {held_out}".strip()) from None
+    return probabilities, (held_out, *notes) if held_out else notes
+
+
+def _describe_held_out(config: DataConfig, split: Split) -> str:
+    """Say which images a validation split has that was held out of the training images; empty for other splits."""
+    source = sources.open_source(config)
+    if split.name == "test" or source.has_split("validation"):
+        return ""
+    return (
+        f"The data has no validation split of its own: the {len(split):,} of its {len(source.part('train').labels):,} "
+        f"training images that `modiste train` holds out with data.val_fraction={config.val_fraction}, "
+        f"data.fold={config.fold} and seed={Recipe().seed} are used, in the order of the data."
     )
 
 
