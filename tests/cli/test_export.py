@@ -69,7 +69,7 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already"):
         run_export(run.path, "--out", existing)
     assert existing.read_text() == "content"
-    with pytest.raises(InputError, match="is no run folder"):
+    with pytest.raises(InputError, match="is not a run folder"):
         run_export(write_idx_folder(tmp_path / "no-run"))
     with pytest.raises(InputError, match=r"The folder .* does not exist"):
         run_export(run.path, "--out", tmp_path / "nowhere" / "m.onnx")

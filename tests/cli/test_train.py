@@ -261,7 +261,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "no device": (["sprint", "--device=cuda:99"], "There is no device"),
     "another kind of device": (["sprint", "--device=meta"], "There is no device"),
     "a name too long": (["sprint", f"--data={'x' * 300}"], "x" * 300),
-    "no run": (["--resume=nowhere"], "no run folder"),
+    "no run": (["--resume=nowhere"], "not a run folder"),
     "resume with settings": (["--resume=nowhere", "--epochs=3"], "Leave out all other settings"),
     "resume with a recipe": (["sprint", "--resume=nowhere"], "Leave out all other settings"),
 }

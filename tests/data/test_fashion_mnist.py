@@ -104,7 +104,7 @@ def test_rgb_and_other_sizes_are_setting_errors() -> None:
     """The error for RGB suggests `--data`; the one for another size has the valid size."""
     with pytest.raises(SettingError, match=r"needs photos.*--data"):
         sources.open_training(DataConfig(channels=3), seed=0)
-    with pytest.raises(SettingError, match=r"data.image_size is 32.*Give 28"):
+    with pytest.raises(SettingError, match=r"data.image_size is 32.*Set data.image_size to 28"):
         sources.open_training(DataConfig(image_size=32), seed=0)
 
 

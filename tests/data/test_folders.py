@@ -94,7 +94,7 @@ def test_a_folder_may_have_candidate_labels(tmp_path: Path) -> None:
     ("text", "fault"),
     [
         ("{", "cannot be read"),
-        ("[]", "is no table"),
+        ("[]", "is not a table"),
         ('{"a": ["x", "x"]}', "list of different labels"),
         ('{"a": []}', "list of different labels"),
         ('{"a": 3}', "means 3"),
@@ -268,13 +268,17 @@ def test_photos_in_other_formats_are_refused(tmp_path: Path) -> None:
         sources.open_training(config(tmp_path), seed=0)
 
 
-def test_a_class_that_only_validation_has_is_refused(tmp_path: Path) -> None:
-    """The error names it."""
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_class_that_only_another_split_has_is_refused_before_training(tmp_path: Path, split: str) -> None:
+    """The error names its folder; no photo of that split is read."""
     for label in ("a", "b"):
         fill(tmp_path / "train" / label, 2)
-    fill(tmp_path / "validation" / "c", 2)
-    with pytest.raises(InputError, match="means 'c', which train has no photos of"):
+    folder = fill(tmp_path / split / "c", 1)
+    (folder / "0.png").write_bytes(b"never read")
+    with pytest.raises(InputError, match=f"{split}/c means 'c', which train has no photos of"):
         sources.open_training(config(tmp_path), seed=0)
+    (tmp_path / "labels.json").write_text('{"c": "a"}')
+    assert sources.open_source(config(tmp_path)).class_names == ("a", "b")
 
 
 def test_with_three_channels_photos_are_rgb(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def test_idx_files_need_not_be_gzipped(tmp_path: Path) -> None:
     """Their names lack the suffix .gz."""
     images = np.zeros((4, 28, 28), np.uint8)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(images))
-    (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2, 9])))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2, 3])))
     data = DataConfig(str(tmp_path), val_fraction=0)
-    assert sources.open_training(data, seed=0).train.labels.tolist() == [0, 1, 2, 9]
+    assert sources.open_training(data, seed=0).train.labels.tolist() == [0, 1, 2, 3]
     with pytest.raises(InputError, match="no test split"):
         sources.open_test(data, lambda: None)
 
@@ -116,7 +116,7 @@ def test_fewer_images_of_a_class_than_folds_are_refused(tmp_path: Path) -> None:
     ("make", "fault"),
     [
         (lambda path: None, "does not exist"),
-        (lambda path: path.write_text("x"), "is no folder"),
+        (lambda path: path.write_text("x"), "is not a folder"),
         (lambda path: path.mkdir(), "neither IDX files nor class folders"),
     ],
 )
@@ -153,18 +153,48 @@ def test_moved_data_has_the_same_hash(tmp_path: Path) -> None:
     ("content", "names"),
     [
         (["zero", "one", "two"], ("zero", "one", "two")),
-        ({"0": "zero", "2": "two"}, ("zero", "1", "two")),
-        ({"3": "more"}, ("0", "1", "2", "more")),
+        ({"2": "two", "0": "zero", "1": "one"}, ("zero", "one", "two")),
+        (None, ("0", "1", "2")),
     ],
 )
 def test_labels_json_of_an_idx_folder_has_class_names(tmp_path: Path, content: object, names: tuple[str, ...]) -> None:
-    """The name of a class that it lacks is its number."""
+    """Without the file, classes are named by their numbers."""
+    folder = write_idx_folder(tmp_path, labels=3)
+    (folder / "labels.json").write_text(json.dumps(content)) if content else (folder / "labels.json").unlink()
+    assert sources.open_training(DataConfig(str(folder)), seed=0).class_names == names
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "has 0 names, but the labels go up to 2, and class 0 has none"),
+        (["zero", "one"], "has 2 names, but the labels go up to 2, and class 2 has none"),
+        ({"0": "zero", "2": "two"}, "has 2 names, but the labels go up to 2, and class 1 has none"),
+        (["zero", "one", "two", "three"], r"train-images-idx3-ubyte.gz has no image of class 3 \(three\)"),
+    ],
+)
+def test_labels_json_names_exactly_the_classes_of_the_images(tmp_path: Path, content: object, message: str) -> None:
+    """A class without a name or without training images is refused."""
     folder = write_idx_folder(tmp_path, labels=3)
     (folder / "labels.json").write_text(json.dumps(content))
-    assert sources.open_source(DataConfig(str(folder))).class_names == names
+    with pytest.raises(InputError, match=message):
+        sources.open_training(DataConfig(str(folder)), seed=0)
 
 
-@pytest.mark.parametrize("content", ['{"Bag": "8"}', "3", '["a", "a", "b"]', '{"0": 7}', '{"0": "1"}', "{"])
+def test_a_gap_in_the_labels_of_an_idx_folder_is_refused(tmp_path: Path) -> None:
+    """The class has no training images; a test split may lack a class."""
+    folder = write_idx_folder(tmp_path, labels=4)
+    (folder / "labels.json").unlink()
+    for stem in ("t10k", "train"):
+        labels = np.arange(100 if stem == "train" else 20) % 2 * 3
+        (folder / f"{stem}-labels-idx1-ubyte.gz").write_bytes(labels_file(labels))
+        if stem == "t10k":
+            assert set(sources.open_test(DataConfig(str(folder)), lambda: None).labels) == {0, 3}
+    with pytest.raises(InputError, match=r"no image of class 1 \(1\)"):
+        sources.open_training(DataConfig(str(folder)), seed=0)
+
+
+@pytest.mark.parametrize("content", ['{"Bag": "8"}', "3", '["a", "a", "b"]', '["a", "b", 7]', "{"])
 def test_an_invalid_labels_json_of_an_idx_folder_is_refused(tmp_path: Path, content: str) -> None:
     """Keys that are not numbers, duplicate names and invalid JSON; the error names the file."""
     folder = write_idx_folder(tmp_path, labels=3)

@@ -21,7 +21,7 @@ def labels_file(labels: np.ndarray, magic: int = 2049) -> bytes:
 
 
 def write_idx_folder(folder: Path, train: int = 100, test: int = 20, labels: int = 10, side: int = 28) -> Path:
-    """Write the four IDX files, and labels.json with the classes of Fashion-MNIST.
+    """Write the four IDX files, and labels.json with the names of the classes in Fashion-MNIST.
 
     An image of label i has a bright row i on noise.
 
@@ -33,7 +33,7 @@ def write_idx_folder(folder: Path, train: int = 100, test: int = 20, labels: int
         side: height and width in pixels.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "labels.json").write_text(json.dumps(FASHION_MNIST))
+    (folder / "labels.json").write_text(json.dumps(FASHION_MNIST[:labels]))
     for start, count, seed in (("train", train, 0), ("t10k", test, 1)):
         numbers = np.arange(count) % labels
         images = np.random.default_rng(seed).integers(0, 100, (count, side, side), dtype=np.uint8)

@@ -1,6 +1,7 @@
 """Evaluating runs, models and files of probabilities, without figures."""
 
 import json
+import re
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -18,6 +19,7 @@ from helpers.runs import write_run
 from modiste.data import sources
 from modiste.errors import InputError, SettingError
 from modiste.inference.calibration import Calibration
+from modiste.labels import FASHION_MNIST
 from modiste.metrics.evaluation import evaluate_split
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import DataConfig
@@ -133,6 +135,40 @@ def test_advice_for_class_folders_alone_works(run: Run, tmp_path: Path, split: s
         (data / "test").mkdir(exist_ok=True)
         shutil.move(folder, data / "test")
     assert evaluate_split(run.path, data=str(data)).scores.n == 6
+
+
+def test_advice_for_class_folders_of_unknown_classes_works(run: Run, tmp_path: Path) -> None:
+    """A labels.json as the error has it leaves the folder out, and nothing was counted before."""
+    data = fill_shades(tmp_path / "photos" / "test", Bag=0, Coat=255, Hat=100).parent
+    with pytest.raises(InputError, match="classes Hat, which the model lacks") as error:
+        evaluate_split(run.path, data=str(data))
+    assert not run.scores.exists()
+    (data / "labels.json").write_text(re.findall(r"{.*}", str(error.value))[0])
+    assert evaluate_split(run.path, data=str(data)).scores.n == 6
+
+
+def test_advice_for_idx_files_of_unknown_classes_works(run: Run, tmp_path: Path) -> None:
+    """With as many classes as the model they can be named in labels.json; with more, other data is needed."""
+    data = write_idx_folder(tmp_path / "other")
+    (data / "labels.json").unlink()
+    with pytest.raises(InputError, match=r"Write a labels\.json"):
+        evaluate_split(run.path, data=str(data))
+    (data / "labels.json").write_text(json.dumps(FASHION_MNIST))
+    assert evaluate_split(run.path, data=str(data)).scores.n == 20
+    write_idx_folder(data, labels=11)
+    (data / "labels.json").unlink()
+    with pytest.raises(InputError, match=r"lacks.* --data\.$") as error:
+        evaluate_split(run.path, data=str(data))
+    assert "labels.json" not in str(error.value)
+
+
+def test_images_that_do_not_fit_the_model_are_refused(run: Run, tmp_path: Path) -> None:
+    """The error names no setting, as `evaluate` takes none; probabilities are scored on images of any size."""
+    data = write_idx_folder(tmp_path / "large", side=32)
+    with pytest.raises(InputError, match=r"takes gray images of 28 x 28 pixels, but .*large has other images.*--data"):
+        evaluate_split(run.path, data=str(data))
+    np.savez(tmp_path / "p.npz", probabilities=np.eye(10)[np.arange(20) % 10])
+    assert evaluate_split(tmp_path / "p.npz", data=str(data)).scores.accuracy == 1
 
 
 @pytest.mark.parametrize(("patience", "chosen"), [(0, False), (3, True)])

@@ -137,7 +137,7 @@ def test_what_cannot_be_evaluated_is_refused(run: Run, tmp_path: Path) -> None:
     """A missing file, a folder that is not a run, a missing model and an unknown split each have their error."""
     with pytest.raises(InputError, match="does not exist"):
         evaluate(tmp_path / "nothing")
-    with pytest.raises(InputError, match="no run folder"):
+    with pytest.raises(InputError, match="not a run folder"):
         evaluate(tmp_path / "data")
     with pytest.raises(SettingError, match="one of test, validation"):
         evaluate(run.path, "train")

@@ -27,7 +27,7 @@ def read_folder_labels(file: Traversable) -> dict[str, FolderLabels]:
     """
     content = _read_json(file)
     if not isinstance(content, dict):
-        raise InputError(f'{file} is no table. Write it as {{"folder": "label", "other folder": null}}.')
+        raise InputError(f'{file} is not a table. Write it as {{"folder": "label", "other folder": null}}.')
     folder_labels: dict[str, FolderLabels] = {}
     for folder, value in content.items():
         labels = [] if value is None else value if isinstance(value, list) else [value]
@@ -43,18 +43,26 @@ def read_class_names(file: Traversable, count: int) -> tuple[str, ...]:
     """Read the names of numbered classes: `["zero", "one"]` or `{"0": "zero", "1": "one"}`.
 
     Args:
-        file: its path; classes that it does not name, or all where it does not exist, are named by their numbers.
-        count: number of classes at least; the file may name more.
+        file: its path; without such a file the names are the numbers.
+        count: number of classes that the labels need; the file may name more.
 
     Raises:
-        InputError: it is not JSON, a key is no number, or a name is no text or occurs twice.
+        InputError: it is not JSON, a key is not a number, a class has no name, or a name is not text or occurs twice.
     """
+    if not file.is_file():
+        return tuple(map(str, range(count)))
     content = _read_json(file)
     names = dict(enumerate(content)) if isinstance(content, list) else content
     if not isinstance(names, dict) or not all(str(key).isdecimal() and int(key) < 256 for key in names):
         raise InputError(f'{file} must name classes by their numbers. Write ["zero", "one"] or {{"0": "zero"}}.')
     by_label = {int(key): name for key, name in names.items()}
-    class_names = [by_label.get(label, str(label)) for label in range(max([count, *(key + 1 for key in by_label)]))]
+    classes = range(max([count, *(label + 1 for label in by_label)]))
+    if unnamed := [label for label in classes if label not in by_label]:
+        raise InputError(
+            f"{file} has {len(by_label)} name{'s' * (len(by_label) != 1)}, but the labels go up to {count - 1}, and "
+            f"class {unnamed[0]} has none. Name every class from 0, or remove the file to name all by their numbers."
+        )
+    class_names = [by_label[label] for label in classes]
     if not _are_names(class_names):
         raise InputError(f"{file} gives the names {class_names}. Give each class another name, as text.")
     return tuple(class_names)

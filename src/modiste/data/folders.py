@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,10 @@ class ClassFolders:
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        """Those of train (or of the first split there is) and `more_classes`, sorted by name, "none of these" last."""
+        """Those of train (or of the first split there is) and `more_classes`, sorted by name, "none of these" last.
+
+        A class that only another split has is an InputError; this reads the names of its folders, and no photo.
+        """
         split, folder = next(iter(self.split_folders.items()))
         names = {*self.more_classes, *(label for _, labels in self._class_folders(split) for label in labels)}
         if len(names) < 2:
@@ -60,6 +64,12 @@ class ClassFolders:
                 f"{folder} has class folders for one class ({only}), but at least two are needed. Make a folder for "
                 "each class and put its photos in."
             )
+        for path in chain.from_iterable(map(subfolders, self.split_folders.values())):
+            if unknown := set(self._labels(path)) - names:
+                raise InputError(
+                    f"{path} means {min(unknown)!r}, which {split} has no photos of. Rename it, or add such a folder "
+                    f"to {split}."
+                )
         return tuple(sorted(names, key=lambda name: (name == NONE_OF_THESE, name)))
 
     @cached_property
@@ -91,15 +101,9 @@ class ClassFolders:
         """List the photos of a split, by folder name and then by file name; they are decoded when images are loaded.
 
         Raises:
-            InputError: a class folder is empty or has a new class, or a file in it or beside it cannot be used.
+            InputError: a class folder is empty, or a file in it or beside it cannot be used.
         """
         names, photos = self.class_names, self._photos(name)
-        for path, labels in photos:
-            if unknown := [label for label in labels if label not in names]:
-                raise InputError(
-                    f"{path.parent} means {unknown[0]!r}, which train has no photos of. Rename it, or add such a "
-                    "folder to train."
-                )
         candidates = [[name in labels for name in names] for _, labels in photos]
         candidate_labels = np.array(candidates, bool).reshape(len(photos), len(names))
         paths = [path for path, _ in photos]
@@ -155,7 +159,11 @@ class ClassFolders:
                 f"{self.split_folders[split]} holds no class folder. Put its photos into a folder for each class, or "
                 "move it out of the data."
             )
-        return [(folder, self._folder_labels.get(folder.name, (folder.name,))) for folder in folders]
+        return [(folder, self._labels(folder)) for folder in folders]
+
+    def _labels(self, folder: Path) -> FolderLabels:
+        """What a class folder means: by labels.json, or its name."""
+        return self._folder_labels.get(folder.name, (folder.name,))
 
     def _photos(self, split: str) -> list[tuple[Path, FolderLabels]]:
         """The photos of a split, sorted by folder and file name, and the labels that each may have."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources.abc import Traversable
 
+import numpy as np
+
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE, read_class_names
 from modiste.data.lazy_split import SPLITS, LazySplit
@@ -33,7 +35,7 @@ class IdxFolder:
 
     Args:
         folder: where the files are, each gzipped or not, with an optional labels.json.
-        size: pixels a side that the images must have.
+        size: pixels a side that the images must have; 0: any number.
         md5: checksums that the files must have, by file name; empty when any content is accepted.
     """
 
@@ -88,11 +90,17 @@ class IdxFolder:
                 f"The labels of {file} go up to {largest}, but there are {classes} classes, from 0 to {classes - 1}. "
                 f"Correct them, or name all classes in {LABELS_FILE}."
             )
+        if name == "train" and len(empty := np.flatnonzero(np.bincount(labels, minlength=classes) == 0)):
+            raise InputError(
+                f"{file} has no image of class {empty[0]} ({self.class_names[empty[0]]}). Add some, or number the "
+                f"classes from 0 without gaps, also in {LABELS_FILE}."
+            )
         rows, columns = images.shape[1:]
-        if (rows, columns) != (self.size, self.size):
+        if self.size and (rows, columns) != (self.size, self.size):
             raise SettingError(
                 f"data.image_size is {self.size}, but the images of {file} have {rows} x {columns} pixels. "
-                + (f"Give {rows} instead." if rows == columns else "Pad them to squares.")
+                f"{f'Set data.image_size to {rows}' if rows == columns else 'Pad them to squares'}, or name other data "
+                "with --data."
             )
         return LazySplit(labels, images.__getitem__)
 

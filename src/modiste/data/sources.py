@@ -134,13 +134,13 @@ def open_source(data: DataConfig) -> Source:
     """Recognize what `data.source` is, without opening its splits; raises as `open_training`."""
     root = Path(data.source)
     if data.source and not root.is_dir():
-        problem = "is no folder" if root.exists() else "does not exist"
+        problem = "is not a folder" if root.exists() else "does not exist"
         raise InputError(f"{root} {problem}. Give a folder of IDX files or of class folders with --data.")
     if not data.source or is_idx_folder(root):
         if data.channels != 1:
-            gray = f"data.channels is {data.channels}, but IDX images are gray. Add --set data.channels=1."
-            photos = "This recipe needs photos. Give a folder of photos for each class with --data FOLDER."
-            raise SettingError(gray if data.source else photos)
+            images, gray = f"data.channels is {data.channels}, which needs photos", "Set data.channels to 1, or give"
+            problem, advice = (f"{images}, but IDX images are gray", gray) if data.source else (images, "Give")
+            raise SettingError(f"{problem}. {advice} a folder of photos for each class with --data FOLDER.")
         return IdxFolder(root, data.image_size) if data.source else fashion_mnist.source(data.image_size)
     if folders.subfolders(root):
         return ClassFolders(root, data.image_size, data.channels, FASHION_MNIST if data.synthetic_per_class else ())

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import sources
-from modiste.data.folders import SPELLINGS
+from modiste.data.folders import SPELLINGS, ClassFolders
+from modiste.data.idx_folder import is_idx_folder
+from modiste.data.lazy_split import Source
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
@@ -64,9 +66,9 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     config = target.recipe.data
     if data is not None:
         config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
-    data_names = sources.open_source(config).class_names
+    data_names, split = _open_data(target, config, split_name)
     class_names = target.model.class_names if target.model else data_names
-    split = _relabel(_open_split(target, config, split_name), data_names, class_names)
+    split = _relabel(split, data_names, class_names)
     notes: tuple[str, ...] = ()
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
@@ -101,8 +103,8 @@ def _find_run(path: Path) -> Run | None:
     if path.is_dir() and not Run(path).recipe_file.is_file():
         is_split = any(path.name.casefold() in spellings for spellings in SPELLINGS.values())
         raise InputError(
-            f"{path} is no run folder: it has no recipe.json. Give a folder that `modiste train` made. If {path} holds "
-            f"data to evaluate on: modiste evaluate RUN --data {path.parent if is_split else path}"
+            f"{path} is not a run folder: it has no recipe.json. Give a folder that `modiste train` made. If {path} "
+            f"holds data to evaluate on: modiste evaluate RUN --data {path.parent if is_split else path}"
         )
     if path.is_dir():
         return Run(path)
@@ -110,6 +112,42 @@ def _find_run(path: Path) -> Run | None:
         raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
     run = Run(path.parent)
     return run if path.name == run.model.name and run.recipe_file.is_file() else None
+
+
+def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[tuple[str, ...], Split]:
+    """Return the class names of the data and its split; raises InputError where the model does not fit the data."""
+    if not target.model:
+        if is_idx_folder(Path(config.source)):
+            config = replace(config, image_size=0)  # any, since only the labels are used
+        return sources.open_source(config).class_names, _open_split(target, config, split_name)
+    try:
+        source = sources.open_source(config)
+        _require_classes(source, target.model.class_names)
+        return source.class_names, _open_split(target, config, split_name)
+    except SettingError as error:  # its advice is to change the recipe
+        kind = (
+            "RGB photos" if config.channels == 3 else f"gray images of {config.image_size} x {config.image_size} pixels"
+        )
+        raise InputError(
+            f"{target.path} takes {kind}, but {config.source} has other images. Name other data with --data."
+        ) from error
+
+
+def _require_classes(source: Source, class_names: tuple[str, ...]) -> None:
+    """Raise an InputError if the data has classes that the model lacks."""
+    missing = [name for name in source.class_names if name not in class_names]
+    if not missing:
+        return
+    if isinstance(source, ClassFolders):
+        advice = f'Map their folders to these in its labels.json, or leave them out: {{"{missing[0]}": null}}.'
+    elif len(source.class_names) <= len(class_names):
+        advice = "Write a labels.json beside its IDX files, with the model's name of each label in their order."
+    else:
+        advice = "Name data that has only classes of the model with --data."
+    raise InputError(
+        f"The data has the classes {', '.join(missing)}, which the model lacks. It has {', '.join(class_names)}. "
+        + advice
+    )
 
 
 def require_held_out(run: Run, validation: Split) -> None:
@@ -184,12 +222,6 @@ def _count_opening(run: Run | None) -> None:
 
 def _relabel(split: Split, data_names: tuple[str, ...], class_names: tuple[str, ...]) -> Split:
     """Change labels from indices into the data's class names to indices into the model's, which may be more."""
-    missing = [name for name in data_names if name not in class_names]
-    if missing:
-        raise InputError(
-            f"The data has the classes {', '.join(missing)}, which the model lacks. It has {', '.join(class_names)}. "
-            "Write a labels.json with these names for the data."
-        )
     columns = np.array([class_names.index(name) for name in data_names], np.int64)
     candidate_labels = split.candidate_labels
     if candidate_labels is not None:

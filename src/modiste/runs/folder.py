@@ -96,5 +96,5 @@ def open_run(path: Path) -> Run:
     """Return the run in that folder; raises InputError when there is none."""
     run = Run(path)
     if not run.recipe_file.is_file():
-        raise InputError(f"{path} is no run folder: it has no recipe.json. Give a folder that `modiste train` made.")
+        raise InputError(f"{path} is not a run folder: it has no recipe.json. Give a folder that `modiste train` made.")
     return run
