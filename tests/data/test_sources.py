@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.idx import images_file, labels_file, write_idx_folder
+from helpers.photos import fill
 from modiste.data import sources
 from modiste.errors import InputError
 from modiste.recipes.recipe import DataConfig
@@ -209,3 +211,24 @@ def test_describe_counts_the_images_of_each_class(source: str) -> None:
     assert train.keys() == test.keys() == {"split", "images", "shape", "labels", "sha256"}
     assert (train["split"], train["images"], train["labels"]["Bag"]) == ("train", 100, 10)
     assert (test["split"], test["images"], test["shape"]) == ("test", 20, [28, 28])
+
+
+@pytest.mark.parametrize(("background", "bright_corners", "expected"), [(0, 0, True), (0, 2, False), (255, 0, False)])
+def test_whether_training_images_are_on_black(
+    tmp_path: Path, background: int, bright_corners: int, expected: bool
+) -> None:
+    """At least 99 % of them; natural images have any background."""
+    images = np.full((100, 28, 28), background, np.uint8)
+    images[:, 8:20, 8:20] = 255 - background
+    images[:bright_corners] = 255
+    write_idx_folder(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(images_file(images))
+    config = DataConfig(source=str(tmp_path), val_fraction=0)
+    assert sources.open_training(config, 0).is_on_black == expected
+
+
+def test_gray_photos_of_class_folders_are_put_on_black(tmp_path: Path) -> None:
+    """Also photos of one color, which are left as they are."""
+    for name in ("a", "b"):
+        fill(tmp_path / name, 5, lambda _: Image.new("L", (28, 28), 255))
+    assert sources.open_training(DataConfig(source=str(tmp_path)), 0).is_on_black

@@ -44,6 +44,16 @@ def test_a_dark_background_is_not_negated() -> None:
     assert (image[:, 0] == 0).all()
 
 
+def test_without_a_black_background_a_gray_photo_is_only_scaled() -> None:
+    """Dark clothes on white stay so, and nothing is trimmed."""
+    shot = Image.new("RGB", (400, 300), "white")
+    shot.paste((40, 40, 40), (100, 75, 300, 225))
+    image = to_image(saved(shot), 28, 1, is_on_black=False)
+    assert image.shape == (28, 28)
+    assert (image[:6] == 255).all()
+    assert (image[9:19, 9:19] == 40).all()
+
+
 def test_a_photo_of_one_color_is_an_even_image() -> None:
     """Where there is nothing to trim, nothing fails."""
     for color in ("white", "black", "gray"):

@@ -1,5 +1,6 @@
 """Evaluating runs, models and files of probabilities, without figures."""
 
+import gzip
 import json
 import re
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.idx import write_idx_folder
+from helpers.idx import images_file, write_idx_folder
 from helpers.models import tiny_model
 from helpers.photos import fill
 from helpers.runs import write_run
@@ -20,7 +21,7 @@ from modiste.data import sources
 from modiste.errors import InputError, SettingError
 from modiste.inference.calibration import Calibration
 from modiste.labels import FASHION_MNIST
-from modiste.metrics.evaluation import evaluate_split
+from modiste.metrics.evaluation import OTHER_BACKGROUND, evaluate_split
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import DataConfig
 from modiste.reporting.evaluate import evaluate
@@ -229,3 +230,21 @@ def test_training_images_are_no_test_split(tmp_path: Path) -> None:
         shutil.move(folder, data / "test")
     with pytest.raises(InputError, match="was trained on"):
         evaluate_split(run.path, data=str(data))
+
+
+@pytest.mark.parametrize("is_model_on_black", [True, False])
+@pytest.mark.parametrize("data", ["on black", "on white", "folders"])
+def test_images_on_another_background_than_the_training_images_are_noted(
+    tmp_path: Path, data: str, is_model_on_black: bool
+) -> None:
+    """Since `predict` prepares photos for the model, and evaluation takes IDX images as they are."""
+    (tmp_path / "m.onnx").write_bytes(tiny_model(metadata=None if is_model_on_black else {"background": "other"}))
+    if data == "folders":
+        fill_shades(tmp_path / "data" / "test", dark=0, bright=255)
+    else:
+        folder = write_idx_folder(tmp_path / "data", labels=2)
+        (folder / "labels.json").write_text('["dark", "bright"]')
+        images = np.full((20, 28, 28), 0 if data == "on black" else 255, np.uint8)
+        (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(images_file(images)))
+    notes = evaluate_split(tmp_path / "m.onnx", data=str(tmp_path / "data")).scores.notes
+    assert (OTHER_BACKGROUND in notes) == (is_model_on_black == (data == "on white"))

@@ -1,12 +1,18 @@
 """The files of a finished run."""
 
+import gzip
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from helpers.command import OWN, TINY, inside
+from helpers.idx import images_file
+from helpers.photos import saved
 from helpers.progress import Silent
+from modiste.data.idx import read_images
+from modiste.inference import load
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Recipe
@@ -27,6 +33,17 @@ def recipe(idx: Path, name: str = "helpers.network:tiny") -> Recipe:
 def finished(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run; read only."""
     return training_run.start(recipe(idx), tmp_path_factory.mktemp("runs") / "a", Silent())
+
+
+def test_a_model_of_images_on_white_takes_photos_on_white(idx: Path, tmp_path: Path) -> None:
+    """An image of IDX files is predicted as it is evaluated when it is saved as a photo."""
+    folder = shutil.copytree(idx, tmp_path / "idx")
+    file = folder / "train-images-idx3-ubyte.gz"
+    images = 255 - read_images(file, file.read_bytes())
+    file.write_bytes(gzip.compress(images_file(images)))
+    model = load(training_run.start(recipe(folder), tmp_path / "a", Silent()).model)
+    for image in images[:20]:
+        assert (model.preprocess(saved(Image.fromarray(image)))[1] == image).all()
 
 
 def contents(run: Run) -> dict[str, bytes]:

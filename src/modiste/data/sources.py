@@ -17,6 +17,7 @@ from modiste.data.lazy_split import SPLITS, LazySplit, Source
 from modiste.data.split import Images, Indices, Split, TrainingData
 from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
+from modiste.imaging.preprocess import is_on_black
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.recipe import DataConfig
 
@@ -43,7 +44,8 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
         count = min(data.synthetic_per_class, data.max_train_images or data.synthetic_per_class)
         split = add_synthetic_images(split, source.class_names, count, seed)
     validation = _open_own_validation(source, data) or train.load_split("validation", held_out)
-    return TrainingData(source.class_names, split, validation)
+    on_black = not isinstance(source, IdxFolder) or is_on_black(split.images)
+    return TrainingData(source.class_names, split, validation, on_black)
 
 
 def open_validation(data: DataConfig, seed: int) -> Split:

@@ -74,8 +74,10 @@ class TrainingData:
         class_names: the class of each label, in the order of the labels.
         train: the images to train on.
         validation: the held-out images; empty when nothing is held out.
+        is_on_black: whether a gray model of them takes photos that were prepared as Fashion-MNIST was.
     """
 
     class_names: tuple[str, ...]
     train: Split
     validation: Split
+    is_on_black: bool = True

@@ -30,11 +30,12 @@ def to_onnx(
     class_names: tuple[str, ...],
     scores: dict[str, Any],
     calibration: Calibration,
+    is_on_black: bool = True,
 ) -> bytes:
     """Return the content of a model file: input `image`, uint8 [n, ...] with free n; output `probabilities`.
 
     The network must be on the CPU. All else goes into the metadata; scores are by split, as `{"validation":
-    {"accuracy": 0.93}}`.
+    {"accuracy": 0.93}}`; `is_on_black` is that of the training images, see `preprocess.is_on_black`.
     """
     model = _export(network, recipe)
     metadata = {
@@ -45,6 +46,7 @@ def to_onnx(
         "recipe": settings.to_json(without_paths(recipe)),
         "scores": json.dumps(scores),
         **calibration.to_metadata(class_names),
+        **({} if is_on_black else {"background": "other"}),
     }
     onnx.helper.set_model_props(model, metadata)
     return bytes(model.SerializeToString())

@@ -1,7 +1,8 @@
 """Make the image that a network takes from a photo, in the same way for training, evaluation and prediction.
 
 Images for gray models are prepared as Fashion-MNIST was (Xiao et al. 2017, arXiv 1708.07747, section 2), which expects
-product photos on a plain background.
+product photos on a plain background. For a model that was trained on gray images which are not on black, photos are
+only scaled.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,30 +22,36 @@ PhotoInput = bytes | str | Path | BinaryIO | Image.Image | ArrayLike
 """One photo: a file as bytes, its path, an open binary file, a Pillow image, or an array as for `decode.decode_array`
 (of anything with `__array__`, as a torch tensor)."""
 
+MIN_ON_BLACK = 0.99
+"""Share of training images; all 60,000 of Fashion-MNIST have a dark background."""
+
 FILE_BYTES = bytes | bytearray | memoryview
 
 
-def to_image(photo: PhotoInput, size: int, channels: int) -> NDArray[np.uint8]:
+def to_image(photo: PhotoInput, size: int, channels: int, is_on_black: bool = True) -> NDArray[np.uint8]:
     """Make the image of a photo: uint8 [size, size] gray (1 channel) or [size, size, 3] RGB (3 channels).
 
     For a gray model, a gray image on a dark background passes through unchanged where it has that size, and is
-    restored where it was enlarged or padded; a photo, or an image on white, is prepared as Fashion-MNIST was.
+    restored where it was enlarged or padded; a photo, or an image on white, is prepared as Fashion-MNIST was. If not
+    `is_on_black`, photos are only scaled to a square, as for an RGB model.
 
     Raises:
         InputError: the photo cannot be used, see `to_photo`.
     """
-    *_, (_, image) = preprocessing_steps(photo, size, channels)
+    *_, (_, image) = preprocessing_steps(photo, size, channels, is_on_black)
     return np.asarray(image)
 
 
-def preprocessing_steps(photo: PhotoInput, size: int, channels: int) -> Iterator[tuple[str, Image.Image]]:
+def preprocessing_steps(
+    photo: PhotoInput, size: int, channels: int, is_on_black: bool = True
+) -> Iterator[tuple[str, Image.Image]]:
     """Yield name and result of each step from the decoded photo to its image; arguments and errors as `to_image`."""
     decoded = to_photo(photo)
     image = Image.fromarray(decoded)
     yield "photo", image
-    if channels == 3:
+    if channels == 3 or not is_on_black:
         # the aspect ratio is not kept: a square crop may cut off the sleeves
-        yield "square", image.resize((size, size), Image.Resampling.BICUBIC)
+        yield "square", image.convert("RGB" if channels == 3 else "L").resize((size, size), Image.Resampling.BICUBIC)
     elif (original := original_image(decoded, size)) is not None:
         yield "gray", Image.fromarray(original)
     else:
@@ -88,6 +95,12 @@ def as_photos(photos: PhotoInput | Iterable[PhotoInput]) -> Iterable[PhotoInput]
     else:
         is_one = isinstance(photos, FILE_BYTES | str | Path | Image.Image) or hasattr(photos, "read")
     return [photos] if is_one or not isinstance(photos, Iterable) else photos  # type: ignore[list-item]
+
+
+def is_on_black(images: NDArray[np.uint8]) -> bool:
+    """Return whether nearly all gray images, uint8 [n, s, s], have a dark background, as those of Fashion-MNIST."""
+    backgrounds = np.sort(images[:, *CORNERS], axis=1)[:, 1]
+    return bool((backgrounds <= MAX_BACKGROUND).mean() >= MIN_ON_BLACK)
 
 
 def _fashion_mnist_steps(photo: Image.Image, size: int) -> Iterator[tuple[str, Image.Image]]:

@@ -54,7 +54,7 @@ class Predictor(ABC):
         """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `to_photo`."""
         decoded = to_photo(photo)
         model = self.select_model(decoded)
-        return model, to_image(decoded, model.image_size, model.channels)
+        return model, to_image(decoded, model.image_size, model.channels, model.is_on_black)
 
     def predict(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3) -> list[Prediction]:
         """Return one record per photo, in the same order; for a photo that cannot be used, one with an error.
@@ -152,6 +152,11 @@ class Model(Predictor):
             }
         except (ValueError, AttributeError, OverflowError, RecursionError):
             return {}
+
+    @property
+    def is_on_black(self) -> bool:
+        """Whether photos are prepared as Fashion-MNIST was: a gray model was trained on bright images on black."""
+        return self.metadata.get("background", "black") == "black"
 
     @property
     def image_shape(self) -> tuple[int, ...]:

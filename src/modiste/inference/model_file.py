@@ -1,7 +1,8 @@
 """Read a model file: ONNX as `modiste train` writes it, checked before ONNX Runtime gets it.
 
 Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output `probabilities` float32 [n, classes]. The metadata keys
-are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups and tta_threshold.
+are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold and
+background ("other" where gray training images were not on black: photos are only scaled, not inverted, for the model).
 The file is read once and passed to the runtime as bytes, so that what was checked is what runs.
 """
 

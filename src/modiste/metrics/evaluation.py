@@ -14,6 +14,7 @@ from modiste.data.idx_folder import is_idx_folder
 from modiste.data.lazy_split import Source
 from modiste.data.split import Split
 from modiste.errors import InputError, SettingError
+from modiste.imaging.preprocess import is_on_black
 from modiste.inference import bundled_files
 from modiste.inference.model import Model
 from modiste.metrics.probability_files import SUFFIXES, read_probabilities
@@ -26,6 +27,11 @@ from modiste.runs.lock import lock
 
 LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the scores of the same run."""
+
+OTHER_BACKGROUND = (
+    "Either these images are on black or the training images were, not both; `modiste predict` prepares photos as the "
+    "training images were, so its predictions differ."
+)
 
 Probabilities = NDArray[np.floating[Any]]
 
@@ -72,6 +78,10 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     notes: tuple[str, ...] = ()
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
+        if target.model.is_on_black != (
+            isinstance(sources.open_source(config), ClassFolders) or is_on_black(split.images)
+        ):
+            notes = (OTHER_BACKGROUND,)
     else:
         probabilities, notes = _read_file(target.path, config, class_names, split)
     scores = replace(compute_scores(probabilities, split, class_names), notes=notes)

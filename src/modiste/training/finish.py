@@ -44,7 +44,7 @@ def finish(training: Training, run: Run) -> None:
     validation_probabilities = probabilities[: len(data.validation)].numpy()
     label_groups = calibration.find_label_groups(data.train.candidate_labels)
     fitted = calibration.fit_calibration(validation_probabilities, data.validation, data.class_names, label_groups)
-    content = onnx_file.to_onnx(network, recipe, data.class_names, scores, fitted)
+    content = onnx_file.to_onnx(network, recipe, data.class_names, scores, fitted, data.is_on_black)
     onnx_file.write_verified(run.model, content, probabilities.numpy(), images)
     best_epoch = metrics_file.best_epoch(state.history, recipe.early_stopping)
     figures.save_curves({run.name: state.history}, run.curves, {run.name: best_epoch})
