@@ -45,6 +45,7 @@ def test_json_has_methods_and_figures(tmp_path: Path) -> None:
     content = json.loads(result.output)
     assert content["methods"][0]["name"] == "[odd] name"
     assert content["methods"][0]["accuracy"] is None
+    assert (content["methods"][0]["dataset"], content["different_data"]) == ("data", {})
     assert len(content["figures"]) == 2
 
 
@@ -61,4 +62,6 @@ def test_differences_that_limit_the_comparison_are_reported(tmp_path: Path) -> N
     assert "folds: the epoch was chosen on the validation split" in output
     assert "The trainings differ in precision" in output
     assert "seeds: bf16" in output
+    assert "different images" in output
+    assert "  folds: Fashion-MNIST, validation split of 20,000 images" in output
     assert "differ in precision" not in CliRunner().invoke(compare, command[1:], catch_exceptions=False).output

@@ -2,9 +2,25 @@
 
 from pathlib import Path
 
+import pytest
+
 import modiste
+from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
+from modiste.reporting import canvas, comparison, figures, results_table
 from modiste.reporting.evaluate import evaluate
+from modiste.reporting.results_table import MethodResult
+from modiste.runs import files
+
+
+def read_run(path: Path, data: Path | None = None, split: str = "", **recorded: object) -> MethodResult:
+    """A run that was evaluated on a split, and recorded this about its data."""
+    run = write_run(path, data=data)
+    if split:
+        evaluate(run.path, split)
+    content = files.read_json(run.environment)
+    files.write_json(run.environment, content | {"data": content["data"] | recorded})
+    return results_table.read_run(run.path)
 
 
 def test_the_public_function_compares_runs_and_results_files(tmp_path: Path) -> None:
@@ -20,3 +36,62 @@ def test_the_public_function_compares_runs_and_results_files(tmp_path: Path) -> 
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert figures == {"loss.png", "accuracy.png", "accuracies.png", "confusion-my-run.png"}
     assert modiste.compare(paths) == methods
+
+
+def test_figures_of_runs_that_are_no_longer_compared_are_removed(tmp_path: Path) -> None:
+    """Only those that a comparison wrote; other PNG files stay, whatever they are called."""
+    first, second = write_run(tmp_path / "a"), write_run(tmp_path / "b")
+    evaluate(first.path)
+    evaluate(second.path)
+    out = tmp_path / "figures"
+    modiste.compare([first.path, second.path], out)
+    canvas.save_png(figures.plot_accuracies([("own", 0.9, (0.8, 0.95))]), out / "confusion-own.png")
+    modiste.compare([second.path], out)
+    kept_names = {"loss.png", "accuracy.png", "accuracies.png", "confusion-b.png", "confusion-own.png"}
+    assert {path.name for path in out.iterdir()} == kept_names
+    modiste.compare([write_results(tmp_path / "seeds.json")], out)
+    assert {path.name for path in out.iterdir()} == {"accuracies.png", "confusion-own.png"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"source": "a", "sha256": "1" * 64}, {"source": "a", "sha256": "2" * 64}, False),
+        ({"source": "a", "sha256": "1" * 64}, {"source": "copy", "sha256": "1" * 64}, True),
+        ({"source": "a", "sha256": "1" * 64}, {"source": "a"}, True),
+        ({"source": "a"}, {"source": "b"}, False),
+        ({"source": "fashion-mnist", "sha256": "1" * 64}, {"source": "fashion-mnist", "sha256": "2" * 64}, True),
+        ({"source": "fashion-mnist", "sha256": "1" * 64}, {"source": "a", "sha256": "2" * 64}, False),
+    ],
+)
+def test_training_data_is_the_same_by_its_checksum(
+    tmp_path: Path, one: dict[str, object], other: dict[str, object], same: bool
+) -> None:
+    """Else by its name; Fashion-MNIST is the same however its files are packed."""
+    methods = [read_run(tmp_path / "one", **one), read_run(tmp_path / "other", **other)]
+    different_data = comparison.describe_different_data(methods)
+    assert (not different_data) == same
+    if not same:
+        checksum = "" if one["source"] == "fashion-mnist" or "sha256" not in one else " (SHA-256 11111111)"
+        assert different_data["one"] == f"{methods[0].dataset}{checksum}, not evaluated"
+
+
+def test_evaluated_images_are_compared(tmp_path: Path) -> None:
+    """Other splits, numbers of images, classes and held-out images of equal number."""
+    small, large = (write_idx_folder(tmp_path / str(test) / "data", test=test) for test in (20, 30))
+    runs = {}
+    for name, data, split, sha256 in (
+        ("small", small, "test", "1"),
+        ("again", small, "test", "2"),
+        ("large", large, "test", "1"),
+        ("fold-0", small, "validation", "1"),
+        ("fold-1", small, "validation", "2"),
+    ):
+        recorded = {"n": 20, "sha256": sha256 * 64}
+        runs[name] = read_run(tmp_path / "runs" / name, data, split, validation=recorded)
+    assert not comparison.describe_different_data([runs["small"], runs["again"]])
+    for pair in (("small", "large"), ("small", "fold-0"), ("fold-0", "fold-1")):
+        assert comparison.describe_different_data([runs[name] for name in pair])
+    descriptions = comparison.describe_different_data(list(runs.values()))
+    assert descriptions["large"] == "data, test split of 30 images"
+    assert descriptions["fold-1"] == "data, validation split of 20 images (SHA-256 22222222)"

@@ -79,7 +79,15 @@ def test_equal_names_are_extended_by_their_folders(tmp_path: Path) -> None:
     assert names == ["a/x/sprint", "b/x/sprint", "c/sprint", "other", "sprint"]
     paths.append(write_results(tmp_path / "old" / "sprint.json"))
     assert [result.name for result in results_table.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
-    assert [result.name for result in results_table.read_methods(paths[:1] * 2)] == ["sprint"] * 2
+
+
+def test_a_run_that_is_named_twice_is_one_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its relative and its absolute path, or through a link."""
+    run, other = write_run(tmp_path / "a").path, write_results(tmp_path / "b.json")
+    (tmp_path / "link").symlink_to(run)
+    monkeypatch.chdir(tmp_path)
+    paths = [Path("a"), other, run, Path("b.json"), Path("link")]
+    assert [result.name for result in results_table.read_methods(paths)] == ["a", "b"]
 
 
 def test_setting_differences_ignore_the_seed(tmp_path: Path) -> None:

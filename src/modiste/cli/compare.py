@@ -35,21 +35,33 @@ def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
     from modiste.reporting import comparison, results_table
 
     methods = results_table.read_methods(runs)
+    different_data = comparison.describe_different_data(methods)
     figures = list(map(str, comparison.plot_figures(methods, out)))
     if as_json:
-        print_json({"methods": [method.as_dict() for method in methods], "figures": figures})
+        records = [method.as_dict() for method in methods]
+        print_json({"methods": records, "different_data": different_data, "figures": figures})
         return
     _print_tables(methods)
+    _print_notes(methods, different_data)
+    click.echo(f"Figures: {', '.join(figures)}")
+
+
+def _print_notes(methods: list["MethodResult"], different_data: dict[str, str]) -> None:
     for method in methods:
         if method.accuracy is None and method.run:
             click.echo(f"{method.name} is not evaluated yet. Try: modiste evaluate {method.run.path}")
         if method.chosen_on_split:
             click.echo(f"{method.name}: the epoch was chosen on the validation split, so its accuracy is optimistic.")
-    precisions = {precision for method in methods for precision in method.precisions}
-    if len(precisions) > 1:
-        click.echo("The trainings differ in precision, which changes accuracy and seconds:")
-        click.echo("\n".join(f"  {m.name}: {', '.join(m.precisions) or 'not recorded'}" for m in methods))
-    click.echo(f"Figures: {', '.join(figures)}")
+    precisions = {method.name: ", ".join(method.precisions) or "not recorded" for method in methods}
+    if len({precision for method in methods for precision in method.precisions}) > 1:
+        _print_differences("The trainings differ in precision, which changes accuracy and seconds:", precisions)
+    if different_data:
+        sentence = "The runs were trained or evaluated on different images, which changes accuracy and loss:"
+        _print_differences(sentence, different_data)
+
+
+def _print_differences(sentence: str, value_by_method: dict[str, str]) -> None:
+    click.echo("\n".join([sentence, *(f"  {name}: {value}" for name, value in value_by_method.items())]))
 
 
 def _print_tables(methods: list["MethodResult"]) -> None:

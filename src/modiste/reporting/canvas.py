@@ -73,9 +73,10 @@ def create_axes(
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG atomically; raises OutputError when it cannot be written."""
-    files.write_bytes(path, _render(figure, format="png", dpi=200))
+def save_png(figure: Figure, path: Path, software: str | None = None) -> None:
+    """Write a figure as PNG atomically, with the name of a program; raises OutputError when it cannot be written."""
+    metadata = {"Software": software} if software else None  # None: the version of Matplotlib
+    files.write_bytes(path, _render(figure, format="png", dpi=200, metadata=metadata))
 
 
 def to_svg(figure: Figure, title: str, translations: Mapping[str, str] | None = None) -> str:

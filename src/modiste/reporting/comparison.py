@@ -1,5 +1,6 @@
 """Compare runs and results files, in figures."""
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,12 @@ from pathlib import Path
 from modiste.reporting import canvas, figures
 from modiste.reporting.results_table import MethodResult, read_methods
 from modiste.runs import files
+
+SOFTWARE = "modiste compare"
+"""Written into each figure, so that the next comparison can tell its figures from other files."""
+
+METADATA_BYTES = 512
+"""The metadata of a PNG that Matplotlib writes come before the pixels, in this many bytes."""
 
 
 def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
@@ -20,7 +27,8 @@ def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult
 def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
     """Write loss.png and accuracy.png of all runs, accuracies.png, and confusion-NAME.png of each evaluated run.
 
-    Return their paths; figures without numbers are left out, and in a NAME that is a path, slashes are hyphens.
+    Return their paths; figures without numbers are left out, and in a NAME that is a path, slashes are hyphens. Other
+    figures that an earlier comparison wrote into the folder are removed.
     """
     files.make_folder(out)
     histories = {method.name: method.history for method in methods if method.history}
@@ -35,5 +43,49 @@ def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
     scores = {re.sub(r"[^\w.-]+", "-", m.name).strip("-"): m.scores for m in methods if m.scores}
     plots |= {f"confusion-{name}.png": figures.plot_confusion_matrix(each) for name, each in scores.items()}
     for name, figure in plots.items():
-        canvas.save_png(figure, out / name)
+        canvas.save_png(figure, out / name, SOFTWARE)
+    for path in out.glob("*.png"):
+        if path.name not in plots and path.is_file() and SOFTWARE.encode() in path.read_bytes()[:METADATA_BYTES]:
+            path.unlink()
     return [out / name for name in plots]
+
+
+def describe_different_data(methods: Sequence[MethodResult]) -> dict[str, str]:
+    """Describe the data of each method, by its name; empty if all were trained and evaluated on the same data."""
+    pairs = itertools.combinations(methods, 2)
+    if all(_is_trained_on_same_data(*pair) and _is_evaluated_on_same_images(*pair) for pair in pairs):
+        return {}
+    return {method.name: _describe_data(method) for method in methods}
+
+
+def _is_trained_on_same_data(one: MethodResult, other: MethodResult) -> bool:
+    """Compare the checksums of the files; where one is not recorded, and for Fashion-MNIST, the names of the data."""
+    checksums = {one.info.data_sha256, other.info.data_sha256}
+    return one.dataset == other.dataset if "" in checksums or one.uses_fashion_mnist else len(checksums) == 1
+
+
+def _is_evaluated_on_same_images(one: MethodResult, other: MethodResult) -> bool:
+    """Compare what is recorded of both; a method that was not evaluated differs from none."""
+    facts, other_facts = _evaluated_images(one), _evaluated_images(other)
+    return all(facts[key] == other_facts[key] for key in facts.keys() & other_facts.keys())
+
+
+def _evaluated_images(method: MethodResult) -> dict[str, object]:
+    """Return what is recorded of the images that a method was evaluated on."""
+    facts: dict[str, object] = {"split": method.split, "images": method.images} if method.split else {}
+    if method.scores:
+        facts["classes"] = {label.name: label.support for label in method.scores.per_class if label.support}
+    if method.split in method.info.sha256:  # a checksum of pixels, so it differs with their number
+        facts[f"checksum at {method.recipe.data.image_size} pixels"] = method.info.sha256[method.split]
+    return facts
+
+
+def _describe_data(method: MethodResult) -> str:
+    evaluated = f"{method.split} split of {method.images:,} images" if method.split else "not evaluated"
+    files_checksum = "" if method.uses_fashion_mnist else method.info.data_sha256
+    images_checksum = method.info.sha256.get(method.split, "")
+    return f"{method.dataset}{_shorten(files_checksum)}, {evaluated}{_shorten(images_checksum)}"
+
+
+def _shorten(checksum: str) -> str:
+    return f" (SHA-256 {checksum[:8]})" if checksum else ""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,6 +17,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import folder, metrics_file, parsing, results, run_info
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
+from modiste.runs.run_info import RunInfo
 
 NOT_OF_THE_METHOD = {"seed", "name", "description", "data.fold", "compute.precision", "compute.device",
                      "compute.threads"}  # fmt: skip
@@ -49,7 +50,7 @@ class MethodResult:
         images: number of images of the split; of folds their sum.
         run_results: one per training, at least one.
         run: None for a results file, which has neither history nor scores.
-        dataset: name of the data as the training recorded it; empty where only the recipe has it.
+        info: what the training of a run recorded; empty for a results file.
     """
 
     name: str
@@ -61,7 +62,7 @@ class MethodResult:
     run: Run | None = None
     history: tuple[EpochMetrics, ...] = ()
     scores: Scores | None = None
-    dataset: str = ""
+    info: RunInfo = field(default_factory=RunInfo)
 
     @property
     def n(self) -> int:
@@ -134,7 +135,12 @@ class MethodResult:
     @property
     def uses_fashion_mnist(self) -> bool:
         """Whether its data are the official files of Fashion-MNIST."""
-        return (self.dataset or self.recipe.data.source or "fashion-mnist") == "fashion-mnist"
+        return (self.info.dataset or self.recipe.data.source or "fashion-mnist") == "fashion-mnist"
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data, for a reader."""
+        return "Fashion-MNIST" if self.uses_fashion_mnist else Path(self.info.dataset or self.recipe.data.source).name
 
     @property
     def on_fashion_mnist(self) -> bool:
@@ -143,16 +149,17 @@ class MethodResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
-        keys = ("name", "split", "images", "n", "accuracy", "interval_images", "interval_seeds", "loss", "epochs",
-                "parameters", "seconds", "hardware", "precisions", "chosen_on_split")  # fmt: skip
+        keys = ("name", "dataset", "split", "images", "n", "accuracy", "interval_images", "interval_seeds", "loss",
+                "epochs", "parameters", "seconds", "hardware", "precisions", "chosen_on_split")  # fmt: skip
         return {key: getattr(self, key) for key in keys}
 
 
 def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
-    """Read runs and results files, in their order, each under a name of its own; an InputError names a damaged one.
+    """Read runs and results files, each once, in their order; an InputError names a damaged one.
 
     Equal names get as many parent folders as tell them apart; a results file keeps its name beside a run.
     """
+    paths = list({path.resolve(): path for path in paths}.values())
     methods = [read_results(path) if path.suffix == ".json" else read_run(path) for path in paths]
     places = [Path(str(path.resolve()).removesuffix(".json")) for path in paths]
     files = [place for method, place in zip(methods, places, strict=True) if not method.run]
@@ -172,7 +179,7 @@ def read_run(path: Path) -> MethodResult:
     accuracy, loss, images = (scores.accuracy, scores.loss, scores.n) if scores else (None, None, 0)
     seconds = metrics_file.total_seconds(history) + info.teacher_seconds
     result = RunResult(recipe.seed, accuracy, loss, len(history), info.parameters, seconds, info.precision)
-    return MethodResult(run.name, recipe, split, images, (result,), info.hardware, run, history, scores, info.dataset)
+    return MethodResult(run.name, recipe, split, images, (result,), info.hardware, run, history, scores, info)
 
 
 def read_results(path: Path) -> MethodResult:

@@ -17,6 +17,7 @@ class RunInfo:
         parameters: number of trained parameters.
         images: number of images by split: train and validation.
         sha256: checksum of the images by split; empty for older runs.
+        data_sha256: checksum of the train and validation files; empty for older runs.
         dataset: name of the data: "fashion-mnist" for the official files, else that of the folder.
         commit: of the code.
         precision: bf16 or fp32.
@@ -27,6 +28,7 @@ class RunInfo:
     parameters: int = 0
     images: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+    data_sha256: str = ""
     dataset: str = ""
     commit: str = ""
     precision: str = ""
@@ -51,6 +53,7 @@ def read(run: Run) -> RunInfo:
             int(content.get("parameters", 0)),
             {name: int(split["n"]) for name, split in splits.items()},
             {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
+            str(data.get("sha256", "")),
             str(data.get("source", "")),
             str(content.get("commit", "")),
             str(content.get("precision", "")),

@@ -8,7 +8,6 @@ from modiste.reporting.html_report.dataset import Section
 from modiste.reporting.html_report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
 from modiste.reporting.results_table import MethodResult, setting_differences
-from modiste.runs import run_info
 
 TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
 """Beginnings of the settings that belong to tricks."""
@@ -99,7 +98,7 @@ def _describe_seconds(result: MethodResult, texts: Texts) -> str:
 
 def _count_teachers(result: MethodResult) -> int:
     """Count the teachers: of a run those that were used, which may be fewer than its recipe names."""
-    return len(run_info.read(result.run).teachers if result.run else result.recipe.distillation.teachers)
+    return len(result.info.teachers if result.run else result.recipe.distillation.teachers)
 
 
 SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
