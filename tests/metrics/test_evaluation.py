@@ -72,8 +72,8 @@ def test_probabilities_of_a_run_with_candidate_labels_can_be_scored_again(tmp_pa
 
 def test_a_file_evaluated_on_a_held_out_fold_says_which_images_it_has(tmp_path: Path) -> None:
     """Scores and errors name the fold of data without a validation split; data that has one needs no note."""
-    data = write_idx_folder(tmp_path / "data")
-    labels = sources.open_validation(DataConfig(source=str(data)), 0).labels
+    data = write_idx_folder(tmp_path / "data", side=20)
+    labels = sources.open_validation(DataConfig(source=str(data), image_size=20), 0).labels
     held_out = "the 20 of its 100 training images that `modiste train` holds out with data.val_fraction=0.2"
     np.savez(tmp_path / "p.npz", np.eye(10)[labels])
     scores = evaluate_split(tmp_path / "p.npz", "validation", str(data)).scores

@@ -212,7 +212,7 @@ def _read_file(
 
 def _describe_held_out(config: DataConfig, split: Split) -> str:
     """Say which images a validation split has that was held out of the training images; empty for other splits."""
-    source = sources.open_source(config)
+    source = sources.open_source(replace(config, image_size=0))  # any, since only the labels are used
     if split.name == "test" or source.has_split("validation"):
         return ""
     return (

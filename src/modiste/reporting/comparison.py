@@ -66,18 +66,18 @@ def _is_trained_on_same_data(one: MethodResult, other: MethodResult) -> bool:
 
 def _is_evaluated_on_same_images(one: MethodResult, other: MethodResult) -> bool:
     """Compare what is recorded of both; a method that was not evaluated differs from none."""
-    facts, other_facts = _evaluated_images(one), _evaluated_images(other)
-    return all(facts[key] == other_facts[key] for key in facts.keys() & other_facts.keys())
+    record, other_record = _evaluated_images(one), _evaluated_images(other)
+    return all(record[key] == other_record[key] for key in record.keys() & other_record.keys())
 
 
 def _evaluated_images(method: MethodResult) -> dict[str, object]:
     """Return what is recorded of the images that a method was evaluated on."""
-    facts: dict[str, object] = {"split": method.split, "images": method.images} if method.split else {}
+    record: dict[str, object] = {"split": method.split, "images": method.images} if method.split else {}
     if method.scores:
-        facts["classes"] = {label.name: label.support for label in method.scores.per_class if label.support}
+        record["classes"] = {label.name: label.support for label in method.scores.per_class if label.support}
     if method.split in method.info.sha256:  # a checksum of pixels, so it differs with their number
-        facts[f"checksum at {method.recipe.data.image_size} pixels"] = method.info.sha256[method.split]
-    return facts
+        record[f"checksum at {method.recipe.data.image_size} pixels"] = method.info.sha256[method.split]
+    return record
 
 
 def _describe_data(method: MethodResult) -> str:
