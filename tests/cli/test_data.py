@@ -1,6 +1,7 @@
 """`modiste data verify` and `modiste data show`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -67,17 +68,28 @@ def test_show_takes_photos(tmp_path: Path) -> None:
     assert decode.decode_file(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
 
 
-def test_a_size_is_checked_as_in_a_recipe() -> None:
-    """A size that a recipe may not have gives the same error."""
-    assert isinstance(CliRunner().invoke(data, ["verify", "--size", "3"]).exception, SettingError)
-
-
-@pytest.mark.parametrize("command", [["verify"], ["show"]])
-def test_an_empty_option_is_refused(command: list[str]) -> None:
-    """An unset shell variable does not mean the bundled data."""
-    error = CliRunner().invoke(data, [*command, "--data", ""]).exception
+@pytest.mark.parametrize("command", ["verify", "show"])
+@pytest.mark.parametrize(
+    ("options", "message", "change"),
+    [
+        (["--size=3"], "--size is 3, but it must be at least 8", ["--size=32"]),
+        ([], "--size is 28, but the images of .* have 32 x 32 pixels. Set --size to 32", ["--size=32"]),
+        (["--channels=3", "--size=32"], "--channels is 3, .* Set --channels to 1", ["--channels=1"]),
+        (["--channels=2", "--size=32"], "--channels is 2, but it must be one of 1, 3", ["--channels=1"]),
+    ],
+)
+def test_errors_name_the_options_of_the_command(
+    command: str, options: list[str], message: str, change: list[str], tmp_path: Path
+) -> None:
+    """Not the settings of a recipe, and the advice works."""
+    source = write_idx_folder(tmp_path / "idx", side=32)
+    arguments = [command, f"--data={source}", *options]
+    arguments += [f"--out={tmp_path / 'sheet.png'}"] if command == "show" else []
+    error = CliRunner().invoke(data, arguments).exception
     assert isinstance(error, SettingError)
-    assert "--data is empty" in str(error)
+    assert re.search(message, str(error))
+    assert "--set" not in str(error)
+    assert CliRunner().invoke(data, [*arguments, *change]).exit_code == 0
 
 
 def test_verify_lists_ignored_files(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from helpers.runs import write_run
 from modiste.cli.evaluate import evaluate
-from modiste.errors import InputError, SettingError
+from modiste.errors import InputError
 
 
 def test_scores_are_printed(tmp_path: Path) -> None:
@@ -18,13 +18,6 @@ def test_scores_are_printed(tmp_path: Path) -> None:
     assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in output
     assert "T-shirt/top" in output
     assert "most confused: T-shirt/top as" in output
-
-
-def test_an_empty_data_option_is_refused(tmp_path: Path) -> None:
-    """An unset shell variable does not mean the bundled data."""
-    error = CliRunner().invoke(evaluate, [str(tmp_path), "--data", ""]).exception
-    assert isinstance(error, SettingError)
-    assert "--data is empty" in str(error)
 
 
 def test_json_is_the_content_of_scores_json(tmp_path: Path) -> None:

@@ -5,15 +5,25 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
-from helpers.command import environment, modiste
+from helpers.command import environment, inside, modiste
 from helpers.photos import fill
 from modiste.cli.main import COMMANDS
 from modiste.cli.main import modiste as group
 
 LEAVES = [[name] for name in COMMANDS if name != "data"] + [["data", "verify"], ["data", "show"]]
+
+
+def find_command(path: list[str]) -> click.Command:
+    """Return the command of that name, or of a name and that of its subcommand."""
+    command: click.Command = group
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name) or command
+    return command
 
 
 @pytest.mark.parametrize("command", LEAVES, ids=" ".join)
@@ -60,6 +70,57 @@ def test_a_usage_error_exits_with_2(arguments: list[str], tmp_path: Path) -> Non
     (line,) = modiste(tmp_path, *arguments, code=2).stderr.splitlines()
     assert line.startswith("modiste: ")
     assert line.endswith(" --help.")
+
+
+PATHS = [
+    (leaf, option.opts[0])
+    for leaf in LEAVES
+    for option in find_command(leaf).params
+    if isinstance(option, click.Option) and isinstance(option.type, click.Path | click.types.StringParamType)
+]
+"""Every command with each of its options that takes a path, a name or another text."""
+
+
+@pytest.mark.parametrize(("command", "option"), PATHS, ids="".join)
+@pytest.mark.parametrize("form", ["{}=", "{} "])
+def test_an_empty_value_is_refused(command: list[str], option: str, form: str, tmp_path: Path) -> None:
+    """An unset shell variable is not a default; nothing is written."""
+    finished = inside(tmp_path, *command, *form.format(option).split(" "), code=2)
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(f"modiste: The value after {option}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict", "--json", ""], ["evaluate", ""], ["train", "--resume", " "], ["train", "sprint", "--set="]],
+)
+def test_an_empty_argument_is_refused(arguments: list[str], tmp_path: Path) -> None:
+    """Also a blank one."""
+    assert "is empty. Give one" in inside(tmp_path, *arguments, code=2).stderr
+
+
+@pytest.mark.parametrize("command", [["train", "sprint"], ["demo"], ["bench", "sprint"]], ids=" ".join)
+@pytest.mark.parametrize("name", ["a/../..", "..", ".", "/"])
+def test_a_name_that_leads_elsewhere_is_refused(command: list[str], name: str, tmp_path: Path) -> None:
+    """No empty folder is left."""
+    assert f"--name is '{name}'" in inside(tmp_path, *command, "--name", name, code=2).stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [
+        (["predict", "--heatmap", "a.jpg", "photo.jpg"], ".png"),
+        (["data", "show", "--out", "a.jpg"], ".png"),
+        (["report", "run", "--out", "a.pdf"], ".html"),
+        (["export", "run", "--out", "a.pt"], ".onnx"),
+    ],
+    ids="".join,
+)
+def test_a_file_of_another_format_is_refused(command: list[str], suffix: str, tmp_path: Path) -> None:
+    """The suffix says what is written."""
+    assert f"must end in {suffix}" in inside(tmp_path, *command, code=2).stderr
 
 
 @pytest.mark.parametrize(

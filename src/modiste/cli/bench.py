@@ -5,13 +5,17 @@ from pathlib import Path
 
 import click
 
+from modiste.cli.options import check_name
+
 
 @click.command()
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Train with seeds 0 to N-1.")
 @click.option("--folds", is_flag=True, help="Hold out each fold in turn and evaluate on it, instead of on test.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; needs --name.")
-@click.option("--name", help="Name of the results file.  [default: RECIPE, or RECIPE-folds with --folds]")
+@click.option(
+    "--name", callback=check_name, help="Name of the results file.  [default: RECIPE, or RECIPE-folds with --folds]"
+)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
 @click.option("--keep", is_flag=True, help="Keep the weights of every run.")
 @click.option(
@@ -48,11 +52,11 @@ def bench(
         raise SettingError("--name is for one recipe. Leave it out, or bench one recipe at a time.")
     if sets and not name:
         raise SettingError("--set makes another recipe. Add a --name for its results.")
-    files.make_folder(out)  # before hours of training
     changes = dict(map(settings.parse_setting, sets))
     for typed in recipes:
         recipe = settings.with_absolute_paths(settings.with_settings(named.resolve(typed), changes))
         title = name or f"{recipe.name}{'-folds' if folds else ''}"
+        files.make_folder((out / title).parent)  # before hours of training
         command = ["modiste", "bench", typed, *(["--folds"] if folds else ["--seeds", str(seeds)])]
         command += [part for setting in sets for part in ("--set", setting)] + (["--name", name] if name else [])
         trainings = experiment.vary_fold(recipe) if folds else experiment.vary_seed(recipe, seeds)

@@ -1,23 +1,27 @@
 """`modiste data`: look at the data before anything is trained on it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modiste.cli.options import DATA_HELP, check_suffix
+from modiste.errors import SettingError
+
 if TYPE_CHECKING:
     from modiste.recipes.recipe import DataConfig
 
-DATA_HELP = "Folder with IDX files or class folders; left out: the bundled Fashion-MNIST."
 
-
-def reject_empty(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """Raise a SettingError when an option is given as "", as an unset variable of a shell gives it."""
-    from modiste.errors import SettingError
-
-    if value == "":
-        raise SettingError(f"{option.opts[0]} is empty. Name a folder, or leave the option out.")
-    return value
+@contextmanager
+def _name_options() -> Iterator[None]:
+    """Name the options of these commands in errors about settings, which they do not take."""
+    try:
+        yield
+    except SettingError as error:
+        message = str(error).replace("data.image_size", "--size").replace("data.channels", "--channels")
+        raise SettingError(message) from error
 
 
 @click.group()
@@ -32,10 +36,11 @@ def data() -> None:
 
 
 @data.command(short_help="Check MD5 sums, images and labels.")
-@click.option("--data", "source", metavar="D", callback=reject_empty, help=DATA_HELP)
+@click.option("--data", "source", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_name_options()
 def verify(source: str | None, size: int | None, channels: int | None, as_json: bool) -> None:
     """Check the data: the published MD5 sums of the bundled files, then every image and label.
 
@@ -57,12 +62,16 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
 
 
 @data.command(short_help="Draw a contact sheet.")
-@click.option("--data", "source", metavar="D", callback=reject_empty, help=DATA_HELP)
+@click.option("--data", "source", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
 @click.option("--per-label", type=click.IntRange(1, 100), default=10, show_default=True, help="Images of each class.")
-@click.option("--out", type=click.Path(path_type=Path), default="contact-sheet.png", show_default=True, metavar="F")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="contact-sheet.png", show_default=True, metavar="F",
+    callback=check_suffix(".png"),
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@_name_options()
 def show(source: str | None, size: int | None, channels: int | None, per_label: int, out: Path, as_json: bool) -> None:
     """Draw the first training images of each class on a contact sheet, as PNG.
 

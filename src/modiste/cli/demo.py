@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from modiste.cli.options import check_name
+
 SUMMARY = """
 test accuracy      {test_accuracy:.2%}  (95% confidence interval {interval_images[0]:.2%} to {interval_images[1]:.2%})
 sample prediction  {prediction}  ({sample})
@@ -19,7 +21,7 @@ Next: modiste predict --model {run} PHOTO
 
 
 @click.command()
-@click.option("--name", help="Name of the run in the folder `runs`; default: demo, demo-2, ...")
+@click.option("--name", callback=check_name, help="Name of the run in the folder `runs`; default: demo, demo-2, ...")
 @click.option(
     "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the report."
 )

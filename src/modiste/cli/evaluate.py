@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modiste.cli.data import reject_empty
 from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 @click.option(
     "--data",
     metavar="FOLDER",
-    callback=reject_empty,
     help="Folder of other data than the recipe's; then no scores are written, but the opening is counted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")

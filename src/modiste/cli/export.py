@@ -4,10 +4,15 @@ from pathlib import Path
 
 import click
 
+from modiste.cli.options import check_suffix
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Default: RUN.onnx, or RUN-int8.onnx.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", callback=check_suffix(".onnx"),
+    help="Default: RUN.onnx, or RUN-int8.onnx.",
+)  # fmt: skip
 @click.option("--int8", is_flag=True, help="Quantize to 8-bit integers: a quarter of the size.")
 @click.option("--data", metavar="FOLDER", help="With --int8: the run's data, if it was moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -29,8 +34,8 @@ def export(run: Path, out: Path | None, int8: bool, data: str | None, as_json: b
     from modiste.errors import SettingError
     from modiste.export import export
 
-    if data is not None and not (data and int8):
-        raise SettingError("--data is empty or without --int8, which alone reads data. Name a folder, or leave it out.")
+    if data and not int8:
+        raise SettingError("--data is without --int8, but only --int8 reads data. Add --int8, or leave --data out.")
     path, evaluation = export.export(run, out, int8, data or "")
     megabytes = path.stat().st_size / 1e6
     if as_json:

@@ -41,8 +41,6 @@ def read_photo(name: str, photo: PhotoInput) -> PhotoInput:
 
 def find_model(model: str | None) -> str | Path | None:
     """Return --model as `inference.load` takes it: of a run folder, its model; raises InputError where it has none."""
-    if model == "":
-        raise InputError("--model is empty. Give an .onnx file, a run folder or a bundled model, or leave it out.")
     if model is None or model in bundled_files.NAMES or not Path(model).is_dir():
         return model
     from modiste.runs.folder import open_run, require_model  # here, since few commands need it

@@ -8,11 +8,12 @@ import importlib
 import io
 import os
 import sys
+from itertools import pairwise
 
 import click
 
 from modiste import __version__
-from modiste.errors import InputError, ModisteError, OutputError
+from modiste.errors import InputError, ModisteError, OutputError, SettingError
 
 COMMANDS = {
     "demo": "Train, evaluate, predict and report in one go.",
@@ -51,6 +52,13 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"modiste.cli.{name}"), name)
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Raise a SettingError for an empty value anywhere on the command line, as an unset shell variable gives it."""
+        without_value = [arg for arg in args if arg.startswith("--") and arg.find("=") == len(arg) - 1]
+        if empty := without_value + [before for before, value in pairwise(args) if not value.strip()]:
+            raise SettingError(f"The value after {empty[0]} is empty. Give one, or leave the option out.")
+        return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the subcommands without importing them."""

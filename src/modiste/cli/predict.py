@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modiste.cli.options import check_suffix
 from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
@@ -26,9 +27,19 @@ ROWS_PER_WRITE = 100
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
 @click.option(
-    "--heatmap", type=click.Path(path_type=Path), metavar="F", help="Write a .png of what supports the class."
+    "--heatmap",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    callback=check_suffix(".png"),
+    help="Write a .png of what supports the class.",
 )
-@click.option("--show", type=click.Path(path_type=Path), metavar="F", help="Write a .png of each preprocessing stage.")
+@click.option(
+    "--show",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    callback=check_suffix(".png"),
+    help="Write a .png of each preprocessing stage.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
 def predict(
     files: tuple[str, ...],
@@ -68,8 +79,6 @@ def predict(
 
     if out and as_json:
         raise SettingError("--out writes a file, --json prints. Leave one out; a name that ends in .jsonl is JSON.")
-    if "" in files:
-        raise SettingError("A file name is empty. Give the path of a photo.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
     photos = find_photos(files)
     _require_drawable(drawings, [name for name, _ in photos])
@@ -86,12 +95,10 @@ def predict(
 
 
 def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
-    """Raise a SettingError unless each drawing is of one photo and is written to a .png file of its own."""
+    """Raise a SettingError unless each drawing is of one photo and is written to a file of its own."""
     from modiste.errors import SettingError
 
-    for option, path in drawings.items():
-        if path.suffix != ".png":
-            raise SettingError(f"{option} is {path}, but its name must end in .png: {option} drawing.png PHOTO")
+    for option in drawings:
         if len(names) != 1 or names == [STDIN]:
             raise SettingError(f"{option} draws one photo. Give the path of one.")
     paths = [os.path.realpath(path) for path in (*drawings.values(), *(names if drawings else ()))]

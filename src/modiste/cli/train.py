@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.data import DATA_HELP, reject_empty
+from modiste.cli.options import DATA_HELP, check_name
 
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("recipe", required=False)
-@click.option("--data", callback=reject_empty, help=DATA_HELP)
-@click.option("--name", help="Name of the run in the folder `runs`, or a path.  [default: RECIPE-SEED]")
+@click.option("--data", help=DATA_HELP)
+@click.option(
+    "--name",
+    callback=check_name,
+    help="Name of the run in `runs`, or an absolute path.  [default: RECIPE-SEED]",
+)
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--epochs", type=int, help="Maximum number of epochs.")
 @click.option("--fold", type=int, help="Index of the fold that is held out for validation.")

@@ -73,7 +73,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise SettingError(f"{text!r} is no setting. Write key=value, as in optimizer.lr=0.02.")
+        raise SettingError(f"{text!r} is not a setting. Write key=value, as in optimizer.lr=0.02.")
     is_text = _field_type(_full_key(key)) in (str, tuple[str, ...])
     as_typed: Any = {"parse_int": str, "parse_float": str, "parse_constant": str} if is_text else {}
     try:
@@ -136,6 +136,10 @@ def _full_key(key: str) -> str:
     for full_key in (key, f"{key}.name"):
         if full_key in settings:
             return full_key
+    if key in SECTIONS:
+        names = ", ".join(name for name in settings if name.startswith(f"{key}."))
+        option = ", or name a folder with --data" if key == "data" else ""
+        raise SettingError(f"{key} is a section, not a setting. Set one of {names}{option}.")
     new = rename_key(key)
     if new != key and new in {*settings, *SECTIONS}:
         raise SettingError(f"{key} was renamed to {new}. Use the new name.")
