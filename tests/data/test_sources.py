@@ -103,14 +103,14 @@ def test_a_file_without_images_is_refused(tmp_path: Path) -> None:
     """An IDX file may have a length of 0."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((0, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([])))
-    with pytest.raises(InputError, match="holds no image"):
+    with pytest.raises(InputError, match="has no images"):
         sources.open_training(DataConfig(str(tmp_path)), seed=0)
 
 
 def test_fewer_images_of_a_class_than_folds_are_refused(tmp_path: Path) -> None:
     """The error suggests three solutions."""
     source = write_idx_folder(tmp_path, train=30)
-    with pytest.raises(InputError, match=r"only 3 images, but 5 folds.*data.val_fraction=0"):
+    with pytest.raises(InputError, match=r"at least 5 images, .* only 3.*data.val_fraction=0"):
         sources.open_training(DataConfig(str(source)), seed=0)
 
 

@@ -76,8 +76,8 @@ def test_class_names_in_an_npz_order_columns_and_labels(tmp_path: Path) -> None:
         ("0.75,0.25\n0.5,0.6\n", "sums to 1.1000"),
         ("0.75,0.25\n1.5,-0.5\n", "row 1"),
         ("0.75,0.25\nnan,0.5\n", "row 1"),
-        ("0.75,0.25\nx,0.5\n", "holds no probabilities"),
-        ("0.75,0.25\n1\n", "holds no probabilities"),
+        ("0.75,0.25\nx,0.5\n", "has no probabilities"),
+        ("0.75,0.25\n1\n", "has no probabilities"),
         ("hat,bag\n0.75,0.25\n0.5,0.5\n", "the classes are bag, coat"),
         ("", "shape"),
     ],
@@ -146,5 +146,5 @@ def test_a_damaged_or_missing_file_is_an_error(tmp_path: Path, monkeypatch: pyte
     with zipfile.ZipFile(tmp_path / "vast.npz", "w") as archive:
         archive.writestr("probabilities.npy", header.getvalue())
     for name in ("bad.npz", "objects.npz", "changed.npz", "bomb.npz", "vast.npz", "none.npz", "none.csv"):
-        with pytest.raises(InputError, match="holds no probabilities"):
+        with pytest.raises(InputError, match="has no probabilities"):
             read(tmp_path / name)

@@ -115,7 +115,7 @@ def test_scores_are_read_as_they_were_written() -> None:
 
 def test_a_file_without_scores_is_refused() -> None:
     """The error names the file."""
-    with pytest.raises(InputError, match=r"^scores\.json holds no scores"):
+    with pytest.raises(InputError, match=r"^scores\.json has no scores"):
         Scores.from_dict({"accuracy": 1}, "scores.json")
 
 

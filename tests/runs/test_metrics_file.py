@@ -34,5 +34,5 @@ def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
 def test_a_malformed_metrics_file_is_an_error(text: str, tmp_path: Path) -> None:
     """Other columns, missing values and NaN are errors with the path."""
     (tmp_path / "metrics.csv").write_text(text + "x,y\n")
-    with pytest.raises(InputError, match=r"metrics\.csv is no metrics\.csv"):
+    with pytest.raises(InputError, match=r"metrics\.csv is not a metrics\.csv"):
         metrics_file.read(tmp_path / "metrics.csv")

@@ -19,7 +19,7 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 class _Bar(Progress):
-    """A bar that shows nothing where stderr is no terminal."""
+    """A bar that shows nothing where stderr is not a terminal."""
 
     def __init__(self) -> None:
         console = Console(file=sys.stderr, highlight=False)

@@ -28,7 +28,7 @@ SPELLINGS = {
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
-"""Folder names of each split, in any case. `eval` is none: some mean validation by it, others test."""
+"""Folder names of each split, in any case. `eval` is not one of them: some mean validation by it, others test."""
 
 MAX_DECODERS = 4
 """Photos decoded at a time; one of 65 million pixels takes 195 MB."""
@@ -88,8 +88,8 @@ class ClassFolders:
         for path in others:
             if classes & {path.name, *(below.name for below in subfolders(path))}:
                 raise InputError(
-                    f"{path} is beside {next(iter(by_split.values()))}, but it is no split by its name. Rename it to "
-                    "train, validation or test, move it into one of them, or out of the data."
+                    f"{path} is beside {next(iter(by_split.values()))}, but by its name it is not a split. Rename it "
+                    "to train, validation or test, move it into one of them, or out of the data."
                 )
         return by_split
 
@@ -120,7 +120,7 @@ class ClassFolders:
             yield f"{' or '.join(labels)}/{path.parent.name}/{path.name}", path.read_bytes()
 
     def ignored_files(self) -> list[Path]:
-        """List what is no photo of a class: folders left out, and files beside class folders or in them."""
+        """List what is not a photo of a class: folders left out, and files beside class folders or in them."""
         folders = {self.root, *self.split_folders.values()}
         photos = {path for split in self.split_folders for path, _ in self._photos(split)}
         classes = {path.parent for path in photos}
@@ -148,7 +148,7 @@ class ClassFolders:
                 if folder not in folders:
                     raise InputError(f"{file}: there is no folder {folder!r}. Correct its name or remove it.")
                 if merged.setdefault(folder, labels) != labels:
-                    raise InputError(f"{file} says of {folder!r} other than another labels.json. Remove one of them.")
+                    raise InputError(f"{file} and another labels.json differ in {folder!r}. Remove one of them.")
         return merged
 
     def _class_folders(self, split: str) -> list[tuple[Path, FolderLabels]]:
@@ -156,7 +156,7 @@ class ClassFolders:
         folders = subfolders(self.split_folders[split])
         if not folders:
             raise InputError(
-                f"{self.split_folders[split]} holds no class folder. Put its photos into a folder for each class, or "
+                f"{self.split_folders[split]} has no class folders. Put its photos into a folder for each class, or "
                 "move it out of the data."
             )
         return [(folder, self._labels(folder)) for folder in folders]
@@ -192,7 +192,7 @@ def _class_photos(folder: Path) -> list[Path]:
             raise InputError(f"{path} holds photos, but class folders have no folders of their own. Move them up.")
     photos = [path for path in paths if readable.get(path)]
     if not photos:
-        raise InputError(f"{folder} holds no photo. Put JPEG, PNG or WebP photos in, or remove the folder.")
+        raise InputError(f"{folder} has no photos. Put JPEG, PNG or WebP photos in, or remove the folder.")
     return photos
 
 

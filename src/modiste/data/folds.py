@@ -22,8 +22,8 @@ def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[I
     fewest = int(counts[counts > 0].min())
     if fewest < folds:
         raise InputError(
-            f"A class has only {fewest} images, but {folds} folds are to be cut. Add images, make a folder "
-            "validation/, or hold nothing out with --set data.val_fraction=0."
+            f"A class needs at least {folds} images, one for each fold, but one has only {fewest}. Add images, make a "
+            "folder validation/, or hold nothing out with --set data.val_fraction=0."
         )
     from sklearn.model_selection import StratifiedKFold  # here, as the import takes 1.6 s
 

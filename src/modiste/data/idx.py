@@ -39,7 +39,7 @@ def read_images(file: Traversable, content: bytes) -> Images:
         content: its bytes as stored.
 
     Raises:
-        InputError: it is no such file, truncated, damaged, larger than 1 GiB or longer than its header says.
+        InputError: it is not such a file, is truncated, damaged, larger than 1 GiB or longer than its header says.
     """
     return _parse(file, content, "images")
 

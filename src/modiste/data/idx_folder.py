@@ -84,7 +84,7 @@ class IdxFolder:
                 f"{file} holds {len(images)} images, but there are {len(labels)} labels. Take both from one place."
             )
         if not len(images):
-            raise InputError(f"{file} holds no image. Name another folder with --data.")
+            raise InputError(f"{file} has no images. Name another folder with --data.")
         if (largest := labels.max()) >= (classes := len(self.class_names)):
             raise InputError(
                 f"The labels of {file} go up to {largest}, but there are {classes} classes, from 0 to {classes - 1}. "

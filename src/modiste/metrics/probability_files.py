@@ -57,7 +57,7 @@ def read_probabilities(path: Path, class_names: tuple[str, ...], split: Split) -
         raise
     except Exception as error:  # noqa: BLE001 - zipfile and numpy raise many types for damaged files
         reason = getattr(error, "strerror", None) or error
-        message = f"{path} holds no probabilities that can be read ({reason}). Write it as .npz or .csv."
+        message = f"{path} has no probabilities that can be read ({reason}). Write it as .npz or .csv."
         raise InputError(message) from None
     columns = _find_columns(path, content.class_names or class_names, class_names)
     _require_distributions(path, content.values, (len(split), len(class_names)))

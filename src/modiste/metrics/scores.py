@@ -115,7 +115,7 @@ class Scores:
     @classmethod
     def from_dict(cls, content: Any, origin: str) -> Self:
         """Parse what `as_dict` returned, from the file `origin`; an InputError names the file."""
-        with parsing.as_input_error(f"{origin} holds no scores. Remove it and run `modiste evaluate` again."):
+        with parsing.as_input_error(f"{origin} has no scores. Remove it and run `modiste evaluate` again."):
             values = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
             low, high = map(float, content["interval_images"])
             values |= {
@@ -136,7 +136,7 @@ def read_scores(path: Path) -> dict[str, Any]:
     """Read a run's scores.json: a record per split, and the number of openings; only 0 of these without a file."""
     content = files.read_json(path) if path.exists() else {}
     if not isinstance(content, dict) or type(content.get(OPENINGS, 0)) is not int:
-        raise InputError(f"{path} holds no scores. Remove it and run `modiste evaluate` again.")
+        raise InputError(f"{path} has no scores. Remove it and run `modiste evaluate` again.")
     return {OPENINGS: 0} | content
 
 

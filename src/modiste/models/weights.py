@@ -88,7 +88,7 @@ def _read_resnet18() -> Weights:
 def _load_pinned_pickle(content: bytes, network: str, file: str, advice: str) -> Weights:
     """Unpickle the weights of a network; raise an InputError unless the SHA-256 is the expected one."""
     if hashlib.sha256(content).hexdigest() != SHA256[network]:
-        raise InputError(f"{file} is not the expected file: its SHA-256 is another. {advice}")
+        raise InputError(f"{file} is not the expected file: its SHA-256 differs. {advice}")
     # weights_only: a file may carry tensors, never code
     return dict(torch.load(io.BytesIO(content), weights_only=True))
 
@@ -97,14 +97,14 @@ def read_weights(path: Path) -> Weights:
     """Read tensors from a safetensors file; no other format is opened, since pickles can run code.
 
     Raises:
-        InputError: the file is missing or is no safetensors file.
+        InputError: the file is missing or is not a safetensors file.
     """
     if path.suffix != ".safetensors" or not path.is_file():
-        raise InputError(f"{path} is no weights file. Give an existing .safetensors file with --set model.weights=.")
+        raise InputError(f"{path} is not a weights file. Give an existing .safetensors file with --set model.weights=.")
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} holds no readable weights ({error}). Give another .safetensors file.") from None
+        raise InputError(f"{path} has weights that cannot be read ({error}). Give another .safetensors file.") from None
 
 
 def load_trained(run: Run, options: ModelConfig, num_classes: int, train_size: int = 0) -> NormalizedModel:
@@ -147,8 +147,8 @@ def load_matching(body: nn.Module, tensors: Weights) -> set[str]:
     missing = {name.rpartition(".")[0] for name in expected if name not in matching and not name.endswith("_tracked")}
     if len(missing) > 1:
         raise InputError(
-            f"The weights file is of another network: {len(missing)} layers do not fit, {min(missing)} among them. "
-            "Choose the network it was made for."
+            f"The weights file is for another network: {len(missing)} layers do not fit, {min(missing)} among them. "
+            "Choose the network that it was made for."
         )
     body.load_state_dict(matching, strict=False)
     return set(matching)

@@ -204,7 +204,7 @@ def resolve(name_or_file: str) -> Recipe:
 
     Raises:
         SettingError: there is no such name.
-        InputError: the file cannot be read or holds no recipe.
+        InputError: the file cannot be read or does not hold a recipe.
     """
     if name_or_file in NAMED:
         return NAMED[name_or_file]()

@@ -55,7 +55,7 @@ class DataConfig:
     fold: Count = 0
     """Index of the fold that is held out, from 0."""
     max_train_images: Count = 0
-    """Use at most so many images each for training and validation, as many of each class as possible. 0: all."""
+    """Maximum number of images for training, and for validation, as many of each class as possible. 0: all."""
     synthetic_per_class: Annotated[int, Range(0, 6000)] = 0
     """Photos only: add n photo-like images, made from Fashion-MNIST, for each class that has no photo of its own. Where
     "none of these" is a class, 2 n drawings of other things are added to it. 0: none."""
@@ -107,13 +107,13 @@ class AugmentationConfig:
     horizontal_flip: bool = True
     """Mirror left to right with probability 0.5."""
     random_crop_padding: Annotated[int, Range(0, 16)] = 0
-    """Pad with so many black pixels on each side, then crop to the original size at a random position. 0: off."""
+    """Pad with this many black pixels on each side, then crop to the original size at a random position. 0: off."""
     random_downscale: FractionAbove0 = 1.0
     """Scale a third of the images down, to at least this fraction of the size, and up again. 1: off."""
     random_resized_crop_scale: FractionAbove0 = 1.0
     """Crop a random rectangle of at least this fraction of the area and resize it. 1: off."""
     rotation_degrees: Annotated[float, Range(0, 180)] = 0.0
-    """Rotate by up to so many degrees in either direction. 0: off."""
+    """Rotate by up to this many degrees in either direction. 0: off."""
     train_size: Count = 0
     """Height and width of the training images in pixels. Random crops enlarge what they show; fewer pixels than
     data.image_size compensate for that and take less time (FixRes, Touvron et al. 2019). 0: data.image_size."""
@@ -199,7 +199,7 @@ class EarlyStoppingConfig:
     monitor: Literal["val_loss", "val_accuracy"] = "val_loss"
     """The metric that must improve. The weights of its best epoch are kept."""
     patience: Count = 0
-    """Stop after so many epochs without improvement. 0: never stop early, and keep the weights of the last epoch."""
+    """Stop after this many epochs without improvement. 0: never stop early, and keep the weights of the last epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +267,9 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     folds = f"below {data.folds}" if held_out else "0, as nothing is held out (data.val_fraction is 0)"
     yield "data.fold", data.fold < max(1, data.folds), folds
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
-    yield "data.synthetic_per_class", can_add, "0, but for class folders of RGB photos"
+    yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
     can_freeze = (model.weights != "" and model.name.startswith("efficientnet_lite")) or model.freeze_stages == 0
-    yield "model.freeze_stages", can_freeze, "0, but for an efficientnet_lite with model.weights"
+    yield "model.freeze_stages", can_freeze, "0, except for an efficientnet_lite with model.weights"
     size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio
     fits = size == 0 or 8 <= size <= data.image_size
     yield "augmentation.train_size", fits, f"0, or 8 to data.image_size, {data.image_size}"

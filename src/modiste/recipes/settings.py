@@ -66,7 +66,7 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """Split `optimizer.lr=0.02` into key and value: JSON, or text if it is no JSON or the setting takes text.
+    """Split `optimizer.lr=0.02` into key and value: JSON, or text if it is not JSON or the setting takes text.
 
     Raises:
         SettingError: there is no equals sign, or there is no such setting.
@@ -100,7 +100,7 @@ def from_json(text: str, origin: str) -> Recipe:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{origin} is not JSON ({error}). Give a recipe.json that a run wrote, or a name.") from None
     if not isinstance(content, dict):
-        raise InputError(f"{origin} holds no recipe. Give a recipe.json that a run wrote, or a name.")
+        raise InputError(f"{origin} does not hold a recipe. Give a recipe.json that a run wrote, or a name.")
     return with_settings(Recipe(), _flatten(content))
 
 
@@ -194,7 +194,7 @@ def _checked(key: str, value: Any, annotation: Any) -> Any:
         return float(value)
     choices = arguments if origin is typing.Literal else ()
     is_choice = any(type(value) is type(choice) and value == choice for choice in choices)
-    if is_choice or (type(value) is annotation and annotation is not float):  # exactly: true is no integer
+    if is_choice or (type(value) is annotation and annotation is not float):  # exactly: true is not an integer
         return value
     if new := VALUES.get(f"{key}={value}"):
         raise SettingError(f"{key}={value} was renamed to {key}={new}. Use the new name.")

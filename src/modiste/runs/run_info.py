@@ -45,7 +45,7 @@ def read(run: Run) -> RunInfo:
     if not run.environment.exists():
         return RunInfo()
     content = files.read_json(run.environment)
-    with parsing.as_input_error(f"{run.environment} is damaged. Restore it, or remove it to do without."):
+    with parsing.as_input_error(f"{run.environment} is damaged. Restore it, or remove it."):
         data = content.get("data", {})
         splits = {name: split for name, split in data.items() if name in ("train", "validation")}
         return RunInfo(

@@ -42,7 +42,7 @@ def random_horizontal_flip(images: Tensor, generator: Generator) -> Tensor:
 
 
 def random_crop(images: Tensor, generator: Generator, padding: int) -> Tensor:
-    """Pad each side by so many black pixels, then cut out the original size at a random place (He et al. 2016)."""
+    """Pad each side by this many black pixels, then cut out the original size at a random place (He et al. 2016)."""
     count, size = images.shape[:2]
     padded = images.new_zeros(count, size + 2 * padding, size + 2 * padding, *images.shape[3:])
     padded[:, padding : padding + size, padding : padding + size] = images

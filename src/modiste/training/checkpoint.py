@@ -37,7 +37,7 @@ def load(state: State, folder: Path) -> None:
     """Load the checkpoint in a folder into a state that was made from the same recipe.
 
     Raises:
-        InputError: the checkpoint is missing, damaged or of another network.
+        InputError: the checkpoint is missing, damaged or for another network.
     """
     path = folder / FILE
     if not path.is_file():
@@ -45,10 +45,10 @@ def load(state: State, folder: Path) -> None:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads((file.metadata() or {})["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is not a dict
         _restore(state, metadata, tensors)
     except (SafetensorError, OSError, KeyError, ValueError, IndexError, RuntimeError, TypeError) as error:
-        raise InputError(f"{path} is damaged or of another network. Start a new run.") from error
+        raise InputError(f"{path} is damaged or for another network. Start a new run.") from error
 
 
 def _sha256(tensors: dict[str, Tensor]) -> str:

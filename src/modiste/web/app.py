@@ -127,7 +127,7 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
 
 
 def _add_about_route(app: FastAPI, models: list[ModelInfo]) -> None:
-    # models for gray images were trained on product images, so photos are no fair samples for them
+    # models for gray images were trained on product images, so photos are not fair samples for them
     suffixes = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
     samples = [_sample(file) for file in _sample_files() if file.name.endswith(suffixes)]
 
