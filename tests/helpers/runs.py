@@ -40,6 +40,7 @@ def write_run(
     data: Path | None = None,
     losses: Sequence[float] = (0.6, 0.4, 0.5),
     blind: int = 0,
+    dataset: str = "",
 ) -> Run:
     """Write a finished run that is not evaluated.
 
@@ -49,13 +50,14 @@ def write_run(
         data: IDX folder of the recipe; default: a tiny one beside the run.
         losses: validation loss of each epoch.
         blind: number of classes that the model never predicts.
+        dataset: name of the data that the training recorded; default: the path of the folder.
     """
     data = data or write_idx_folder(path.parent / "data")
     recipe = recipe or named.classic_cnn()
     recipe = replace(recipe, data=replace(recipe.data, source=str(data.resolve())))
     run = folder.create(path, recipe)
     metrics_file.write(run.metrics, rows(losses, held_out=recipe.data.val_fraction > 0))
-    splits = {"source": str(data), "train": {"n": 80}, "validation": {"n": 20}}
+    splits = {"source": dataset or str(data), "train": {"n": 80}, "validation": {"n": 20}}
     files.write_json(
         run.environment,
         {"commit": "", "hardware": "a test", "versions": {}, "device": "cpu", "threads": 1, "precision": "fp32",

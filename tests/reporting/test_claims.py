@@ -12,6 +12,7 @@ from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import claims, results_table
+from modiste.reporting.evaluate import evaluate
 from modiste.reporting.report_data import CNN, CNN_ERASING, RESNET18, ReportData, find_result, open_report_data
 from modiste.reporting.results_table import MethodResult
 from modiste.runs.folder import Run
@@ -64,7 +65,8 @@ def test_published_results_answer_no_claim() -> None:
     """A claim is not measured with the published results alone; their figures are shown."""
     answers = claims.check_claims(replace(open_report_data([]), own=()))
     assert {a.verdict for a in answers if a.claim != "two_layers"} == {"not_measured"}
-    assert all(a.sentence in {"no_run", "no_pair", "batch_norm", "two_layers_leaderboard"} for a in answers)
+    sentences = {"no_run", "no_pair", "no_class_scores", "batch_norm", "two_layers_leaderboard"}
+    assert {a.sentence for a in answers} == sentences
     published = {a.claim: a.published for a in answers if a.published}
     assert published["cnn_accuracy"].values["accuracy"] == "92.82%"
     assert {"cnn_loss", "resnet18_accuracy", "costs", "two_layers"} <= published.keys()
@@ -122,8 +124,38 @@ def test_results_files_have_priority_over_runs(tmp_path: Path) -> None:
 )
 def test_overfitting_is_read_from_the_curves(tmp_path: Path, losses: tuple[float, ...], verdict: str) -> None:
     """The claim holds if the validation loss rose after the best epoch while the train loss fell."""
-    run = write_run(tmp_path / "run", named.classic_resnet18(), losses=losses)
+    run = write_run(tmp_path / "run", named.classic_resnet18(), losses=losses, dataset="fashion-mnist")
     assert verdicts(ReportData((results_table.read_run(run.path),)))["overfit"] == verdict
+
+
+@pytest.mark.parametrize("is_evaluated", [True, False])
+def test_runs_on_other_data_answer_no_claim(tmp_path: Path, is_evaluated: bool) -> None:
+    """Not those about curves either; a run on Fashion-MNIST is needed."""
+    runs = [
+        write_run(tmp_path / name, recipe, losses=(0.3, 0.5), dataset="beans")
+        for name, recipe in (
+            ("resnet", RESNET18), ("xavier", CNN), ("default", settings.with_settings(CNN, {"model.init": "default"})),
+        )
+    ]  # fmt: skip
+    if is_evaluated:
+        for run in runs:
+            evaluate(run.path)
+    data = ReportData(tuple(results_table.read_run(run.path) for run in runs))
+    assert {verdict for claim, verdict in verdicts(data).items() if claim != "two_layers"} == {"not_measured"}
+    assert (answer(data, "worst").sentence, answer(data, "worst").values) == (
+        "no_class_scores",
+        {"command": "modiste train classic-cnn"},
+    )
+
+
+def test_a_run_that_is_not_evaluated_is_named_in_the_command(tmp_path: Path) -> None:
+    """Claims about classes need its test scores, and validation scores do not do."""
+    run = write_run(tmp_path / "run", dataset="fashion-mnist")
+    evaluate(run.path, "validation")
+    values = answer(ReportData((results_table.read_run(run.path),)), "worst").values
+    assert values == {"command": f"modiste evaluate {run.path}"}
+    evaluate(run.path)
+    assert answer(ReportData((results_table.read_run(run.path),)), "worst").verdict != "not_measured"
 
 
 def test_claims_about_classes_must_hold_in_every_run() -> None:
@@ -174,11 +206,11 @@ def test_crop_and_erasing_are_compared_by_seed(tmp_path: Path) -> None:
 def test_the_claim_about_xavier_compares_runs_that_differ_only_in_it(tmp_path: Path) -> None:
     """The losses after one epoch are compared; runs that differ in more settings are not."""
     plain = settings.with_settings(CNN, {"model.init": "default"})
-    quick = results_table.read_run(write_run(tmp_path / "xavier", losses=(0.4, 0.3)).path)
-    slow = results_table.read_run(write_run(tmp_path / "plain", plain, losses=(0.5, 0.3)).path)
+    quick = results_table.read_run(write_run(tmp_path / "xavier", losses=(0.4, 0.3), dataset="fashion-mnist").path)
+    slow = results_table.read_run(write_run(tmp_path / "plain", plain, losses=(0.5, 0.3), dataset="fashion-mnist").path)
     assert verdicts(ReportData((slow, quick)))["xavier"] == "holds"
     faster = settings.with_settings(plain, {"optimizer.lr": 1.0})
-    other = results_table.read_run(write_run(tmp_path / "other", faster).path)
+    other = results_table.read_run(write_run(tmp_path / "other", faster, dataset="fashion-mnist").path)
     assert verdicts(ReportData((other, quick)))["xavier"] == "not_measured"
 
 

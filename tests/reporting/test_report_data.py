@@ -14,26 +14,12 @@ from modiste.reporting.report_data import CNN, ReportData, find_result, open_rep
 from modiste.runs import files, results
 
 
-def test_a_run_with_other_classes_is_refused(tmp_path: Path) -> None:
-    """The report is about Fashion-MNIST; the error suggests `modiste compare`."""
-    run = write_run(tmp_path / "run")
-    evaluate(run.path)
-    scores = files.read_json(run.scores)
-    scores["test"]["per_class"][0]["name"] = "kimono"
-    files.write_json(run.scores, scores)
-    with pytest.raises(InputError, match="modiste compare"):
-        open_report_data([run.path])
-
-
 def test_fashion_mnist_is_recognized_in_any_folder(tmp_path: Path) -> None:
     """The dataset is the one that `train` recorded by its checksums."""
-    run = write_run(tmp_path / "run")
-    evaluate(run.path)
-    assert find_result(open_report_data([run.path]).own, CNN) is None
-    environment = files.read_json(run.environment)
-    environment["data"]["source"] = "fashion-mnist"
-    files.write_json(run.environment, environment)
-    assert find_result(open_report_data([run.path]).own, CNN) is not None
+    for dataset, is_official in (("fashion-mnist", True), ("beans", False), ("", False)):
+        run = write_run(tmp_path / f"run-{dataset}", dataset=dataset)
+        evaluate(run.path)
+        assert (find_result(open_report_data([run.path]).own, CNN) is not None) == is_official
 
 
 def test_own_results_come_from_the_arguments_and_the_results_folder(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ def report(paths: tuple[Path, ...], results: Path | None, out: Path, lang: str) 
     """Write a report about runs as one HTML file, which needs no network connection.
 
     RUN is a run folder or a results file. The report follows the course report on Fashion-MNIST and checks its claims
-    against your results. Results that come with modiste are shown beside them, marked as published.
+    against your results. Results that come with modiste are shown beside them, marked as published. Runs on other data
+    are marked with the name of their data, and no claim is checked against them.
 
     \b
     Examples:

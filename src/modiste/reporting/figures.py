@@ -109,17 +109,17 @@ def plot_mistakes(
 
 
 @canvas.with_style
-def plot_accuracies(measured: Sequence[AccuracyRow], published: Sequence[AccuracyRow] = ()) -> Figure:
+def plot_accuracies(own: Sequence[AccuracyRow], published: Sequence[AccuracyRow] = ()) -> Figure:
     """Plot accuracies below one another, a dot each with its 95 % interval.
 
     Args:
-        measured: by the user, in blue; drawn from the top down.
-        published: with modiste, in gray, below the others; with any, a legend tells the two apart.
+        own: measured by the user, in blue; drawn from the top down.
+        published: with modiste, in gray, below the others; with any, a legend names the colors that are used.
     """
-    rows = [*measured, *published]
+    rows = [*own, *published]
     figure, (ax,) = canvas.create_axes(height=0.8 + 0.36 * max(2, len(rows)) + 0.3 * bool(published))
     for place, (_, accuracy, (low, high)) in enumerate(rows):
-        color = canvas.BLUE if place < len(measured) else canvas.GRAY
+        color = canvas.BLUE if place < len(own) else canvas.GRAY
         ax.plot([low, high], [place, place], color=color, linewidth=5, alpha=0.35)
         ax.plot(accuracy, place, "o", color=color, markersize=6)
         ax.annotate(f"{accuracy:.2%}", (accuracy, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
@@ -130,8 +130,8 @@ def plot_accuracies(measured: Sequence[AccuracyRow], published: Sequence[Accurac
     ax.margins(x=0.12)
     ax.grid(axis="y", visible=False)
     if published:
-        colors = {"measured here": canvas.BLUE, "published with modiste": canvas.GRAY}
-        dots = [_legend_entry(label, color, linestyle="", marker="o") for label, color in colors.items()]
+        sources = [("measured here", canvas.BLUE)] * bool(own) + [("published with modiste", canvas.GRAY)]
+        dots = [_legend_entry(label, color, linestyle="", marker="o") for label, color in sources]
         figure.legend(handles=dots, loc="outside upper right", ncols=2)
     return figure
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError
-from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import results_table
@@ -52,11 +51,9 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
         folder: of more results files of the user; files about other things than trainings are skipped.
 
     Raises:
-        InputError: a path is neither a run nor a results file, a result has other classes, or there is no such folder.
+        InputError: a path is neither a run nor a results file, or there is no such folder.
     """
-    own = tuple(results_table.read_methods([*paths, *_list_results(folder, paths)]))
-    for result in own:
-        _require_fashion_mnist(result)
+    own = tuple(results_table.read_methods([*paths, *_list_results(folder)]))
     measured = [(result.recipe, result.run_results) for result in own]
     published = [
         results_table.parse_results(name, content, f"results/{name}.json")
@@ -83,24 +80,13 @@ def combine_results(candidates: Sequence[MethodResult]) -> MethodResult | None:
     return results_table.pool_runs(tested[0].name, tested) if tested else None
 
 
-def _list_results(folder: Path | None, paths: Sequence[Path]) -> list[Path]:
-    """Return the results files about trainings in a folder, those of `paths` left out."""
+def _list_results(folder: Path | None) -> list[Path]:
+    """Return the results files about trainings in a folder."""
     if folder is None:
         return []
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder. Pass the folder of your results files, or omit --results.")
-    already = {path.resolve() for path in paths}
-    files = [path for path in sorted(folder.glob("*.json")) if path.resolve() not in already]
-    return [path for path in files if _has_trainings(results.read(path))]
-
-
-def _require_fashion_mnist(result: MethodResult) -> None:
-    """Raise an InputError for a result on other classes, which cannot be compared with the course report."""
-    if result.scores and tuple(label.name for label in result.scores.per_class) != FASHION_MNIST:
-        raise InputError(
-            f"{result.name} has other classes than Fashion-MNIST, which the report is about. "
-            "Compare such runs with `modiste compare`."
-        )
+    return [path for path in sorted(folder.glob("*.json")) if _has_trainings(results.read(path))]
 
 
 def _has_trainings(content: dict[str, Any]) -> bool:

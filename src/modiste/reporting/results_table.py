@@ -147,6 +147,11 @@ class MethodResult:
         """Whether the accuracy is that on the official test split."""
         return self.split == "test" and self.uses_fashion_mnist
 
+    @property
+    def name_with_data(self) -> str:
+        """The name, with that of the data where these are not Fashion-MNIST."""
+        return self.name if self.uses_fashion_mnist else f"{self.name} ({self.dataset})"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
         keys = ("name", "dataset", "split", "images", "n", "accuracy", "interval_images", "interval_seeds", "loss",

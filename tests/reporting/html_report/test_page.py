@@ -1,5 +1,6 @@
 """The report page: complete, self-contained, in both languages, for any selection of runs."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 
 from helpers.idx import write_idx_folder
+from helpers.models import tiny_model
 from helpers.runs import write_results, write_run
 from modiste.errors import InputError, SettingError
+from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.reporting import claims, results_table
 from modiste.reporting.evaluate import evaluate
@@ -166,7 +169,7 @@ def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("lang", "note"), [("en", "The epoch of the weights was chosen"), ("zh", "权重所属的轮次")])
 def test_scores_of_the_split_that_chose_the_epoch_say_so(tmp_path: Path, lang: str, note: str) -> None:
     """On the card, in the table and with the scores of the run, where its note is translated."""
-    run = write_run(tmp_path / "run")
+    run = write_run(tmp_path / "run", dataset="fashion-mnist")
     evaluate(run.path, "validation")
     html = render(*read_runs(run), lang=lang)
     chosen = texts.read(lang).get("results.chosen")
@@ -197,15 +200,41 @@ def test_results_on_folds_are_called_cross_validation(tmp_path: Path) -> None:
     assert "the best epoch was chosen on it" in html
 
 
-def test_other_data_with_the_same_classes_is_not_fashion_mnist(tmp_path: Path) -> None:
-    """Its results answer no claim and are not in the leaderboard."""
-    run = write_run(tmp_path / "run")
-    evaluate(run.path)
+@pytest.mark.parametrize("is_evaluated", [True, False])
+@pytest.mark.parametrize("class_names", [FASHION_MNIST[:2], ("dark", "bright")])
+def test_runs_on_other_data_are_marked_and_not_compared(
+    tmp_path: Path, is_evaluated: bool, class_names: tuple[str, ...]
+) -> None:
+    """Their data is named; they answer no claim and predict no sample, with or without scores."""
+    data = write_idx_folder(tmp_path / "beans", labels=2)
+    (data / "labels.json").write_text(json.dumps(class_names))
+    run = write_run(tmp_path / "run", named.classic_resnet18(), data)
+    run.model.write_bytes(tiny_model(class_names))
+    if is_evaluated:
+        evaluate(run.path)
     html = render(*read_runs(run))
-    assert "Not on the official files of Fashion-MNIST: run." in html
-    assert "The first training images of each class of data:" in html
+    assert "Not on the official files of Fashion-MNIST: run (beans)." in html
+    assert "The first training images of each class of beans:" in html
+    assert '<th scope="row">run</th><td>beans</td><td>80</td>' in html
+    assert html.count("test (beans)") == (3 if is_evaluated else 0)  # card, table and details
+    assert "The ResNet-18 of the course report was not measured here" in html
     assert "none of your results is on the official test split" in html
+    assert "Course report: Shirt" not in html
     assert html.count('"verdict not_measured"') == len(claims.check_claims(ReportData(()))) - 1
+    sample = html[html.index('<section id="sample">') : html.index('<section id="leaderboard">')]
+    assert "bundled model" in sample
+    assert '<th scope="row">run</th>' not in sample
+
+
+@pytest.mark.parametrize("source", ["own", "published"])
+def test_the_accuracy_figure_explains_the_colors_that_it_has(tmp_path: Path, source: str) -> None:
+    """Without results of the user there is no blue, and without published ones no gray."""
+    results = tuple(read_results(tmp_path / f"{name}.json") for name in "ab")
+    html = render(*results) if source == "own" else render(published=results)
+    assert ("Blue: measured here." in html) == (source == "own")
+    assert ("Gray: published with modiste." in html) == (source == "published")
+    assert (">published with modiste</text>" in html) == (source == "published")
+    assert ">measured here</text>" not in html
 
 
 def test_mixed_precisions_are_reported(tmp_path: Path) -> None:
@@ -235,7 +264,7 @@ def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
 
 def test_classes_with_equal_recall_are_listed_together(tmp_path: Path) -> None:
     """Under the confusion matrix, as in the claim."""
-    run = write_run(tmp_path / "run")
+    run = write_run(tmp_path / "run", dataset="fashion-mnist")
     evaluate(run.path)
     assert "highest recall T-shirt/top = Trouser = Pullover" in render(*read_runs(run))
 
@@ -265,7 +294,7 @@ def test_every_word_of_a_chinese_figure_is_translated(runs: list[Path]) -> None:
     """Only names of runs are in English in an SVG."""
     own, published = results_table.read_methods(runs[:2]), results_table.read_methods(runs[3:])
     html = render(*own, *published, published=(*published,), lang="zh")
-    names = {"&lt;cnn&gt; &amp; co", "resnet", "classic-cnn (n = 2)"}
+    names = {"&lt;cnn&gt; &amp; co (data)", "resnet (data)", "classic-cnn (n = 2)"}
     assert set(re.findall(r">([^<一-鿿]*[A-Za-z][^<一-鿿]*)</text>", html)) == names
 
 

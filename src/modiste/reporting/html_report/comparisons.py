@@ -14,10 +14,10 @@ from modiste.reporting.report_data import ReportData
 
 
 def describe_sample(data: ReportData, texts: Texts) -> Section:
-    """Return a test image and the prediction of each run; without the model of a run, of the bundled model."""
+    """Return a test image of Fashion-MNIST and the prediction of each run on it; without any, of the bundled model."""
     png = (resources.files("modiste") / "assets" / "samples" / "ankle-boot.png").read_bytes()
-    runs = [(result.name, result.run.model) for result in data.runs if result.run and result.run.model.is_file()]
-    rows = [("own", [name, _predict(model, png, texts)]) for name, model in runs]
+    models = {result.name: result.run.model for result in data.runs if result.run and result.uses_fashion_mnist}
+    rows = [("own", [name, _predict(model, png, texts)]) for name, model in models.items() if model.is_file()]
     rows = rows or [("published", [texts.get("sample.bundled"), _predict(None, png, texts)])]
     return {"image": encode_png(png), "alt": texts.translate("Ankle boot"), "rows": rows}
 

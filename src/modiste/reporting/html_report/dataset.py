@@ -13,7 +13,7 @@ from modiste.recipes.recipe import DataConfig
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
 from modiste.reporting.results_table import MethodResult
-from modiste.runs import files, parsing, run_info
+from modiste.runs import files, parsing
 
 Section = dict[str, Any]
 """The values of a section's template."""
@@ -26,7 +26,7 @@ def describe_data(data: ReportData, _: Texts) -> Section:
     """Return sample images of each class, and the number of images per split of each method."""
     run = next((result for result in data.own if result.run), None)
     config = run.recipe.data if run else DataConfig(val_fraction=0)
-    name = Path(config.source).name if run and not run.uses_fashion_mnist else "Fashion-MNIST"
+    name = run.dataset if run else "Fashion-MNIST"
     section: Section = {"samples": [], "reason": "", "splits": _image_count_rows(data), "dataset": name}
     try:
         samples = sources.first_of_each_label(config, 10)
@@ -67,11 +67,11 @@ def _read_layers(path: Path) -> Layers:
 
 
 def _image_count_rows(data: ReportData) -> list[list[object]]:
-    """Return a row for each run: name, images for training, validation and test, and the fold held out."""
+    """Return a row for each run: name, data, images for training, validation and test, and the fold held out."""
     rows: list[list[object]] = []
     for result in data.runs:
-        images = run_info.read(result.run).images if result.run else {}
+        images = result.info.images
         counts = [images.get("train"), images.get("validation"), result.images if result.split == "test" else None]
         texts = ["-" if count is None else f"{count:,}" for count in counts]
-        rows.append([result.name, *texts, result.recipe.data.fold if images.get("validation") else "-"])
+        rows.append([result.name, result.dataset, *texts, result.recipe.data.fold if images.get("validation") else "-"])
     return rows

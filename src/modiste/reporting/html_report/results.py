@@ -17,7 +17,7 @@ def describe_results(data: ReportData, texts: Texts) -> Section:
     return {
         "numbers": _list_numbers(data, texts),
         "notes": _list_notes(data, texts),
-        "accuracies": _plot_accuracies(data, texts),
+        **_plot_accuracies(data, texts),
         "curves": [_describe_metric(data, texts, metric) for metric in ("loss", "accuracy")],
         "runs": [_describe_run(result, result.scores, texts) for result in data.runs if result.scores],
     }
@@ -25,11 +25,11 @@ def describe_results(data: ReportData, texts: Texts) -> Section:
 
 def _list_notes(data: ReportData, texts: Texts) -> list[Markup]:
     """Return sentences on networks that were not measured, and on results that cannot be compared as they are."""
-    networks = {result.network for result in data.own}
+    networks = {result.network for result in data.own if result.uses_fashion_mnist}
     pooled = [find_result(data.own, result.recipe) or result for result in data.methods]
     names = {
         "not_evaluated": [result.name for result in data.own if result.accuracy is None],
-        "other_data": [result.name for result in data.own if not result.uses_fashion_mnist],
+        "other_data": [result.name_with_data for result in data.own if not result.uses_fashion_mnist],
         "mixed_precision": [result.name for result in (*pooled, *data.published) if len(result.precisions) > 1],
     }
     return [
@@ -50,8 +50,9 @@ def _list_numbers(data: ReportData, texts: Texts) -> list[tuple[str, list[object
 
 
 def describe_split(result: MethodResult, texts: Texts) -> Markup:
-    """Return the name of the split of the accuracy, and whether the best epoch was chosen on it."""
-    return texts.get("results.chosen" if result.chosen_on_split else f"results.{result.split}")
+    """Return the split of the accuracy, whether the best epoch was chosen on it, and data other than Fashion-MNIST."""
+    split = texts.get("results.chosen" if result.chosen_on_split else f"results.{result.split}")
+    return split if result.uses_fashion_mnist else texts.get("results.of_data", split=split, dataset=result.dataset)
 
 
 def _list_cells(result: MethodResult, source: str, texts: Texts) -> list[object]:
@@ -68,27 +69,28 @@ def _list_cells(result: MethodResult, source: str, texts: Texts) -> list[object]
     ]
 
 
-def _plot_accuracies(data: ReportData, texts: Texts) -> str | None:
-    """Plot the accuracies on the official test split; None for fewer than two."""
-    own, published = (
-        [
+def _plot_accuracies(data: ReportData, texts: Texts) -> Section:
+    """Plot the accuracies on the official test split, unless there are fewer than two; return the sources, too."""
+    rows = {
+        source: [
             (f"{result.name} (n = {result.n})", result.accuracy, result.interval_images)
             for result in results
             if result.on_fashion_mnist and result.accuracy is not None and result.interval_images
         ]
-        for results in (data.own, data.published)
-    )
-    if len(own) + len(published) < 2:
-        return None
-    return canvas.to_svg(figures.plot_accuracies(own, published), "accuracies", texts.terms)
+        for source, results in (("own", data.own), ("published", data.published))
+    }
+    is_drawn = len(rows["own"]) + len(rows["published"]) > 1
+    plot = canvas.to_svg(figures.plot_accuracies(**rows), "accuracies", texts.terms) if is_drawn else None
+    return {"accuracies": plot, "accuracy_sources": [source for source in rows if rows[source]]}
 
 
 def _describe_metric(data: ReportData, texts: Texts, metric: Metric) -> Section:
     """Return the curves of the user's runs, and the figures of the course report, the user and modiste."""
-    histories = {result.name: result.history for result in data.runs if result.history}
+    runs = {result.name_with_data: result for result in data.runs if result.history}
     figure = None
-    if histories:
-        plot = figures.plot_curve(histories, metric, {result.name: result.best_epoch for result in data.runs})
+    if runs:
+        histories = {name: result.history for name, result in runs.items()}
+        plot = figures.plot_curve(histories, metric, {name: result.best_epoch for name, result in runs.items()})
         figure = canvas.to_svg(plot, f"{metric} curves", texts.terms)
     rows: dict[str, list[str | None]] = {}
     rows["course"] = [_format_metric(metric, *course) for course in COURSE_REPORT.values()]
@@ -121,7 +123,7 @@ def _describe_run(result: MethodResult, scores: Scores, texts: Texts) -> Section
         "confused": [[texts.translate(each.true), texts.translate(each.predicted), each.count] for each in pairs],
         "per_class": [_list_class_scores(each, texts) for each in scores.per_class],
         "mistakes": encode_png(sheet.read_bytes()) if sheet and sheet.is_file() else None,
-        "classes": _describe_classes(scores, texts),
+        "classes": _describe_classes(scores, texts) if result.uses_fashion_mnist else None,
     }
 
 
