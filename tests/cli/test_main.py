@@ -87,7 +87,7 @@ def test_an_empty_value_is_refused(command: list[str], option: str, form: str, t
     """An unset shell variable is not a default; nothing is written."""
     finished = inside(tmp_path, *command, *form.format(option).split(" "), code=2)
     (line,) = finished.stderr.splitlines()
-    assert line.startswith(f"modiste: The value after {option}")
+    assert line.startswith(f"modiste: The value after {option} is empty")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -255,7 +255,10 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "bad value": (["sprint", "--set=optimizer.lr=fast"], "must be a number"),
     "bad network": (["sprint", "--set=model=rensnet18"], "There is no network"),
     "no folder": (["sprint", "--data=nowhere"], "nowhere"),
-    "a section as a setting": (["sprint", "--set=data=photos"], "or name a folder with --data"),
+    "a section as a setting": (
+        ["sprint", "--set=data=photos"],
+        "Name a folder with --data, or set one of data.source, ",
+    ),
     "former name": (["sprint", "--set=data.limit=300"], "data.limit was renamed to data.max_train_images"),
     "no device": (["sprint", "--device=cuda:99"], "There is no device"),
     "another kind of device": (["sprint", "--device=meta"], "There is no device"),

@@ -138,8 +138,8 @@ def _full_key(key: str) -> str:
             return full_key
     if key in SECTIONS:
         names = ", ".join(name for name in settings if name.startswith(f"{key}."))
-        option = ", or name a folder with --data" if key == "data" else ""
-        raise SettingError(f"{key} is a section, not a setting. Set one of {names}{option}.")
+        advice = "Name a folder with --data, or set" if key == "data" else "Set"
+        raise SettingError(f"{key} is a section, not a setting. {advice} one of {names}.")
     new = rename_key(key)
     if new != key and new in {*settings, *SECTIONS}:
         raise SettingError(f"{key} was renamed to {new}. Use the new name.")
