@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import DATA_HELP, check_suffix
+from modiste.cli.options import DATA_HELP, OutputFile
 from modiste.errors import SettingError
 
 if TYPE_CHECKING:
@@ -66,10 +66,7 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
 @click.option("--per-label", type=click.IntRange(1, 100), default=10, show_default=True, help="Images of each class.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default="contact-sheet.png", show_default=True, metavar="F",
-    callback=check_suffix(".png"),
-)  # fmt: skip
+@click.option("--out", type=OutputFile(".png"), default="contact-sheet.png", show_default=True, metavar="F")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_name_options()
 def show(source: str | None, size: int | None, channels: int | None, per_label: int, out: Path, as_json: bool) -> None:

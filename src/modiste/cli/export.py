@@ -4,15 +4,12 @@ from pathlib import Path
 
 import click
 
-from modiste.cli.options import check_suffix
+from modiste.cli.options import OutputFile
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", callback=check_suffix(".onnx"),
-    help="Default: RUN.onnx, or RUN-int8.onnx.",
-)  # fmt: skip
+@click.option("--out", type=OutputFile(".onnx"), metavar="FILE", help="Default: RUN.onnx, or RUN-int8.onnx.")
 @click.option("--int8", is_flag=True, help="Quantize to 8-bit integers: a quarter of the size.")
 @click.option("--data", metavar="FOLDER", help="With --int8: the run's data, if it was moved.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -1,7 +1,7 @@
-"""What several commands share: a help text, and checks of option values."""
+"""What several commands share: a help text, and checks of names and output files."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,15 +19,17 @@ def check_name(context: click.Context, option: click.Parameter, name: str | None
     return name
 
 
-def check_suffix(*suffixes: str) -> Callable[[click.Context, click.Parameter, Path | None], Path | None]:
-    """Return a callback that raises a SettingError for a file whose suffix is not one of these, in any case."""
+class OutputFile(click.Path):
+    """The path of a file to write, whose suffix must be one of these, in any case; otherwise raises a SettingError."""
 
-    def check(context: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
-        if path is not None and path.suffix.lower() not in suffixes:
+    def __init__(self, *suffixes: str) -> None:
+        super().__init__(path_type=Path)
+        self.suffixes = suffixes
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path of a value of the command line."""
+        if Path(value).suffix.lower() not in self.suffixes:
             raise SettingError(
-                f"{option.opts[0]} is {path}, but it must end in {' or '.join(suffixes)}. Give another name, as in "
-                f"{option.opts[0]} {option.name}{suffixes[0]}."
+                f"{value} must end in {' or '.join(self.suffixes)}, the format that is written. Give another name."
             )
-        return path
-
-    return check
+        return Path(value)

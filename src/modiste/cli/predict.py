@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modiste.cli.options import check_suffix
+from modiste.cli.options import OutputFile
 from modiste.inference.prediction import STDIN, printable
 
 if TYPE_CHECKING:
@@ -26,20 +26,8 @@ ROWS_PER_WRITE = 100
 @click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="F", help="Write a .csv or .jsonl file instead.")
-@click.option(
-    "--heatmap",
-    type=click.Path(path_type=Path),
-    metavar="F",
-    callback=check_suffix(".png"),
-    help="Write a .png of what supports the class.",
-)
-@click.option(
-    "--show",
-    type=click.Path(path_type=Path),
-    metavar="F",
-    callback=check_suffix(".png"),
-    help="Write a .png of each preprocessing stage.",
-)
+@click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of what supports the class.")
+@click.option("--show", type=OutputFile(".png"), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
 def predict(
     files: tuple[str, ...],

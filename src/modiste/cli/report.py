@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from modiste.cli.options import check_suffix
+from modiste.cli.options import OutputFile
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="Folder of your results files.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="report.html", show_default=True, metavar="FILE",
-    callback=check_suffix(".html", ".htm"), help="HTML file to write.",
+    "--out", type=OutputFile(".html", ".htm"), default="report.html", show_default=True, metavar="FILE",
+    help="HTML file to write.",
 )  # fmt: skip
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the page.")
 def report(paths: tuple[Path, ...], results: Path | None, out: Path, lang: str) -> None:

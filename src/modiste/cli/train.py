@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("recipe", required=False)
 @click.option("--data", help=DATA_HELP)
-@click.option(
-    "--name",
-    callback=check_name,
-    help="Name of the run in `runs`, or an absolute path.  [default: RECIPE-SEED]",
-)
+@click.option("--name", callback=check_name, help="Name in `runs`, or an absolute path.  [default: RECIPE-SEED]")
 @click.option("--seed", type=int, help="Seed of all randomness.")
 @click.option("--epochs", type=int, help="Maximum number of epochs.")
 @click.option("--fold", type=int, help="Index of the fold that is held out for validation.")

@@ -135,11 +135,10 @@ def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[tup
         _require_classes(source, target.model.class_names)
         return source.class_names, _open_split(target, config, split_name)
     except SettingError as error:  # its advice is to change the recipe
-        kind = (
-            "RGB photos" if config.channels == 3 else f"gray images of {config.image_size} x {config.image_size} pixels"
-        )
+        kind, side = "RGB" if config.channels == 3 else "gray", config.image_size
         raise InputError(
-            f"{target.path} takes {kind}, but {config.source} has other images. Name other data with --data."
+            f"{target.path} takes {kind} images of {side} x {side} pixels, but {config.source} has others. Name other "
+            "data with --data."
         ) from error
 
 
@@ -149,7 +148,7 @@ def _require_classes(source: Source, class_names: tuple[str, ...]) -> None:
     if not missing:
         return
     if isinstance(source, ClassFolders):
-        advice = f'Map their folders to these in its labels.json, or leave them out: {{"{missing[0]}": null}}.'
+        advice = 'Map their folders to these in its labels.json, or leave them out: {"FOLDER": null}.'
     elif len(source.class_names) <= len(class_names):
         advice = "Write a labels.json beside its IDX files, with the model's name of each label in their order."
     else:
