@@ -296,6 +296,26 @@ def test_sixteen_bits_are_scaled() -> None:
     assert (decode.decode_bytes(content) == [0, 128, 255]).all()
 
 
+@pytest.mark.parametrize(
+    ("bit_depth", "color_type", "row", "transparent", "expected"),
+    [
+        (2, 0, bytes([0b00011011] * 2), struct.pack(">H", 1), [0, 255, 170, 255] * 2),
+        (4, 0, bytes([0x01, 0x8F] * 2), struct.pack(">H", 8), [0, 17, 255, 255] * 2),
+        (8, 0, bytes([0, 9, 10, 255] * 2), struct.pack(">H", 9), [0, 255, 10, 255] * 2),
+        (16, 0, struct.pack(">HH", 2570, 2571) * 4, struct.pack(">H", 2571), [10, 255] * 4),
+        (16, 2, struct.pack(">6H", *[2560] * 3, *[5120] * 3) * 4, struct.pack(">3H", *[5120] * 3), [10, 255] * 4),
+    ],
+)
+def test_the_transparent_level_of_a_png_has_its_bit_depth(
+    bit_depth: int, color_type: int, row: bytes, transparent: bytes, expected: list[int]
+) -> None:
+    """It becomes white, and no other level does."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, bit_depth, color_type, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 8))
+    content = PNG_SIGNATURE + header + chunk(b"tRNS", transparent) + pixels + chunk(b"IEND", b"")
+    assert decode.decode_bytes(content)[0, :, 0].tolist() == expected
+
+
 def test_any_damage_is_one_sentence() -> None:
     """Random damage gives a photo or an InputError of one line, nothing else."""
     rng = np.random.default_rng(0)

@@ -66,6 +66,7 @@ def decode_bytes(data: bytes) -> Photo:
         if image.size != encoded.size:
             raise ValueError("two different sizes in the header")
         image.load()
+        _scale_transparency(image, bit_depth=encoded.data[24])
         rgb = to_rgb(image)
         rgb.info.clear()  # of WebP, whose other metadata Pillow would log
         rgb.getexif()[ExifTags.Base.Orientation] = encoded.orientation
@@ -143,6 +144,15 @@ def to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     scaled = values.astype(np.float32)
     scaled *= 255 / limit
     return np.rint(scaled, out=scaled).astype(np.uint8)
+
+
+def _scale_transparency(image: Image.Image, bit_depth: int) -> None:
+    """Scale the transparent level or color of a PNG, which Pillow leaves in the bit depth of the file, to 8 bits."""
+    transparent = image.info.get("transparency")
+    if image.mode == "L" and transparent is not None:
+        image.info["transparency"] = transparent * 255 // (2**bit_depth - 1)
+    elif image.mode == "RGB" and transparent is not None and bit_depth == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in transparent)
 
 
 def _decode_heic(data: bytes) -> Photo:
