@@ -82,6 +82,16 @@ def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
         run_export(run.path)
 
 
+@pytest.mark.parametrize("options", [(), ("--int8",)])
+def test_a_damaged_model_is_not_copied(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Nothing is written."""
+    run = write_run(tmp_path / "run")
+    run.model.write_bytes(run.model.read_bytes()[:-100])
+    with pytest.raises(InputError, match="truncated"):
+        run_export(run.path, "--out", tmp_path / "copy.onnx", *options)
+    assert not (tmp_path / "copy.onnx").exists()
+
+
 @pytest.mark.parametrize(("recipe", "split"), [(named.classic_cnn(), "validation"), (named.sprint(), "train")])
 def test_int8_with_changed_data_is_refused(tmp_path: Path, recipe: Recipe, split: str) -> None:
     """The validation images might be images that the model was trained on."""

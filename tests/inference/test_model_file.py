@@ -111,7 +111,7 @@ def test_the_tiny_model_is_valid_onnx() -> None:
 
 def test_a_model_of_an_older_version_is_refused_with_the_next_step() -> None:
     """Its metadata has other keys."""
-    with pytest.raises(InputError, match=r"older version of modiste\. Export it again from its run: modiste export"):
+    with pytest.raises(InputError, match=r"older version of modiste\. Train the model again"):
         inference.load(tiny_model(metadata={"format": "modiste-1"}))
 
 

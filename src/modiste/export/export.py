@@ -46,8 +46,8 @@ def export(path: Path, out: Path | None, int8: bool, data_source: str = "") -> t
         data_source: folder of the run's data, for int8; empty is where the recipe says.
 
     Raises:
-        InputError: there is no such run or model, `out` exists, or for int8: the data is missing or has changed, or the
-            model loses more than one point of accuracy.
+        InputError: there is no such run or model, the model is damaged, `out` exists, or for int8: the data is missing
+            or has changed, or the model loses more than one point of accuracy.
         OutputError: the file cannot be written.
     """
     run = folder.open_run(path)
@@ -57,6 +57,7 @@ def export(path: Path, out: Path | None, int8: bool, data_source: str = "") -> t
         raise InputError(f"{target} exists already and is not overwritten. Name another with --out, or remove it.")
     if not target.parent.is_dir():
         raise InputError(f"The folder {target.parent} does not exist. Make it first, or name another with --out.")
+    model_file.load(run.model)  # a damaged or outdated one is not copied
     content, evaluation = _quantize(run, data_source) if int8 else (run.model.read_bytes(), None)
     files.write_bytes(target, content)
     return target, evaluation

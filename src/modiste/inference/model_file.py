@@ -105,9 +105,7 @@ def _create_session(content: bytes, source: str, threads: int) -> onnxruntime.In
 
 def _require_format(file_format: str | None, source: str) -> None:
     if file_format == "modiste-1":
-        raise InputError(
-            f"{source} was written by an older version of modiste. Export it again from its run: modiste export RUN"
-        )
+        raise InputError(f"{source} was written by an older version of modiste. Train the model again.")
     if file_format != FORMAT:
         raise InputError(f"{source} was not written by modiste. Give a model.onnx from a run.")
 
