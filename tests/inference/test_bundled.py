@@ -13,6 +13,7 @@ from modiste import inference
 from modiste.errors import InputError
 from modiste.inference import bundled_files
 from modiste.inference.bundled import BundledModels
+from modiste.metrics.evaluation import evaluate_split
 
 FIRST, LAST = "fashion-mnist", "second"
 GRAY = np.random.default_rng(0).integers(256, size=(28, 28, 3), dtype=np.uint8)[:, :, :1].repeat(3, 2)
@@ -78,3 +79,21 @@ def test_a_bundled_model_is_the_pinned_one(name: str) -> None:
         bundled_files.verify_sha256(name, content + b"x")
     assert name in (bundled_files.bundled_file(name).parent / f"{name}.md").read_text()
     assert len(content) <= 14e6
+
+
+@pytest.mark.parametrize("name", ["photo", "photo/recipe.json"])
+def test_a_name_that_is_also_a_model_file_or_a_run_here_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of the two is taken without a word, in predictions and in evaluations; other folders do not matter."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fashion-mnist").mkdir()
+    assert inference.load("fashion-mnist").name == "fashion-mnist"
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).write_bytes(tiny_model())
+    for use in (inference.load, lambda model: evaluate_split(Path(model))):
+        with pytest.raises(
+            InputError, match=f"photo is a bundled model, and there is {tmp_path}/photo. Give this path"
+        ):
+            use("photo")
+    assert inference.load().models[-1].name == "photo"

@@ -3,6 +3,7 @@
 import hashlib
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from modiste.errors import InputError
 
@@ -13,6 +14,16 @@ SHA256 = {
 """The first model is for images like those of Fashion-MNIST, the last for all other photos."""
 
 NAMES = tuple(SHA256)
+
+
+def require_unambiguous(name: str) -> None:
+    """Raise an InputError if a bundled model has the name of a model file or a run folder in the current folder."""
+    path = Path(name)
+    if name in NAMES and (path.is_file() or (path / "recipe.json").is_file()):
+        raise InputError(
+            f"{name} is a bundled model, and there is {path.resolve()}. Give this path for the latter, or work in "
+            "another folder for the bundled model."
+        )
 
 
 def bundled_file(name: str) -> Traversable:

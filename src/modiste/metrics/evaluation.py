@@ -90,8 +90,8 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
 
 
 def _open_target(path: Path, data: str | None) -> Target:
-    is_bundled = str(path) in bundled_files.NAMES and not path.exists()
-    run = None if is_bundled else _find_run(path)
+    bundled_files.require_unambiguous(str(path))
+    run = None if str(path) in bundled_files.NAMES else _find_run(path)
     if run is None and path.suffix in SUFFIXES:
         return Target(path, Recipe())
     if run is not None:
