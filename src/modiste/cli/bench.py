@@ -14,7 +14,7 @@ from modiste.cli.options import check_name
 @click.option("--folds", is_flag=True, help="Hold out each fold in turn and evaluate on it, instead of on test.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; needs --name.")
 @click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE, or RECIPE-folds]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
 @click.option("--keep", is_flag=True, help="Keep the weights of every run.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."

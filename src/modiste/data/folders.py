@@ -31,7 +31,7 @@ SPELLINGS = {
 """Folder names of each split, in any case. `eval` is not one of them: some mean validation by it, others test."""
 
 MAX_DECODERS = 4
-"""Photos decoded at a time; one of 65 million pixels takes 195 MB."""
+"""Photos decoded in parallel; one of 65 million pixels takes 195 MB."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ClassFolders:
         root: the folder that holds the class folders, or those of the splits.
         size: pixels a side of the images.
         channels: 1 gray, 3 RGB.
-        more_classes: classes beside those of the folders.
+        more_classes: classes in addition to those of the folders.
     """
 
     root: Path

@@ -38,7 +38,7 @@ class Bench:
         recipes: one for each training; they differ in their seed or fold only.
         split: of the evaluation: test for seeds, validation for folds, which leaves the test split unopened.
         folder: of the runs.
-        jobs: number of trainings at a time, which share the cores.
+        jobs: number of trainings that run in parallel and share the cores.
         keep_weights: keep weights and checkpoints, which are large.
     """
 
@@ -128,7 +128,7 @@ def _require_split(bench: Bench) -> None:
 
 
 def _require_weights(bench: Bench) -> None:
-    """Raise an InputError when weights are to be kept that an earlier bench has deleted."""
+    """Raise an InputError when weights should be kept that an earlier bench has deleted."""
     for run in map(bench.run_of, bench.recipes):
         if bench.keep_weights and run.finished and not run.model.exists():
             raise InputError(
@@ -138,7 +138,7 @@ def _require_weights(bench: Bench) -> None:
 
 
 def with_one_precision(bench: Bench) -> tuple[Recipe, ...]:
-    """Return the recipes with one precision in the place of auto: that of earlier runs, else the faster one here."""
+    """Return the recipes with one precision in place of auto: that of earlier runs, else the faster one here."""
     options = bench.recipes[0].compute
     if options.precision != "auto":
         return bench.recipes

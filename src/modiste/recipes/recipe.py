@@ -55,7 +55,7 @@ class DataConfig:
     fold: Count = 0
     """Index of the fold that is held out, from 0."""
     max_train_images: Count = 0
-    """Maximum number of images for training, and for validation, as many of each class as possible. 0: all."""
+    """Maximum number of images for training, and for validation, balanced over the classes. 0: all."""
     synthetic_per_class: Annotated[int, Range(0, 6000)] = 0
     """Photos only: add n photo-like images, made from Fashion-MNIST, for each class that has no photo of its own. Where
     "none of these" is a class, 2 n drawings of other things are added to it. 0: none."""

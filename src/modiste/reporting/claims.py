@@ -42,7 +42,7 @@ class Answer:
         verdict: `tied` where the claim names one class and another one is equal.
         sentence: key of the text that reports the figures.
         values: of the placeholders in the text.
-        published: the same check against the results that come with modiste, which has no part in the verdict.
+        published: the same check against the results that come with modiste, which does not affect the verdict.
     """
 
     claim: str

@@ -45,7 +45,7 @@ class MethodResult:
     """The results of a method's trainings: of one run, or of all that a results file has.
 
     Args:
-        recipe: of the trainings, but for seed and fold; settings that a results file lacks have their defaults.
+        recipe: of the trainings, except seed and fold; settings that a results file lacks have their defaults.
         split: that the trainings were evaluated on; empty when they were not.
         images: number of images of the split; of folds their sum.
         run_results: one per training, at least one.

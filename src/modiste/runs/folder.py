@@ -78,7 +78,7 @@ def create(path: Path, recipe: Recipe) -> Run:
     files.make_folder(path)
     run = Run(path)
     with lock(path, timeout=60):
-        require_unused(path)  # once more: of two processes that create it at a time, one gets here second
+        require_unused(path)  # once more: of two processes that create it at the same time, one gets here second
         files.write_text(run.recipe_file, settings.to_json(recipe))
     return run
 

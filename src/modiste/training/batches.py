@@ -1,4 +1,4 @@
-"""Batches: images in memory as uint8, gathered and augmented a whole batch at a time."""
+"""Batches: images in memory as uint8, gathered and augmented one batch at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ def finish(training: Training, run: Run) -> None:
 
 
 def _scores(training: Training) -> dict[str, Any]:
-    """Return epoch, training and validation scores of the best weights; the test split has no part in them."""
+    """Return epoch, training and validation scores of the best weights; the test split is not used."""
     history, network = training.state.history, training.state.network
     best = history[metrics_file.best_epoch(history, training.recipe.early_stopping) - 1]
     scores = {"epoch": best.epoch, "train": {"loss": best.train_loss, "accuracy": best.train_accuracy}}
