@@ -1,7 +1,7 @@
 """Random changes of training images, each image on its own, one batch at a time.
 
-Every function takes `images`, uint8 [b, s, s] or [b, s, s, 3], and returns the same number of images. All randomness comes
-from `generator`, that of the step and on the device of the images, so that a repeated step changes its images in
+Every function takes `images`, uint8 [b, s, s] or [b, s, s, 3], and returns the same number of images. All randomness
+comes from `generator`, that of the step and on the device of the images, so that a repeated step changes its images in
 the same way. torchvision's v2 transforms draw one change for a whole batch and take no generator.
 """
 
