@@ -74,7 +74,7 @@ def test_a_file_evaluated_on_a_held_out_fold_says_which_images_it_has(tmp_path: 
     """Scores and errors name the fold of data without a validation split; data that has one needs no note."""
     data = write_idx_folder(tmp_path / "data", side=20)
     labels = sources.open_validation(DataConfig(source=str(data), image_size=20), 0).labels
-    held_out = "the 20 of its 100 training images that `modiste train` holds out with data.val_fraction=0.2"
+    held_out = "Of its 100 training images the 20 are used that `modiste train` holds out with"
     np.savez(tmp_path / "p.npz", np.eye(10)[labels])
     scores = evaluate_split(tmp_path / "p.npz", "validation", str(data)).scores
     assert (scores.accuracy, scores.n) == (1, 20)

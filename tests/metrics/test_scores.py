@@ -50,6 +50,11 @@ def test_the_worst_mistakes_are_sorted_by_confidence() -> None:
     assert compute_scores(PROBABILITIES, LABELS, NAMES, "test").worst_mistakes == (3, 4)
 
 
+def test_the_loss_of_perfect_probabilities_is_0() -> None:
+    """It is not -0.0, which would be printed with its sign."""
+    assert str(compute_scores(np.eye(3)[LABELS], LABELS, NAMES, "test").loss) == "0.0"
+
+
 def test_the_loss_of_a_probability_of_0_is_finite() -> None:
     """Probabilities are clipped to a lower bound."""
     scores = compute_scores(np.array([[0.0, 1.0, 0.0]]), np.array([0]), NAMES, "test")

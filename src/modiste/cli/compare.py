@@ -54,14 +54,11 @@ def _print_notes(methods: list["MethodResult"], different_data: dict[str, str]) 
             click.echo(f"{method.name}: the epoch was chosen on the validation split, so its accuracy is optimistic.")
     precisions = {method.name: ", ".join(method.precisions) or "not recorded" for method in methods}
     if len({precision for method in methods for precision in method.precisions}) > 1:
-        _print_differences("The trainings differ in precision, which changes accuracy and seconds:", precisions)
+        click.echo("The trainings differ in precision, which changes accuracy and seconds:")
+        click.echo("\n".join(f"  {name}: {value}" for name, value in precisions.items()))
     if different_data:
-        sentence = "The runs were trained or evaluated on different images, which changes accuracy and loss:"
-        _print_differences(sentence, different_data)
-
-
-def _print_differences(sentence: str, value_by_method: dict[str, str]) -> None:
-    click.echo("\n".join([sentence, *(f"  {name}: {value}" for name, value in value_by_method.items())]))
+        click.echo("The runs were trained or evaluated on different images, which changes accuracy and loss:")
+        click.echo("\n".join(f"  {name}: {data}" for name, data in different_data.items()))
 
 
 def _print_tables(methods: list["MethodResult"]) -> None:

@@ -110,18 +110,16 @@ def _open_target(path: Path, data: str | None) -> Target:
 
 def _find_run(path: Path) -> Run | None:
     """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone."""
-    if path.is_dir() and not Run(path).recipe_file.is_file():
+    run = Run(path if path.is_dir() else path.parent)
+    if path.is_dir() and not run.recipe_file.is_file():
         is_split = any(path.name.casefold() in spellings for spellings in SPELLINGS.values())
         raise InputError(
             f"{path} is not a run folder: it has no recipe.json. Give a folder that `modiste train` made. If {path} "
             f"holds data to evaluate on: modiste evaluate RUN --data {path.parent if is_split else path}"
         )
-    if path.is_dir():
-        return Run(path)
     if not path.exists():
         raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
-    run = Run(path.parent)
-    return run if path.name == run.model.name and run.recipe_file.is_file() else None
+    return run if path in (run.path, run.model) and run.recipe_file.is_file() else None
 
 
 def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[tuple[str, ...], Split]:
@@ -200,25 +198,19 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
 def _read_file(
     path: Path, config: DataConfig, class_names: tuple[str, ...], split: Split
 ) -> tuple[Probabilities, tuple[str, ...]]:
-    """Read a file of probabilities, and notes on it; notes and errors say which images a validation split has."""
-    held_out = _describe_held_out(config, split)
+    """Read a file of probabilities, and notes on it; notes and errors say which images were held out for validation."""
+    source, held_out = sources.open_source(replace(config, image_size=0)), ""  # any size, as only labels are used
+    if split.name == "validation" and not source.has_split("validation"):
+        held_out = (
+            f"The data has no validation split of its own. Of its {len(source.part('train').labels):,} training images "
+            f"the {len(split):,} are used that `modiste train` holds out with data.val_fraction={config.val_fraction}, "
+            f"data.fold={config.fold} and seed={Recipe().seed}, in the order of the data."
+        )
     try:
         probabilities, notes = read_probabilities(path, class_names, split)
     except InputError as error:
         raise InputError(f"{error} {held_out}".strip()) from None
     return probabilities, (held_out, *notes) if held_out else notes
-
-
-def _describe_held_out(config: DataConfig, split: Split) -> str:
-    """Say which images a validation split has that was held out of the training images; empty for other splits."""
-    source = sources.open_source(replace(config, image_size=0))  # any, since only the labels are used
-    if split.name == "test" or source.has_split("validation"):
-        return ""
-    return (
-        f"The data has no validation split of its own: the {len(split):,} of its {len(source.part('train').labels):,} "
-        f"training images that `modiste train` holds out with data.val_fraction={config.val_fraction}, "
-        f"data.fold={config.fold} and seed={Recipe().seed} are used, in the order of the data."
-    )
 
 
 def _count_opening(run: Run | None) -> None:

@@ -12,9 +12,6 @@ from modiste.runs import files
 SOFTWARE = "modiste compare"
 """Written into each figure, so that the next comparison can tell its figures from other files."""
 
-METADATA_BYTES = 512
-"""The metadata of a PNG that Matplotlib writes come before the pixels, in this many bytes."""
-
 
 def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
     """Read run folders and results files, and plot their figures into the folder `out` where it is named."""
@@ -45,34 +42,31 @@ def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
     for name, figure in plots.items():
         canvas.save_png(figure, out / name, SOFTWARE)
     for path in out.glob("*.png"):
-        if path.name not in plots and path.is_file() and SOFTWARE.encode() in path.read_bytes()[:METADATA_BYTES]:
+        if path.name not in plots and path.is_file() and SOFTWARE.encode() in path.read_bytes():
             path.unlink()
     return [out / name for name in plots]
 
 
 def describe_different_data(methods: Sequence[MethodResult]) -> dict[str, str]:
     """Describe the data of each method, by its name; empty if all were trained and evaluated on the same data."""
-    pairs = itertools.combinations(methods, 2)
-    if all(_is_trained_on_same_data(*pair) and _is_evaluated_on_same_images(*pair) for pair in pairs):
+    if all(itertools.starmap(_is_same_data, itertools.combinations(map(_record_data, methods), 2))):
         return {}
     return {method.name: _describe_data(method) for method in methods}
 
 
-def _is_trained_on_same_data(one: MethodResult, other: MethodResult) -> bool:
-    """Compare the checksums of the files; where one is not recorded, and for Fashion-MNIST, the names of the data."""
-    checksums = {one.info.data_sha256, other.info.data_sha256}
-    return one.dataset == other.dataset if "" in checksums or one.uses_fashion_mnist else len(checksums) == 1
+def _is_same_data(one: dict[str, object], other: dict[str, object]) -> bool:
+    """Compare what is recorded of both; the name of the data only where a checksum of its files is missing."""
+    keys = one.keys() & other.keys()
+    return all(one[key] == other[key] for key in keys if key != "dataset" or "files" not in keys)
 
 
-def _is_evaluated_on_same_images(one: MethodResult, other: MethodResult) -> bool:
-    """Compare what is recorded of both; a method that was not evaluated differs from none."""
-    record, other_record = _evaluated_images(one), _evaluated_images(other)
-    return all(record[key] == other_record[key] for key in record.keys() & other_record.keys())
-
-
-def _evaluated_images(method: MethodResult) -> dict[str, object]:
-    """Return what is recorded of the images that a method was evaluated on."""
-    record: dict[str, object] = {"split": method.split, "images": method.images} if method.split else {}
+def _record_data(method: MethodResult) -> dict[str, object]:
+    """Return what is recorded of the files trained on and of the images evaluated on."""
+    record: dict[str, object] = {"dataset": method.dataset}
+    if method.uses_fashion_mnist or method.info.data_sha256:  # the former is the same however its files are packed
+        record["files"] = "" if method.uses_fashion_mnist else method.info.data_sha256
+    if method.split:
+        record |= {"split": method.split, "images": method.images}
     if method.scores:
         record["classes"] = {label.name: label.support for label in method.scores.per_class if label.support}
     if method.split in method.info.sha256:  # a checksum of pixels, so it differs with their number
@@ -83,9 +77,5 @@ def _evaluated_images(method: MethodResult) -> dict[str, object]:
 def _describe_data(method: MethodResult) -> str:
     evaluated = f"{method.split} split of {method.images:,} images" if method.split else "not evaluated"
     files_checksum = "" if method.uses_fashion_mnist else method.info.data_sha256
-    images_checksum = method.info.sha256.get(method.split, "")
-    return f"{method.dataset}{_shorten(files_checksum)}, {evaluated}{_shorten(images_checksum)}"
-
-
-def _shorten(checksum: str) -> str:
-    return f" (SHA-256 {checksum[:8]})" if checksum else ""
+    checksums = {method.dataset: files_checksum, evaluated: method.info.sha256.get(method.split, "")}
+    return ", ".join(f"{text} (SHA-256 {sha256[:8]})" if sha256 else text for text, sha256 in checksums.items())
