@@ -285,6 +285,14 @@ def test_every_mode_is_composed_on_white() -> None:
         assert abs(decode.decode_bytes(content).astype(int) - color).max() <= 2
 
 
+@pytest.mark.parametrize("mode", ["LA", "La", "RGBA", "RGBa"])
+def test_a_pillow_image_of_any_mode_with_alpha_is_composed_on_white(mode: str) -> None:
+    """Premultiplied alpha included."""
+    half = Image.new("LA", (8, 8), (0, 128))
+    image = half.convert("RGBA").convert(mode) if mode == "RGBa" else half.convert(mode)
+    assert abs(decode.decode_pillow(image).astype(int) - 127).max() <= 1
+
+
 def test_sixteen_bits_are_scaled() -> None:
     """16-bit gray and RGB keep their gradation; half of the range is half, not white (fault 08)."""
     for value, expected in ((0, 0), (32768, 128), (65535, 255), (256, 1)):

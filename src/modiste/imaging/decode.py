@@ -120,7 +120,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray(gray).convert("RGB")
     if not image.has_transparency_data:
         return image.convert("RGB")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")  # Pillow lacks the direct conversion
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba).convert("RGB")
 
 
 def to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
