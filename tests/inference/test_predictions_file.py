@@ -195,6 +195,16 @@ def test_a_kill_between_state_and_row_loses_nothing() -> None:
         assert (Path(OUT).read_bytes(), Path(f"{OUT}.state").read_bytes()) == (content, state)
 
 
+@pytest.mark.parametrize("line", ["null", '["d/dark.png", "d", "a", 1]', "[" * 100_000])
+def test_with_a_damaged_state_photos_are_predicted_again(line: str) -> None:
+    """What the rows are from is not certain then."""
+    run("d/dark.png")
+    state = Path(f"{OUT}.state")
+    state.write_text(state.read_text().splitlines()[0] + f"\n{line}\n")
+    assert run("d/dark.png").exit_code == 0
+    assert labels()["d/dark.png"] == "dark"
+
+
 def test_a_resumed_file_keeps_its_permissions() -> None:
     """Although it is written anew."""
     run("d/dark.png")

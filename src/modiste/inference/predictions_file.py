@@ -161,9 +161,9 @@ class PredictionsFile:
         photos: defaultdict[str, deque[PhotoId]] = defaultdict(deque)
         lines = files.read_lines(self.state)
         header = next(lines, b"")
-        with suppress(ValueError, TypeError):  # a line that was cut off by a kill
+        with suppress(ValueError, TypeError, RecursionError):  # a line that was cut off by a kill, or changed
             for file, path, size, mtime_ns in map(json.loads, lines):
-                photos[file].append(PhotoId(path, size, mtime_ns))
+                photos[file].append(PhotoId(str(path), int(size), int(mtime_ns)))
         return photos, header == self.state_header.encode()
 
     def _read_records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
