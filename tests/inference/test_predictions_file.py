@@ -140,15 +140,15 @@ def test_the_row_of_a_link_that_names_another_photo_is_replaced() -> None:
     assert labels()["d/link.png"] == "dark"
 
 
-@pytest.mark.parametrize("given", ["new.png", "e"])
-def test_rows_of_photos_elsewhere_stay(given: str) -> None:
+@pytest.mark.parametrize("argument", ["new.png", "e"])
+def test_rows_of_photos_elsewhere_stay(argument: str) -> None:
     """Even if the photo was deleted, or its whole folder: it may be on a disk that is not there now."""
     run("d")
     Path("d/dark.png").unlink()
     Path("e").mkdir()
     save("new.png", 240)
     save("e/new.png", 240)
-    run(given)
+    run(argument)
     assert {"d/bright.png": "bright", "d/dark.png": "dark"}.items() <= labels().items()
     assert len(labels()) == 3
 
