@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.command import inside
+from helpers.command import run_in_process
 from modiste.cli import demo
 from modiste.recipes import named
 from modiste.recipes.recipe import Recipe
@@ -22,7 +22,7 @@ def test_the_demo_trains_evaluates_predicts_and_reports(tmp_path: Path, monkeypa
     """One command leaves an evaluated run with a report, prints their paths, and overwrites no earlier demo."""
     monkeypatch.setitem(named.NAMED, "sprint", short_recipe)
     (tmp_path / "runs" / "demo").mkdir(parents=True)
-    summary = json.loads(inside(tmp_path, "demo", "--json").stdout)
+    summary = json.loads(run_in_process(tmp_path, "demo", "--json").stdout)
     assert summary["run"] == "runs/demo-2"
     assert (tmp_path / "runs" / "demo-2" / "confusion.png").exists()
     assert json.loads((tmp_path / "runs" / "demo-2" / "scores.json").read_text())["test_openings"] == 1

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from helpers.command import environment, inside, modiste
+from helpers.command import environment, modiste, run_in_process
 from helpers.photos import fill
 from modiste.cli.main import COMMANDS
 from modiste.cli.main import modiste as group
@@ -85,7 +85,7 @@ PATHS = [
 @pytest.mark.parametrize("form", ["{}=", "{} "])
 def test_an_empty_value_is_refused(command: list[str], option: str, form: str, tmp_path: Path) -> None:
     """An unset shell variable is not a default; nothing is written."""
-    finished = inside(tmp_path, *command, *form.format(option).split(" "), code=2)
+    finished = run_in_process(tmp_path, *command, *form.format(option).split(" "), code=2)
     (line,) = finished.stderr.splitlines()
     assert line.startswith(f"modiste: The value after {option} is empty")
     assert list(tmp_path.iterdir()) == []
@@ -97,14 +97,14 @@ def test_an_empty_value_is_refused(command: list[str], option: str, form: str, t
 )
 def test_an_empty_argument_is_refused(arguments: list[str], tmp_path: Path) -> None:
     """Also a blank one."""
-    assert "is empty. Give one" in inside(tmp_path, *arguments, code=2).stderr
+    assert "is empty. Give one" in run_in_process(tmp_path, *arguments, code=2).stderr
 
 
 @pytest.mark.parametrize("command", [["train", "sprint"], ["demo"], ["bench", "sprint"]], ids=" ".join)
 @pytest.mark.parametrize("name", ["a/../..", "..", ".", "/"])
 def test_a_name_that_leads_elsewhere_is_refused(command: list[str], name: str, tmp_path: Path) -> None:
     """No empty folder is left."""
-    assert f"--name is '{name}'" in inside(tmp_path, *command, "--name", name, code=2).stderr
+    assert f"--name is '{name}'" in run_in_process(tmp_path, *command, "--name", name, code=2).stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -120,7 +120,7 @@ def test_a_name_that_leads_elsewhere_is_refused(command: list[str], name: str, t
 )
 def test_a_file_of_another_format_is_refused(command: list[str], suffix: str, tmp_path: Path) -> None:
     """The suffix says what is written."""
-    assert f"must end in {suffix}" in inside(tmp_path, *command, code=2).stderr
+    assert f"must end in {suffix}" in run_in_process(tmp_path, *command, code=2).stderr
 
 
 @pytest.mark.parametrize(

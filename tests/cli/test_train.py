@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.command import OWN, TINY, environment, inside, modiste, start
+from helpers.command import OWN, TINY, environment, modiste, run_in_process, start
 from helpers.idx import write_idx_folder
 from helpers.photos import fill
 from helpers.runs import rows
@@ -56,7 +56,7 @@ def teachers(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teachers")
     for fold in (0, 1):
         arguments = [f"--data={idx}", "--epochs=1", *TINY, f"--fold={fold}", f"--name=teachers/fold-{fold}"]
-        inside(folder, "train", "marathon-teacher", *arguments)
+        run_in_process(folder, "train", "marathon-teacher", *arguments)
     return folder
 
 
@@ -105,14 +105,14 @@ def test_a_model_is_calibrated_on_its_validation_images(
 ) -> None:
     """The temperature is in the model file, the model card and the scores; with too few images there is none."""
     arguments = ["train", "sprint", f"--data={idx}", *TINY, "--set=data.val_fraction=0.2", "--epochs=1"]
-    inside(tmp_path, *arguments, "--name=a")
+    run_in_process(tmp_path, *arguments, "--name=a")
     assert "too few images were held out" in (tmp_path / "runs" / "a" / "README.md").read_text()
     monkeypatch.setattr(calibration, "MIN_IMAGES", 10)
-    inside(tmp_path, *arguments, "--name=b")
+    run_in_process(tmp_path, *arguments, "--name=b")
     model = model_file.load(tmp_path / "runs" / "b" / "model.onnx")
     assert model.calibration.temperature != 1
     assert f"temperature {model.calibration.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
-    output = inside(tmp_path, "evaluate", "runs/b").stdout
+    output = run_in_process(tmp_path, "evaluate", "runs/b").stdout
     scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["test"]
     assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in output
     assert scores["ece_calibrated"] != scores["ece"]
@@ -122,10 +122,12 @@ def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
     """One folder per class gives a model with these classes."""
     for label, value in (("dark", 30), ("bright", 220)):
         fill(tmp_path / "photos" / label, 15, lambda number, value=value: Image.new("L", (28, 28), value + number))
-    inside(tmp_path, "train", "classic-cnn", "--data=photos", "--name=photos", "--epochs=2", *TINY)
-    printed = json.loads(inside(tmp_path, "evaluate", "runs/photos", "--split=validation", "--json").stdout)
+    run_in_process(tmp_path, "train", "classic-cnn", "--data=photos", "--name=photos", "--epochs=2", *TINY)
+    printed = json.loads(run_in_process(tmp_path, "evaluate", "runs/photos", "--split=validation", "--json").stdout)
     assert printed["n"] == 6
-    (prediction,) = json.loads(inside(tmp_path, "predict", "--model=runs/photos", "--json", "photos/dark/0.png").stdout)
+    (prediction,) = json.loads(
+        run_in_process(tmp_path, "predict", "--model=runs/photos", "--json", "photos/dark/0.png").stdout
+    )
     assert prediction["label"] in ("bright", "dark")
 
 
@@ -135,14 +137,14 @@ def test_every_named_recipe_trains_an_epoch(name: str, idx: Path, teachers: Path
     small = ["--set=data.image_size=32", "--set=augmentation.train_size=24"]
     data = [f"--data={idx}"] if name in GRAY else [f"--data={write_photos(tmp_path)}", *small]
     copy_teachers(tmp_path, name, teachers)
-    inside(tmp_path, "train", name, *data, "--epochs=1", "--set=data.max_train_images=64", "--name=run")
+    run_in_process(tmp_path, "train", name, *data, "--epochs=1", "--set=data.max_train_images=64", "--name=run")
     assert files(tmp_path / "runs" / "run") == RUN_FILES
 
 
 def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: Path) -> None:
     """recipe.json is a valid input of `train`; with one thread the weights are bit-identical."""
-    inside(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
-    inside(tmp_path, "train", "runs/a/recipe.json", "--name=b")
+    run_in_process(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
+    run_in_process(tmp_path, "train", "runs/a/recipe.json", "--name=b")
     weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in "ab"]
     assert weights[0] == weights[1]
 
@@ -150,7 +152,7 @@ def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: 
 def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path) -> None:
     """The metrics of each epoch are events with the names of the columns of metrics.csv."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=2", "--tensorboard", *TINY]
-    inside(tmp_path, "train", "classic-cnn", *arguments)
+    run_in_process(tmp_path, "train", "classic-cnn", *arguments)
     script = (
         "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as Events\n"
         "events = Events('runs/a/events'); events.Reload()\n"
@@ -178,8 +180,8 @@ def test_training_never_opens_the_test_split(
     for file in tests:
         file.write_bytes(b"damaged")
     copy_teachers(tmp_path, name, teachers)
-    inside(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=4", *TINY, *more)
-    assert any(file.name in inside(tmp_path, "evaluate", "runs/a", code=2).stderr for file in tests)
+    run_in_process(tmp_path, "train", name, "--data=idx", "--name=a", "--epochs=4", *TINY, *more)
+    assert any(file.name in run_in_process(tmp_path, "evaluate", "runs/a", code=2).stderr for file in tests)
 
 
 def test_training_needs_no_test_files(tmp_path: Path) -> None:
@@ -187,8 +189,8 @@ def test_training_needs_no_test_files(tmp_path: Path) -> None:
     folder = write_idx_folder(tmp_path / "idx", train=100)
     for file in folder.glob("t10k*"):
         file.unlink()
-    inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
-    assert "--split validation" in inside(tmp_path, "evaluate", "runs/a", code=2).stderr
+    run_in_process(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=1", *TINY)
+    assert "--split validation" in run_in_process(tmp_path, "evaluate", "runs/a", code=2).stderr
 
 
 @pytest.mark.parametrize(
@@ -209,11 +211,11 @@ def test_the_printed_next_step_works(recipe: str, splits: list[str], next_step: 
                 15,
                 lambda index, value=value + 20 * (split == "test"): Image.new("L", (28, 28), value + index),
             )
-    last_line = inside(tmp_path, "train", recipe, "--data=data", "--name=a", "--epochs=1", *TINY).stdout.splitlines()[
-        -1
-    ]
+    last_line = run_in_process(
+        tmp_path, "train", recipe, "--data=data", "--name=a", "--epochs=1", *TINY
+    ).stdout.splitlines()[-1]
     assert last_line.endswith(next_step)
-    inside(tmp_path, *last_line.rpartition(": modiste ")[2].split())
+    run_in_process(tmp_path, *last_line.rpartition(": modiste ")[2].split())
 
 
 @pytest.mark.parametrize(("patience", "reason"), [(1, "(the epoch was chosen by its val_accuracy)"), (0, None)])
@@ -222,30 +224,31 @@ def test_the_validation_accuracy_of_a_chosen_epoch_is_marked(
 ) -> None:
     """With early stopping it is the accuracy of the best epoch, otherwise of the last one."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=2", f"--set=early_stopping.patience={patience}", *TINY]
-    output = inside(tmp_path, "train", "classic-cnn", *arguments).stdout
+    output = run_in_process(tmp_path, "train", "classic-cnn", *arguments).stdout
     assert ("the epoch was chosen" in output) == bool(reason)
     assert (reason or "validation accuracy") in output
 
 
 def test_list_has_every_recipe(tmp_path: Path) -> None:
     """`--list` prints a line for each named recipe."""
-    output = inside(tmp_path, "train", "--list").stdout
+    output = run_in_process(tmp_path, "train", "--list").stdout
     assert all(name in output for name in NAMED)
-    assert [each["recipe"] for each in json.loads(inside(tmp_path, "train", "--list", "--json").stdout)] == [*NAMED]
+    records = json.loads(run_in_process(tmp_path, "train", "--list", "--json").stdout)
+    assert [each["recipe"] for each in records] == [*NAMED]
 
 
 def test_the_settings_of_a_recipe_are_listed_as_json(tmp_path: Path) -> None:
     """`RECIPE --list --json` prints one object with dotted keys."""
-    printed = json.loads(inside(tmp_path, "train", "classic-cnn", "--list", "--json").stdout)
+    printed = json.loads(run_in_process(tmp_path, "train", "classic-cnn", "--list", "--json").stdout)
     assert (printed["optimizer.lr"], printed["data.image_size"]) == (0.01, 28)
 
 
 def test_settings_are_listed_with_their_changes(tmp_path: Path) -> None:
     """Options change the listed values; without a recipe they are an error."""
     arguments = ("--list", "--epochs=3", "--set=model.width=7")
-    printed = json.loads(inside(tmp_path, "train", "sprint", "--json", *arguments).stdout)
+    printed = json.loads(run_in_process(tmp_path, "train", "sprint", "--json", *arguments).stdout)
     assert (printed["schedule.epochs"], printed["model.width"]) == (3, 7)
-    assert "Name one" in inside(tmp_path, "train", *arguments, code=2).stderr
+    assert "Name one" in run_in_process(tmp_path, "train", *arguments, code=2).stderr
 
 
 ERRORS: dict[str, tuple[list[str], str]] = {
@@ -273,7 +276,7 @@ ERRORS: dict[str, tuple[list[str], str]] = {
 def test_a_bad_argument_is_one_line_and_exit_2(case: str, tmp_path: Path) -> None:
     """Nothing is written."""
     arguments, message = ERRORS[case]
-    finished = inside(tmp_path, "train", *arguments, code=2)
+    finished = run_in_process(tmp_path, "train", *arguments, code=2)
     assert message in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
@@ -303,7 +306,7 @@ def test_unusable_class_folders_are_refused_before_training(
     for label in ("dark", "bright"):
         fill(tmp_path / "photos" / label, 5)
     damage(tmp_path / "photos")
-    finished = inside(tmp_path, "train", "classic-cnn", "--data=photos", *TINY, code=2)
+    finished = run_in_process(tmp_path, "train", "classic-cnn", "--data=photos", *TINY, code=2)
     assert message in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
     assert not (tmp_path / "runs").exists()
@@ -312,8 +315,8 @@ def test_unusable_class_folders_are_refused_before_training(
 def test_a_run_that_exists_is_not_overwritten(trained: Path, idx: Path) -> None:
     """A second run of the same name is refused, and a finished run is not resumed."""
     before = (trained / "runs" / "tiny" / "model.onnx").read_bytes()
-    assert "exists already" in inside(trained, "train", "sprint", f"--data={idx}", "--name=tiny", code=2).stderr
-    assert "is finished" in inside(trained, "train", "--resume=runs/tiny", code=2).stderr
+    assert "exists already" in run_in_process(trained, "train", "sprint", f"--data={idx}", "--name=tiny", code=2).stderr
+    assert "is finished" in run_in_process(trained, "train", "--resume=runs/tiny", code=2).stderr
     assert (trained / "runs" / "tiny" / "model.onnx").read_bytes() == before
 
 
@@ -323,9 +326,9 @@ def test_file_names_that_are_not_text_work(idx: Path, tmp_path: Path, monkeypatc
     monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
     data, run = (os.fsdecode(name) for name in (b"data-\xe9", b"run-\xff"))
     (tmp_path / data).symlink_to(idx)
-    inside(tmp_path, "train", "sprint", f"--data={data}", f"--name={run}", *TINY, "--epochs=1")
-    inside(tmp_path, "evaluate", f"runs/{run}")
-    inside(tmp_path, "compare", f"runs/{run}", "--out=figures")
+    run_in_process(tmp_path, "train", "sprint", f"--data={data}", f"--name={run}", *TINY, "--epochs=1")
+    run_in_process(tmp_path, "evaluate", f"runs/{run}")
+    run_in_process(tmp_path, "compare", f"runs/{run}", "--out=figures")
     assert (tmp_path / "figures" / "confusion-run.png").is_file()
     exported = modiste(tmp_path, "export", f"runs/{run}")
     assert exported.stdout.startswith(r"run-\udcff.onnx: ")
@@ -346,7 +349,7 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     while not (tmp_path / "runs" / "a" / "metrics.csv").exists():
         assert first.poll() is None
         time.sleep(0.01)
-    assert "runs/a is in use by another" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    assert "runs/a is in use by another" in run_in_process(tmp_path, "train", "--resume=runs/a", code=2).stderr
     first.terminate()
     first.communicate()
     assert first.returncode == 143
@@ -355,7 +358,7 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
 def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> None:
     """broken-step.json has the images of the step; after NaN in the first epoch there is no model (fault 29)."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=5", *TINY, "--set=optimizer.lr=1e30"]
-    finished = inside(tmp_path, "train", "classic-cnn", *arguments, code=3)
+    finished = run_in_process(tmp_path, "train", "classic-cnn", *arguments, code=3)
     assert "not a number. Lower optimizer.lr" in finished.stderr.splitlines()[-1]
     broken = json.loads((tmp_path / "runs" / "a" / "broken-step.json").read_text())
     assert len(broken["images"]) == 20
@@ -364,7 +367,7 @@ def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> N
 
 def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
     """The error names the path, and the run can be resumed when there is space again (fault 28)."""
-    inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)
+    run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)
     run = tmp_path / "runs" / "a"
     (run / "finished").unlink()  # as after a stop just before the end
     before = (run / "last" / "checkpoint.safetensors").read_bytes()
@@ -382,7 +385,7 @@ def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_pa
     assert "Traceback" not in process.stderr
     assert list(tmp_path.rglob("*.partial")) == []
     assert (run / "last" / "checkpoint.safetensors").read_bytes() == before
-    inside(tmp_path, "train", "--resume=runs/a")
+    run_in_process(tmp_path, "train", "--resume=runs/a")
 
 
 FULL_DISK = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from modiste.cli.main import main; main()"
@@ -396,7 +399,7 @@ def test_a_read_only_disk_is_an_output_error(idx: Path, tmp_path: Path, monkeypa
 
     for name in ("write_text", "write_bytes", "unlink"):
         monkeypatch.setattr(Path, name, refuse)
-    finished = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=4)
+    finished = run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", *TINY, code=4)
     assert "recipe.json cannot be written (Read-only file system)" in finished.stderr
 
 
@@ -408,9 +411,9 @@ def test_a_kill_between_checkpoint_and_log_loses_no_row(
     with monkeypatch.context() as patch:
         write = metrics_file.write
         patch.setattr(metrics_file, "write", lambda path, rows: write(path, rows) if len(rows) < 2 else sys.exit(9))
-        inside(tmp_path, *arguments, "--name=a", code=9)
+        run_in_process(tmp_path, *arguments, "--name=a", code=9)
     assert len(metrics_file.read(tmp_path / "runs" / "a" / "metrics.csv")) == 1
-    inside(tmp_path, "train", "--resume=runs/a")
+    run_in_process(tmp_path, "train", "--resume=runs/a")
     assert len(metrics_file.read(tmp_path / "runs" / "a" / "metrics.csv")) == 2
 
 
@@ -419,9 +422,9 @@ def test_a_run_is_not_resumed_on_other_data(tmp_path: Path, monkeypatch: pytest.
     folder = write_idx_folder(tmp_path / "idx", train=100)
     with monkeypatch.context() as patch:
         patch.setattr(metrics_file, "write", lambda path, rows: sys.exit(9))
-        inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
+        run_in_process(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
     write_idx_folder(folder, train=110)
-    assert "has changed" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    assert "has changed" in run_in_process(tmp_path, "train", "--resume=runs/a", code=2).stderr
 
 
 def test_a_run_is_resumed_on_moved_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -429,23 +432,23 @@ def test_a_run_is_resumed_on_moved_data(tmp_path: Path, monkeypatch: pytest.Monk
     folder = write_idx_folder(tmp_path / "idx", train=100)
     with monkeypatch.context() as patch:
         patch.setattr(metrics_file, "write", lambda path, rows: sys.exit(9))
-        inside(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
+        run_in_process(tmp_path, "train", "classic-cnn", "--data=idx", "--name=a", "--epochs=2", *TINY, code=9)
     folder.rename(tmp_path / "moved")
-    inside(tmp_path, "train", "--resume=runs/a", "--data=moved")
+    run_in_process(tmp_path, "train", "--resume=runs/a", "--data=moved")
     assert json.loads((tmp_path / "runs" / "a" / "recipe.json").read_text())["data"]["source"].endswith("moved")
 
 
 def test_a_network_that_cannot_be_exported_is_refused_before_training(idx: Path, tmp_path: Path) -> None:
     """No run is created."""
     network = "--set=model=helpers.network:not_exportable"
-    finished = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", network, code=2)
+    finished = run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", network, code=2)
     assert "cannot be written as ONNX" in finished.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_settings_are_listed_with_explanations(tmp_path: Path) -> None:
     """`RECIPE --list` prints each setting as key=value, with an explanation."""
-    output = inside(tmp_path, "train", "classic-cnn", "--list").stdout
+    output = run_in_process(tmp_path, "train", "classic-cnn", "--list").stdout
     assert "optimizer.lr=0.01\n    Learning rate" in output
     assert all(line.strip() for line in output.splitlines())
 
@@ -453,5 +456,5 @@ def test_settings_are_listed_with_explanations(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
 def test_a_folder_that_cannot_be_written_exits_with_4(idx: Path, tmp_path: Path) -> None:
     """The error names its path (fault 28)."""
-    finished = inside(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=4)
+    finished = run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=/proc/modiste", *TINY, code=4)
     assert "/proc/modiste cannot be written" in finished.stderr

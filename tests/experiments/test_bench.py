@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.command import TINY, inside, start
+from helpers.command import TINY, run_in_process, start
 from helpers.idx import write_idx_folder
 from helpers.photos import fill
 from modiste.cli.bench import print_results
@@ -29,7 +29,7 @@ def small(tmp_path: Path) -> list[str]:
 
 def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     """Two seeds give mean, both intervals, a record each and one precision; a second call trains nothing again."""
-    content = json.loads(inside(tmp_path, "bench", *small, "--seeds=2", "--jobs=2", "--json").stdout)
+    content = json.loads(run_in_process(tmp_path, "bench", *small, "--seeds=2", "--jobs=2", "--json").stdout)
     assert json.loads((tmp_path / "results" / "small.json").read_text()) == content
     assert content["n"] == 2
     assert content["split"] == "test"
@@ -57,15 +57,17 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     assert len(content["precision"]) == 1
     recipes = [folder.open_run(home / f"seed-{seed}").recipe() for seed in (0, 1)]
     assert [[recipe.compute.precision] for recipe in recipes] == [content["precision"]] * 2
-    again = inside(tmp_path, "bench", *small, "--seeds=2")
+    again = run_in_process(tmp_path, "bench", *small, "--seeds=2")
     assert "training" not in again.stderr
-    done = inside(tmp_path, "bench", *small, "--seeds=2", "--keep", code=2)
+    done = run_in_process(tmp_path, "bench", *small, "--seeds=2", "--keep", code=2)
     assert "was trained without --keep, and its weights were deleted" in done.stderr
 
 
 def test_folds_leave_the_test_split_unopened(small: list[str], tmp_path: Path) -> None:
     """Each fold is held out once and evaluated."""
-    content = json.loads(inside(tmp_path, "bench", *small, "--folds", "--set=data.val_fraction=0.5", "--json").stdout)
+    content = json.loads(
+        run_in_process(tmp_path, "bench", *small, "--folds", "--set=data.val_fraction=0.5", "--json").stdout
+    )
     assert [run["fold"] for run in content["runs"]] == [0, 1]
     assert content["split"] == "validation"
     images = sum(run["images"] for run in content["runs"])  # each fold has its own
@@ -76,8 +78,8 @@ def test_folds_leave_the_test_split_unopened(small: list[str], tmp_path: Path) -
 
 def test_runs_of_another_recipe_are_an_error(small: list[str], tmp_path: Path) -> None:
     """Runs of the same name with other settings are not averaged."""
-    inside(tmp_path, "bench", *small, "--seeds=1")
-    done = inside(tmp_path, "bench", *small, "--seeds=1", "--set=optimizer.lr=0.1", code=2)
+    run_in_process(tmp_path, "bench", *small, "--seeds=1")
+    done = run_in_process(tmp_path, "bench", *small, "--seeds=1", "--set=optimizer.lr=0.1", code=2)
     assert "has another recipe" in done.stderr
 
 
@@ -89,23 +91,23 @@ def test_a_stopped_bench_resumes(small: list[str], tmp_path: Path) -> None:
     while not log.exists():
         assert process.poll() is None
         time.sleep(0.01)
-    assert "is in use by another modiste process" in inside(tmp_path, "bench", *long, code=2).stderr
+    assert "is in use by another modiste process" in run_in_process(tmp_path, "bench", *long, code=2).stderr
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "The same bench command resumes it" in err
     assert not (tmp_path / "runs" / "bench" / "small" / "seed-1").exists()
-    assert json.loads(inside(tmp_path, "bench", *long, "--json").stdout)["n"] == 2
+    assert json.loads(run_in_process(tmp_path, "bench", *long, "--json").stdout)["n"] == 2
 
 
 def test_settings_need_a_name(tmp_path: Path) -> None:
     """With --set and no --name the results file of the recipe itself is not overwritten."""
-    assert "Add a --name" in inside(tmp_path, "bench", "sprint", "--set=optimizer.lr=1", code=2).stderr
+    assert "Add a --name" in run_in_process(tmp_path, "bench", "sprint", "--set=optimizer.lr=1", code=2).stderr
 
 
 def test_a_training_that_fails_fails_the_bench(small: list[str], tmp_path: Path) -> None:
     """The exit code and the sentence are those of the training, and no other seed is begun."""
-    done = inside(tmp_path, "bench", *small, "--seeds=2", "--set=optimizer.lr=1e30", code=3)
+    done = run_in_process(tmp_path, "bench", *small, "--seeds=2", "--set=optimizer.lr=1e30", code=3)
     assert "not a number" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "runs" / "bench" / "small" / "seed-1").exists()
 

@@ -58,7 +58,7 @@ def modiste(folder: Path, *arguments: str, code: int = 0) -> subprocess.Complete
     return subprocess.CompletedProcess(arguments, code, out, err)
 
 
-def inside(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run_in_process(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run `modiste` in this process, which saves the import of PyTorch; require the exit code."""
     out, err, exit_code = io.StringIO(), io.StringIO(), 0
     original_argv = sys.argv

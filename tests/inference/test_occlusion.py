@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.command import inside
+from helpers.command import run_in_process
 from helpers.models import tiny_model
 from helpers.service import BOOT, serving
 from modiste.inference import load, occlusion
@@ -43,8 +43,8 @@ def test_the_map_is_highest_where_the_model_looks() -> None:
 def test_a_heat_map_is_drawn(tmp_path: Path) -> None:
     """`--heatmap` writes a PNG over the image that the network takes; the output is unchanged."""
     (tmp_path / "boot.png").write_bytes(BOOT)
-    output = inside(tmp_path, "predict", "--heatmap=where.png", "boot.png").stdout
-    assert output == inside(tmp_path, "predict", "boot.png").stdout
+    output = run_in_process(tmp_path, "predict", "--heatmap=where.png", "boot.png").stdout
+    assert output == run_in_process(tmp_path, "predict", "boot.png").stdout
     with Image.open(tmp_path / "where.png") as drawn:
         assert (drawn.size, drawn.mode) == ((224, 224), "RGB")
 
@@ -64,7 +64,7 @@ def test_a_heat_map_is_drawn(tmp_path: Path) -> None:
 def test_a_heat_map_that_cannot_be_drawn_is_an_error(tmp_path: Path, arguments: list[str], words: str) -> None:
     """One line, and no file."""
     (tmp_path / "boot.png").write_bytes(BOOT)
-    done = inside(tmp_path, "predict", *arguments, code=2)
+    done = run_in_process(tmp_path, "predict", *arguments, code=2)
     assert words in done.stderr
     assert not (tmp_path / "w.png").exists()
 

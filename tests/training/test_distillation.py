@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from helpers.command import OWN, TINY, inside
+from helpers.command import OWN, TINY, run_in_process
 from helpers.idx import labels_file, write_idx_folder
 from modiste.data import sources
 from modiste.errors import InputError
@@ -36,7 +36,7 @@ def teacher_runs(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teacher_runs")
     for seed in (0, 1):
         arguments = ["sprint", f"--data={idx}", "--epochs=8", f"--seed={seed}", f"--name=teachers/seed-{seed}"]
-        inside(folder, "train", *arguments, *TINY, *OWN)
+        run_in_process(folder, "train", *arguments, *TINY, *OWN)
     return folder
 
 
@@ -105,8 +105,8 @@ def test_a_student_learns_from_its_teachers(teacher_runs: Path, idx: Path, tmp_p
     shutil.copytree(idx, wrong)
     (wrong / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels_file((np.arange(200) + 1) % 10)))
     arguments = [f"--data={wrong}", "--epochs=12", "--name=student", *TINY, *OWN, "--set=augmentation.mixup_prob=0.5"]
-    inside(tmp_path, "train", "sprint", *arguments, teachers_option(*teacher_paths(teacher_runs)))
-    assert json.loads(inside(tmp_path, "evaluate", "runs/student", "--json").stdout)["accuracy"] > 0.5
+    run_in_process(tmp_path, "train", "sprint", *arguments, teachers_option(*teacher_paths(teacher_runs)))
+    assert json.loads(run_in_process(tmp_path, "evaluate", "runs/student", "--json").stdout)["accuracy"] > 0.5
     record = json.loads((tmp_path / "runs" / "student" / "environment.json").read_text())
     teachers = record["data"]["teachers"]
     assert [(each["run"], each["seed"]) for each in teachers] == [("seed-0", 0), ("seed-1", 1)]
@@ -122,11 +122,11 @@ def test_a_training_is_not_resumed_with_other_teachers(teacher_runs: Path, idx: 
     """The probabilities of the teachers are part of the training data."""
     shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")
     arguments = [f"--data={idx}", "--epochs=1", "--name=a", *TINY, *OWN, teachers_option("teachers/seed-0")]
-    inside(tmp_path, "train", "sprint", *arguments)
+    run_in_process(tmp_path, "train", "sprint", *arguments)
     (tmp_path / "runs" / "a" / "finished").unlink()  # as after a kill before the end
     shutil.rmtree(tmp_path / "teachers" / "seed-0")
     (tmp_path / "teachers" / "seed-1").rename(tmp_path / "teachers" / "seed-0")
-    assert "(teachers/seed-0) are not those" in inside(tmp_path, "train", "--resume", "runs/a", code=2).stderr
+    assert "(teachers/seed-0) are not those" in run_in_process(tmp_path, "train", "--resume", "runs/a", code=2).stderr
 
 
 def test_teachers_must_hold_out_the_same_images(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
@@ -134,15 +134,18 @@ def test_teachers_must_hold_out_the_same_images(teacher_runs: Path, idx: Path, t
     shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")
     arguments = ["train", "sprint", f"--data={idx}", "--epochs=1", *TINY, *OWN, HELD_OUT]
     teachers = teachers_option("teachers/seed-0", "teachers/seed-1")
-    assert "None of the teachers" in inside(tmp_path, *arguments, teachers, "--name=a", code=2).stderr
+    assert "None of the teachers" in run_in_process(tmp_path, *arguments, teachers, "--name=a", code=2).stderr
     assert not (tmp_path / "runs").exists()
-    inside(tmp_path, *arguments, "--name=fold-0")
+    run_in_process(tmp_path, *arguments, "--name=fold-0")
     (tmp_path / "runs" / "fold-0").rename(tmp_path / "teachers" / "fold-0")
     with_teachers = [*arguments, teachers_option("teachers/seed-0", "teachers/fold-0")]
-    inside(tmp_path, *with_teachers, "--name=b")
+    run_in_process(tmp_path, *with_teachers, "--name=b")
     record = json.loads((tmp_path / "runs" / "b" / "environment.json").read_text())
     assert [each["run"] for each in record["data"]["teachers"]] == ["fold-0"]
-    assert "None of the teachers" in inside(tmp_path, *with_teachers, "--name=c", "--set=data.fold=1", code=2).stderr
+    assert (
+        "None of the teachers"
+        in run_in_process(tmp_path, *with_teachers, "--name=c", "--set=data.fold=1", code=2).stderr
+    )
 
 
 def test_teachers_with_other_classes_or_image_sizes_are_refused(teacher_runs: Path, tmp_path: Path) -> None:
@@ -190,7 +193,7 @@ def test_a_damaged_teacher_is_refused_before_anything_is_written(
     shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")
     damage(tmp_path / "teachers" / "seed-1")
     arguments = ["train", "sprint", f"--data={idx}", *TINY, *OWN, teachers_option("teachers/seed-0", "teachers/seed-1")]
-    assert message in inside(tmp_path, *arguments, code=2).stderr
+    assert message in run_in_process(tmp_path, *arguments, code=2).stderr
     assert not (tmp_path / "runs").exists()
 
 
@@ -205,7 +208,7 @@ def test_a_teacher_must_accept_the_training_size(teacher_runs: Path, idx: Path, 
         "--set=augmentation.random_resized_crop_scale=0.5",
     ]
     arguments += [teachers_option(*teacher_paths(teacher_runs))]
-    assert "seed-0 cannot be used" in inside(tmp_path, *arguments, code=2).stderr
+    assert "seed-0 cannot be used" in run_in_process(tmp_path, *arguments, code=2).stderr
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file"])
@@ -214,6 +217,6 @@ def test_a_teacher_must_be_a_finished_run(name: str, idx: Path, tmp_path: Path) 
     (tmp_path / "empty").mkdir(parents=True)
     (tmp_path / "file").write_text("")
     arguments = ["train", "sprint", f"--data={idx}", *TINY, f"--set=distillation.teachers={name}"]
-    error = inside(tmp_path, *arguments, code=2).stderr
+    error = run_in_process(tmp_path, *arguments, code=2).stderr
     assert f"There is no finished run {tmp_path / name}" in error
     assert "modiste train marathon-teacher --fold 0 --name teachers/fold-0" in error

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from helpers.command import OWN, TINY, inside
+from helpers.command import OWN, TINY, run_in_process
 from helpers.idx import images_file
 from helpers.photos import saved
 from helpers.progress import Silent
@@ -79,6 +79,6 @@ def test_a_model_that_predicts_nan_is_a_failed_training(idx: Path, tmp_path: Pat
     command = ["train", "sprint", f"--data={idx}", *TINY, *OWN, network, "--epochs=1", "--name=a"]
     run = Run(tmp_path / "runs" / "a")
     for arguments in (command, ["train", "--resume=runs/a"], ["train", "--resume=runs/a"]):
-        assert "are not numbers" in inside(tmp_path, *arguments, code=3).stderr
+        assert "are not numbers" in run_in_process(tmp_path, *arguments, code=3).stderr
         assert not run.model.exists()
         assert not run.finished

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from helpers.command import OWN, TINY, TRICKS, inside, modiste, start
+from helpers.command import OWN, TINY, TRICKS, modiste, run_in_process, start
 from helpers.idx import write_idx_folder
 from helpers.photos import fill, noise
 from helpers.progress import Silent
@@ -110,7 +110,9 @@ def test_a_training_from_pretrained_weights_resumes(tmp_path: Path) -> None:
 def test_distillation_resumes(idx: Path, tmp_path: Path) -> None:
     """Teachers have no state of their own."""
     for seed in (0, 1):
-        inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY)
+        run_in_process(
+            tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", f"--seed={seed}", f"--name=t/{seed}", *TINY
+        )
     changes = {"data.val_fraction": 0, "schedule.name": "constant", "early_stopping.patience": 0}
     options = settings.with_settings(
         recipe(idx), {**changes, "distillation.teachers": [f"{tmp_path}/runs/t/{seed}" for seed in (0, 1)]}
@@ -205,12 +207,12 @@ def test_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, place: str
 
 def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path) -> None:
     """A restart would overwrite its metrics."""
-    inside(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)
+    run_in_process(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)
     run = tmp_path / "runs" / "a"
     (run / "finished").unlink()
     (run / "last" / "checkpoint.safetensors").unlink()
     before = (run / "metrics.csv").read_text()
-    assert "no checkpoint" in inside(tmp_path, "train", "--resume=runs/a", code=2).stderr
+    assert "no checkpoint" in run_in_process(tmp_path, "train", "--resume=runs/a", code=2).stderr
     assert (run / "metrics.csv").read_text() == before
 
 
@@ -313,7 +315,7 @@ def signal_command(idx: Path) -> list[str]:
 def uninterrupted_weights(signal_command: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Tensor]:
     """The weights of that training when nothing stops it."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    inside(folder, *signal_command)
+    run_in_process(folder, *signal_command)
     return load_file(folder / "runs" / "a" / "model.safetensors")
 
 
@@ -329,6 +331,6 @@ def test_a_signal_leaves_a_resumable_run(
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert err.splitlines()[-1] == "modiste: Stopped. Resume with: modiste train --resume runs/a"
-    inside(tmp_path, "train", "--resume", "runs/a")
+    run_in_process(tmp_path, "train", "--resume", "runs/a")
     weights = load_file(tmp_path / "runs" / "a" / "model.safetensors")
     assert all(torch.equal(value, weights[name]) for name, value in uninterrupted_weights.items())

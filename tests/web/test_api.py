@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.command import inside
+from helpers.command import run_in_process
 from helpers.memory import peak
 from helpers.models import tiny_model
 from helpers.service import BOOT, SAMPLES, Service, form, serving
@@ -23,7 +23,9 @@ MIB = 2**20
 def test_a_record_equals_that_of_the_command(service: Service, tmp_path: Path) -> None:
     """A photo sent as the body gives the record of `modiste predict --json`, to the last digit."""
     status, response, _ = service.ask("POST", "/predict?top=3", BOOT)
-    (printed,) = json.loads(inside(tmp_path, "predict", "--json", "--top=3", str(SAMPLES / "ankle-boot.png")).stdout)
+    (printed,) = json.loads(
+        run_in_process(tmp_path, "predict", "--json", "--top=3", str(SAMPLES / "ankle-boot.png")).stdout
+    )
     assert status == 200
     assert response == printed | {"file": ""}
     assert response["label"] == "Ankle boot"

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.requests import Request
 from starlette.types import Message
 
-from helpers.command import inside
+from helpers.command import run_in_process
 from helpers.photos import saved
 from helpers.service import BOOT, SAMPLES, Service, form, serving
 from modiste.web import request_reader, work_queue
@@ -25,7 +25,7 @@ def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     """The command prints one line and exits with code 2 (fault 24)."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        finished = inside(tmp_path, "serve", f"--port={port}", code=2)
+        finished = run_in_process(tmp_path, "serve", f"--port={port}", code=2)
     assert len(finished.stderr.splitlines()) == 1
     assert "--port" in finished.stderr
 
@@ -35,7 +35,7 @@ def test_without_a_valid_model_it_does_not_listen(tmp_path: Path, content: bytes
     """A missing or damaged model file is an error with exit code 2 (fault 21)."""
     if content is not None:
         (tmp_path / "m.onnx").write_bytes(content)
-    finished = inside(tmp_path, "serve", "--port=0", "--model=m.onnx", code=2)
+    finished = run_in_process(tmp_path, "serve", "--port=0", "--model=m.onnx", code=2)
     assert finished.stdout == ""
     assert "m.onnx" in finished.stderr
 
