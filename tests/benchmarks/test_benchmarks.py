@@ -79,6 +79,7 @@ def test_a_timed_training_on_validation_does_not_open_test(tmp_path: Path, scrip
     assert record["images"] > 0
 
 
+@pytest.mark.slow
 def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: Path) -> None:
     """A second call reads the records; the results file has a row for each method, and the chart is written."""
     (tmp_path / "tiny.json").write_text(settings.to_json(tiny(idx, **{"schedule.epochs": 1})))
@@ -106,6 +107,7 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
     assert "is of another commit, machine or set of packages" in failed.stderr
 
 
+@pytest.mark.slow
 def test_a_trick_is_compared_over_the_same_seeds(
     idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +141,7 @@ def test_every_trick_is_a_setting_of_the_recipe(script: Any) -> None:
         assert (changed == sprint()) == (name == "sprint")
 
 
+@pytest.mark.slow
 def test_the_machine_is_measured_with_the_step(
     idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +157,7 @@ def test_the_machine_is_measured_with_the_step(
     assert run["limits"].keys() == {"matrix_product", "convolution", "copy"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--validation"]])
 def test_the_plain_loop_trains_on_the_files_of_torchvision(tmp_path: Path, more: list[str]) -> None:
     """It runs as a script and prints its record."""
@@ -214,6 +218,7 @@ def test_samples_and_test_photos_are_not_trained_on(tmp_path: Path, script: Any)
     assert len(folds.EXCLUDED) == 60
 
 
+@pytest.mark.slow
 def test_a_fold_is_evaluated_on_its_validation_photos(tmp_path: Path, script: Any) -> None:
     """One fold gives all scores: accuracy, photos without clothes, perturbations and heat maps."""
     photos, folds, evaluate_photos = script("photos"), script("photo_folds"), script("evaluate_photos")
@@ -301,6 +306,7 @@ def test_the_threshold_of_a_fold_is_fitted_on_the_others(script: Any) -> None:
     assert correct.subset(np.arange(200) < 3).photos == dresses[:3]
 
 
+@pytest.mark.slow
 def test_runtimes_give_the_same_labels(idx: Path, tmp_path: Path, script: Any, monkeypatch: Any) -> None:
     """Accuracy, agreement and speed of all but OpenVINO and the compiled network, which takes a minute."""
     runtimes, inference = script("runtimes"), script("inference")
@@ -323,6 +329,7 @@ def test_runtimes_give_the_same_labels(idx: Path, tmp_path: Path, script: Any, m
         assert record["images_a_second_two_threads"] > 0
 
 
+@pytest.mark.slow
 def test_command_api_and_page_agree(tmp_path: Path, script: Any) -> None:
     """All three show the same for each sample, also for a model that always abstains."""
     agreement = script("agreement")
@@ -372,6 +379,7 @@ def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, script: Any, m
     assert user_latency.time_process(Path(sys.executable), photos / "0.png") > 0
 
 
+@pytest.mark.slow
 def test_the_bundled_model_is_made_from_two_runs(
     idx: Path, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

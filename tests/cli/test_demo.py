@@ -18,6 +18,7 @@ def short_recipe() -> Recipe:
     return replace(recipe, data=replace(recipe.data, max_train_images=512), schedule=replace(recipe.schedule, epochs=1))
 
 
+@pytest.mark.slow
 def test_the_demo_trains_evaluates_predicts_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One command leaves an evaluated run with a report, prints their paths, and overwrites no earlier demo."""
     monkeypatch.setitem(named.NAMED, "sprint", short_recipe)

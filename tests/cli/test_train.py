@@ -100,6 +100,7 @@ def test_a_tiny_network_is_trained_evaluated_and_used(trained: Path, tmp_path: P
     assert 0 < prediction["probability"] <= 1
 
 
+@pytest.mark.slow
 def test_a_model_is_calibrated_on_its_validation_images(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_folder_of_class_folders_trains(tmp_path: Path) -> None:
     assert prediction["label"] in ("bright", "dark")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_recipe_trains_an_epoch(name: str, idx: Path, teachers: Path, tmp_path: Path) -> None:
     """Each recipe, with its own network and method, trains an epoch and exports its model."""
@@ -141,6 +143,7 @@ def test_every_named_recipe_trains_an_epoch(name: str, idx: Path, teachers: Path
     assert files(tmp_path / "runs" / "run") == RUN_FILES
 
 
+@pytest.mark.slow
 def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: Path) -> None:
     """recipe.json is a valid input of `train`; with one thread the weights are bit-identical."""
     run_in_process(tmp_path, "train", "sprint", f"--data={idx}", "--name=a", "--epochs=1", *TINY)
@@ -170,6 +173,7 @@ def test_events_that_cannot_be_written_are_an_output_error(tmp_path: Path) -> No
         tensorboard.append(tmp_path / "events", rows([0.5])[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), EARLY_STOPPING], ids=["unchanged", "early stopping, EMA"])
 @pytest.mark.parametrize("name", GRAY)
 def test_training_never_opens_the_test_split(
@@ -193,6 +197,7 @@ def test_training_needs_no_test_files(tmp_path: Path) -> None:
     assert "--split validation" in run_in_process(tmp_path, "evaluate", "runs/a", code=2).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "splits", "next_step"),
     [
@@ -218,6 +223,7 @@ def test_the_printed_next_step_works(recipe: str, splits: list[str], next_step: 
     run_in_process(tmp_path, *last_line.rpartition(": modiste ")[2].split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("patience", "reason"), [(1, "(the epoch was chosen by its val_accuracy)"), (0, None)])
 def test_the_validation_accuracy_of_a_chosen_epoch_is_marked(
     patience: int, reason: str | None, idx: Path, tmp_path: Path
@@ -320,6 +326,7 @@ def test_a_run_that_exists_is_not_overwritten(trained: Path, idx: Path) -> None:
     assert (trained / "runs" / "tiny" / "model.onnx").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_file_names_that_are_not_text_work(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes in paths that are not UTF-8 are unchanged in file names, and escaped in the output (fault 24)."""
@@ -334,6 +341,7 @@ def test_file_names_that_are_not_text_work(idx: Path, tmp_path: Path, monkeypatc
     assert exported.stdout.startswith(r"run-\udcff.onnx: ")
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     """The second one gets an error while the first one trains (fault 31)."""
     arguments = [
@@ -365,6 +373,7 @@ def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> N
     assert not (tmp_path / "runs" / "a" / "model.onnx").exists()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
     """The error names the path, and the run can be resumed when there is space again (fault 28)."""
     run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)

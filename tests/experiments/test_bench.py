@@ -27,6 +27,7 @@ def small(tmp_path: Path) -> list[str]:
     return ["classic-cnn", f"--set=data.source={tmp_path / 'idx'}", "--set=schedule.epochs=2", *TINY, "--name=small"]
 
 
+@pytest.mark.slow
 def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     """Two seeds give mean, both intervals, a record each and one precision; a second call trains nothing again."""
     content = json.loads(run_in_process(tmp_path, "bench", *small, "--seeds=2", "--jobs=2", "--json").stdout)
@@ -63,6 +64,7 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     assert "was trained without --keep, and its weights were deleted" in done.stderr
 
 
+@pytest.mark.slow
 def test_folds_leave_the_test_split_unopened(small: list[str], tmp_path: Path) -> None:
     """Each fold is held out once and evaluated."""
     content = json.loads(
@@ -76,6 +78,7 @@ def test_folds_leave_the_test_split_unopened(small: list[str], tmp_path: Path) -
         assert json.loads(run.read_text())["test_openings"] == 0
 
 
+@pytest.mark.slow
 def test_runs_of_another_recipe_are_an_error(small: list[str], tmp_path: Path) -> None:
     """Runs of the same name with other settings are not averaged."""
     run_in_process(tmp_path, "bench", *small, "--seeds=1")
@@ -83,6 +86,7 @@ def test_runs_of_another_recipe_are_an_error(small: list[str], tmp_path: Path) -
     assert "has another recipe" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_stopped_bench_resumes(small: list[str], tmp_path: Path) -> None:
     """SIGTERM ends it with 143 and leaves runs that the same command finishes; meanwhile a second bench is refused."""
     long = [*small, "--set=schedule.epochs=25", "--seeds=2"]
@@ -105,6 +109,7 @@ def test_settings_need_a_name(tmp_path: Path) -> None:
     assert "Add a --name" in run_in_process(tmp_path, "bench", "sprint", "--set=optimizer.lr=1", code=2).stderr
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_fails_the_bench(small: list[str], tmp_path: Path) -> None:
     """The exit code and the sentence are those of the training, and no other seed is begun."""
     done = run_in_process(tmp_path, "bench", *small, "--seeds=2", "--set=optimizer.lr=1e30", code=3)

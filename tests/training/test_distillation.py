@@ -129,6 +129,7 @@ def test_a_training_is_not_resumed_with_other_teachers(teacher_runs: Path, idx: 
     assert "(teachers/seed-0) are not those" in run_in_process(tmp_path, "train", "--resume", "runs/a", code=2).stderr
 
 
+@pytest.mark.slow
 def test_teachers_must_hold_out_the_same_images(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
     """A teacher that was trained on them is left out; without another one the training is refused."""
     shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")

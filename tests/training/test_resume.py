@@ -107,6 +107,7 @@ def test_a_training_from_pretrained_weights_resumes(tmp_path: Path) -> None:
     assert is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=lambda state: None))
 
 
+@pytest.mark.slow
 def test_distillation_resumes(idx: Path, tmp_path: Path) -> None:
     """Teachers have no state of their own."""
     for seed in (0, 1):
@@ -122,6 +123,7 @@ def test_distillation_resumes(idx: Path, tmp_path: Path) -> None:
     assert is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=lambda state: None))
 
 
+@pytest.mark.slow
 def test_a_resumed_training_has_the_recorded_precision(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +142,7 @@ def test_a_resumed_training_has_the_recorded_precision(
     assert (record["precision"], record["precision_setting"]) == ("bf16", "auto")
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_with_moved_data(idx: Path, tmp_path: Path) -> None:
     """The recipe then has the new folder; data with other content is refused."""
     data, run = shutil.copytree(idx, tmp_path / "data"), tmp_path / "run"
@@ -155,6 +158,7 @@ def test_a_run_is_resumed_with_moved_data(idx: Path, tmp_path: Path) -> None:
     assert Run(run).recipe().data.source == str(tmp_path / "moved")
 
 
+@pytest.mark.slow
 def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path) -> None:
     """It loads, is not older than the last one, and no partial file is left (fault 26)."""
     training, loaded = build_training(recipe(idx)), build_training(recipe(idx)).state
@@ -319,6 +323,7 @@ def uninterrupted_weights(signal_command: list[str], tmp_path_factory: pytest.Te
     return load_file(folder / "runs" / "a" / "model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_a_resumable_run(
     tmp_path: Path, number: int, code: int, signal_command: list[str], uninterrupted_weights: dict[str, Tensor]

@@ -142,6 +142,7 @@ def test_the_camera_is_predicted_live(page: Page) -> None:
     assert page.locator("#video").evaluate("video => video.srcObject") is None
 
 
+@pytest.mark.slow
 def test_the_camera_sends_one_frame_at_a_time(page: Page) -> None:
     """This also holds when it is switched off and on again while a response is on its way."""
     page.evaluate(

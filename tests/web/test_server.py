@@ -94,6 +94,7 @@ def test_a_second_signal_stops_at_once() -> None:
         assert service.process.wait(5) == 0
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_closed() -> None:
     """A request that is never completed does not occupy a connection forever (fault 12)."""
     with serving(setup="from modiste.web import server; server.IDLE_TIMEOUT = 0.5") as service:
