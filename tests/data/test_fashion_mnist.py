@@ -91,7 +91,7 @@ def test_other_idx_files_are_not_fashion_mnist(tmp_path: Path) -> None:
     assert sources.dataset_name(data) == "digits"
     assert sources.open_source(data).class_names == ("0", "1", "2", "3", "4", "5", "6")
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels_file(np.arange(20) % 8))
-    with pytest.raises(InputError, match=r"go up to 7, but there are 7 classes, from 0 to 6.*labels.json"):
+    with pytest.raises(InputError, match=r"go up to 7, but there are 7 classes, from 0 to 6.*add training images"):
         sources.open_test(data, lambda: None)
 
 

@@ -169,9 +169,9 @@ def test_labels_json_of_an_idx_folder_has_class_names(tmp_path: Path, content: o
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([], "has 0 names, but the labels go up to 2, and class 0 has none"),
-        (["zero", "one"], "has 2 names, but the labels go up to 2, and class 2 has none"),
-        ({"0": "zero", "2": "two"}, "has 2 names, but the labels go up to 2, and class 1 has none"),
+        ([], "has no name for class 0; the labels go up to 2"),
+        (["zero", "one"], "has no name for class 2; the labels go up to 2"),
+        ({"0": "zero", "2": "two"}, "has no name for class 1; the labels go up to 2"),
         (["zero", "one", "two", "three"], r"train-images-idx3-ubyte.gz has no image of class 3 \(three\)"),
     ],
 )

@@ -58,7 +58,7 @@ def test_a_heat_map_is_drawn(tmp_path: Path) -> None:
         (["--heatmap=w.png", "--show=w.png", "boot.png"], "needs a file of its own"),
         (["--heatmap=w.jpg", "boot.png"], "must end in .png"),
         (["--show=w.png", "boot.png", "boot.png"], "--show draws one photo"),
-        (["--show=w.jpg", "boot.png"], "w.jpg must end in .png"),
+        (["--show=w.jpg", "boot.png"], "--show is w.jpg, but it must end in .png"),
     ],
 )
 def test_a_heat_map_that_cannot_be_drawn_is_an_error(tmp_path: Path, arguments: list[str], words: str) -> None:

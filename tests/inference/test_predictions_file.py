@@ -161,6 +161,15 @@ def test_rows_of_a_given_folder_that_does_not_exist_stay() -> None:
     assert {"d/bright.png": "bright", "d/dark.png": "dark"}.items() <= labels().items()
 
 
+def test_rows_of_a_given_folder_without_photos_stay() -> None:
+    """It may be a mount point without its disk."""
+    run("d")
+    Path("d").rename("f")
+    Path("d").mkdir()
+    run("d", "f/dark.png")
+    assert {"d/bright.png": "bright", "d/dark.png": "dark", "f/dark.png": "dark"}.items() <= labels().items()
+
+
 @pytest.mark.parametrize("name", ["missing.png", "missing.gz#7"])
 def test_a_missing_photo_has_no_size_or_time(name: str) -> None:
     """In particular not those of the working directory."""
@@ -195,7 +204,9 @@ def test_a_kill_between_state_and_row_loses_nothing() -> None:
         assert (Path(OUT).read_bytes(), Path(f"{OUT}.state").read_bytes()) == (content, state)
 
 
-@pytest.mark.parametrize("line", ["null", '["d/dark.png", "d", "a", 1]', "[" * 100_000])
+@pytest.mark.parametrize(
+    "line", ["null", '["d/dark.png", "d", "a", 1]', '["d/dark.png", "d", 1e999, 1]', "[" * 100_000]
+)
 def test_with_a_damaged_state_photos_are_predicted_again(line: str) -> None:
     """What the rows are from is not certain then."""
     run("d/dark.png")

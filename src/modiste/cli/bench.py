@@ -50,11 +50,11 @@ def bench(
         raise SettingError("--name is for one recipe. Leave it out, or bench one recipe at a time.")
     if sets and not name:
         raise SettingError("--set makes another recipe. Add a --name for its results.")
+    files.make_folder((out / name).parent if name else out)  # before hours of training
     changes = dict(map(settings.parse_setting, sets))
     for typed in recipes:
         recipe = settings.with_absolute_paths(settings.with_settings(named.resolve(typed), changes))
         title = name or f"{recipe.name}{'-folds' if folds else ''}"
-        files.make_folder((out / title).parent)  # before hours of training
         command = ["modiste", "bench", typed, *(["--folds"] if folds else ["--seeds", str(seeds)])]
         command += [part for setting in sets for part in ("--set", setting)] + (["--name", name] if name else [])
         trainings = experiment.vary_fold(recipe) if folds else experiment.vary_seed(recipe, seeds)

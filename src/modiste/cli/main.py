@@ -57,7 +57,7 @@ class Commands(click.Group):
         """Raise a SettingError for an empty value anywhere on the command line, as an unset shell variable gives it."""
         without_value = [arg[:-1] for arg in args if arg.startswith("--") and arg.find("=") == len(arg) - 1]
         if empty := without_value + [before for before, value in pairwise(args) if not value.strip()]:
-            raise SettingError(f"The value after {empty[0]} is empty. Give one, or leave the option out.")
+            raise SettingError(f"The value after {empty[0]} is empty. Give one, or leave out the option that takes it.")
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -29,7 +29,8 @@ class OutputFile(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path of a value of the command line."""
         if Path(value).suffix.lower() not in self.suffixes:
+            suffixes = " or ".join(self.suffixes)
             raise SettingError(
-                f"{value} must end in {' or '.join(self.suffixes)}, the format that is written. Give another name."
+                f"{param.opts[0] if param else 'A file'} is {value}, but it must end in {suffixes}. Give another name."
             )
         return Path(value)

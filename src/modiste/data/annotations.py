@@ -44,7 +44,7 @@ def read_class_names(file: Traversable, count: int) -> tuple[str, ...]:
 
     Args:
         file: its path; without such a file the names are the numbers.
-        count: number of classes that the labels need; the file may name more.
+        count: number of classes that the labels need; the file may name more, which training refuses.
 
     Raises:
         InputError: it is not JSON, a key is not a number, a class has no name, or a name is not text or occurs twice.
@@ -59,8 +59,8 @@ def read_class_names(file: Traversable, count: int) -> tuple[str, ...]:
     classes = range(max([count, *(label + 1 for label in by_label)]))
     if unnamed := [label for label in classes if label not in by_label]:
         raise InputError(
-            f"{file} has {len(by_label)} name{'s' * (len(by_label) != 1)}, but the labels go up to {count - 1}, and "
-            f"class {unnamed[0]} has none. Name every class from 0, or remove the file to name all by their numbers."
+            f"{file} has no name for class {unnamed[0]}; the labels go up to {count - 1}. Name every class from 0, or "
+            "remove the file to name all by their numbers."
         )
     class_names = [by_label[label] for label in classes]
     if not _are_names(class_names):

@@ -34,6 +34,11 @@ MAX_DECODERS = 4
 """Photos decoded in parallel; one of 65 million pixels takes 195 MB."""
 
 
+def is_split_name(name: str) -> bool:
+    """Return whether a folder of this name is a split."""
+    return any(name.casefold() in spellings for spellings in SPELLINGS.values())
+
+
 @dataclass(frozen=True)
 class ClassFolders:
     """Photos in class folders, as a `Source`.

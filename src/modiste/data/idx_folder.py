@@ -88,7 +88,7 @@ class IdxFolder:
         if (largest := labels.max()) >= (classes := len(self.class_names)):
             raise InputError(
                 f"The labels of {file} go up to {largest}, but there are {classes} classes, from 0 to {classes - 1}. "
-                f"Correct them, or name all classes in {LABELS_FILE}."
+                "Correct them, or add training images of the other classes."
             )
         if name == "train" and len(empty := np.flatnonzero(np.bincount(labels, minlength=classes) == 0)):
             raise InputError(

@@ -74,7 +74,7 @@ class TrainingData:
         class_names: the class of each label, in the order of the labels.
         train: the images to train on.
         validation: the held-out images; empty when nothing is held out.
-        is_on_black: whether a gray model of them takes photos that were prepared as Fashion-MNIST was.
+        is_on_black: whether photos for a gray model are prepared as Fashion-MNIST was.
     """
 
     class_names: tuple[str, ...]

@@ -50,8 +50,9 @@ def preprocessing_steps(
     image = Image.fromarray(decoded)
     yield "photo", image
     if channels == 3 or not is_on_black:
+        image = image if channels == 3 else image.convert("L")
         # the aspect ratio is not kept: a square crop may cut off the sleeves
-        yield "square", image.convert("RGB" if channels == 3 else "L").resize((size, size), Image.Resampling.BICUBIC)
+        yield "square", image.resize((size, size), Image.Resampling.BICUBIC)
     elif (original := original_image(decoded, size)) is not None:
         yield "gray", Image.fromarray(original)
     else:

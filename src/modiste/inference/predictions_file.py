@@ -58,25 +58,26 @@ def open_predictions(
     `top` is another), and rows of photos in the places that were deleted or changed since are dropped.
 
     Args:
-        path: ends in .csv or .jsonl; a link is followed.
+        path: of CSV if it ends in .csv, else of JSON Lines; a link is followed.
         model_sha256: of the predictor.
         top: number of classes per row.
         names: paths of the photos to predict, or `-` for standard input, which is predicted every time.
-        places: folders and IDX files whose photos `names` lists; one that does not exist now is ignored.
+        places: folders and IDX files whose photos `names` lists. One that does not exist now, or that `names` lists
+            itself since it has no photos now, is ignored: its disk may not be mounted.
 
     Raises:
-        SettingError: the path has another suffix, or is not a regular file.
+        SettingError: the path is not a regular file.
         InputError: the file has other content, is locked by another process, or has rows of photos that are not given
             and that another model or `top` predicted.
         OutputError: the file cannot be written.
     """
     target = Path(os.path.realpath(path))
-    if path.suffix not in (".csv", ".jsonl") or (target.exists() and not target.is_file()):
-        raise SettingError(f"--out is {path}, but it must be a regular file whose name ends in .csv or .jsonl.")
+    if target.exists() and not target.is_file():
+        raise SettingError(f"--out is {path}, but it must be a regular file. Give another name.")
     with files.append_text(target):
         pass  # so that a path that cannot be written is an error before hours of work
     with lock(target):
-        yield PredictionsFile(target, path.suffix == ".csv", {"model": model_sha256, "top": top}, names, places)
+        yield PredictionsFile(target, path.suffix.lower() == ".csv", {"model": model_sha256, "top": top}, names, places)
 
 
 class PredictionsFile:
@@ -97,7 +98,7 @@ class PredictionsFile:
         self.header = _format_csv(COLUMNS).encode() if is_csv else b""
         self.state, self.state_header = path.with_name(f"{path.name}.state"), json.dumps(predictor) + "\n"
         self.failed = self.replaced = self.removed = 0
-        existing = [place for place in places if identify_photo(place).size >= 0]
+        existing = [place for place in places if place not in names and identify_photo(place).size >= 0]
         self.places = {path for place in existing for path in (os.path.realpath(place), identify_photo(place).path)}
         requested: dict[PhotoId, str] = {}
         for name in names:
@@ -161,7 +162,8 @@ class PredictionsFile:
         photos: defaultdict[str, deque[PhotoId]] = defaultdict(deque)
         lines = files.read_lines(self.state)
         header = next(lines, b"")
-        with suppress(ValueError, TypeError, RecursionError):  # a line that was cut off by a kill, or changed
+        # a line that was cut off by a kill, or changed
+        with suppress(ValueError, TypeError, OverflowError, RecursionError):
             for file, path, size, mtime_ns in map(json.loads, lines):
                 photos[file].append(PhotoId(str(path), int(size), int(mtime_ns)))
         return photos, header == self.state_header.encode()

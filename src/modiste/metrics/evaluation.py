@@ -1,5 +1,6 @@
 """Evaluate a run, a model file or a file of probabilities on a split; nothing but the count of openings is written."""
 
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import sources
-from modiste.data.folders import SPELLINGS, ClassFolders
+from modiste.data.folders import ClassFolders, is_split_name
 from modiste.data.idx_folder import is_idx_folder
 from modiste.data.lazy_split import Source
 from modiste.data.split import Split
@@ -72,18 +73,16 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     config = target.recipe.data
     if data is not None:
         config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
-    data_names, split = _open_data(target, config, split_name)
-    class_names = target.model.class_names if target.model else data_names
-    split = _relabel(split, data_names, class_names)
+    source, split = _open_data(target, config, split_name)
+    class_names = target.model.class_names if target.model else source.class_names
+    split = _relabel(split, source.class_names, class_names)
     notes: tuple[str, ...] = ()
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
-        if target.model.is_on_black != (
-            isinstance(sources.open_source(config), ClassFolders) or is_on_black(split.images)
-        ):
+        if target.model.is_on_black != (isinstance(source, ClassFolders) or is_on_black(split.images)):
             notes = (OTHER_BACKGROUND,)
     else:
-        probabilities, notes = _read_file(target.path, config, class_names, split)
+        probabilities, notes = _read_file(target, source, class_names, split)
     scores = replace(compute_scores(probabilities, split, class_names), notes=notes)
     scores = _with_model_scores(scores, target, split, probabilities)
     return Evaluation(scores, probabilities, split, target.run if config == target.recipe.data else None)
@@ -112,26 +111,26 @@ def _find_run(path: Path) -> Run | None:
     """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone."""
     run = Run(path if path.is_dir() else path.parent)
     if path.is_dir() and not run.recipe_file.is_file():
-        is_split = any(path.name.casefold() in spellings for spellings in SPELLINGS.values())
+        data = path.parent if is_split_name(path.name) and not is_idx_folder(path) else path
         raise InputError(
             f"{path} is not a run folder: it has no recipe.json. Give a folder that `modiste train` made. If {path} "
-            f"holds data to evaluate on: modiste evaluate RUN --data {path.parent if is_split else path}"
+            f"holds data to evaluate on: modiste evaluate RUN --data {shlex.quote(str(data))}"
         )
     if not path.exists():
         raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
     return run if path in (run.path, run.model) and run.recipe_file.is_file() else None
 
 
-def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[tuple[str, ...], Split]:
-    """Return the class names of the data and its split; raises InputError where the model does not fit the data."""
+def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[Source, Split]:
+    """Open the data and its split; raises InputError where the model does not fit the data."""
     if not target.model:
         if is_idx_folder(Path(config.source)):
             config = replace(config, image_size=0)  # any, since only the labels are used
-        return sources.open_source(config).class_names, _open_split(target, config, split_name)
+        return sources.open_source(config), _open_split(target, config, split_name)
     try:
         source = sources.open_source(config)
         _require_classes(source, target.model.class_names)
-        return source.class_names, _open_split(target, config, split_name)
+        return source, _open_split(target, config, split_name)
     except SettingError as error:  # its advice is to change the recipe
         kind, side = "RGB" if config.channels == 3 else "gray", config.image_size
         raise InputError(
@@ -196,18 +195,19 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
 
 
 def _read_file(
-    path: Path, config: DataConfig, class_names: tuple[str, ...], split: Split
+    target: Target, source: Source, class_names: tuple[str, ...], split: Split
 ) -> tuple[Probabilities, tuple[str, ...]]:
     """Read a file of probabilities, and notes on it; notes and errors say which images were held out for validation."""
-    source, held_out = sources.open_source(replace(config, image_size=0)), ""  # any size, as only labels are used
+    held_out, recipe = "", target.recipe
     if split.name == "validation" and not source.has_split("validation"):
         held_out = (
             f"The data has no validation split of its own. Of its {len(source.part('train').labels):,} training images "
-            f"the {len(split):,} are used that `modiste train` holds out with data.val_fraction={config.val_fraction}, "
-            f"data.fold={config.fold} and seed={Recipe().seed}, in the order of the data."
+            f"the {len(split):,} are used that `modiste train` holds out with "
+            f"data.val_fraction={recipe.data.val_fraction}, data.fold={recipe.data.fold} and seed={recipe.seed}, in "
+            "the order of the data."
         )
     try:
-        probabilities, notes = read_probabilities(path, class_names, split)
+        probabilities, notes = read_probabilities(target.path, class_names, split)
     except InputError as error:
         raise InputError(f"{error} {held_out}".strip()) from None
     return probabilities, (held_out, *notes) if held_out else notes

@@ -160,7 +160,7 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
     return Scores(
         split=split.name,
         n=n,
-        loss=max(0.0, float(-np.log(split.true_class_probabilities(exact).clip(FLOOR)).mean())),  # not -0.0
+        loss=float(-np.log(split.true_class_probabilities(exact).clip(FLOOR)).mean()) + 0.0,  # not -0.0
         accuracy=float(correct.mean()),
         interval_images=intervals.share_interval(correct, split.groups),
         ece=calibration_error(confidence, correct),

@@ -3,6 +3,7 @@
 The rule of each check is in the docstring of its function.
 """
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -139,9 +140,10 @@ def _check_class(
     """Check that `describe`, which returns classes and their figure as text, returns this class alone for every run."""
     scores_by_run = {result.name: result.scores for result in results if result.on_fashion_mnist and result.scores}
     if not scores_by_run:
-        runs = [result.run.path for result in results if result.run]
-        evaluate = Answer(claim, "not_measured", "no_run", {"command": f"modiste evaluate {runs[0]}"}) if runs else None
-        return evaluate or _not_measured(claim, "no_class_scores")
+        runs = [result.run.path for result in results if result.run and result.run.model.is_file()]
+        if not runs:
+            return _not_measured(claim, "no_class_scores")
+        return Answer(claim, "not_measured", "no_run", {"command": f"modiste evaluate {shlex.quote(str(runs[0]))}"})
     by_run = {name: describe(scores) for name, scores in scores_by_run.items()}
     verdict: Verdict = "holds" if all(classes == [label] for classes, _ in by_run.values()) else "tied"
     if not all(label in classes for classes, _ in by_run.values()):

@@ -12,6 +12,8 @@ from modiste.runs import files
 SOFTWARE = "modiste compare"
 """Written into each figure, so that the next comparison can tell its figures from other files."""
 
+FIGURE_NAME = re.compile(r"(loss|accuracy|accuracies|confusion-.*)\.png")
+
 
 def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
     """Read run folders and results files, and plot their figures into the folder `out` where it is named."""
@@ -42,7 +44,8 @@ def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
     for name, figure in plots.items():
         canvas.save_png(figure, out / name, SOFTWARE)
     for path in out.glob("*.png"):
-        if path.name not in plots and path.is_file() and SOFTWARE.encode() in path.read_bytes():
+        is_old_figure = path.name not in plots and FIGURE_NAME.fullmatch(path.name) and path.is_file()
+        if is_old_figure and SOFTWARE.encode() in path.read_bytes():
             path.unlink()
     return [out / name for name in plots]
 
@@ -69,8 +72,9 @@ def _record_data(method: MethodResult) -> dict[str, object]:
         record |= {"split": method.split, "images": method.images}
     if method.scores:
         record["classes"] = {label.name: label.support for label in method.scores.per_class if label.support}
-    if method.split in method.info.sha256:  # a checksum of pixels, so it differs with their number
-        record[f"checksum at {method.recipe.data.image_size} pixels"] = method.info.sha256[method.split]
+    if method.split in method.info.sha256:  # a checksum of pixels, so it differs with their number and channels
+        data = method.recipe.data
+        record[f"checksum of {data.image_size} pixels, {data.channels} channels"] = method.info.sha256[method.split]
     return record
 
 
