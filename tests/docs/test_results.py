@@ -85,6 +85,17 @@ def test_fp16_weights_hardly_change_the_probabilities(monkeypatch: pytest.Monkey
     assert bundle.max_difference(content, tiny_model(FASHION_MNIST)) > 1e-3
 
 
+def test_a_chart_whose_results_changed_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenth of a point in one of the recipes is enough."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    charts, frontier = import_module("charts"), import_module("frontier")
+    points, published = charts.recipe_points(), frontier.published_points()
+    chart = ROOT / "docs" / "frontier.png"
+    assert charts.is_same(frontier.plot_accuracy_over_cost(points, published), chart)
+    points["marathon"] = points["marathon"]._replace(accuracy=points["marathon"].accuracy - 0.001)
+    assert not charts.is_same(frontier.plot_accuracy_over_cost(points, published), chart)
+
+
 def test_the_chart_has_every_evaluated_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Accuracy, parameters and minutes, including those of its teachers, are those of its results file."""
     monkeypatch.syspath_prepend(ROOT / "tools")
