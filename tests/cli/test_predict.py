@@ -229,7 +229,8 @@ def test_a_file_with_other_content_is_not_changed(
 
 
 def test_an_output_that_cannot_be_written_is_refused_first(model: str, photos: Path, tmp_path: Path) -> None:
-    """No photo is predicted."""
+    """No photo is predicted: the error of a damaged one would be printed."""
+    (photos / "damaged.png").write_bytes(b"x")
     refused = run(photos, "--model", model, "--out", tmp_path / "none" / "out.csv")
     assert "does not exist" in str(refused.exception)
     assert refused.stderr == ""

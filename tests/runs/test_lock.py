@@ -36,11 +36,10 @@ def test_another_process_cannot_lock_it(name: str, tmp_path: Path) -> None:
 
 def test_a_lock_can_be_waited_for(tmp_path: Path) -> None:
     """With a timeout, a process that releases the lock in time is waited for."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", HOLD.replace("input()", "import time; time.sleep(0.5)"), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
-        process.communicate(b"\n")
         with lock(tmp_path, timeout=60):
             pass
 

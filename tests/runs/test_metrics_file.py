@@ -24,8 +24,8 @@ def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
     "text",
     [
         "epoch,loss\n1,2\n",
-        "\x00\n",
-        "epoch,train_loss\n",
+        "\x00\n1\n",
+        "epoch,train_loss\nx,y\n",
         HEAD + "1,1,1,,,1,\n",
         HEAD + "1,1,nan,,,1,1\n",
         HEAD + "1,1,1,,,1,1,1\n",
@@ -33,6 +33,6 @@ def test_metrics_read_back_to_the_same_bits(tmp_path: Path) -> None:
 )
 def test_a_malformed_metrics_file_is_an_error(text: str, tmp_path: Path) -> None:
     """Other columns, missing values and NaN are errors with the path."""
-    (tmp_path / "metrics.csv").write_text(text + "x,y\n")
+    (tmp_path / "metrics.csv").write_text(text)
     with pytest.raises(InputError, match=r"metrics\.csv is not a metrics\.csv"):
         metrics_file.read(tmp_path / "metrics.csv")
