@@ -139,7 +139,7 @@ def accuracy(predictions: PhotoPredictions, senders: Mapping[Path, str] | None =
     is_correct, groups = predictions.is_correct, None
     if senders is not None:
         groups = np.unique([senders[path.resolve()] for path in predictions.photos], return_inverse=True)[1]
-    interval = intervals.share_interval(is_correct, groups)
+    interval = intervals.accuracy_interval(is_correct, groups)
     counts = {"images": len(is_correct)} | ({} if groups is None else {"groups": len(np.unique(groups))})
     return counts | {"accuracy": float(is_correct.mean()), "interval_images": interval}
 

@@ -46,15 +46,15 @@ def test_verify_of_a_folder(tmp_path: Path) -> None:
     assert [(split["split"], split["images"]) for split in content["splits"]] == [("train", 100), ("test", 20)]
 
 
-def test_show_draws_each_label(tmp_path: Path) -> None:
+def test_show_draws_each_class(tmp_path: Path) -> None:
     """Ten rows of three images are drawn into one PNG."""
     write_idx_folder(tmp_path / "idx")
     out = tmp_path / "sheet.png"
-    arguments = ["show", "--data", str(tmp_path / "idx"), "--per-label", "3", "--out", str(out)]
+    arguments = ["show", "--data", str(tmp_path / "idx"), "--per-class", "3", "--out", str(out)]
     assert CliRunner().invoke(data, arguments).stdout == f"{out}: 30 images of 10 classes\n"
     assert decode.decode_file(out).shape[0] == 10 * 60 + 4
     content = json.loads(CliRunner().invoke(data, [*arguments, "--json"]).stdout)
-    assert content == {"file": str(out), "labels": 10, "images": 30}
+    assert content == {"file": str(out), "classes": 10, "images": 30}
 
 
 def test_show_takes_photos(tmp_path: Path) -> None:

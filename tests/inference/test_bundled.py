@@ -92,8 +92,6 @@ def test_a_name_that_is_also_a_model_file_or_a_run_here_is_refused(
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).write_bytes(tiny_model())
     for use in (inference.load, lambda model: evaluate_split(Path(model))):
-        with pytest.raises(
-            InputError, match=f"photo is a bundled model, and there is {tmp_path}/photo. Give this path"
-        ):
+        with pytest.raises(InputError, match=f"photo is the name of a bundled model and of {tmp_path}/photo"):
             use("photo")
     assert inference.load().models[-1].name == "photo"

@@ -34,7 +34,7 @@ def test_groups_of_one_image_have_the_interval_of_images() -> None:
     correct = np.arange(400) < 300
     interval = intervals.cluster_bootstrap(correct, np.arange(400))
     assert interval == pytest.approx(intervals.wilson_interval(300, 400), abs=0.01)
-    assert intervals.share_interval(correct, None) == intervals.wilson_interval(300, 400)
+    assert intervals.accuracy_interval(correct, None) == intervals.wilson_interval(300, 400)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from helpers.scores import compute_scores
 from modiste.errors import InputError
-from modiste.metrics.scores import Confused, Scores, calibration_error
+from modiste.metrics.scores import ConfusedPair, Scores, calibration_error
 
 NAMES = ("bag", "coat", "dress")
 LABELS = np.array([0, 0, 1, 1, 1])
@@ -42,7 +42,7 @@ def test_rows_of_the_confusion_matrix_are_true_labels() -> None:
     scores = compute_scores(PROBABILITIES, LABELS, NAMES, "test")
     assert scores.confusion_matrix == ((2, 0, 0), (1, 1, 1), (0, 0, 0))
     assert scores.normalized().sum(1).tolist() == pytest.approx([1, 1, 0])
-    assert scores.most_confused == (Confused("coat", "bag", 1), Confused("coat", "dress", 1))
+    assert scores.most_confused == (ConfusedPair("coat", "bag", 1), ConfusedPair("coat", "dress", 1))
 
 
 def test_the_worst_mistakes_are_sorted_by_confidence() -> None:

@@ -65,27 +65,27 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
 @click.option("--data", "source", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
-@click.option("--per-label", type=click.IntRange(1, 100), default=10, show_default=True, help="Images of each class.")
+@click.option("--per-class", type=click.IntRange(1, 100), default=10, show_default=True, help="Images of each class.")
 @click.option("--out", type=OutputFile(".png"), default="contact-sheet.png", show_default=True, metavar="F")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_name_options()
-def show(source: str | None, size: int | None, channels: int | None, per_label: int, out: Path, as_json: bool) -> None:
+def show(source: str | None, size: int | None, channels: int | None, per_class: int, out: Path, as_json: bool) -> None:
     """Draw the first training images of each class on a contact sheet, as PNG.
 
     \b
     Examples:
       modiste data show
-      modiste data show --data my-clothes --size 96 --channels 3 --per-label 5 --out clothes.png
+      modiste data show --data my-clothes --size 96 --channels 3 --per-class 5 --out clothes.png
     """
     from modiste.cli.output import print_json
     from modiste.data import sources
     from modiste.imaging.contact_sheet import MIN_CELL, contact_sheet
     from modiste.runs import files
 
-    rows = sources.first_of_each_label(_data_config(source, size, channels), per_label)
+    rows = sources.first_of_each_class(_data_config(source, size, channels), per_class)
     files.write_bytes(out, contact_sheet(rows, max(MIN_CELL, rows[0][1].shape[1])))
     images = sum(len(images) for _, images in rows)
-    content = {"file": str(out), "labels": len(rows), "images": images}
+    content = {"file": str(out), "classes": len(rows), "images": images}
     print_json(content) if as_json else click.echo(f"{out}: {images} images of {len(rows)} classes")
 
 

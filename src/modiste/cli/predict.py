@@ -25,8 +25,8 @@ ROWS_PER_WRITE = 100
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
-@click.option("--out", type=OutputFile(".csv", ".jsonl"), metavar="F", help="Write a .csv or .jsonl file instead.")
-@click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of what supports the class.")
+@click.option("--out", type=OutputFile(".csv", ".jsonl"), metavar="F", help="Write predictions to a .csv or .jsonl.")
+@click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of the regions that matter.")
 @click.option("--show", type=OutputFile(".png"), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
 def predict(

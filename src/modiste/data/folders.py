@@ -6,7 +6,6 @@ several classes, none of the classes, or null: the folder is left out. A folder 
 name.
 """
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -135,9 +134,8 @@ class ClassFolders:
     def _load(self, paths: list[Path], indices: Indices) -> Images:
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         images = np.empty((len(indices), *shape), np.uint8)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         decode = partial(preprocess.to_image, size=self.size, channels=self.channels)
-        with ThreadPoolExecutor(min(MAX_DECODERS, cores)) as pool:  # decoders release the interpreter's lock
+        with ThreadPoolExecutor(MAX_DECODERS) as pool:  # decoders release the interpreter's lock
             for row, image in enumerate(pool.map(decode, [paths[index] for index in indices])):
                 images[row] = image
         return images

@@ -34,9 +34,12 @@ def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[I
 
 def balanced_subset(labels: Labels, count: int) -> Indices:
     """Choose at most `count` images (0: all), the first of each class in turn; return ascending indices."""
-    if not 0 < count < len(labels):
-        return np.arange(len(labels))
+    return np.sort(round_robin_order(labels)[: count or None])
+
+
+def round_robin_order(labels: Labels) -> Indices:
+    """Return the order that takes one image of each class in turn."""
     rank = np.empty(len(labels), np.int64)  # 0 for the first image of each class, 1 for the second
     for label, images in enumerate(np.bincount(labels)):
         rank[labels == label] = np.arange(images)
-    return np.sort(np.lexsort((labels, rank))[:count])
+    return np.lexsort((labels, rank))

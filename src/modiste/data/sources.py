@@ -123,7 +123,7 @@ def ignored_files(data: DataConfig) -> list[Path]:
     return source.ignored_files() if isinstance(source, ClassFolders) else []
 
 
-def first_of_each_label(data: DataConfig, count: int) -> list[tuple[str, Images]]:
+def first_of_each_class(data: DataConfig, count: int) -> list[tuple[str, Images]]:
     """Load at most `count` training images of each class: class name and images, uint8 [k, s, s] or [k, s, s, 3]."""
     source = open_source(data)
     train, indices, _ = _cut_train(source, data, seed=0)

@@ -21,8 +21,8 @@ def require_unambiguous(name: str) -> None:
     path = Path(name)
     if name in NAMES and (path.is_file() or (path / "recipe.json").is_file()):
         raise InputError(
-            f"{name} is a bundled model, and there is {path.resolve()}. Give this path for the latter, or work in "
-            "another folder for the bundled model."
+            f"{name} is the name of a bundled model and of {path.resolve()}. Give this path to use it, or change to "
+            "another folder to use the bundled model."
         )
 
 

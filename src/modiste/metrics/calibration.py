@@ -10,7 +10,7 @@ from modiste.inference.calibration import FLOOR, Calibration, LabelGroups
 from modiste.labels import NONE_OF_THESE
 
 MIN_IMAGES = 100
-"""Fewer images, or predictions of a class, do not calibrate: one that is right on all of a few would be certain."""
+"""Fewer images, or predictions of a class, are not fitted to: a model without errors would get full confidence."""
 
 TEMPERATURE_RANGE = 0.25, 4.0
 

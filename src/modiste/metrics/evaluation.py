@@ -30,8 +30,8 @@ LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the scores of the same run."""
 
 OTHER_BACKGROUND = (
-    "Either these images are on black or the training images were, not both; `modiste predict` prepares photos as the "
-    "training images were, so its predictions differ."
+    "These images and the training images differ in their background: only one of the two is on black. "
+    "`modiste predict` prepares photos as the training images were, so its predictions differ."
 )
 
 Probabilities = NDArray[np.floating[Any]]
@@ -262,5 +262,5 @@ def _accuracy_flip_tta(model: Model, recipe: Recipe, split: Split, probabilities
     """Return the accuracy of the mean over each image and its mirror image; None where `Scores` has none."""
     if not recipe.augmentation.horizontal_flip or model.tta_threshold:
         return None
-    mean = probabilities + model.probabilities(np.ascontiguousarray(split.images[:, :, ::-1]))
+    mean = probabilities + model.probabilities(split.images[:, :, ::-1])
     return float(split.is_correct(mean.argmax(1)).mean())

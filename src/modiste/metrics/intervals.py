@@ -14,7 +14,7 @@ LEVEL = 0.95
 Interval = tuple[float, float]
 """Lower and upper end; of an accuracy as fractions."""
 
-SHARE: Interval = (0.0, 1.0)
+ACCURACY_BOUNDS: Interval = (0.0, 1.0)
 """The bounds of an accuracy."""
 
 
@@ -24,7 +24,7 @@ def wilson_interval(correct: int, n: int) -> Interval:
     return float(interval.low), float(interval.high)
 
 
-def share_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Interval:
+def accuracy_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Interval:
     """Return the 95 % interval of a share: `cluster_bootstrap` where images, [n], have groups; else Wilson's."""
     return wilson_interval(int(correct.sum()), len(correct)) if groups is None else cluster_bootstrap(correct, groups)
 
@@ -39,7 +39,7 @@ def cluster_bootstrap(correct: NDArray[np.bool_], groups: NDArray[np.int64]) -> 
     index = np.unique(groups, return_inverse=True)[1]
     sizes, hits = np.bincount(index), np.bincount(index, weights=correct)
     if len(sizes) < 2:
-        return SHARE
+        return ACCURACY_BOUNDS
     if correct.all() or not correct.any():
         return wilson_interval(len(sizes) if correct.all() else 0, len(sizes))
     interval = stats.bootstrap(
@@ -74,6 +74,6 @@ def summarize(accuracies: Sequence[float], images: int) -> dict[str, Any]:
     return {
         "mean": mean,
         "sd": stdev(accuracies) if len(accuracies) > 1 else None,
-        "interval_seeds": t_interval(accuracies, SHARE),
+        "interval_seeds": t_interval(accuracies, ACCURACY_BOUNDS),
         "interval_images": wilson_interval(round(mean * images), images),
     }

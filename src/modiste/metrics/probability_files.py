@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from modiste.data.folds import round_robin_order
 from modiste.data.split import Labels, Split
 from modiste.errors import InputError
 from modiste.metrics.scores import count_confusions
@@ -123,12 +124,11 @@ def _suggest_order(probabilities: Floats, labels: Labels, class_names: tuple[str
     predicted = probabilities.argmax(1)
     counts = count_confusions(labels, predicted, len(class_names))
     classes, columns = linear_sum_assignment(-counts)
-    turns = np.eye(len(class_names), dtype=int)[labels].cumsum(0)[np.arange(len(labels)), labels]
     order = ", ".join(class_names[label] for label in np.argsort(columns))
     accuracies = {
         f"columns in the order {order}": counts[classes, columns].sum() / len(labels),
         "rows sorted by class": np.mean(predicted == np.sort(labels)),
-        "rows that take one image of each class in turn": np.mean(predicted == labels[np.lexsort((labels, turns))]),
+        "rows that take one image of each class in turn": np.mean(predicted == labels[round_robin_order(labels)]),
     }
     best, best_accuracy = max(accuracies.items(), key=itemgetter(1))
     accuracy = np.mean(predicted == labels)
@@ -145,7 +145,9 @@ def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -
     is_row_invalid = ~(np.isfinite(values) & (values >= 0)).all(1)
     if is_row_invalid.any():
         row = int(is_row_invalid.argmax())
-        raise InputError(f"{path} has a negative number or none in row {row} (from 0), but probabilities are 0 to 1.")
+        raise InputError(
+            f"{path} has a negative or non-finite number in row {row} (from 0), but probabilities are 0 to 1."
+        )
     deviations = np.abs(values.sum(1) - 1)
     if deviations.max() > TOLERANCE:
         row = int(deviations.argmax())

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -42,7 +43,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Confused:
+class ConfusedPair:
     """How many images of one class were predicted as another."""
 
     true: str
@@ -73,6 +74,7 @@ class Scores:
             `per_class`, `confusion_matrix` and `most_confused`.
         n_groups: number of groups of images; None where the data has no groups.
         chosen_on_split: the epoch of the weights was chosen on this split, so the accuracy is optimistic.
+        notes: sentences for the user, on what limits these scores.
     """
 
     split: str
@@ -83,7 +85,7 @@ class Scores:
     ece: float
     per_class: tuple[ClassScore, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
-    most_confused: tuple[Confused, ...]
+    most_confused: tuple[ConfusedPair, ...]
     worst_mistakes: tuple[int, ...]
     accuracy_flip_tta: float | None = None
     ece_calibrated: float | None = None
@@ -99,13 +101,15 @@ class Scores:
 
     def lowest_recall(self) -> tuple[ClassScore, ...]:
         """Return the class with the lowest recall; several when they tie, none without images."""
-        lowest = min((label.recall for label in self.per_class if label.recall is not None), default=None)
-        return tuple(label for label in self.per_class if label.support and label.recall == lowest)
+        return self._with_recall(min)
 
     def highest_recall(self) -> tuple[ClassScore, ...]:
         """Return the class with the highest recall; several when they tie, none without images."""
-        highest = max((label.recall for label in self.per_class if label.recall is not None), default=None)
-        return tuple(label for label in self.per_class if label.support and label.recall == highest)
+        return self._with_recall(max)
+
+    def _with_recall(self, choose: Callable[[Iterable[float]], float]) -> tuple[ClassScore, ...]:
+        recalls = [each.recall for each in self.per_class if each.recall is not None]
+        return tuple(each for each in self.per_class if recalls and each.recall == choose(recalls))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record as scores.json has it, with the normalized confusion matrix beside the counts."""
@@ -122,7 +126,7 @@ class Scores:
                 "interval_images": (low, high),
                 "per_class": tuple(ClassScore(**each) for each in content["per_class"]),
                 "confusion_matrix": tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
-                "most_confused": tuple(Confused(**pair) for pair in content["most_confused"]),
+                "most_confused": tuple(ConfusedPair(**pair) for pair in content["most_confused"]),
                 "worst_mistakes": tuple(map(int, content["worst_mistakes"])),
                 "notes": tuple(map(str, content.get("notes", ()))),
             }
@@ -162,7 +166,7 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
         n=n,
         loss=float(-np.log(split.true_class_probabilities(exact).clip(FLOOR)).mean()) + 0.0,  # not -0.0
         accuracy=float(correct.mean()),
-        interval_images=intervals.share_interval(correct, split.groups),
+        interval_images=intervals.accuracy_interval(correct, split.groups),
         ece=calibration_error(confidence, correct),
         per_class=_per_class(confusion, class_names),
         confusion_matrix=tuple(map(tuple, confusion.tolist())),
@@ -204,11 +208,11 @@ def _per_class(confusion: NDArray[np.int64], class_names: tuple[str, ...]) -> tu
     return tuple(itertools.starmap(ClassScore, zip(class_names, *columns, support.tolist(), strict=True)))
 
 
-def _most_confused(confusion: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[Confused, ...]:
+def _most_confused(confusion: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ConfusedPair, ...]:
     errors = confusion - np.diag(np.diag(confusion))
     order = np.argsort(-errors, axis=None, kind="stable")[:MAX_PAIRS]
     pairs = [divmod(int(index), len(class_names)) for index in order]
-    return tuple(Confused(class_names[t], class_names[p], int(errors[t, p])) for t, p in pairs if errors[t, p])
+    return tuple(ConfusedPair(class_names[t], class_names[p], int(errors[t, p])) for t, p in pairs if errors[t, p])
 
 
 def _worst_mistakes(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> tuple[int, ...]:

@@ -59,7 +59,7 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Return the recipe with absolute paths of dataset and weights; those of teachers stay, as named recipes have."""
+    """Return the recipe with absolute paths of dataset and weights; teachers stay relative, as in the named recipes."""
     paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
     absolute = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
     return with_settings(recipe, absolute)

@@ -95,7 +95,7 @@ class MethodResult:
     @property
     def interval_seeds(self) -> Interval | None:
         """The 95 % interval of the mean accuracy over seeds; None for one."""
-        return intervals.t_interval(self.accuracies, intervals.SHARE)
+        return intervals.t_interval(self.accuracies, intervals.ACCURACY_BOUNDS)
 
     @property
     def epochs(self) -> float:

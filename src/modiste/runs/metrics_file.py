@@ -1,4 +1,4 @@
-"""metrics.csv: a row for each epoch; numbers read back to the same bits."""
+"""metrics.csv: a row for each epoch; floats are read back exactly."""
 
 import csv
 import io

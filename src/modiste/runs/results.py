@@ -37,13 +37,13 @@ def read(path: Path) -> dict[str, Any]:
 
 def run_record(run: Run) -> dict[str, Any]:
     """Return the record of a training for a results file, without its scores."""
-    rows, recorded = metrics_file.read(run.metrics), files.read_json(run.environment)
+    rows, info = metrics_file.read(run.metrics), run_info.read(run)
     return {
         "seed": run.recipe().seed,
         "seconds": round(metrics_file.total_seconds(rows), 1),
-        "teachers": list(run_info.read(run).teachers),
+        "teachers": list(info.teachers),
         "epochs": len(rows),
-        **{key: recorded[key] for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
+        **{key: getattr(info, key) for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
     }
 
 

@@ -21,6 +21,8 @@ class RunInfo:
         dataset: name of the data: "fashion-mnist" for the official files, else that of the folder.
         commit: of the code.
         precision: bf16 or fp32.
+        threads: number of CPU threads.
+        device: cpu, or the name of the GPU.
         teachers: for each teacher its run, recipe, SHA-256 of its weights, and the seconds that its training took.
     """
 
@@ -32,6 +34,8 @@ class RunInfo:
     dataset: str = ""
     commit: str = ""
     precision: str = ""
+    threads: int = 0
+    device: str = ""
     teachers: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -49,13 +53,15 @@ def read(run: Run) -> RunInfo:
         data = content.get("data", {})
         splits = {name: split for name, split in data.items() if name in ("train", "validation")}
         return RunInfo(
-            str(content.get("hardware", "")),
-            int(content.get("parameters", 0)),
-            {name: int(split["n"]) for name, split in splits.items()},
-            {name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
-            str(data.get("sha256", "")),
-            str(data.get("source", "")),
-            str(content.get("commit", "")),
-            str(content.get("precision", "")),
-            tuple({**teacher, "seconds": float(teacher["seconds"])} for teacher in data.get("teachers", [])),
+            hardware=str(content.get("hardware", "")),
+            parameters=int(content.get("parameters", 0)),
+            images={name: int(split["n"]) for name, split in splits.items()},
+            sha256={name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
+            data_sha256=str(data.get("sha256", "")),
+            dataset=str(data.get("source", "")),
+            commit=str(content.get("commit", "")),
+            precision=str(content.get("precision", "")),
+            threads=int(content.get("threads", 0)),
+            device=str(content.get("device", "")),
+            teachers=tuple({**teacher, "seconds": float(teacher["seconds"])} for teacher in data.get("teachers", [])),
         )

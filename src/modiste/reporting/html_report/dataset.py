@@ -29,7 +29,7 @@ def describe_data(data: ReportData, _: Texts) -> Section:
     name = run.dataset if run else "Fashion-MNIST"
     section: Section = {"samples": [], "reason": "", "splits": _image_count_rows(data), "dataset": name}
     try:
-        samples = sources.first_of_each_label(config, 10)
+        samples = sources.first_of_each_class(config, 10)
     except ModisteError as error:
         return section | {"reason": str(error)}
     strips = [(name, np.concatenate(list(images), axis=1)) for name, images in samples if len(images)]
