@@ -111,6 +111,19 @@ class Scores:
         recalls = [each.recall for each in self.per_class if each.recall is not None]
         return tuple(each for each in self.per_class if recalls and each.recall == choose(recalls))
 
+    def most_frequent_errors(self, label: str) -> tuple[list[str], int, int]:
+        """Find the wrong class that is most often predicted for the images of a class.
+
+        Returns:
+            Its name, or several names when they tie, or none without errors; number of these errors; number of all
+            errors.
+        """
+        names = [each.name for each in self.per_class]
+        counts = dict(zip(names, self.confusion_matrix[names.index(label)], strict=True))
+        del counts[label]
+        most = max(counts.values())
+        return [name for name, count in counts.items() if count == most > 0], most, sum(counts.values())
+
     def as_dict(self) -> dict[str, Any]:
         """Return the record as scores.json has it, with the normalized confusion matrix beside the counts."""
         rows = [[round(value, 4) for value in row] for row in self.normalized().tolist()]

@@ -158,21 +158,8 @@ def _describe_recall(classes: Sequence[ClassScore]) -> tuple[list[str], str]:
 
 
 def _describe_misclassified_shirts(scores: Scores) -> tuple[list[str], str]:
-    classes, count, errors = most_frequent_errors(scores, "Shirt")
+    classes, count, errors = scores.most_frequent_errors("Shirt")
     return classes, f"{count} / {errors}"
-
-
-def most_frequent_errors(scores: Scores, label: str) -> tuple[list[str], int, int]:
-    """Find the wrong class that is most often predicted for the images of a class.
-
-    Returns:
-        Its name, or several names when they tie, or none without errors; number of these errors; number of all errors.
-    """
-    names = [each.name for each in scores.per_class]
-    counts = dict(zip(names, scores.confusion_matrix[names.index(label)], strict=True))
-    del counts[label]
-    most = max(counts.values())
-    return [name for name, count in counts.items() if count == most > 0], most, sum(counts.values())
 
 
 def _check_crop_and_erasing(
@@ -182,7 +169,7 @@ def _check_crop_and_erasing(
     if plain is None or augmented is None or plain.loss is None or augmented.loss is None:
         return [_not_measured(claim) for claim in ("generalizes", "costs")]
     change = (augmented.accuracy or 0.0) - (plain.accuracy or 0.0)
-    differences = accuracy_differences(augmented, plain)
+    differences = results_table.accuracy_differences(augmented, plain)
     interval = intervals.t_interval(differences)
     text = f"{100 * interval[0]:+.2f} {translate('to')} {100 * interval[1]:+.2f}" if interval else "-"
     values = {"points": f"{100 * change:+.2f}", "interval": text, "n": str(len(differences))}
@@ -192,13 +179,6 @@ def _check_crop_and_erasing(
         Answer("generalizes", _to_verdict(augmented.loss < plain.loss), "generalizes", values),
         Answer("costs", _to_verdict(change < 0), "costs", values),
     ]
-
-
-def accuracy_differences(result: MethodResult, baseline: MethodResult) -> list[float]:
-    """Return the difference in accuracy to the baseline for each seed that both have."""
-    by_seed = {each.seed: each.accuracy for each in baseline.run_results}
-    pairs = [(each.accuracy, by_seed.get(each.seed)) for each in result.run_results]
-    return [accuracy - other for accuracy, other in pairs if accuracy is not None and other is not None]
 
 
 def _check_xavier(results: Sequence[MethodResult]) -> Answer:

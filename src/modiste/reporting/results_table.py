@@ -215,6 +215,13 @@ def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tup
     return {key: (values[key], other_values[key]) for key in keys}
 
 
+def accuracy_differences(result: MethodResult, baseline: MethodResult) -> list[float]:
+    """Return the difference in accuracy to the baseline for each seed that both have."""
+    by_seed = {each.seed: each.accuracy for each in baseline.run_results}
+    pairs = [(each.accuracy, by_seed.get(each.seed)) for each in result.run_results]
+    return [accuracy - other for accuracy, other in pairs if accuracy is not None and other is not None]
+
+
 def pool_runs(name: str, methods: Iterable[MethodResult]) -> MethodResult | None:
     """Combine single runs evaluated on test that have the method of the first one, each seed once; None without any."""
     tested = [method for method in methods if method.split == "test" and method.n == 1]

@@ -4,7 +4,6 @@ from markupsafe import Markup
 
 from modiste.metrics.scores import ClassScore, Scores
 from modiste.reporting import canvas, figures, formatting
-from modiste.reporting.claims import most_frequent_errors
 from modiste.reporting.figures import Metric
 from modiste.reporting.html_report.dataset import Section, encode_png
 from modiste.reporting.html_report.texts import Texts
@@ -137,7 +136,7 @@ def _describe_classes(scores: Scores, texts: Texts) -> Markup | None:
     worst, best = scores.lowest_recall(), scores.highest_recall()
     if not worst:
         return None
-    errors = dict.fromkeys(name for label in worst for name in most_frequent_errors(scores, label.name)[0])
+    errors = dict.fromkeys(name for label in worst for name in scores.most_frequent_errors(label.name)[0])
     names = {"worst": [label.name for label in worst], "best": [label.name for label in best], "confused": list(errors)}
     return texts.get(
         "results.classes",

@@ -3,11 +3,10 @@
 import tomllib
 from collections.abc import Callable, Sequence
 
-from modiste.reporting.claims import accuracy_differences
 from modiste.reporting.html_report.dataset import Section
 from modiste.reporting.html_report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
-from modiste.reporting.results_table import MethodResult, setting_differences
+from modiste.reporting.results_table import MethodResult, accuracy_differences, setting_differences
 
 TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
 """Beginnings of the settings that belong to tricks."""
