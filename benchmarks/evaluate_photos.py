@@ -106,6 +106,7 @@ def other_folds(folds: list[PhotoPredictions]) -> list[PhotoPredictions]:
 def summarize(folds: list[PhotoPredictions], senders: Mapping[Path, str] | None = None) -> dict[str, Any]:
     """Return accuracy, calibration error and rates of "none of these" over all folds; `senders` as in `accuracy`."""
     pooled, references = concatenate(folds), other_folds(folds)
+    groups = sender_groups(pooled, senders)
     calibrated = list(zip(folds, [each.fit_calibration() for each in references], strict=True))
     precise = list(zip(folds, [each.fit_precise_calibration() for each in references], strict=True))
     is_correct = pooled.is_correct
@@ -120,8 +121,8 @@ def summarize(folds: list[PhotoPredictions], senders: Mapping[Path, str] | None 
         "accuracy_of_classes": {name: float(is_correct[pooled.has_class(name)].mean()) for name in classes},
         "accuracy_of_surest_80_percent": float(is_correct[most_confident].mean()),
         "ece": calibration_error(confidence, is_correct),
-        "at_95_percent_right": answer_rates(pooled, np.concatenate([is_answered(*each) for each in precise])),
-        "as_shipped": answer_rates(pooled, np.concatenate([is_answered(*each) for each in calibrated])),
+        "at_95_percent_right": answer_rates(pooled, np.concatenate([is_answered(*each) for each in precise]), groups),
+        "as_shipped": answer_rates(pooled, np.concatenate([is_answered(*each) for each in calibrated]), groups),
         "temperature": shipped.temperature,
         "threshold": shipped.threshold,
         "threshold_at_95_percent_right": pooled.fit_precise_calibration().threshold,
@@ -136,16 +137,26 @@ def accuracy(predictions: PhotoPredictions, senders: Mapping[Path, str] | None =
         predictions: of photos.
         senders: by resolved path, resampled with all their photos for the interval; None: photos are independent.
     """
-    is_correct, groups = predictions.is_correct, None
-    if senders is not None:
-        groups = np.unique([senders[path.resolve()] for path in predictions.photos], return_inverse=True)[1]
+    is_correct, groups = predictions.is_correct, sender_groups(predictions, senders)
     interval = intervals.accuracy_interval(is_correct, groups)
     counts = {"images": len(is_correct)} | ({} if groups is None else {"groups": len(np.unique(groups))})
     return counts | {"accuracy": float(is_correct.mean()), "interval_images": interval}
 
 
-def answer_rates(predictions: PhotoPredictions, answered: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return the rates when the answered photos, bool [n], get their label and all others "none of these"."""
+def sender_groups(predictions: PhotoPredictions, senders: Mapping[Path, str] | None) -> NDArray[np.int64] | None:
+    """Return a number for the sender of each photo: int64 [n]; None without `senders`, which are as in `accuracy`."""
+    if senders is None:
+        return None
+    return np.unique([senders[path.resolve()] for path in predictions.photos], return_inverse=True)[1]
+
+
+def answer_rates(
+    predictions: PhotoPredictions, answered: NDArray[np.bool_], groups: NDArray[np.int64] | None
+) -> dict[str, Any]:
+    """Return the rates when the answered photos, bool [n], get their label and all others "none of these".
+
+    The interval resamples `groups`, int64 [n]; None: photos are independent.
+    """
     is_correct, is_none = predictions.is_correct, predictions.has_class(*OTHER_CLASSES)
     answer_correct = np.where(answered, is_correct, is_none)
     return {
@@ -153,7 +164,7 @@ def answer_rates(predictions: PhotoPredictions, answered: NDArray[np.bool_]) -> 
         "answered_correct": float(is_correct[answered].mean()) if answered.any() else None,
         "none_recall": float((~answered)[is_none].mean()) if is_none.any() else None,
         "answers_correct": float(answer_correct.mean()),
-        "answers_correct_interval": intervals.wilson_interval(int(answer_correct.sum()), len(answer_correct)),
+        "answers_correct_interval": intervals.accuracy_interval(answer_correct, groups),
     }
 
 

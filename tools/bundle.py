@@ -43,11 +43,9 @@ def metadata(name: str) -> dict[str, str]:
 
 
 def to_bundled(name: str, content: bytes) -> bytes:
-    """Return the model file with its metadata, without the path of its training data, and in fp16 for photos."""
-    recipe = json.loads(model_file.load(content).recipe_json)
-    recipe["data"]["source"] = Path(recipe["data"]["source"]).name
+    """Return the model file with its metadata, and in fp16 for photos."""
     content = content if name == "fashion-mnist" else to_fp16(content)
-    return int8.with_metadata(content, {"recipe": json.dumps(recipe), **metadata(name)})
+    return int8.with_metadata(content, metadata(name))
 
 
 def to_fp16(content: bytes) -> bytes:

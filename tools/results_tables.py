@@ -3,7 +3,6 @@
 A page marks the place of a table with `<!-- NAME -->` and `<!-- /NAME -->`, where NAME is one of `TABLES`.
 """
 
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from modiste.reporting import formatting
+from modiste.runs import results
 from modiste.runs.results import total_seconds
 
 ROOT = Path(__file__).parents[1]
@@ -359,8 +359,7 @@ TABLES: dict[str, Callable[[Translate], str]] = {
 
 def read(name: str) -> dict[str, Any]:
     """Read a results file."""
-    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return content
+    return results.read(RESULTS / f"{name}.json")
 
 
 def span(interval: list[float] | None, to: str, spec: str = ".2%") -> str:

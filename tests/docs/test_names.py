@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modiste.recipes import settings
+from modiste.recipes import former_names, settings
 from modiste.recipes.recipe import Recipe
 
 SOURCE = Path(__file__).parents[2] / "src" / "modiste"
@@ -28,15 +28,6 @@ NAMES = {
     "inside", "keeps", "lr_head", "lr_rest", "number", "room", "second_look",
 }  # fmt: skip
 """Names that are not to come back, though their words may stand in others."""
-
-FORMER_SETTINGS = {
-    "augmentation.coarse", "augmentation.colour", "augmentation.crop", "augmentation.erasing", "augmentation.flip",
-    "augmentation.hue", "augmentation.mixing", "augmentation.size", "augmentation.turn", "augmentation.zoom",
-    "data.catalogue", "data.limit", "data.size", "data.validation", "distillation.share", "network.blocks",
-    "network.drop_path", "network.frozen", "network.growth", "network.initialisation", "network.mirrored",
-    "network.softened", "network.stem", "optimizer.average", "optimizer.batch", "optimizer.lr_head",
-    "optimizer.lr_rest", "optimizer.smoothing", "schedule.drop", "schedule.warmup", "stopping.monitor",
-}  # fmt: skip
 
 
 def names(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -75,7 +66,7 @@ def test_names_are_terms_of_the_field(path: Path) -> None:
 
 def test_settings_have_their_new_names() -> None:
     """No setting is called as it once was."""
-    assert not FORMER_SETTINGS & settings.to_settings(Recipe()).keys()
+    assert not former_names.SETTINGS.keys() & settings.to_settings(Recipe()).keys()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from modiste.imaging import decode
-from modiste.imaging.contact_sheet import contact_sheet, png
+from modiste.imaging.contact_sheet import contact_sheet
 
 
 def test_a_sheet_has_a_row_for_each_title() -> None:
@@ -23,9 +23,3 @@ def test_photos_of_any_size_fit_their_cells() -> None:
     assert (sheet[4:228, 110:222] == 90).all()
     assert (sheet[4:228, 224:] == 255).all()
     assert (sheet[232:456, 110:334] == 200).all()
-
-
-def test_png_keeps_every_pixel() -> None:
-    """An image that is written as PNG reads back the same."""
-    image = np.arange(784, dtype=np.uint8).reshape(28, 28)
-    assert (decode.decode_bytes(png(image))[:, :, 0] == image).all()

@@ -68,7 +68,7 @@ def test_without_augmentation_images_are_unchanged() -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_random_downscale_changes_about_half_of_the_images(shape: tuple[int, ...]) -> None:
+def test_random_downscale_changes_about_a_third_of_the_images(shape: tuple[int, ...]) -> None:
     """They lose detail and keep their mean; an image of one brightness does not change."""
     before = images(shape)
     after = augmentation.random_downscale(before, random(), 0.5)

@@ -104,12 +104,12 @@ def _write_drawings(drawings: dict[str, Path], photo: "PhotoInput", predictor: "
 
 def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     """Draw the occlusion map of the most probable class over the image that the model takes."""
-    from modiste.imaging.contact_sheet import png
+    from modiste.imaging import png
     from modiste.imaging.heatmap import overlay
 
     model, image = predictor.preprocess(photo)
     label = int(model.probabilities(image[None]).argmax())
-    return png(overlay(image, model.occlusion_map(image, label)))
+    return png.encode(overlay(image, model.occlusion_map(image, label)))
 
 
 def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:

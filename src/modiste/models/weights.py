@@ -120,7 +120,10 @@ def load_trained(run: Run, options: ModelConfig, num_classes: int, train_size: i
         InputError: the weights cannot be read, or are not of this network.
         SettingError: there is no such network, or it does not accept images of that size.
     """
-    tensors = read_weights(run.weights)
+    try:
+        tensors = read_weights(run.weights)
+    except InputError:
+        raise InputError(f"{run.weights} is missing or damaged. Train {run.path} again.") from None
     body = networks.build(options, num_classes, run.recipe().data, train_size)
     try:
         network = NormalizedModel(body, tensors["mean"], tensors["std"], options.flip_tta, options.eval_blur)

@@ -63,7 +63,7 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
         Step(network, optimizer, recipe.optimizer.label_smoothing, dtype, recipe.seed, ema, teachers),
         Schedule(recipe),
         Validator(*_to_tensors(data.validation, device)),
-        State(network, optimizer, losses.to(device), ema, totals=totals.to(device)),
+        State(network, optimizer, losses.to(device), totals.to(device), ema),
     )
 
 

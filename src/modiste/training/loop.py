@@ -26,24 +26,24 @@ class State:
         network: with its weights and running statistics.
         optimizer: with its momentum buffers.
         losses: float32 [n], of each training image at its last step; infinite before its first.
+        totals: float64 [3], sums over the finished steps of the epoch: losses, correct predictions, images.
         ema: moving average of the network, where the recipe has one.
         order: int64, indices of the images of the unfinished epoch.
         best_weights: of the best epoch so far; empty in the first.
         history: metrics of the finished epochs.
-        step: number of finished steps of the epoch.
-        totals: float64 [3], sums over these steps: losses, correct predictions, images.
+        step: number of these steps.
         seconds: duration of these steps.
     """
 
     network: NormalizedModel
     optimizer: Optimizer
     losses: Tensor
+    totals: Tensor
     ema: ModelEma | None = None
     order: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     history: list[EpochMetrics] = field(default_factory=list)
     step: int = 0
-    totals: Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.float64))
     seconds: float = 0.0
 
     @property

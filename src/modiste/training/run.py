@@ -106,8 +106,8 @@ def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> No
     files.write_json(path, {"epoch": epoch + 1, "step": step + 1, "images": indices})
     last_epoch = f"Epoch {epoch} is saved. " if epoch else ""
     return NotANumber(
-        f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the images in "
-        f"{path}."
+        f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the "
+        f"images whose indices are in {path}."
     )
 
 

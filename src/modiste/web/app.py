@@ -186,8 +186,8 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()} & {"top", "preview", "heatmap"}))
-        return await respond(request, HttpError(400, f"The value of {names or 'a parameter'} is invalid. See /docs."))
+        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()}))
+        return await respond(request, HttpError(400, f"The value of {names} is invalid. See /docs."))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Predict one photo: the work that a thread of the queue does."""
 
-import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.errors import InputError
-from modiste.imaging.contact_sheet import png
+from modiste.imaging import png
 from modiste.imaging.heatmap import overlay
 from modiste.inference.model import Model, Predictor
 from modiste.inference.occlusion import FORWARD_PASSES
@@ -59,12 +58,8 @@ class PredictionTask:
 
     def _figures(self, model: Model, image: NDArray[np.uint8], label: str) -> dict[str, str]:
         """Draw the requested figures of an image, uint8 of the model's `image_shape`, as data URLs."""
-        figures = {"preview": _data_url(png(image))} if self.preview else {}
+        figures = {"preview": png.data_url(png.encode(image))} if self.preview else {}
         if self.heatmap:
             occlusion_map = model.occlusion_map(image, model.class_names.index(label))
-            figures["heatmap"] = _data_url(png(overlay(image, occlusion_map)))
+            figures["heatmap"] = png.data_url(png.encode(overlay(image, occlusion_map)))
         return figures
-
-
-def _data_url(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")

@@ -7,8 +7,9 @@ from markupsafe import Markup
 
 from modiste import inference
 from modiste.errors import InputError
+from modiste.imaging.png import data_url
 from modiste.reporting import claims, formatting, leaderboard
-from modiste.reporting.html_report.dataset import Section, encode_png
+from modiste.reporting.html_report.dataset import Section
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
 
@@ -19,7 +20,7 @@ def describe_sample(data: ReportData, texts: Texts) -> Section:
     models = {result.name: result.run.model for result in data.runs if result.run and result.uses_fashion_mnist}
     rows = [("own", [name, _predict(model, png, texts)]) for name, model in models.items() if model.is_file()]
     rows = rows or [("published", [texts.get("sample.bundled"), _predict(None, png, texts)])]
-    return {"image": encode_png(png), "alt": texts.translate("Ankle boot"), "rows": rows}
+    return {"image": data_url(png), "alt": texts.translate("Ankle boot"), "rows": rows}
 
 
 def _predict(model: Path | None, png: bytes, texts: Texts) -> str:

@@ -1,6 +1,5 @@
 """The sections on the data and on the networks."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from modiste.data import sources
 from modiste.errors import ModisteError
-from modiste.imaging import contact_sheet
+from modiste.imaging import png
 from modiste.recipes.recipe import DataConfig
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
@@ -33,12 +32,7 @@ def describe_data(data: ReportData, _: Texts) -> Section:
     except ModisteError as error:
         return section | {"reason": str(error)}
     strips = [(name, np.concatenate(list(images), axis=1)) for name, images in samples if len(images)]
-    return section | {"samples": [(name, encode_png(contact_sheet.png(strip))) for name, strip in strips]}
-
-
-def encode_png(content: bytes) -> str:
-    """Return a PNG as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+    return section | {"samples": [(name, png.data_url(png.encode(strip))) for name, strip in strips]}
 
 
 def describe_networks(data: ReportData, _: Texts) -> Section:

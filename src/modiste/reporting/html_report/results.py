@@ -2,10 +2,11 @@
 
 from markupsafe import Markup
 
+from modiste.imaging.png import data_url
 from modiste.metrics.scores import ClassScore, Scores
 from modiste.reporting import canvas, figures, formatting
 from modiste.reporting.figures import Metric
-from modiste.reporting.html_report.dataset import Section, encode_png
+from modiste.reporting.html_report.dataset import Section
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import CNN, COURSE_REPORT, RESNET18, ReportData, find_result
 from modiste.reporting.results_table import MethodResult
@@ -121,7 +122,7 @@ def _describe_run(result: MethodResult, scores: Scores, texts: Texts) -> Section
         "counts": counts,
         "confused": [[texts.translate(each.true), texts.translate(each.predicted), each.count] for each in pairs],
         "per_class": [_list_class_scores(each, texts) for each in scores.per_class],
-        "mistakes": encode_png(sheet.read_bytes()) if sheet and sheet.is_file() else None,
+        "mistakes": data_url(sheet.read_bytes()) if sheet and sheet.is_file() else None,
         "classes": _describe_classes(scores, texts) if result.uses_fashion_mnist else None,
     }
 
