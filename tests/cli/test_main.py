@@ -124,20 +124,22 @@ def test_a_file_of_another_format_is_refused(command: list[str], suffix: str, tm
 
 
 @pytest.mark.parametrize(
-    ("module", "arguments", "extra"),
+    ("modules", "arguments", "extra"),
     [
         ("torch", ["train", "sprint"], "train"),
+        ("scipy torch", ["demo"], "train"),
         ("timm", ["train", "photo", "--data=photos"], "photo"),
         ("fastapi", ["serve", "--port=0"], "web"),
     ],
 )
 def test_the_error_for_a_missing_extra_has_the_install_command(
-    tmp_path: Path, module: str, arguments: list[str], extra: str
+    tmp_path: Path, modules: str, arguments: list[str], extra: str
 ) -> None:
     """Without PyTorch, timm or FastAPI a command says which extra to install, and creates no run."""
     for label in ("coat", "dress"):
         fill(tmp_path / "photos" / label, 10)
-    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}', name='{module}')")
+    for name in modules.split():
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('No module named {name}', name='{name}')")
     command = [sys.executable, "-m", "modiste", *arguments]
     variables = environment(PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
     finished = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)

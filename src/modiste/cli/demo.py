@@ -16,7 +16,8 @@ model              {model}
 report             {report}
 elapsed time       {seconds} s
 
-Next: modiste predict --model {run} PHOTO
+Next: modiste predict PHOTO
+It uses the bundled models. The model of {run} knows images like those of Fashion-MNIST only: --model {run}
 """
 
 
@@ -46,13 +47,14 @@ def demo(name: str | None, lang: str, as_json: bool) -> None:
 
 def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     """Train, evaluate, predict and report; return the results and the paths of the files."""
+    from modiste.training import run as training  # first, so that without torch the error names the extra `train`
+
+    click.echo("1/4 training the recipe sprint on Fashion-MNIST; about 30 seconds on two CPU cores", err=True)
     from modiste.cli.progress import TrainingProgress
     from modiste.recipes import named
     from modiste.reporting.evaluate import evaluate
     from modiste.reporting.html_report.page import write_report
-    from modiste.training import run as training
 
-    click.echo("1/4 training the recipe sprint on Fashion-MNIST; about 30 seconds on two CPU cores", err=True)
     with TrainingProgress() as progress:
         run = training.start(named.resolve("sprint"), path, progress)
     click.echo("2/4 evaluating on the 10,000 test images", err=True)

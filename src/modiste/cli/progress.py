@@ -38,7 +38,7 @@ class TrainingProgress(_Bar):
     def on_step(self, epoch: int, step: int, steps: int) -> None:
         """Move the bar; in the first step, print that the training has started."""
         if not self.started:
-            self.console.print(f"epoch {epoch:3}  started, {steps} steps per epoch")
+            self.console.print(f"epoch {epoch:3}  started, {steps} step{'s' * (steps != 1)} per epoch")
             self.started = True
         self.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
 

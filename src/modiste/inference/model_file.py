@@ -67,7 +67,7 @@ def _read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
         return content, str(model), f"The bundled model {model}"
     path = Path(model)
     name = path.resolve().parent.name if path.name == "model.onnx" else path.stem
-    advice = f"Give the model.onnx of a run, another that modiste wrote, or one of {', '.join(bundled_files.NAMES)}."
+    advice = f"Give a run folder, an .onnx file of modiste, or a bundled model: {', '.join(bundled_files.NAMES)}."
     return _read_file(path, advice), name, str(path)
 
 
