@@ -119,7 +119,7 @@ def check_heat_maps(runs: list[Run], folds: list[PhotoPredictions]) -> dict[str,
         for run, fold in zip(runs, folds, strict=True)
         for each in is_hottest_decisive(model_file.load(run.model), fold.photos[::HEATMAP_STEP])
     ]
-    return {"heat_maps_images": len(decisive), "heat_maps_right": fmean(decisive)}
+    return {"heat_maps_images": len(decisive), "heat_maps_decisive": fmean(decisive)}
 
 
 def fashion_mnist_accuracy(paths: list[Path]) -> dict[str, Any]:
@@ -130,8 +130,8 @@ def fashion_mnist_accuracy(paths: list[Path]) -> dict[str, Any]:
     model = model_file.load("fashion-mnist")
     clothes = [path for path in paths if path.parent.name not in OTHER_CLASSES]
     images = {
-        "usual": [resize_and_invert(path) for path in clothes],
-        "its_own": [to_image(path, 28, 1) for path in clothes],
+        "inverted": [resize_and_invert(path) for path in clothes],
+        "prepared": [to_image(path, 28, 1) for path in clothes],
     }
     labels = candidate_labels(clothes, model.class_names)
     predicted = {name: model.probabilities(np.stack(each)).argmax(1) for name, each in images.items()}
@@ -197,10 +197,10 @@ def main() -> None:
         "untouched_folds": accuracy(concatenate(folds[SEARCH_FOLDS:]), senders),
         "same_class_after": label_stability(runs, folds),
         **check_heat_maps(runs, folds),
-        "unseen_kinds": none_recall_of_unseen_classes(args.photos, args.home, changes),
+        "unseen_classes": none_recall_of_unseen_classes(args.photos, args.home, changes),
         "no_clothes": none_recall_without_clothes(runs, folds, no_clothes),
         "network_of_product_pictures": fashion_mnist_accuracy(concatenate(folds).photos),
-        "as_they_are": accuracy_of_own_classes(args.photos, args.home, args.set),
+        "own_classes": accuracy_of_own_classes(args.photos, args.home, args.set),
         "settings": changes,
         "measured_with": environment.hardware(),
     }

@@ -65,7 +65,7 @@ def main() -> None:
     rows = [summarize(name, each) for name, each in records.items()]
     command = timing.current_command()
     runs = [record for each in records.values() for record in each]
-    results.write(args.out, recipe="time_to_accuracy", command=command, runs=runs, contestants=rows)
+    results.write(args.out, recipe="time_to_accuracy", command=command, runs=runs, methods=rows)
     points = {name: [(record["seconds"], final_accuracy(record)) for record in each] for name, each in records.items()}
     canvas.save_png(figures.plot_accuracy_over_time(points), args.chart)
     print(args.out, args.chart)

@@ -118,9 +118,9 @@ def parse_wrk(output: str) -> dict[str, Any]:
     if not rate or not percentiles:
         raise SystemExit(f"The output of wrk cannot be parsed:\n{output}")
     return {
-        "answers_a_second": float(rate.group(1)),
+        "requests_per_second": float(rate.group(1)),
         **{f"milliseconds_p{percent}": float(value) * units[unit] for percent, value, unit in percentiles},
-        "refused": int(rejected.group(1)) if rejected else 0,
+        "rejected": int(rejected.group(1)) if rejected else 0,
         "socket_errors": socket_errors.group(0) if socket_errors else "",
     }
 

@@ -44,8 +44,8 @@ samples=("$assets/samples/bag.png" "$assets/samples/shirt.jpg")
 import json
 import sys
 
-told = [(each["label"], each["model"]) for each in json.load(open("predictions.json"))]
-sys.exit(told != [("Bag", "fashion-mnist"), ("Shirt", "photo")])
+predictions = [(each["label"], each["model"]) for each in json.load(open("predictions.json"))]
+sys.exit(predictions != [("Bag", "fashion-mnist"), ("Shirt", "photo")])
 PYTHON
 
 code=0

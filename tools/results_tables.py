@@ -17,7 +17,7 @@ from modiste.runs.results import total_seconds
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results"
 PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md", "src/modiste/assets/models/photo.md")
-MARKED = re.compile(r"(<!-- ([a-z]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
+MARKED = re.compile(r"(<!-- ([a-z_]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 CHINESE = {
     "recipe": "配方",
@@ -95,7 +95,7 @@ def time_to_accuracy_table(translate: Translate) -> str:
             str(each["n"]),
             f"{each['seconds_importing']:.1f}",
         ]
-        for each in read("time_to_accuracy")["contestants"]
+        for each in read("time_to_accuracy")["methods"]
     ]
     return table(list(map(translate, head)), rows)
 
@@ -170,7 +170,7 @@ def photos_table(_: Translate) -> str:
         ("accuracy on the 80% with the highest confidence", scores["accuracy_of_surest_80_percent"], 0.96),
         ("ECE", scores["ece"], -0.04),
         (f"{none}hats, shorts, skirts", scores["at_95_percent_right"]["none_recall"], 0.80),
-        (f"{none}each of these classes when left out of training", scores["unseen_kinds"]["none_recall"], 0.40),
+        (f"{none}each of these classes when left out of training", scores["unseen_classes"]["none_recall"], 0.40),
         (f"{none}photos without clothes", scores["no_clothes"]["none_recall"], 0.80),
         *(
             (f"label unchanged after: {PERTURBATIONS[name]}", scores["same_class_after"][name], least)
@@ -178,12 +178,12 @@ def photos_table(_: Translate) -> str:
         ),
         (
             f"hiding the hottest fifth costs more than a random fifth ({scores['heat_maps_images']} photos)",
-            scores["heat_maps_right"],
+            scores["heat_maps_decisive"],
             0.80,
         ),
         (
             "validation accuracy with the ten folder names as classes",
-            scores["as_they_are"]["accuracy"],
+            scores["own_classes"]["accuracy"],
             0.88,
         ),
     ]
@@ -198,7 +198,7 @@ def latency_table(_: Translate) -> str:
     form = bundled_form()
     image, images = form["milliseconds_one_image_one_thread"], form["images_a_second_two_threads"]
     load, photos_a_second = measured["load"], measured["folder"]["photos_a_second"]
-    responses = load["answers_a_second"]
+    responses = load["requests_per_second"]
     rows = [
         ("`modiste predict photo.jpg`, whole process (s)", ".2f", measured["process_seconds"], -0.7),
         ("base installation with both models (MB)", ".0f", measured["base_install_megabytes"], -300),
@@ -343,13 +343,13 @@ def target_row(what: str, spec: str, value: float, bound: float, translate: Tran
 
 TABLES: dict[str, Callable[[Translate], str]] = {
     "results": results_table,
-    "race": time_to_accuracy_table,
+    "time_to_accuracy": time_to_accuracy_table,
     "tricks": tricks_table,
     "machine": machine_table,
-    "parts": operations_table,
-    "seen": photo_model_table,
+    "operations": operations_table,
+    "photo_model": photo_model_table,
     "photos": photos_table,
-    "use": latency_table,
+    "latency": latency_table,
     "marathon": marathon_table,
     "bundled": bundled_table,
     "forms": forms_table,

@@ -95,7 +95,7 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
         output = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
     assert "..." not in output.stdout
     content = json.loads((tmp_path / "results" / "time_to_accuracy.json").read_text())
-    (row,) = content["contestants"]
+    (row,) = content["methods"]
     assert (row["recipe"], row["n"], len(content["runs"])) == ("tiny.json", 2, 2)
     assert {run["seed"] for run in content["runs"]} == {0, 1}
     assert all(run["seconds_importing"] > 0 for run in content["runs"])
@@ -359,7 +359,7 @@ Requests/sec:    635.94
 """
     parse_wrk = script("user_latency").parse_wrk
     load = parse_wrk(output)
-    assert (load["answers_a_second"], load["refused"], load["socket_errors"]) == (635.94, 13, "")
+    assert (load["requests_per_second"], load["rejected"], load["socket_errors"]) == (635.94, 13, "")
     assert (load["milliseconds_p50"], load["milliseconds_p99"]) == (96.1, 1200.0)
     with pytest.raises(SystemExit, match="cannot be parsed"):
         parse_wrk("unable to connect")

@@ -10,8 +10,9 @@ import pytest
 from modiste.recipes import former_names, settings
 from modiste.recipes.recipe import Recipe
 
-SOURCE = Path(__file__).parents[2] / "src" / "modiste"
-FILES = sorted(path for path in SOURCE.rglob("*.py") if path.stat().st_size)
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("src/modiste", "benchmarks", "tools")
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py") if path.stat().st_size)
 
 PARTICIPLES = {"told", "known", "kept", "seen", "found", "judged", "given", "made", "written", "refused"}
 """As names of things they do not say of what."""
@@ -58,7 +59,7 @@ def odd(code: str) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_are_terms_of_the_field(path: Path) -> None:
     """No name in the file uses a word of the lists above."""
     assert odd(path.read_text(encoding="utf-8")) == []
