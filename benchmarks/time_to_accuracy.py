@@ -3,7 +3,7 @@
     python benchmarks/time_to_accuracy.py --recipe sprint=20 --recipe sprint-94=10 --loop 3 --epochs 15
 
 It takes hours and needs an idle machine. When the command is repeated, finished trainings are not run again. It
-writes results/time_to_accuracy.json and docs/time_to_accuracy.png.
+writes results/time_to_accuracy.json, from which `make docs` draws docs/time_to_accuracy.png.
 """
 
 import argparse
@@ -11,10 +11,9 @@ import gzip
 from pathlib import Path
 
 import timing
-from sequential_runs import TIMED_TRAINING, Record, final_accuracy, run, summarize
+from sequential_runs import TIMED_TRAINING, Record, run, summarize
 
 from modiste.data import fashion_mnist
-from modiste.reporting import canvas, figures
 from modiste.runs import results
 
 PLAIN_LOOP = str(Path(__file__).with_name("plain_loop.py"))
@@ -49,26 +48,22 @@ def unpack_data(home: Path) -> Path:
 
 
 def main() -> None:
-    """Run all trainings, and write the results file and the chart."""
+    """Run all trainings, and write the results file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--recipe", action="append", default=[], metavar="NAME=N", help="a recipe and its seeds")
     parser.add_argument("--loop", type=int, default=3, help="seeds of the plain loop")
     parser.add_argument("--epochs", type=int, default=15, help="of the plain loop; chosen on validation beforehand")
     parser.add_argument("--home", type=Path, default=Path("runs/time_to_accuracy"), help="folder of the records")
     parser.add_argument("--out", type=Path, default=Path("results/time_to_accuracy.json"))
-    parser.add_argument("--chart", type=Path, default=Path("docs/time_to_accuracy.png"))
     args = parser.parse_args()
-    for folder in (args.home, args.chart.parent):
-        folder.mkdir(parents=True, exist_ok=True)
+    args.home.mkdir(parents=True, exist_ok=True)
     counts = {name: int(count) for name, _, count in (text.rpartition("=") for text in args.recipe)}
     records = train_in_turns(counts | {LOOP: args.loop}, args.epochs, args.home)
     rows = [summarize(name, each) for name, each in records.items()]
     command = timing.current_command()
     runs = [record for each in records.values() for record in each]
     results.write(args.out, recipe="time_to_accuracy", command=command, runs=runs, methods=rows)
-    points = {name: [(record["seconds"], final_accuracy(record)) for record in each] for name, each in records.items()}
-    canvas.save_png(figures.plot_accuracy_over_time(points), args.chart)
-    print(args.out, args.chart)
+    print(args.out)
 
 
 if __name__ == "__main__":

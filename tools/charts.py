@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from accuracy_over_time import plot_accuracy_over_time
 from frontier import Point, plot_accuracy_over_cost, published_points
 from matplotlib.figure import Figure
 from PIL import Image
 
 from modiste.recipes.named import NAMED
-from modiste.reporting import canvas, figures
+from modiste.reporting import canvas
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ def time_to_accuracy() -> Figure:
     for run in results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]:
         accuracy = run.get("accuracy_flip_tta") or run["accuracy"]
         points.setdefault(run["recipe"], []).append((run["seconds"], accuracy))
-    return figures.plot_accuracy_over_time(points)
+    return plot_accuracy_over_time(points)
 
 
 def frontier() -> Figure:

@@ -65,15 +65,6 @@ def test_a_spike_does_not_flatten_the_losses() -> None:
     assert tops[1] < 5
 
 
-def test_methods_are_labeled_with_their_means() -> None:
-    """The label of a method has its mean accuracy, its mean time in a suitable unit, and n."""
-    figure = figures.plot_accuracy_over_time({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
-    labels = [text.get_text() for text in figure.axes[0].texts]
-    assert labels == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
-    figure.draw_without_rendering()
-    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[0].texts)
-
-
 def test_confusion_shows_shares_or_counts() -> None:
     """The same matrix in percent of each row, or as counts."""
     assert {">100</text>", ">50</text>"} <= texts(figures.plot_confusion_matrix(scores()))

@@ -1,4 +1,4 @@
-"""The chart of accuracy over cost in the documentation."""
+"""The charts of accuracy over cost and over time in the documentation."""
 
 from importlib import import_module
 from pathlib import Path
@@ -61,3 +61,14 @@ def test_names_do_not_overlap(frontier: ModuleType) -> None:
         extents = [text.get_window_extent() for text in ax.texts]
         assert all(extent.count_overlaps(extents) == 1 for extent in extents)  # with itself
         assert all(ax.bbox.x0 < extent.x0 and extent.x1 < ax.bbox.x1 for extent in extents)
+
+
+def test_methods_are_labeled_with_their_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label of a method has its mean accuracy, its mean time in a suitable unit, and n."""
+    monkeypatch.syspath_prepend(TOOLS)
+    chart = import_module("accuracy_over_time")
+    figure = chart.plot_accuracy_over_time({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
+    labels = [text.get_text() for text in figure.axes[0].texts]
+    assert labels == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
+    figure.draw_without_rendering()
+    assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[0].texts)
