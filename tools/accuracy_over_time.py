@@ -24,7 +24,7 @@ def plot_accuracy_over_time(points_by_name: Mapping[str, Sequence[tuple[float, f
         ax.plot(seconds, accuracies, "o", color=color, markersize=3.5, alpha=0.5, markeredgewidth=0)
         ax.plot(*mean, "o", color=color, markersize=10, markerfacecolor="none", markeredgewidth=2)
         label = f"{name}\n{mean[1]:.2%} in {_format_duration(mean[0])}, n = {len(points)}"
-        ax.annotate(label, mean, (11, 0), textcoords="offset points", va="center", fontsize=8, color=color)
+        ax.annotate(label, mean, (18, 0), textcoords="offset points", va="center", fontsize=8, color=color)
     all_seconds = [seconds for points in points_by_name.values() for seconds, _ in points]
     ax.set(xscale="log", xlim=(min(all_seconds) / 1.4, max(all_seconds) * 5))  # room for the last name
     ax.margins(y=0.15)
