@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from photo_folds import OTHER_CLASSES, candidate_labels
 
 from modiste.data.split import Split
-from modiste.imaging.preprocess import to_image
 from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
@@ -82,7 +81,7 @@ def predict_photos(run: Run, paths: list[Path]) -> PhotoPredictions:
     model = model_file.load(run.model)
     batches = []
     for start in range(0, len(paths), BATCH):
-        images = [to_image(path, model.image_size, model.channels) for path in paths[start : start + BATCH]]
+        images = [model.preprocess(path)[1] for path in paths[start : start + BATCH]]
         batches.append(model.probabilities(np.stack(images)))
     probabilities = np.concatenate(batches).astype(np.float64)
     return PhotoPredictions(paths, probabilities, candidate_labels(paths, model.class_names), model.class_names)

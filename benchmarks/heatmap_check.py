@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.imaging.preprocess import to_image
 from modiste.inference.model import Model
 from modiste.inference.occlusion import occlude
 
@@ -16,7 +15,7 @@ MASKED_FRACTION = 0.2
 def is_hottest_decisive(model: Model, photos: list[Path]) -> list[bool]:
     """Return for each photo whether hiding its hottest cells costs more probability than hiding as many random ones."""
     rng = np.random.default_rng(0)
-    return [_compare_masks(model, to_image(path, model.image_size, model.channels), rng) for path in photos]
+    return [_compare_masks(model, model.preprocess(path)[1], rng) for path in photos]
 
 
 def _compare_masks(model: Model, image: NDArray[np.uint8], rng: np.random.Generator) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 import onnx
 
 from modiste.export import int8
-from modiste.imaging.preprocess import to_image
 from modiste.inference import bundled_files, model_file
 from modiste.runs import results
 
@@ -67,7 +66,7 @@ def max_difference(content: bytes, other: bytes) -> float:
     """Return the largest difference of two models' probabilities on the samples and the photos of the tests."""
     first, second = model_file.load(content), model_file.load(other)
     paths = [path for folder in PHOTOS for path in sorted(folder.rglob("*.[jp][pn]g"))]
-    images = np.stack([to_image(path, first.image_size, first.channels) for path in paths])
+    images = np.stack([first.preprocess(path)[1] for path in paths])
     return float(np.abs(first.probabilities(images) - second.probabilities(images)).max())
 
 

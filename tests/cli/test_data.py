@@ -10,11 +10,12 @@ from PIL import Image
 
 from helpers.command import modiste
 from helpers.idx import write_idx_folder
-from helpers.photos import fill, noise, saved
+from helpers.photos import clothes, fill, noise, saved
 from modiste.cli.data import data
 from modiste.data import fashion_mnist
 from modiste.errors import InputError, SettingError
 from modiste.imaging import decode
+from modiste.imaging.preprocess import to_image
 
 
 def test_verify_checks_the_bundled_files() -> None:
@@ -66,6 +67,20 @@ def test_show_takes_photos(tmp_path: Path) -> None:
     arguments = ["show", "--data", str(tmp_path), "--size", "64", "--channels", "3", "--out", str(out)]
     assert CliRunner().invoke(data, arguments).exit_code == 0
     assert decode.decode_file(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
+
+
+def test_show_makes_photos_square_as_a_training_does(tmp_path: Path) -> None:
+    """With `--resize-mode`; an unknown one is an error."""
+    (tmp_path / "boots").mkdir()
+    clothes(100, 40).save(tmp_path / "boots" / "1.png")
+    fill(tmp_path / "hats", 1)
+    out = tmp_path / "sheet.png"
+    arguments = ["show", f"--data={tmp_path}", "--size=64", "--channels=3", f"--out={out}", "--resize-mode"]
+    assert CliRunner().invoke(data, [*arguments, "letterbox"]).exit_code == 0
+    image = to_image(clothes(100, 40), 64, 3, resize_mode="letterbox")
+    assert (decode.decode_file(out)[4:68, 110:174] == image).all()
+    error = CliRunner().invoke(data, [*arguments, "fit"]).exception
+    assert str(error) == "--resize-mode is 'fit', but it must be one of squash, letterbox, center_crop."
 
 
 @pytest.mark.parametrize("command", ["verify", "show"])

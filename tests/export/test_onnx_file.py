@@ -8,11 +8,13 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from helpers.models import tiny_model
 from modiste.errors import TrainingError
 from modiste.export import onnx_file
+from modiste.imaging.resize import RESIZE_MODES
 from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
@@ -80,6 +82,18 @@ def test_every_difference_counts(value: float) -> None:
     probabilities[3, 0] = value
     with pytest.raises(TrainingError, match="differs from the trained network"):
         onnx_file.verify(with_weights(0), probabilities, IMAGES)
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_the_file_says_how_photos_become_square(mode: str) -> None:
+    """And the model that is loaded from it does it."""
+    network = NormalizedModel(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.zeros(1), torch.ones(1)).eval()
+    gray = settings.with_settings(Recipe(), {"data.image_size": 8, "data.resize_mode": mode})
+    model = model_file.load(onnx_file.to_onnx(network, gray, ("a", "b"), {}, Calibration(), is_on_black=False))
+    assert model.resize_mode == mode
+    photo = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
+    expected = RESIZE_MODES[mode](Image.fromarray(photo).convert("L"), 8)
+    assert (model.preprocess(photo)[1] == np.asarray(expected)).all()
 
 
 def test_onnx_checks_the_file(tmp_path: Path) -> None:

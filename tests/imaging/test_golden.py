@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.models import tiny_model
+from helpers.photos import clothes, saved
 from helpers.service import SAMPLES
 from modiste import inference
 from modiste.data import sources
 from modiste.imaging.preprocess import to_image, to_photo
+from modiste.imaging.resize import RESIZE_MODES
 from modiste.recipes.recipe import DataConfig
 from modiste.web.prediction_task import PredictionTask
 
@@ -48,3 +51,19 @@ def test_the_service_shows_these_pixels(name: str) -> None:
     with Image.open(io.BytesIO(base64.b64decode(response["preview"].partition(",")[2]))) as shown:
         size, channels = shown.width, len(shown.getbands())
         assert hashlib.sha256(np.asarray(shown).tobytes()).hexdigest() == GOLDEN[name, size, channels]
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_training_and_prediction_see_the_same_pixels(mode: str, tmp_path: Path) -> None:
+    """The image of a training, of the model that it exports, of the stages and of the page, in each resize mode."""
+    for label, shape in {"dark": (90, 40), "bright": (50, 80)}.items():
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "0.png").write_bytes(saved(clothes(*shape)))
+    config = DataConfig(str(tmp_path), 32, 3, resize_mode=mode, val_fraction=0)  # type: ignore[arg-type]
+    model = inference.load(tiny_model(size=32, channels=3, metadata={"resize_mode": mode}))
+    trained = sources.open_training(config, seed=0).train.images
+    for image, path in zip(trained, sorted(tmp_path.glob("*/*.png")), strict=True):
+        assert (model.preprocess(path)[1] == image).all()
+        response, _ = PredictionTask(model, 1, preview=True, heatmap=False)(path.read_bytes())
+        with Image.open(io.BytesIO(base64.b64decode(response["preview"].partition(",")[2]))) as shown:
+            assert (np.asarray(shown) == image).all()

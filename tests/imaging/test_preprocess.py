@@ -71,6 +71,17 @@ def test_rgb_keeps_all_of_the_photo() -> None:
     assert (image[:, 18:] == [0, 0, 255]).all()
 
 
+def test_a_gray_photo_that_is_only_scaled_has_the_resize_mode() -> None:
+    """As an RGB photo; one that is prepared as Fashion-MNIST was does not have it."""
+    photo = np.full((20, 40), 255, np.uint8)
+    photo[1:-1, 1:-1] = 40
+    image = to_image(photo, 40, 1, is_on_black=False, resize_mode="letterbox")
+    assert (image[10:30] == photo).all()
+    assert (image[:10] == 255).all()
+    on_black = [to_image(photo, 40, 1, resize_mode=mode) for mode in ("letterbox", "squash")]
+    assert (on_black[0] == on_black[1]).all()
+
+
 def test_an_rgb_photo_of_the_right_size_is_unchanged() -> None:
     """A square photo of just the size passes through."""
     photo = clothes(48, 48)
@@ -154,15 +165,15 @@ def test_several_photos(photos: Any) -> None:
     ("channels", "names"),
     [
         (1, ["photo", "trimmed", "scaled", "sharpened", "gray, on black"]),
-        (3, ["photo", "square"]),
+        (3, ["photo", "center crop"]),
     ],
 )
 def test_the_steps_end_with_the_image(channels: int, names: list[str]) -> None:
     """Each has its name, and the last is the input of the network."""
     photo = saved(clothes(300, 200))
-    steps = list(preprocessing_steps(photo, 28, channels))
+    steps = list(preprocessing_steps(photo, 28, channels, resize_mode="center_crop"))
     assert [name for name, _ in steps] == names
-    assert (np.asarray(steps[-1][1]) == to_image(photo, 28, channels)).all()
+    assert (np.asarray(steps[-1][1]) == to_image(photo, 28, channels, resize_mode="center_crop")).all()
 
 
 def test_an_image_of_the_right_size_has_one_step() -> None:

@@ -34,6 +34,7 @@ def test_a_model_file_describes_itself(model_file: Path) -> None:
     model = inference.load(model_file)
     assert (model.name, model.class_names, model.image_size, model.channels) == ("my-run", ("dark", "bright"), 28, 1)
     assert model.recipe_json == "{}"
+    assert model.resize_mode == "squash"  # the only mode when models had no such key
     assert inference.load(model_file.read_bytes()).class_names == model.class_names
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 from helpers.command import run_in_process
 from helpers.models import tiny_model
 from helpers.service import BOOT, serving
+from modiste.imaging.heatmap import overlay
+from modiste.imaging.resize import RESIZE_MODES
 from modiste.inference import load, occlusion
 
 
@@ -38,6 +40,22 @@ def test_the_map_is_highest_where_the_model_looks() -> None:
     assert np.unravel_index(heat.argmax(), heat.shape) == (2, 5)
     assert (heat[np.abs(np.arange(7) - 2) > 1] == 0).all()
     assert (model.occlusion_map(image, 0) <= 0).all()
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_a_heat_map_of_a_tall_photo_is_over_what_matters(mode: str) -> None:
+    """It is drawn over the image that the model takes, which shows the photo without a part, or with bars."""
+    photo = np.zeros((240, 120, 3), np.uint8)
+    photo[100:140, 10:50] = 255  # left of the center
+    model = load(tiny_model(size=56, channels=3, metadata={"resize_mode": mode}))
+    _, image = model.preprocess(photo)
+    heat_map = model.occlusion_map(image, 1)
+    background = np.asarray(Image.fromarray(image).resize((224, 224), Image.Resampling.NEAREST))
+    heat = overlay(image, heat_map)[:, :, 0] - 0.45 * background[:, :, 0]  # red is highest in the brightest color
+    rows, columns = (np.flatnonzero(background[:, :, 0].max(axis) > 128) for axis in (1, 0))
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+    assert rows[0] <= row <= rows[-1]
+    assert columns[0] <= column <= columns[-1]
 
 
 def test_a_heat_map_is_drawn(tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from PIL import Image
 
 from helpers.idx import images_file, write_idx_folder
 from helpers.models import tiny_model
-from helpers.photos import fill
+from helpers.photos import clothes, fill
 from helpers.runs import write_run
 from modiste.data import sources
 from modiste.errors import InputError, SettingError
+from modiste.imaging.resize import RESIZE_MODES
 from modiste.inference.calibration import Calibration
+from modiste.inference.model_file import load
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.evaluation import OTHER_BACKGROUND, evaluate_split
 from modiste.recipes import named, settings
@@ -230,6 +232,17 @@ def test_training_images_are_no_test_split(tmp_path: Path) -> None:
         shutil.move(folder, data / "test")
     with pytest.raises(InputError, match="was trained on"):
         evaluate_split(run.path, data=str(data))
+
+
+@pytest.mark.parametrize("mode", RESIZE_MODES)
+def test_photos_become_square_as_the_model_says(tmp_path: Path, mode: str) -> None:
+    """Images are evaluated as they are predicted, whatever the recipe of the data is."""
+    model = tiny_model(size=16, channels=3, metadata={"resize_mode": mode})
+    (tmp_path / "m.onnx").write_bytes(model)
+    for label in ("bright", "dark"):
+        fill(tmp_path / "data" / "test" / label, 1, lambda _: clothes(60, 40))
+    images = evaluate_split(tmp_path / "m.onnx", data=str(tmp_path / "data")).split.images
+    assert (images == load(model).preprocess(clothes(60, 40))[1]).all()
 
 
 @pytest.mark.parametrize("is_model_on_black", [True, False])

@@ -8,15 +8,19 @@ import pytest
 import modiste
 from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
+from modiste.recipes import named, settings
+from modiste.recipes.recipe import Recipe
 from modiste.reporting import canvas, comparison, figures, results_table
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
 
 
-def read_run(path: Path, data: Path | None = None, split: str = "", **recorded: object) -> MethodResult:
+def read_run(
+    path: Path, data: Path | None = None, split: str = "", recipe: Recipe | None = None, **recorded: object
+) -> MethodResult:
     """A run that was evaluated on a split, and recorded this about its data."""
-    run = write_run(path, data=data)
+    run = write_run(path, recipe, data)
     if split:
         evaluate(run.path, split)
     content = files.read_json(run.environment)
@@ -97,3 +101,13 @@ def test_evaluated_images_are_compared(tmp_path: Path) -> None:
     descriptions = comparison.describe_different_data(list(runs.values()))
     assert descriptions["large"] == "data, test split of 30 images"
     assert descriptions["fold-1"] == "data, validation split of 20 images (SHA-256 22222222)"
+
+
+def test_images_that_are_made_in_another_way_are_not_other_data(tmp_path: Path) -> None:
+    """Their checksums differ, but they show the same photos."""
+    data, runs = write_idx_folder(tmp_path / "data"), []
+    for mode in ("squash", "letterbox"):
+        recipe = settings.with_settings(named.classic_cnn(), {"data.resize_mode": mode})
+        recorded = {"n": 20, "sha256": mode}
+        runs.append(read_run(tmp_path / "runs" / mode, data, "validation", recipe, validation=recorded))
+    assert not comparison.describe_different_data(runs)

@@ -149,13 +149,14 @@ def test_teachers_must_hold_out_the_same_images(teacher_runs: Path, idx: Path, t
     )
 
 
-def test_teachers_with_other_classes_or_image_sizes_are_refused(teacher_runs: Path, tmp_path: Path) -> None:
-    """Two classes instead of ten, and 28 pixels instead of 32."""
+def test_teachers_with_other_classes_or_images_are_refused(teacher_runs: Path, tmp_path: Path) -> None:
+    """Two classes instead of ten, 28 pixels instead of 32, squash instead of letterbox."""
     recipe = student_recipe(teacher_runs, write_idx_folder(tmp_path / "idx"))
     data = sources.open_training(recipe.data, recipe.seed)
     other = [
         (recipe, replace(data, class_names=("bag", "coat"))),
         (settings.with_settings(recipe, {"data.image_size": 32}), data),
+        (settings.with_settings(recipe, {"data.resize_mode": "letterbox"}), data),
     ]
     for changed, changed_data in other:
         with pytest.raises(InputError, match="seed-0 cannot be used: its classes are T-shirt/top"):

@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from modiste.recipes.recipe import DataConfig
 
 
+OPTIONS = {"data.image_size": "--size", "data.channels": "--channels", "data.resize_mode": "--resize-mode"}
+"""The settings that these commands take as options."""
+
+
 @contextmanager
 def _name_options() -> Iterator[None]:
     """Name the options of these commands in errors about settings, which they do not take."""
     try:
         yield
     except SettingError as error:
-        message = str(error).replace("data.image_size", "--size").replace("data.channels", "--channels")
+        message = str(error)
+        for key, option in OPTIONS.items():
+            message = message.replace(key, option)
         raise SettingError(message) from error
 
 
@@ -65,11 +71,20 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
 @click.option("--data", "source", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
+@click.option("--resize-mode", metavar="M", help="Photos: squash, letterbox or center_crop.  [default: squash]")
 @click.option("--per-class", type=click.IntRange(1, 100), default=10, show_default=True, help="Images of each class.")
 @click.option("--out", type=OutputFile(".png"), default="contact-sheet.png", show_default=True, metavar="F")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_name_options()
-def show(source: str | None, size: int | None, channels: int | None, per_class: int, out: Path, as_json: bool) -> None:
+def show(
+    source: str | None,
+    size: int | None,
+    channels: int | None,
+    resize_mode: str | None,
+    per_class: int,
+    out: Path,
+    as_json: bool,
+) -> None:
     """Draw the first training images of each class on a contact sheet, as PNG.
 
     \b
@@ -82,19 +97,26 @@ def show(source: str | None, size: int | None, channels: int | None, per_class: 
     from modiste.imaging.contact_sheet import MIN_CELL, contact_sheet
     from modiste.runs import files
 
-    rows = sources.first_of_each_class(_data_config(source, size, channels), per_class)
+    rows = sources.first_of_each_class(_data_config(source, size, channels, resize_mode), per_class)
     files.write_bytes(out, contact_sheet(rows, max(MIN_CELL, rows[0][1].shape[1])))
     images = sum(len(images) for _, images in rows)
     content = {"file": str(out), "classes": len(rows), "images": images}
     print_json(content) if as_json else click.echo(f"{out}: {images} images of {len(rows)} classes")
 
 
-def _data_config(source: str | None, size: int | None, channels: int | None) -> "DataConfig":
+def _data_config(
+    source: str | None, size: int | None, channels: int | None, resize_mode: str | None = None
+) -> "DataConfig":
     """Return a recipe's data section with all images in train, checked as a recipe is."""
     from modiste.recipes.recipe import Recipe
     from modiste.recipes.settings import with_settings
 
-    options = {"data.source": source, "data.image_size": size, "data.channels": channels}
+    options = {
+        "data.source": source,
+        "data.image_size": size,
+        "data.channels": channels,
+        "data.resize_mode": resize_mode,
+    }
     settings = {key: value for key, value in options.items() if value is not None}
     return with_settings(Recipe(), {"data.val_fraction": 0, "schedule.name": "constant"} | settings).data
 

@@ -120,7 +120,7 @@ def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
     from modiste.imaging.preprocess import preprocessing_steps
 
     model, _ = predictor.preprocess(photo)
-    steps = preprocessing_steps(photo, model.image_size, model.channels, model.is_on_black)
+    steps = preprocessing_steps(photo, model.image_size, model.channels, model.is_on_black, model.resize_mode)
     rows = [(f"{name}\n{image.width} x {image.height}", np.asarray(image)[None]) for name, image in steps]
     return contact_sheet(rows, side=224)
 

@@ -47,12 +47,14 @@ class ClassFolders:
         size: pixels a side of the images.
         channels: 1 gray, 3 RGB.
         more_classes: classes in addition to those of the folders.
+        resize_mode: how photos become square, as in `data.resize_mode`.
     """
 
     root: Path
     size: int
     channels: int
     more_classes: tuple[str, ...] = ()
+    resize_mode: str = "squash"
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -134,7 +136,7 @@ class ClassFolders:
     def _load(self, paths: list[Path], indices: Indices) -> Images:
         shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
         images = np.empty((len(indices), *shape), np.uint8)
-        decode = partial(preprocess.to_image, size=self.size, channels=self.channels)
+        decode = partial(preprocess.to_image, size=self.size, channels=self.channels, resize_mode=self.resize_mode)
         with ThreadPoolExecutor(MAX_DECODERS) as pool:  # decoders release the interpreter's lock
             for row, image in enumerate(pool.map(decode, [paths[index] for index in indices])):
                 images[row] = image

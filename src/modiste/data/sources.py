@@ -145,7 +145,8 @@ def open_source(data: DataConfig) -> Source:
             raise SettingError(f"{problem}. {advice} a folder of photos for each class with --data FOLDER.")
         return IdxFolder(root, data.image_size) if data.source else fashion_mnist.source(data.image_size)
     if folders.subfolders(root):
-        return ClassFolders(root, data.image_size, data.channels, FASHION_MNIST if data.synthetic_per_class else ())
+        more_classes = FASHION_MNIST if data.synthetic_per_class else ()
+        return ClassFolders(root, data.image_size, data.channels, more_classes, data.resize_mode)
     raise InputError(
         f"{root} holds neither IDX files nor class folders. Put train-images-idx3-ubyte.gz and its three companions "
         "there, or a folder of photos for each class."

@@ -47,14 +47,16 @@ def render(
     name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], calibration: Calibration, parameters: int
 ) -> str:
     """Return the card of a run in Markdown; `scores` has `epoch`, and `validation` where images were held out."""
-    size = recipe.data.image_size
+    size, resize_mode = recipe.data.image_size, recipe.data.resize_mode
     return CARD.substitute(
         name=name,
         recipe=recipe.name,
         seed=recipe.seed,
         description=f"{recipe.description} {_changed_settings(recipe)}".strip(),
         class_names=", ".join(data.class_names),
-        shape=f"[n, {size}, {size}]" if recipe.data.channels == 1 else f"[n, {size}, {size}, 3]",
+        shape=f"[n, {size}, {size}]"
+        if recipe.data.channels == 1
+        else f"[n, {size}, {size}, 3]; resize mode {resize_mode}",
         parameters=f"{parameters:,}",
         train=f"{len(data.train):,}",
         source=Path(recipe.data.source).name or "Fashion-MNIST",

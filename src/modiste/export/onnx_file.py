@@ -43,6 +43,7 @@ def to_onnx(
         "class_names": json.dumps(class_names),
         "image_size": str(recipe.data.image_size),
         "channels": str(recipe.data.channels),
+        "resize_mode": recipe.data.resize_mode,
         "recipe": settings.to_json(without_paths(recipe)),
         "scores": json.dumps(scores),
         **calibration.to_metadata(class_names),

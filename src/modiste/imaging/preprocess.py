@@ -17,6 +17,7 @@ from modiste.errors import InputError
 from modiste.imaging import decode
 from modiste.imaging.decode import Photo
 from modiste.imaging.fashion_mnist_like import CORNERS, MAX_BACKGROUND, original_image
+from modiste.imaging.resize import RESIZE_MODES
 
 PhotoInput = bytes | str | Path | BinaryIO | Image.Image | ArrayLike
 """One photo: a file as bytes, its path, an open binary file, a Pillow image, or an array as for `decode.decode_array`
@@ -28,22 +29,24 @@ MIN_ON_BLACK = 0.99
 FILE_BYTES = bytes | bytearray | memoryview
 
 
-def to_image(photo: PhotoInput, size: int, channels: int, is_on_black: bool = True) -> NDArray[np.uint8]:
+def to_image(
+    photo: PhotoInput, size: int, channels: int, is_on_black: bool = True, resize_mode: str = "squash"
+) -> NDArray[np.uint8]:
     """Make the image of a photo: uint8 [size, size] gray (1 channel) or [size, size, 3] RGB (3 channels).
 
     For a gray model, a gray image on a dark background passes through unchanged where it has that size, and is
     restored where it was enlarged or padded; a photo, or an image on white, is prepared as Fashion-MNIST was. If not
-    `is_on_black`, photos are only scaled to a square, as for an RGB model.
+    `is_on_black`, photos are only scaled to a square, as for an RGB model: by `resize_mode`, a key of `RESIZE_MODES`.
 
     Raises:
         InputError: the photo cannot be used, see `to_photo`.
     """
-    *_, (_, image) = preprocessing_steps(photo, size, channels, is_on_black)
+    *_, (_, image) = preprocessing_steps(photo, size, channels, is_on_black, resize_mode)
     return np.asarray(image)
 
 
 def preprocessing_steps(
-    photo: PhotoInput, size: int, channels: int, is_on_black: bool = True
+    photo: PhotoInput, size: int, channels: int, is_on_black: bool = True, resize_mode: str = "squash"
 ) -> Iterator[tuple[str, Image.Image]]:
     """Yield name and result of each step from the decoded photo to its image; arguments and errors as `to_image`."""
     decoded = to_photo(photo)
@@ -51,8 +54,7 @@ def preprocessing_steps(
     yield "photo", image
     if channels == 3 or not is_on_black:
         image = image if channels == 3 else image.convert("L")
-        # the aspect ratio is not kept: a square crop may cut off the sleeves
-        yield "square", image.resize((size, size), Image.Resampling.BICUBIC)
+        yield resize_mode.replace("_", " "), RESIZE_MODES[resize_mode](image, size)
     elif (original := original_image(decoded, size)) is not None:
         yield "gray", Image.fromarray(original)
     else:

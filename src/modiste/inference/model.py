@@ -54,7 +54,7 @@ class Predictor(ABC):
         """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `to_photo`."""
         decoded = to_photo(photo)
         model = self.select_model(decoded)
-        return model, to_image(decoded, model.image_size, model.channels, model.is_on_black)
+        return model, to_image(decoded, model.image_size, model.channels, model.is_on_black, model.resize_mode)
 
     def predict(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3) -> list[Prediction]:
         """Return one record per photo, in the same order; for a photo that cannot be used, one with an error.
@@ -118,6 +118,7 @@ class Model(Predictor):
         sha256: of the file.
         class_names: the columns of `probabilities`.
         image_size, channels: of its images: pixels a side, and 1 for gray or 3 for RGB.
+        resize_mode: how photos become square, a key of `resize.RESIZE_MODES`.
         metadata: the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
         calibration: applied to its probabilities when photos are predicted.
         tta_threshold: an image whose highest probability is below this is predicted again flipped horizontally
@@ -130,6 +131,7 @@ class Model(Predictor):
     class_names: tuple[str, ...]
     image_size: int
     channels: int
+    resize_mode: str
     metadata: dict[str, str]
     calibration: Calibration
     tta_threshold: float

@@ -1,8 +1,9 @@
 """Read a model file: ONNX as `modiste train` writes it, checked before ONNX Runtime gets it.
 
 Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output `probabilities` float32 [n, classes]. The metadata keys
-are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold and
-background ("other" where gray training images were not on black: photos are only scaled, not inverted, for the model).
+are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold,
+resize_mode ("squash" where it is missing) and background ("other" where gray training images were not on black: photos
+are only scaled, not inverted, for the model).
 The file is read once and passed to the runtime as bytes, so that what was checked is what runs.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 import onnxruntime  # type: ignore[import-untyped]
 
 from modiste.errors import InputError
+from modiste.imaging.resize import RESIZE_MODES
 from modiste.inference import bundled_files, calibration, onnx_safety
 from modiste.inference.model import Model
 from modiste.inference.prediction import printable
@@ -42,16 +44,26 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         _require_format(metadata.get("format"), source)
         class_names = _parse_class_names(metadata["class_names"])
         image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
+        resize_mode = _parse_resize_mode(metadata.get("resize_mode", "squash"))
         calibrated = calibration.from_metadata(metadata, class_names)
         tta_threshold = calibration.parse_probability(metadata.get("tta_threshold", "0"))
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
-            f"{source} has incomplete or invalid metadata (classes, image size or calibration). Export it again from "
-            "its run."
+            f"{source} has incomplete or invalid metadata (classes, image size, resize mode or calibration). Export "
+            "it again from its run."
         ) from None
     sha256 = hashlib.sha256(content).hexdigest()
     loaded = Model(
-        printable(name), sha256, class_names, image_size, channels, metadata, calibrated, tta_threshold, session
+        printable(name),
+        sha256,
+        class_names,
+        image_size,
+        channels,
+        resize_mode,
+        metadata,
+        calibrated,
+        tta_threshold,
+        session,
     )
     _require_declared_shapes(loaded, source)
     return loaded
@@ -116,6 +128,13 @@ def _parse_class_names(text: str) -> tuple[str, ...]:
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise ValueError("not a list of names")
     return tuple(names)
+
+
+def _parse_resize_mode(text: str) -> str:
+    """Return the text; raises ValueError when it is no key of `RESIZE_MODES`."""
+    if text not in RESIZE_MODES:
+        raise ValueError("not a resize mode")
+    return text
 
 
 def _require_declared_shapes(model: Model, source: str) -> None:

@@ -103,7 +103,8 @@ def _open_target(path: Path, data: str | None) -> Target:
     recipe = run.recipe() if run else settings.from_json(model.recipe_json or "{}", str(path))
     if not run and recipe.data.source and data is None:  # a model file has the name of its data, not the path
         raise InputError(f"The data that {path} was trained on does not come with it. Name other data with --data.")
-    recipe = settings.with_settings(recipe, {"data.image_size": model.image_size, "data.channels": model.channels})
+    images = {"image_size": model.image_size, "channels": model.channels, "resize_mode": model.resize_mode}
+    recipe = settings.with_settings(recipe, {f"data.{key}": value for key, value in images.items()})
     return Target(path, recipe, run, model)
 
 

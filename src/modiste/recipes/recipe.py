@@ -50,6 +50,10 @@ class DataConfig:
     """Height and width of the images in pixels."""
     channels: Literal[1, 3] = 1
     """1: grayscale; 3: RGB."""
+    resize_mode: Literal["squash", "letterbox", "center_crop"] = "squash"
+    """How photos become square. squash: scale each side, which changes the aspect ratio; letterbox: scale the longer
+    side, and pad the shorter one with the median color of the edges; center_crop: scale the shorter side, and crop the
+    longer one. Ignored for gray photos that are prepared as Fashion-MNIST was."""
     val_fraction: Annotated[float, Range(0, 0.5)] = 0.2
     """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split."""
     fold: Count = 0

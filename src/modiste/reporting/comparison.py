@@ -72,9 +72,10 @@ def _record_data(method: MethodResult) -> dict[str, object]:
         record |= {"split": method.split, "images": method.images}
     if method.scores:
         record["classes"] = {label.name: label.support for label in method.scores.per_class if label.support}
-    if method.split in method.info.sha256:  # a checksum of pixels, so it differs with their number and channels
+    if method.split in method.info.sha256:  # a checksum of pixels, so it differs with how they are made
         data = method.recipe.data
-        record[f"checksum of {data.image_size} pixels, {data.channels} channels"] = method.info.sha256[method.split]
+        pixels = f"{data.image_size} pixels, {data.channels} channels, {data.resize_mode}"
+        record[f"checksum of {pixels}"] = method.info.sha256[method.split]
     return record
 
 

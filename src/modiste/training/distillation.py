@@ -99,11 +99,13 @@ def _load_network(run: Run, recipe: Recipe, data: TrainingData) -> NormalizedMod
 
 
 def _require_same_input(model: Model, recipe: Recipe, data: TrainingData) -> None:
-    size, channels = recipe.data.image_size, recipe.data.channels
-    if (model.class_names, model.image_size, model.channels) != (data.class_names, size, channels):
+    size, channels, resize_mode = recipe.data.image_size, recipe.data.channels, recipe.data.resize_mode
+    needed = (data.class_names, size, channels, resize_mode)
+    if (model.class_names, model.image_size, model.channels, model.resize_mode) != needed:
         raise InputError(
             f"its classes are {', '.join(model.class_names)}, its images {model.image_size} pixels with "
-            f"{model.channels} channels, but {', '.join(data.class_names)} and {size} with {channels} are needed."
+            f"{model.channels} channels ({model.resize_mode}), but {', '.join(data.class_names)} and {size} with "
+            f"{channels} ({resize_mode}) are needed."
         )
 
 
