@@ -5,3 +5,6 @@ FASHION_MNIST: tuple[str, ...] = (
 )  # fmt: skip
 
 NONE_OF_THESE = "none of these"
+
+SHOES: tuple[str, ...] = ("Sandal", "Sneaker", "Ankle boot")
+"""The kinds of shoe, which photos of shoes from above often do not tell apart."""

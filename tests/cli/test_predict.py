@@ -20,9 +20,10 @@ from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
 from helpers.photos import saved
 from helpers.service import SAMPLES
-from modiste.cli.predict import predict
+from modiste.cli.predict import _format_line, predict
 from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
+from modiste.inference.prediction import Prediction
 from modiste.inference.predictions_file import open_predictions
 
 
@@ -48,6 +49,23 @@ def photos(tmp_path: Path) -> Path:
 def run(*arguments: object, stdin: bytes = b"") -> Result:
     """Run the command in this process."""
     return CliRunner().invoke(predict, [str(argument) for argument in arguments], input=stdin)
+
+
+@pytest.mark.parametrize(
+    ("close_labels", "top", "expected"),
+    [
+        ((("Sneaker", 0.5), ("Sandal", 0.3)), 3, "shoe: sneaker or sandal 80.0 %, Bag 20.0 %"),
+        ((("Sneaker", 0.5), ("Sandal", 0.3)), 1, "shoe: sneaker or sandal 80.0 %"),
+        ((("Sneaker", 0.5), ("mule", 0.1), ("Sandal", 0.3)), 1, "Sneaker, mule or Sandal 90.0 %"),
+        ((), 3, "Sneaker 50.0 %, Sandal 30.0 %, Bag 20.0 %"),
+    ],
+)
+def test_close_kinds_of_shoe_are_one_entry(
+    close_labels: tuple[tuple[str, float], ...], top: int, expected: str
+) -> None:
+    """In the order of their probabilities, with the sum of them; a group with another class has no name."""
+    classes = (("Sneaker", 0.5), ("Sandal", 0.3), ("Bag", 0.2))[:top]
+    assert _format_line(Prediction("", "Sneaker", 0.5, classes, "photo", close_labels=close_labels)) == expected
 
 
 def test_one_photo_is_one_line(model: str, photos: Path) -> None:

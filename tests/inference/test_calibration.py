@@ -28,6 +28,20 @@ def test_the_confidence_is_the_sum_over_a_label_group() -> None:
     assert confidence == pytest.approx([0.9, 0.6])
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        ([0.4, 0.3, 0.2, 0.1], (0, 1, 2)),
+        ([0.3, 0.5, 0.0, 0.2], (1, 0)),
+        ([0.9, 0.05, 0.04, 0.01], ()),
+        ([0.1, 0.2, 0.2, 0.5], ()),
+    ],
+)
+def test_close_labels_of_a_group_are_named_best_first(probabilities: list[float], expected: tuple[int, ...]) -> None:
+    """As many as have nine tenths of the group's probability; none where one class has that, or is in no group."""
+    assert Calibration(label_groups=((0, 1, 2),)).close_labels(np.array(probabilities)) == expected
+
+
 def test_below_the_threshold_a_model_abstains() -> None:
     """The label is "none of these"; `top` still has the most probable classes."""
     model = inference.load(tiny_model(metadata={"temperature": "0.5", "threshold": "0.9"}))

@@ -198,11 +198,27 @@ def _print_and_count_failures(
 
 
 def _format_line(prediction: "Prediction") -> str:
-    """Format the classes with their percentages, after "none of these, or" where the model abstained."""
+    """Format the classes with their percentages, after "none of these, or" where the model abstained.
+
+    Kinds of shoe that are close are one entry, with the sum of their probabilities.
+    """
     is_abstained = prediction.label != prediction.top[0][0]
-    shown = [best for best in prediction.top if not is_abstained or best[0] != prediction.label]
+    close = dict(prediction.close_labels)
+    listed = [(label, value) for label, value in prediction.top if label not in close]
+    shown = [best for best in listed if not is_abstained or best[0] != prediction.label]
+    if close:
+        shown.insert(0, (_format_close_labels(list(close)), sum(close.values())))
     classes = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in shown)
     return f"{prediction.label}, or {classes}" if is_abstained else classes
+
+
+def _format_close_labels(labels: list[str]) -> str:
+    """Join classes of a group: "shoe: sandal, sneaker or ankle boot"."""
+    from modiste.labels import SHOES
+
+    *first, last = labels
+    text = f"{', '.join(first)} or {last}"
+    return f"shoe: {text.lower()}" if {*labels} <= {*SHOES} else text
 
 
 def _format_count(photos: int) -> str:

@@ -18,6 +18,9 @@ FLOOR = float(np.finfo(np.float32).tiny)
 TEMPERATURES = 0.01, 100.0
 """Lowest and highest: beyond them probabilities become zeros and ones, or all equal."""
 
+GROUP_COVERAGE = 0.9
+"""Share of a group's probability that the classes named for a photo have together at least."""
+
 LabelGroups = tuple[tuple[int, ...], ...]
 """Groups of classes that the training data does not distinguish, such as the kinds of shoe."""
 
@@ -50,6 +53,19 @@ class Calibration:
         for group in self.label_groups:
             in_group[np.ix_(group, group)] = True
         return (calibrated * in_group[calibrated.argmax(1)]).sum(1)  # type: ignore[no-any-return]
+
+    def close_labels(self, probabilities: NDArray[np.float64]) -> tuple[int, ...]:
+        """Return the classes of the most probable one's group that are too close to it to leave out, best first.
+
+        These are the fewest classes that have `GROUP_COVERAGE` of the group's probability together; empty where the
+        most probable class has it alone, or is in no group. `probabilities` are one image's, [classes], calibrated.
+        """
+        best = int(probabilities.argmax())
+        group = next((group for group in self.label_groups if best in group), ())
+        ordered = sorted(group, key=lambda label: -probabilities[label])
+        shares = np.cumsum(probabilities[ordered])
+        count = 1 + int((shares[:-1] < GROUP_COVERAGE * shares[-1:]).sum())
+        return tuple(ordered[:count]) if count > 1 else ()
 
     def to_metadata(self, class_names: tuple[str, ...]) -> dict[str, str]:
         """Return the metadata of a model file that `from_metadata` reads; groups are written by class names."""

@@ -228,9 +228,10 @@ class Model(Predictor):
         return probabilities.astype(np.float32, copy=False)
 
     def _to_prediction(self, probabilities: NDArray[np.float64], confidence: float, top: int) -> Prediction:
-        labels = np.argsort(-probabilities, kind="stable")[:top]
-        best = tuple((self.class_names[label], float(probabilities[label])) for label in labels)
+        named: list[tuple[str, float]] = [*zip(self.class_names, probabilities.tolist(), strict=True)]
+        best = tuple(named[label] for label in np.argsort(-probabilities, kind="stable")[:top])
         if confidence < self.calibration.threshold:
-            by_name = dict(zip(self.class_names, probabilities.tolist(), strict=True))
-            return Prediction("", NONE_OF_THESE, by_name.get(NONE_OF_THESE, 1 - confidence), best, self.name)
-        return Prediction("", *best[0], best, self.name)
+            return Prediction("", NONE_OF_THESE, dict(named).get(NONE_OF_THESE, 1 - confidence), best, self.name)
+        close_labels = tuple(named[label] for label in self.calibration.close_labels(probabilities))
+        label, probability = best[0]
+        return Prediction("", label, probability, best, self.name, close_labels=close_labels)

@@ -20,6 +20,8 @@ class Prediction:
         top: the most probable classes with their probabilities, best first.
         model: name of the model.
         error: one sentence on why there is no label; None when there is one.
+        close_labels: the label and the classes of its group that are nearly as probable, such as kinds of shoe, with
+            their probabilities, best first; empty where the label is clear. Not part of the record.
     """
 
     file: str
@@ -28,10 +30,13 @@ class Prediction:
     top: tuple[tuple[str, float], ...]
     model: str
     error: str | None = None
+    close_labels: tuple[tuple[str, float], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record for JSON; `top` is a list of `{"label", "probability"}`."""
-        return asdict(self) | {"top": [{"label": label, "probability": value} for label, value in self.top]}
+        record = asdict(self) | {"top": [{"label": label, "probability": value} for label, value in self.top]}
+        del record["close_labels"]
+        return record
 
 
 def printable(text: str) -> str:
