@@ -107,6 +107,7 @@ def test_an_unknown_key_gets_the_most_similar_one(key: str, nearest: str) -> Non
         ("optimizer.nesterov", False, "true with muon"),
         ("optimizer.momentum", 0, "false when optimizer.momentum is 0"),
         ("data.val_fraction", 0, "no validation metric"),
+        ("data.sampling", "weighted", "one of uniform, balanced"),
         ("model", 3, "text"),
         ("seed", -1, "at least 0 and at most 4294967295"),
     ],

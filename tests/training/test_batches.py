@@ -57,6 +57,19 @@ def test_an_epoch_has_full_batches_of_distinct_images() -> None:
     assert [len(labels) for _, _, labels in epoch_steps(create_batches(batch_size=100), 0)] == [64]
 
 
+def test_weights_decide_how_often_an_epoch_has_an_image() -> None:
+    """Each as often as its weight, rounded up or down, in an order that the epoch and the seed decide."""
+    weights = torch.cat([torch.full((32,), 0.5), torch.full((32,), 1.5)]).double()
+    batches = create_batches(weights=weights)
+    orders = torch.stack([batches.order(epoch, NO_LOSSES) for epoch in range(4)])
+    counts = torch.stack([torch.bincount(order, minlength=64) for order in orders])
+    assert orders.shape == (4, 64)
+    assert (counts[:, :32] <= 1).all()
+    assert ((counts[:, 32:] == 1) | (counts[:, 32:] == 2)).all()
+    assert len(counts.unique(dim=0)) > 1
+    assert torch.equal(orders[2], create_batches(weights=weights).order(2, NO_LOSSES))
+
+
 def test_easy_images_are_skipped_after_the_first_epoch() -> None:
     """With `skip_easy_fraction` later epochs take the images with the highest losses, those without a loss first."""
     losses = torch.arange(64.0)

@@ -113,11 +113,13 @@ class ClassFolders:
         candidates = [[name in labels for name in names] for _, labels in photos]
         candidate_labels = np.array(candidates, bool).reshape(len(photos), len(names))
         paths = [path for path, _ in photos]
+        folders = np.unique([path.parent.name for path in paths], return_inverse=True)[1]
         return LazySplit(
             candidate_labels.argmax(1).astype(np.int64),
             partial(self._load, paths),
             candidate_labels if (candidate_labels.sum(1) > 1).any() else None,
             read_groups(self.root, paths),
+            folders.astype(np.int64),
         )
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:

@@ -1,8 +1,9 @@
-"""Choices of images by their labels: stratified folds, balanced subsets."""
+"""Choices of images by their labels: stratified folds, balanced subsets, balanced sampling."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from modiste.data.split import Indices, Labels
+from modiste.data.split import Indices, Labels, Split
 from modiste.errors import InputError
 
 
@@ -43,3 +44,17 @@ def round_robin_order(labels: Labels) -> Indices:
     for label, images in enumerate(np.bincount(labels)):
         rank[labels == label] = np.arange(images)
     return np.lexsort((labels, rank))
+
+
+def balanced_weights(split: Split) -> NDArray[np.float64]:
+    """Return how often to draw each image, float64 [n], with the mean 1: every class has the same sum.
+
+    Within a class, the sum of each folder is in proportion to the square root of its size, so that a large folder of
+    similar photos does not replace small ones. Images with the same candidate labels are a class of their own.
+    """
+    folders = np.zeros(len(split), np.int64) if split.folders is None else split.folders
+    pairs = np.stack([split.strata, folders], 1)
+    cells, cell_of_image, sizes = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+    class_sums = np.bincount(cells[:, 0], np.sqrt(sizes))
+    weights = 1 / (np.sqrt(sizes) * class_sums[cells[:, 0]])
+    return weights[cell_of_image.reshape(-1)] * len(split) / len(np.unique(cells[:, 0]))  # type: ignore[no-any-return]

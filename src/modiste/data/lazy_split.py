@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from modiste.data.split import CandidateLabels, Groups, Images, Indices, Labels, Split
+from modiste.data.split import CandidateLabels, Folders, Groups, Images, Indices, Labels, Split, label_strata
 
 SPLITS = ("train", "validation", "test")
 
@@ -23,26 +23,27 @@ class LazySplit:
         load: indices int64 [k] -> images uint8, [k, s, s] or [k, s, s, 3].
         candidate_labels: bool, [n, classes], where some images have several; else None.
         groups: int64, [n], where the source says which images belong together; else None.
+        folders: int64, [n], the class folder of each image, where the source has folders; else None.
     """
 
     labels: Labels
     load: Callable[[Indices], Images]
     candidate_labels: CandidateLabels | None = None
     groups: Groups | None = None
+    folders: Folders | None = None
 
     @property
     def stratify_by(self) -> Labels:
         """The stratum of each image, int64 [n]: its label, or a number for its set of candidate labels."""
-        if self.candidate_labels is None:
-            return self.labels
-        return np.unique(self.candidate_labels, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        return label_strata(self.labels, self.candidate_labels)
 
     def load_split(self, name: str, indices: Indices | None = None) -> Split:
         """Load the images at some indices, or all, in the order of the indices."""
         rows = np.arange(len(self.labels)) if indices is None else indices
         candidate_labels = None if self.candidate_labels is None else self.candidate_labels[rows]
         groups = None if self.groups is None else self.groups[rows]
-        return Split(name, self.load(rows), self.labels[rows], candidate_labels, groups)
+        folders = None if self.folders is None else self.folders[rows]
+        return Split(name, self.load(rows), self.labels[rows], candidate_labels, groups, folders)
 
 
 class Source(Protocol):

@@ -19,6 +19,9 @@ CandidateLabels = NDArray[np.bool_]
 Groups = NDArray[np.int64]
 """[n]; images with the same number belong together: one sender, one product."""
 
+Folders = NDArray[np.int64]
+"""[n]; images with the same number come from the same folder, or in the same way."""
+
 Indices = NDArray[np.int64]
 """[k], positions of images in a split."""
 
@@ -33,6 +36,7 @@ class Split:
         labels: int64, [n]; the first of the candidate labels where an image has several.
         candidate_labels: bool, [n, classes]; None where every image has exactly one label, the usual case.
         groups: int64, [n]; None where the data has no groups.csv.
+        folders: int64, [n], the class folder of each image; None for data without folders.
     """
 
     name: str
@@ -40,9 +44,15 @@ class Split:
     labels: Labels
     candidate_labels: CandidateLabels | None = None
     groups: Groups | None = None
+    folders: Folders | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def strata(self) -> Labels:
+        """The class of each image, int64 [n], or a number for its set of candidate labels."""
+        return label_strata(self.labels, self.candidate_labels)
 
     def is_correct(self, predicted: Labels) -> NDArray[np.bool_]:
         """Whether each predicted label, [n], is the image's label or one of its candidate labels."""
@@ -64,6 +74,13 @@ class Split:
             if values is not None:
                 digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
+
+
+def label_strata(labels: Labels, candidate_labels: CandidateLabels | None) -> Labels:
+    """Return a number for the label of each image, int64 [n], or for its set of candidate labels."""
+    if candidate_labels is None:
+        return labels
+    return np.unique(candidate_labels, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

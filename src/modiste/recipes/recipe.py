@@ -58,6 +58,9 @@ class DataConfig:
     """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split."""
     fold: Count = 0
     """Index of the fold that is held out, from 0."""
+    sampling: Literal["uniform", "balanced"] = "uniform"
+    """uniform: an epoch has every training image once; balanced: as many images, but each class equally often, and
+    within a class each of its folders in proportion to the square root of its size."""
     max_train_images: Count = 0
     """Maximum number of images for training, and for validation, balanced over the classes. 0: all."""
     synthetic_per_class: Annotated[int, Range(0, 6000)] = 0
@@ -284,6 +287,12 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "optimizer.nesterov", fits_momentum, "false when optimizer.momentum is 0, true with muon"
     is_last_epoch = recipe.early_stopping.patience == 0
     yield "early_stopping.patience", held_out or is_last_epoch, f"0 {without} metric to monitor"
+    is_uniform = data.sampling == "uniform"
+    yield (
+        "schedule.skip_easy_fraction",
+        is_uniform or recipe.schedule.skip_easy_fraction == 0,
+        ("0 where data.sampling is balanced"),
+    )
     is_fixed = recipe.schedule.name != "reduce_on_plateau"
     yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
 

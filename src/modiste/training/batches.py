@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from modiste.recipes.recipe import AugmentationConfig
 from modiste.training import augmentation
@@ -23,6 +23,7 @@ class Batches:
         augmentation: changes of the images.
         seed: decides order and augmentation, with epoch and step.
         skip_easy_fraction: share of the images that every epoch but the first leaves out.
+        weights: float64 [n] with the mean 1, how often an epoch has each image; None: once.
     """
 
     images: Tensor
@@ -31,6 +32,7 @@ class Batches:
     augmentation: AugmentationConfig
     seed: int
     skip_easy_fraction: float = 0.0
+    weights: Tensor | None = None
 
     def order(self, epoch: int, losses: Tensor) -> Tensor:
         """Return the indices of the images of an epoch (from 0) in their order, int64, at least one batch.
@@ -41,10 +43,20 @@ class Batches:
         """
         count = len(self.targets)
         random = generator(self.images.device, self.seed, "order", epoch)
+        if self.weights is not None:
+            return self._weighted_order(self.weights, random)
         if not self.skip_easy_fraction or not epoch:
             return torch.randperm(count, generator=random, device=self.images.device)
         hard = losses.topk(max(min(self.batch_size, count), round(count * (1 - self.skip_easy_fraction)))).indices
         return hard[torch.randperm(len(hard), generator=random, device=self.images.device)]
+
+    def _weighted_order(self, weights: Tensor, random: Generator) -> Tensor:
+        """Draw as many images as there are, each as often as its weight, rounded up or down (systematic sampling)."""
+        count, device = len(weights), weights.device
+        start = torch.rand(1, generator=random, device=device, dtype=torch.float64)
+        points = torch.arange(count, device=device) + start
+        drawn = torch.searchsorted(weights.cumsum(0), points).clamp(max=count - 1)
+        return drawn[torch.randperm(count, generator=random, device=device)]
 
     def steps(self, order: Tensor) -> int:
         """Return the number of steps of an epoch in this order."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from modiste.data import sources
+from modiste.data.folds import balanced_weights
 from modiste.data.split import Split, TrainingData
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, normalization
@@ -55,11 +56,13 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
     ema = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
     teachers = load_teachers(recipe, data, device, dtype)
     batch_size, skip_easy_fraction = recipe.optimizer.batch_size, recipe.schedule.skip_easy_fraction
+    is_balanced = recipe.data.sampling == "balanced"
+    image_weights = torch.from_numpy(balanced_weights(data.train)).to(device) if is_balanced else None
     losses, totals = torch.full((len(labels),), torch.inf), torch.zeros(3, dtype=torch.float64)
     return Training(
         recipe,
         data,
-        Batches(images, batch_targets, batch_size, recipe.augmentation, recipe.seed, skip_easy_fraction),
+        Batches(images, batch_targets, batch_size, recipe.augmentation, recipe.seed, skip_easy_fraction, image_weights),
         Step(network, optimizer, recipe.optimizer.label_smoothing, dtype, recipe.seed, ema, teachers),
         Schedule(recipe),
         Validator(*_to_tensors(data.validation, device)),

@@ -37,8 +37,11 @@ def add_synthetic_images(split: Split, class_names: tuple[str, ...], per_class: 
     candidate_labels = split.candidate_labels
     if candidate_labels is not None:
         candidate_labels = np.concatenate([candidate_labels, np.eye(len(class_names), dtype=bool)[labels]])
+    folders = split.folders
+    if folders is not None:
+        folders = np.append(folders, np.full(len(labels), folders.max(initial=-1) + 1))
     images, labels = np.concatenate([split.images, images]), np.concatenate([split.labels, labels])
-    return Split(split.name, images, labels, candidate_labels)
+    return Split(split.name, images, labels, candidate_labels, folders=folders)
 
 
 def _sample_class(originals: LazySplit, label: int, count: int, seed: int) -> NDArray[np.int64]:

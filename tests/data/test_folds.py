@@ -1,0 +1,37 @@
+"""Balanced sampling weights."""
+
+import numpy as np
+import pytest
+
+from modiste.data.folds import balanced_weights
+from modiste.data.split import Split
+
+
+def split_of(labels: list[int], folders: list[int] | None, candidates: list[list[bool]] | None = None) -> Split:
+    """A split without pixels."""
+    return Split(
+        "train",
+        np.empty((len(labels), 0, 0), np.uint8),
+        np.array(labels),
+        None if candidates is None else np.array(candidates),
+        folders=None if folders is None else np.array(folders),
+    )
+
+
+def test_every_class_has_the_same_weight() -> None:
+    """Three images of one class and one of the other, without folders."""
+    assert balanced_weights(split_of([0, 0, 0, 1], None)) == pytest.approx([2 / 3] * 3 + [2])
+
+
+def test_folders_of_a_class_weigh_by_the_root_of_their_size() -> None:
+    """Four photos of one folder and one of another, one class: 2 to 1; the other class has one folder."""
+    weights = balanced_weights(split_of([0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 2]))
+    assert weights[:4].sum() == pytest.approx(2 * weights[4])
+    assert weights[:5].sum() == pytest.approx(weights[5])
+    assert weights.mean() == pytest.approx(1)
+
+
+def test_uncertain_images_are_a_class_of_their_own() -> None:
+    """A shoe of unknown kind does not take the weight of a sandal."""
+    candidates = [[True, False], [False, True], [True, True], [True, True]]
+    assert balanced_weights(split_of([0, 1, 0, 0], None, candidates)) == pytest.approx([4 / 3, 4 / 3, 2 / 3, 2 / 3])
