@@ -1,5 +1,7 @@
 """The table of a network's layers."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -8,6 +10,8 @@ from modiste.models import networks
 from modiste.models.normalized import NormalizedModel
 from modiste.models.summary import summarize_layers
 from modiste.recipes.recipe import DataConfig, ModelConfig
+
+LITE = ModelConfig(name="efficientnet_lite1", weights="imagenet", freeze_stages=2)
 
 
 class Unusual(nn.Module):
@@ -46,7 +50,8 @@ def test_layers_are_in_order_with_shapes_and_parameters() -> None:
         (ModelConfig(name="cnn"), 3, (20, 20)),
         (ModelConfig(name="resnet18"), 10, (28, 28)),
         (ModelConfig(name="residual", stem_width=8), 4, (28, 28, 3)),
-        (ModelConfig(name="efficientnet_lite1", weights="imagenet", freeze_stages=2), 5, (32, 32, 3)),
+        (LITE, 5, (32, 32, 3)),
+        (replace(LITE, fold_batch_norm=True, freeze_depthwise=True), 5, (32, 32, 3)),
         (ModelConfig(name="helpers.network:tiny"), 2, (9, 9)),
     ],
     ids=lambda value: getattr(value, "name", None),

@@ -109,6 +109,8 @@ def test_an_unknown_key_gets_the_most_similar_one(key: str, nearest: str) -> Non
         ("data.val_fraction", 0, "no validation metric"),
         ("data.sampling", "weighted", "one of uniform, balanced"),
         ("model", 3, "text"),
+        ("model.fold_batch_norm", True, "false, except for an efficientnet_lite with model.weights"),
+        ("model.freeze_depthwise", True, "false when model.fold_batch_norm is false"),
         ("seed", -1, "at least 0 and at most 4294967295"),
     ],
 )
@@ -117,6 +119,12 @@ def test_a_value_that_does_not_fit_gets_its_rule(key: str, value: object, rule: 
     with pytest.raises(SettingError, match=rule) as error:
         settings.with_settings(resolve("sprint" if key == "optimizer.nesterov" else "classic-cnn"), {key: value})
     assert str(error.value).startswith(("optimizer.nesterov", "early_stopping", key))
+
+
+def test_muon_needs_batch_norm() -> None:
+    """It scales the filters, which is only harmless before a batch norm."""
+    with pytest.raises(SettingError, match=r"optimizer.name is 'muon'.* sgd or adamw with model.fold_batch_norm"):
+        settings.with_settings(resolve("photo"), {"optimizer.name": "muon", "model.fold_batch_norm": True})
 
 
 @pytest.mark.parametrize(

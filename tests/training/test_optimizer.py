@@ -1,4 +1,4 @@
-"""The optimizers SGD and Muon."""
+"""The optimizers SGD, AdamW and Muon."""
 
 from typing import Literal
 
@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from modiste.models import networks
 from modiste.recipes import recipe
+from modiste.recipes.recipe import DataConfig, ModelConfig
 from modiste.training.optimizer import create_optimizer, orthogonalize
 
 
@@ -49,6 +51,46 @@ def test_sgd_equals_that_of_pytorch(momentum: float, nesterov: bool, decay: floa
         reference.step()
     pairs = zip(network.parameters(), reference_network.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
+
+
+def test_adamw_equals_that_of_pytorch() -> None:
+    """Three steps are bit-identical to those of torch.optim.AdamW without weight decay of batch norm and biases."""
+    network, reference_network = create_network(), create_network()
+    options = recipe.OptimizerConfig(name="adamw", momentum=0.8, weight_decay=0.1, head_lr_mult=2.0)
+    optimizer = create_optimizer(options, network)
+    parameters = [*reference_network.parameters()]
+    groups = [
+        {"params": [p for p in parameters if p.dim() == 4]},
+        {"params": [p for p in parameters if p.dim() == 2], "lr": 0.04},
+        {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0},
+    ]
+    reference = torch.optim.AdamW(groups, lr=0.02, betas=(0.8, 0.999), weight_decay=0.1, fused=True)
+    for step in range(3):
+        for each in (network, reference_network):
+            each.zero_grad()
+            each(images(step)).square().sum().backward()
+        optimizer.step(0.02)
+        reference.step()
+    assert all(map(torch.equal, network.parameters(), parameters))
+
+
+def test_layer_decay_lowers_the_rate_of_earlier_layers() -> None:
+    """By a factor for each layer with filters before the last, of which batch norm and biases are a part."""
+    network = create_network()
+    options = recipe.OptimizerConfig(layer_decay=0.5, head_lr_mult=3.0)
+    assert create_optimizer(options, network).lr_mults == [0.5, 0.5, 0.5, 3.0, 1.0]
+
+
+def test_layer_decay_counts_the_trained_stages_of_a_pretrained_network() -> None:
+    """The head and the convolution before it have the rate itself; frozen stages do not count."""
+    options = ModelConfig(name="efficientnet_lite1", weights="imagenet", freeze_stages=5)
+    body = networks.build(options, 3, DataConfig(image_size=32, channels=3))
+    optimizer = create_optimizer(recipe.OptimizerConfig(layer_decay=0.5), body)
+    names = {parameter: name for name, parameter in body.named_parameters()}
+    pairs = zip(optimizer.parameters, optimizer.lr_mults, strict=True)
+    rates = {(".".join(names[parameter].split(".")[:2]), lr_mult) for parameter, lr_mult in pairs}
+    stages = {("features.7", 0.25), ("features.8", 0.5), ("features.9", 1.0), ("features.10", 1.0)}
+    assert rates == stages | {("head.linear", 1.0)}
 
 
 @pytest.mark.parametrize("name", ["muon", "sgd"])

@@ -81,7 +81,7 @@ def is_same_state(one: State, other: State) -> bool:
     )
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+@pytest.mark.parametrize("optimizer", ["sgd", "muon", "adamw"])
 @pytest.mark.parametrize("stop_after", [1, 7, 8, 13, 19])
 def test_a_stopped_training_resumes_bit_identically(idx: Path, tmp_path: Path, stop_after: int, optimizer: str) -> None:
     """Stopped at the first, the last or any step of an epoch, it ends as an uninterrupted one (fault 27)."""
@@ -92,7 +92,7 @@ def test_a_stopped_training_resumes_bit_identically(idx: Path, tmp_path: Path, s
 
 
 def test_a_training_from_pretrained_weights_resumes(tmp_path: Path) -> None:
-    """Frozen stages are in the checkpoint, and the pretrained weights are not loaded again."""
+    """Frozen layers are in the checkpoint, and the pretrained weights are not loaded again."""
     for name in ("coats", "hats"):
         fill(tmp_path / "photos" / name, 10, lambda number: Image.fromarray(noise(32, number)))
     small = {
@@ -100,6 +100,9 @@ def test_a_training_from_pretrained_weights_resumes(tmp_path: Path) -> None:
         "data.image_size": 32,
         "augmentation.train_size": 24,
         "compute.threads": 1,
+        "model.fold_batch_norm": True,
+        "model.freeze_depthwise": True,
+        "optimizer.name": "adamw",
     }
     options = settings.with_settings(photo(), {**small, "optimizer.batch_size": 4, "schedule.epochs": 2})
     uninterrupted = train_or_resume(options, tmp_path / "a")
@@ -247,7 +250,7 @@ def _reset_losses(state: State) -> None:
 
 
 RESETS: dict[str, Reset] = {
-    "momentum": lambda state: [velocity.zero_() for velocity in state.optimizer.momentum_buffers],
+    "momentum": lambda state: [buffers[0].zero_() for buffers in state.optimizer.buffers],
     "batch norm": _reset_batch_norm,
     "average": _reset_average,
     "count of the average": lambda state: state.ema and state.ema.n_averaged.fill_(1),

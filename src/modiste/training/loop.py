@@ -24,7 +24,7 @@ class State:
 
     Args:
         network: with its weights and running statistics.
-        optimizer: with its momentum buffers.
+        optimizer: with its buffers, as of momentum.
         losses: float32 [n], of each training image at its last step; infinite before its first.
         totals: float64 [3], sums over the finished steps of the epoch: losses, correct predictions, images.
         ema: moving average of the network, where the recipe has one.

@@ -1,19 +1,22 @@
-"""The optimizer: SGD for all parameters, or Muon for the filters of convolutions and SGD for the rest.
+"""The optimizer: SGD or AdamW for all parameters, or Muon for the filters of convolutions and SGD for the rest.
 
 Muon and its coefficients are by Jordan et al. 2024, kellerjordan.github.io/posts/muon, the fixed norm of the filters is
-from cifar10-airbench. PyTorch's optimizer objects import its compiler, in more than a second; its function does not.
+from cifar10-airbench. PyTorch's optimizer objects import its compiler, in more than a second; its functions do not.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from modiste.recipes.recipe import OptimizerConfig
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5  # bring the singular values to between 0.7 and 1.2, which is near enough to 1
+ADAMW_BETA2, ADAMW_EPS = 0.999, 1e-8  # PyTorch's defaults
 CONVOLUTION_DIMS, LINEAR_DIMS = 4, 2  # of weights [out, in, h, w] and [out, in]
 
 
@@ -24,14 +27,17 @@ class Optimizer:
     Args:
         options: the recipe's optimizer section.
         parameters: all that are trained.
-        momentum_buffers: of each parameter, in the same layout in memory: the fused update reads both side by side, and
-            would silently pair the wrong numbers in another.
-        precision: of Muon's matrix products; parameters and momentum stay fp32.
+        lr_mults: learning rate of each parameter, as a multiple of that of a step.
+        buffers: of each parameter its momentum; with adamw also the mean of its squared gradients and the number of its
+            steps. They have its layout in memory: the fused updates read both side by side, and would silently pair the
+            wrong numbers in another.
+        precision: of Muon's matrix products; parameters and buffers stay fp32.
     """
 
     options: OptimizerConfig
     parameters: list[nn.Parameter]
-    momentum_buffers: list[Tensor]
+    lr_mults: list[float]
+    buffers: list[tuple[Tensor, ...]]
     precision: torch.dtype = torch.float32
 
     def zero_grad(self) -> None:
@@ -41,38 +47,54 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, lr: float) -> None:
-        """Update every parameter that has a gradient.
+        """Update every parameter that has a gradient, at `lr` times its multiple."""
+        groups: dict[tuple[float, float], list[tuple[Tensor, ...]]] = defaultdict(list)
+        for parameter, lr_mult, buffers in zip(self.parameters, self.lr_mults, self.buffers, strict=True):
+            if parameter.grad is None:
+                continue
+            if self.options.name == "muon" and parameter.dim() == CONVOLUTION_DIMS:
+                self._muon(parameter, parameter.grad, buffers[0], lr * lr_mult)
+            else:
+                groups[lr_mult, self._weight_decay(parameter)].append((parameter, parameter.grad, *buffers))
+        for (lr_mult, weight_decay), updates in groups.items():
+            update = self._adamw if self.options.name == "adamw" else self._sgd
+            update(updates, lr * lr_mult, weight_decay)
 
-        `lr` is the learning rate of convolutions. Linear layers have `head_lr_mult` times it; all others, which are
-        biases and batch norm, `norm_bias_lr_mult` times it.
-        """
-        triples = zip(self.parameters, self.momentum_buffers, strict=True)
-        updates = [(p, p.grad, buffer) for p, buffer in triples if p.grad is not None]
-        convolutions = [update for update in updates if update[0].dim() == CONVOLUTION_DIMS]
-        linear = [update for update in updates if update[0].dim() == LINEAR_DIMS]
-        norms_and_biases = [update for update in updates if update[0].dim() not in (CONVOLUTION_DIMS, LINEAR_DIMS)]
-        if self.options.name == "muon":
-            for filters, gradient, buffer in convolutions:
-                self._muon(filters, gradient, buffer, lr)
-        else:
-            self._sgd(convolutions, lr)
-        self._sgd(linear, lr * self.options.head_lr_mult)
-        self._sgd(norms_and_biases, lr * self.options.norm_bias_lr_mult)
+    def _weight_decay(self, parameter: Tensor) -> float:
+        is_exempt = self.options.name == "adamw" and parameter.dim() not in (CONVOLUTION_DIMS, LINEAR_DIMS)
+        return 0.0 if is_exempt else self.options.weight_decay
 
-    def _sgd(self, updates: list[tuple[nn.Parameter, Tensor, Tensor]], lr: float) -> None:
-        if not updates:
-            return
+    def _sgd(self, updates: list[tuple[Tensor, ...]], lr: float, weight_decay: float) -> None:
         parameters, gradients, momentum_buffers = map(list, zip(*updates, strict=True))
         sgd(
             parameters,
             gradients,
             momentum_buffers,
             fused=True,  # one pass over the 16.8 M parameters of the CNN instead of four
-            weight_decay=self.options.weight_decay,
+            weight_decay=weight_decay,
             momentum=self.options.momentum,
             lr=lr,
             dampening=0,
             nesterov=self.options.nesterov,
+            maximize=False,
+        )
+
+    def _adamw(self, updates: list[tuple[Tensor, ...]], lr: float, weight_decay: float) -> None:
+        parameters, gradients, means, mean_squares, steps = map(list, zip(*updates, strict=True))
+        adamw(
+            parameters,
+            gradients,
+            means,
+            mean_squares,
+            [],
+            steps,
+            fused=True,
+            amsgrad=False,
+            beta1=self.options.momentum,
+            beta2=ADAMW_BETA2,
+            lr=lr,
+            weight_decay=weight_decay,
+            eps=ADAMW_EPS,
             maximize=False,
         )
 
@@ -87,9 +109,36 @@ class Optimizer:
 
 
 def create_optimizer(options: OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
-    """Return the optimizer of a network, with all momentum at 0."""
+    """Return the optimizer of a network, with all buffers at 0."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    return Optimizer(options, parameters, [torch.zeros_like(parameter) for parameter in parameters], precision)
+    depths = _depths(network)
+    deepest = max(depths.values(), default=0)
+    decays = (options.layer_decay ** (deepest - depths.get(parameter, deepest)) for parameter in parameters)
+    lr_mults = [decay * _kind_lr_mult(options, parameter) for decay, parameter in zip(decays, parameters, strict=True)]
+    return Optimizer(options, parameters, lr_mults, [_buffers(options, p) for p in parameters], precision)
+
+
+def _kind_lr_mult(options: OptimizerConfig, parameter: Tensor) -> float:
+    """Return the multiple of a parameter by its kind; vectors are biases and batch norm."""
+    mults = {CONVOLUTION_DIMS: 1.0, LINEAR_DIMS: options.head_lr_mult}
+    return mults.get(parameter.dim(), options.norm_bias_lr_mult)
+
+
+def _depths(network: nn.Module) -> dict[nn.Parameter, int]:
+    """Count the layers or stages from the input to each trained parameter; batch norm counts with its convolution."""
+    body = getattr(network, "body", network)
+    depth, depths = 0, dict[nn.Parameter, int]()
+    for layer in getattr(body, "features", body).children():
+        trained = [parameter for parameter in layer.parameters() if parameter.requires_grad]
+        depth += any(parameter.dim() > 1 for parameter in trained)
+        depths |= dict.fromkeys(trained, depth)
+    return depths
+
+
+def _buffers(options: OptimizerConfig, parameter: Tensor) -> tuple[Tensor, ...]:
+    if options.name != "adamw":
+        return (torch.zeros_like(parameter),)
+    return (torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros((), device=parameter.device))
 
 
 def orthogonalize(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:

@@ -67,8 +67,9 @@ def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
 
 def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
     optimizer = result.recipe.optimizer
-    name = {"sgd": "SGD", "muon": "Muon"}[optimizer.name]
-    kind = texts.get("training.nesterov" if optimizer.nesterov else "training.momentum")
+    name = {"sgd": "SGD", "muon": "Muon", "adamw": "AdamW"}[optimizer.name]
+    is_nesterov = optimizer.nesterov and optimizer.name != "adamw"
+    kind = texts.get("training.nesterov" if is_nesterov else "training.momentum")
     return f"{name}, {kind} {optimizer.momentum}" if optimizer.momentum else name
 
 
