@@ -54,9 +54,7 @@ def render(
         seed=recipe.seed,
         description=f"{recipe.description} {_changed_settings(recipe)}".strip(),
         class_names=", ".join(data.class_names),
-        shape=f"[n, {size}, {size}]"
-        if recipe.data.channels == 1
-        else f"[n, {size}, {size}, 3]; resize mode {resize_mode}",
+        shape=f"[n, {size}, {size}" + ("]" if recipe.data.channels == 1 else f", 3]; resize mode {resize_mode}"),
         parameters=f"{parameters:,}",
         train=f"{len(data.train):,}",
         source=Path(recipe.data.source).name or "Fashion-MNIST",
