@@ -59,9 +59,12 @@ def random_downscale(images: Tensor, generator: Generator, min_scale: float) -> 
     """
     size, draw = images.shape[1], torch.rand(1 + len(images), generator=generator, device=images.device)
     small_size = max(1, round(size * (min_scale + (1 - min_scale) * draw[0].item())))
-    small = F.interpolate(_to_float(images), (small_size, small_size), mode="bilinear", antialias=True)
+    chosen = torch.nonzero(draw[1:] < 1 / 3).flatten()
+    if not len(chosen):
+        return images
+    small = F.interpolate(_to_float(images[chosen]), (small_size, small_size), mode="bilinear", antialias=True)
     enlarged = _to_uint8(F.interpolate(small, (size, size), mode="bicubic"), images)
-    return torch.where(_per_image(draw[1:] < 1 / 3, images), enlarged, images)
+    return images.index_copy(0, chosen, enlarged)
 
 
 def random_resized_crop(images: Tensor, generator: Generator, options: AugmentationConfig) -> Tensor:
