@@ -1,10 +1,12 @@
-"""Balanced sampling weights."""
+"""Folds for cross-validation, and balanced sampling weights."""
 
 import numpy as np
 import pytest
 
-from modiste.data.folds import balanced_weights
+from modiste.data.folds import balanced_weights, stratified_folds
 from modiste.data.split import Split
+
+LABELS = np.repeat([0, 1], [40, 20])
 
 
 def split_of(labels: list[int], folders: list[int] | None, candidates: list[list[bool]] | None = None) -> Split:
@@ -35,3 +37,21 @@ def test_uncertain_images_are_a_class_of_their_own() -> None:
     """A shoe of unknown kind does not take the weight of a sandal."""
     candidates = [[True, False], [False, True], [True, True], [True, True]]
     assert balanced_weights(split_of([0, 1, 0, 0], None, candidates)) == pytest.approx([4 / 3, 4 / 3, 2 / 3, 2 / 3])
+
+
+def test_folds_have_the_same_share_of_each_class_and_cut_no_group() -> None:
+    """Each image is held out once, and a group as one."""
+    groups = np.arange(60) // 2
+    cuts = stratified_folds(LABELS, 5, seed=0, groups=groups)
+    assert sorted(np.concatenate([held_out for _, held_out in cuts])) == list(range(60))
+    for train, held_out in cuts:
+        assert not set(groups[train]) & set(groups[held_out])
+        assert np.bincount(LABELS[held_out]).tolist() == [8, 4]
+
+
+def test_a_class_with_few_images_or_groups_has_fewer_folds() -> None:
+    """Of three images or groups each fold has one; one cannot be cut."""
+    assert len(stratified_folds(LABELS[:43], 5, seed=0)) == 3
+    assert len(stratified_folds(LABELS, 5, seed=0, groups=np.minimum(np.arange(60), 42))) == 3
+    assert stratified_folds(LABELS[:41], 5, seed=0) == []
+    assert stratified_folds(LABELS, 5, seed=0, groups=LABELS) == []

@@ -7,6 +7,7 @@ import pytest
 from modiste.errors import InputError, SettingError
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED, resolve
+from modiste.recipes.recipe import LBFGS_VALUES
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -31,3 +32,16 @@ def test_a_missing_recipe_is_an_error() -> None:
         resolve("clasic-cnn")
     with pytest.raises(InputError, match=r"nowhere\.json cannot be read"):
         resolve("nowhere.json")
+
+
+@pytest.mark.parametrize(("key", "value"), [("augmentation.mixup_prob", 0.5), ("schedule.epochs", 3)])
+def test_settings_of_a_training_by_steps_are_refused_with_lbfgs(key: str, value: float) -> None:
+    """A head is fitted once, to images that are not changed."""
+    with pytest.raises(SettingError, match=rf"{key} is {value}, but it must be .* with lbfgs"):
+        settings.with_settings(resolve("photo-quick"), {key: value})
+
+
+def test_lbfgs_refuses_every_augmentation() -> None:
+    """Only the shape of the erased rectangle, of which there is none, may have any value."""
+    augmentation = {key for key in settings.to_settings(resolve("photo-quick")) if key.startswith("augmentation.")}
+    assert {key.rpartition("_")[2] for key in augmentation - LBFGS_VALUES.keys()} == {"scale", "ratio"}

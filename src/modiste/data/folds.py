@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.data.split import Indices, Labels, Split
+from modiste.data.split import Groups, Indices, Labels, Split
 from modiste.errors import InputError
 
 
@@ -26,11 +26,35 @@ def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[I
             f"A class needs at least {folds} images, one for each fold, but one has only {fewest}. Add images, make a "
             "folder validation/, or hold nothing out with --set data.val_fraction=0."
         )
-    from sklearn.model_selection import StratifiedKFold  # here, as the import takes 1.6 s
+    return _cut(labels, folds, seed, None)[fold]
 
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels)
-    train, held_out = list(splits)[fold]
-    return train.astype(np.int64), held_out.astype(np.int64)
+
+def stratified_folds(
+    labels: Labels, folds: int, seed: int, groups: Groups | None = None
+) -> list[tuple[Indices, Indices]]:
+    """Cut images into at most `folds` folds for cross-validation, each with the same share of every class.
+
+    Args:
+        labels: int64, [n].
+        folds: maximum number of folds; fewer where a class has fewer images, or images of fewer groups.
+        seed: of the shuffle before the cut.
+        groups: int64, [n]; no group is cut. None: each image is a group.
+
+    Returns:
+        For each fold the indices of the training images and of the held-out images, both ascending; no fold where a
+        class has one image, or images of one group.
+    """
+    sizes = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
+    folds = min(folds, int(np.unique(sizes, return_counts=True)[1].min()))
+    return _cut(labels, folds, seed, groups) if folds > 1 else []
+
+
+def _cut(labels: Labels, folds: int, seed: int, groups: Groups | None) -> list[tuple[Indices, Indices]]:
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold  # here, as the import takes 1.6 s
+
+    make = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splits = make(folds, shuffle=True, random_state=seed).split(np.zeros(len(labels)), labels, groups)
+    return [(train.astype(np.int64), held_out.astype(np.int64)) for train, held_out in splits]
 
 
 def balanced_subset(labels: Labels, count: int) -> Indices:

@@ -4,6 +4,7 @@ The docstring below a field gives its unit, its special values and, where it is 
 by `modiste train RECIPE --list` and stands in docs/settings.md.
 """
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, is_dataclass
@@ -60,7 +61,8 @@ class DataConfig:
     """Index of the fold that is held out, from 0."""
     sampling: Literal["uniform", "balanced"] = "uniform"
     """uniform: an epoch has every training image once; balanced: as many images, but each class equally often, and
-    within a class each of its folders in proportion to the square root of its size."""
+    within a class each of its folders in proportion to the square root of its size. With lbfgs, which has no epochs,
+    these are weights of the losses."""
     max_train_images: Count = 0
     """Maximum number of images for training, and for validation, balanced over the classes. 0: all."""
     synthetic_per_class: Annotated[int, Range(0, 6000)] = 0
@@ -149,9 +151,11 @@ class AugmentationConfig:
 class OptimizerConfig:
     """The loss and the update of the weights."""
 
-    name: Literal["sgd", "muon", "adamw"] = "sgd"
+    name: Literal["sgd", "muon", "adamw", "lbfgs"] = "sgd"
     """sgd: stochastic gradient descent as in PyTorch; muon: orthogonalized updates for the filters of convolutions,
-    sgd for all other weights; adamw: as in PyTorch, with betas (momentum, 0.999) (Loshchilov and Hutter 2019)."""
+    sgd for all other weights; adamw: as in PyTorch, with betas (momentum, 0.999) (Loshchilov and Hutter 2019); lbfgs:
+    only the linear head is fitted, to features that are computed once, with an L2 penalty that is chosen by
+    cross-validation (linear probe)."""
     lr: Positive = 0.01
     """Learning rate; the maximum where the schedule changes it. With muon: update of a filter relative to its norm."""
     head_lr_mult: Positive = 1.0
@@ -286,6 +290,7 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
     yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
     yield from _fine_tuning_rules(model, optimizer)
+    yield from _lbfgs_rules(recipe)
     size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio
     fits = size == 0 or 8 <= size <= data.image_size
     yield "augmentation.train_size", fits, f"0, or 8 to data.image_size, {data.image_size}"
@@ -317,6 +322,41 @@ def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterat
     can_scale = optimizer.name != "muon" or not model.fold_batch_norm
     yield "optimizer.name", can_scale, "sgd or adamw with model.fold_batch_norm: muon scales filters before batch norm"
 
+
+def _lbfgs_rules(recipe: Recipe) -> Iterator[Rule]:
+    """Yield the rules of settings that do not apply to the fit of a head."""
+    for key, value in LBFGS_VALUES.items():
+        rule = f"{json.dumps(value)} with lbfgs, which fits a head once, to images that are not changed"
+        yield key, recipe.optimizer.name != "lbfgs" or attrgetter(key)(recipe) == value, rule
+
+
+LBFGS_VALUES: dict[str, Any] = {
+    "schedule.name": "constant",
+    "schedule.epochs": 1,
+    "schedule.skip_easy_fraction": 0.0,
+    "optimizer.lr": 1.0,  # of the first iteration; a line search follows
+    "optimizer.momentum": 0.0,
+    "optimizer.nesterov": False,
+    "optimizer.head_lr_mult": 1.0,
+    "optimizer.norm_bias_lr_mult": 1.0,
+    "optimizer.layer_decay": 1.0,
+    "optimizer.weight_decay": 0.0,  # cross-validation chooses it
+    "optimizer.label_smoothing": 0.0,
+    "optimizer.ema_decay": 0.0,
+    "distillation.teachers": (),
+    "early_stopping.patience": 0,
+    "augmentation.horizontal_flip": False,
+    "augmentation.random_crop_padding": 0,
+    "augmentation.random_downscale": 1.0,
+    "augmentation.random_resized_crop_scale": 1.0,
+    "augmentation.rotation_degrees": 0.0,
+    "augmentation.train_size": 0,
+    "augmentation.color_jitter": 0.0,
+    "augmentation.hue_jitter": 0.0,
+    "augmentation.random_erasing_prob": 0.0,
+    "augmentation.mixup_prob": 0.0,
+}
+"""The only values of settings that do not apply to the fit of a head."""
 
 Settings = dict[str, Any]
 """Dotted keys, as in `optimizer.lr`, and their values."""

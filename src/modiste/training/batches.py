@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from modiste.data.split import Groups
 from modiste.recipes.recipe import AugmentationConfig
 from modiste.training import augmentation
 from modiste.training.randomness import generator
@@ -24,6 +25,7 @@ class Batches:
         seed: decides order and augmentation, with epoch and step.
         skip_easy_fraction: share of the images that every epoch but the first leaves out.
         weights: float64 [n] with the mean 1, how often an epoch has each image; None: once.
+        groups: of the images, for cross-validation.
     """
 
     images: Tensor
@@ -33,6 +35,7 @@ class Batches:
     seed: int
     skip_easy_fraction: float = 0.0
     weights: Tensor | None = None
+    groups: Groups | None = None
 
     def order(self, epoch: int, losses: Tensor) -> Tensor:
         """Return the indices of the images of an epoch (from 0) in their order, int64, at least one batch.

@@ -11,7 +11,7 @@ from modiste.data.split import Split, TrainingData
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, normalization
 from modiste.recipes.recipe import Recipe
-from modiste.training import compute, targets
+from modiste.training import compute, linear_probe, targets
 from modiste.training.batches import Batches
 from modiste.training.distillation import load_teachers
 from modiste.training.ema import ModelEma
@@ -52,6 +52,8 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
     batch_targets = targets.to_distributions(labels, num_classes) if recipe.augmentation.mixup_prob else labels
     network = _build_network(recipe, num_classes, images, initialize).to(device)
     dtype = compute.resolve_precision(precision or recipe.compute.precision, device)
+    if recipe.optimizer.name == "lbfgs":
+        linear_probe.freeze_features(network)
     optimizer = create_optimizer(recipe.optimizer, network, dtype)
     ema = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
     teachers = load_teachers(recipe, data, device, dtype)
@@ -62,7 +64,16 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
     return Training(
         recipe,
         data,
-        Batches(images, batch_targets, batch_size, recipe.augmentation, recipe.seed, skip_easy_fraction, image_weights),
+        Batches(
+            images,
+            batch_targets,
+            batch_size,
+            recipe.augmentation,
+            recipe.seed,
+            skip_easy_fraction,
+            image_weights,
+            data.train.groups,
+        ),
         Step(network, optimizer, recipe.optimizer.label_smoothing, dtype, recipe.seed, ema, teachers),
         Schedule(recipe),
         Validator(*_to_tensors(data.validation, device)),

@@ -98,9 +98,20 @@ def train(
         lr = schedule.learning_rate(state.history, 1 - 0.5 / steps)
         seconds = previous_seconds + time.perf_counter() - started
         metrics = EpochMetrics(epoch + 1, loss / count, correct / count, val_loss, val_accuracy, lr, seconds)
-        state.history.append(metrics)
-        if schedule.is_best(state.history):
-            state.best_weights = {name: value.clone() for name, value in state.evaluated_model.state_dict().items()}
-        state.step, state.totals, state.seconds = 0, torch.zeros_like(state.totals), 0.0
-        save(state)
-        progress.on_epoch(metrics)
+        end_epoch(state, metrics, schedule, save, progress)
+
+
+def end_epoch(
+    state: State,
+    metrics: EpochMetrics,
+    schedule: Schedule,
+    save: Callable[[State], None],
+    progress: ProgressCallback,
+) -> None:
+    """Add the metrics of an epoch to the history, keep its weights if they are the best so far, and save the state."""
+    state.history.append(metrics)
+    if schedule.is_best(state.history):
+        state.best_weights = {name: value.clone() for name, value in state.evaluated_model.state_dict().items()}
+    state.step, state.totals, state.seconds = 0, torch.zeros_like(state.totals), 0.0
+    save(state)
+    progress.on_epoch(metrics)

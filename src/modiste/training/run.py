@@ -14,7 +14,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
-from modiste.training import checkpoint, compute, tensorboard
+from modiste.training import checkpoint, compute, linear_probe, tensorboard
 from modiste.training.build import Training, build_training
 from modiste.training.finish import finish
 from modiste.training.loop import ProgressCallback, State, train
@@ -76,8 +76,9 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
 
 
 def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
-    """Run the loop until it has ended or a signal stops it, then write the files of a finished run."""
+    """Train until the end or until a signal stops it, then write the files of a finished run."""
     loop = training.batches, training.step, training.schedule, training.validator
+    method = linear_probe.train if training.recipe.optimizer.name == "lbfgs" else train
 
     def save(state: State) -> None:
         checkpoint.save(state, run.last)
@@ -87,7 +88,7 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
 
     with stop_request() as stop:
         try:
-            train(training.state, *loop, save, progress, stop)
+            method(training.state, *loop, save, progress, stop)
         except torch.OutOfMemoryError:
             raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
         except NotANumber as error:

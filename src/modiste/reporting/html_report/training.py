@@ -67,7 +67,7 @@ def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
 
 def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
     optimizer = result.recipe.optimizer
-    name = {"sgd": "SGD", "muon": "Muon", "adamw": "AdamW"}[optimizer.name]
+    name = {"sgd": "SGD", "muon": "Muon", "adamw": "AdamW", "lbfgs": "L-BFGS"}[optimizer.name]
     is_nesterov = optimizer.nesterov and optimizer.name != "adamw"
     kind = texts.get("training.nesterov" if is_nesterov else "training.momentum")
     return f"{name}, {kind} {optimizer.momentum}" if optimizer.momentum else name
