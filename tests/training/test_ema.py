@@ -41,6 +41,19 @@ def test_the_average_is_exponential_with_warmup(decay: float) -> None:
     assert all(torch.equal(value, expected[name]) for name, value in ema.module.state_dict().items())
 
 
+def test_the_evaluated_model_has_a_share_of_the_initial_weights() -> None:
+    """Three parts of 2.0 and one of the initial 1.0; the average itself is not changed, nor are integers."""
+    model = network(1.0)
+    ema = ModelEma(model, decay=0.5, initial_weight=0.25)
+    for name, value in ema.module.state_dict().items():
+        value.fill_(7 if name.endswith("tracked") else 2.0)
+    for name, value in ema.evaluated_model.body.state_dict().items():
+        expected = 7.0 if name.endswith("tracked") else 1.75
+        torch.testing.assert_close(value.double(), torch.full_like(value, expected, dtype=torch.float64))
+    assert ema.module.state_dict()["body.1.weight"].eq(2).all()
+    assert ModelEma(model, decay=0.5).evaluated_model.state_dict()["body.1.weight"].eq(1).all()
+
+
 def training(idx: Path, decay: float) -> Training:
     """A tiny training without validation images."""
     small = dict(map(settings.parse_setting, (setting.removeprefix("--set=") for setting in TINY)))

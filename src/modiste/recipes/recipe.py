@@ -178,6 +178,9 @@ class OptimizerConfig:
     """Label smoothing of the training loss. Validation and test loss are never smoothed."""
     ema_decay: FractionBelow1 = 0.0
     """Evaluate and save an exponential moving average of the weights with this decay per step. 0: off."""
+    initial_weight: FractionBelow1 = 0.0
+    """Weight of the initial weights in the moving average that is evaluated and saved: fine-tuning then forgets less of
+    what pretrained weights know about other images (WiSE-FT, Wortsman et al. 2022). 0: off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +322,8 @@ def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterat
     yield "model.fold_batch_norm", is_pretrained_lite or not model.fold_batch_norm, f"false, {only_lite}"
     can_freeze = model.fold_batch_norm or not model.freeze_depthwise
     yield "model.freeze_depthwise", can_freeze, "false when model.fold_batch_norm is false"
+    has_ema = optimizer.ema_decay > 0 or optimizer.initial_weight == 0
+    yield "optimizer.initial_weight", has_ema, "0 where optimizer.ema_decay is 0"
     can_scale = optimizer.name != "muon" or not model.fold_batch_norm
     yield "optimizer.name", can_scale, "sgd or adamw with model.fold_batch_norm: muon scales filters before batch norm"
 

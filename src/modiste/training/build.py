@@ -55,7 +55,8 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
     if recipe.optimizer.name == "lbfgs":
         linear_probe.freeze_features(network)
     optimizer = create_optimizer(recipe.optimizer, network, dtype)
-    ema = ModelEma(network, recipe.optimizer.ema_decay) if recipe.optimizer.ema_decay else None
+    ema_decay, initial_weight = recipe.optimizer.ema_decay, recipe.optimizer.initial_weight
+    ema = ModelEma(network, ema_decay, initial_weight) if ema_decay else None
     teachers = load_teachers(recipe, data, device, dtype)
     batch_size, skip_easy_fraction = recipe.optimizer.batch_size, recipe.schedule.skip_easy_fraction
     is_balanced = recipe.data.sampling == "balanced"

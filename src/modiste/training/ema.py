@@ -1,8 +1,11 @@
-"""An exponential moving average of a network's weights and running statistics.
+"""An exponential moving average of a network's weights and running statistics, mixed with its initial ones if wanted.
 
 It is nearer to the minimum than the weights of a single step (Polyak and Juditsky 1992; Tarvainen and Valpola 2017,
-arXiv 1703.01780), and is evaluated and kept. The network that is trained does not depend on it.
+arXiv 1703.01780), and is evaluated and kept. The network that is trained does not depend on it. Mixed with pretrained
+weights it forgets less of what they know about other images (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903).
 """
+
+import copy
 
 import torch
 from torch import Tensor
@@ -14,17 +17,32 @@ from modiste.models.normalized import NormalizedModel
 class ModelEma(AveragedModel):
     """A moving average of a network; `module` is a copy of the network with the averaged weights.
 
+    `initial_weight` is the weight of the network's present weights in `evaluated_model`, from 0 to below 1.
+
     In step n, the share min(decay, n / (n + 9)) of the average stays: TensorFlow's ExponentialMovingAverage begins in
     this way too, so that the random first weights are soon forgotten.
     """
 
     module: NormalizedModel
 
-    def __init__(self, network: NormalizedModel, decay: float) -> None:
+    def __init__(self, network: NormalizedModel, decay: float, initial_weight: float = 0.0) -> None:
         super().__init__(network, multi_avg_fn=self._average, use_buffers=True)
         self.requires_grad_(False)
-        self.decay = decay
+        self.decay, self.initial_weight = decay, initial_weight
+        self.initial = copy.deepcopy(self.module) if initial_weight else None
         self.n_averaged.fill_(1)  # at 0, AveragedModel copies the network in its first step
+
+    @property
+    @torch.no_grad()
+    def evaluated_model(self) -> NormalizedModel:
+        """The network with the averaged weights, or a copy in which they are mixed with the initial ones."""
+        if self.initial is None:
+            return self.module
+        mixed = copy.deepcopy(self.module)
+        for value, initial in zip(mixed.state_dict().values(), self.initial.state_dict().values(), strict=True):
+            if value.is_floating_point():
+                value.lerp_(initial, self.initial_weight)
+        return mixed
 
     @torch.no_grad()
     def _average(self, averages: PARAM_LIST, values: PARAM_LIST, n_averaged: Tensor | int) -> None:

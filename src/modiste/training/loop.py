@@ -48,8 +48,8 @@ class State:
 
     @property
     def evaluated_model(self) -> NormalizedModel:
-        """The network that is evaluated and kept: the moving average where there is one."""
-        return self.ema.module if self.ema else self.network
+        """The network that is evaluated and kept: that of the moving average where there is one."""
+        return self.ema.evaluated_model if self.ema else self.network
 
 
 class ProgressCallback(Protocol):
