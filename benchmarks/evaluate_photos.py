@@ -1,184 +1,181 @@
 """Evaluate models on photos that they were not trained on."""
 
-from collections.abc import Mapping
+from collections import defaultdict
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from photo_folds import OTHER_CLASSES, candidate_labels
+from photo_predictions import Floats, Mask, PhotoPredictions, concatenate, fit_on_others
+from photo_sets import COLLECTION, NO_CLOTHES, OTHER_CLASSES, without_kinds
 
-from modiste.data.split import Split
-from modiste.inference import model_file
-from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
-from modiste.metrics import calibration, intervals
+from modiste.metrics import intervals
 from modiste.metrics.scores import calibration_error
-from modiste.runs.folder import Run
 
-PRECISION = 0.95
-"""Fraction of the answered photos that shall be correct where the rate of "none of these" is measured."""
+MIN_LEFT_OUT = 20
+"""An answer with fewer photos of left-out sources is evaluated on the folds of COLLECTION instead."""
 
-BATCH = 64
+SUREST = 0.8
+"""Fraction of the photos, those with the highest confidence, whose accuracy is measured."""
 
-Floats = NDArray[np.float64]
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
-class PhotoPredictions:
-    """The predictions of a model for photos that it was not trained on.
+class Answers:
+    """Predictions with the confidence and the threshold that were fitted on other photos.
 
     Args:
-        photos: paths; the folder of each is its class.
-        probabilities: [n, labels], without temperature.
-        candidate_labels: bool [n, labels], the accepted labels of each photo.
-        class_names: names of the labels.
+        predictions: of all photos.
+        confidence: of each most probable label, with the temperature, [n].
+        is_answered: whether a photo gets this label and not "none of these", bool [n].
     """
 
-    photos: list[Path]
-    probabilities: Floats
-    candidate_labels: NDArray[np.bool_]
-    class_names: tuple[str, ...]
+    predictions: PhotoPredictions
+    confidence: Floats
+    is_answered: Mask
 
-    @property
-    def split(self) -> Split:
-        """The labels as a split without images."""
-        images = np.empty((len(self.photos), 0, 0), np.uint8)
-        return Split("validation", images, self.candidate_labels.argmax(1).astype(np.int64), self.candidate_labels)
+    @cached_property
+    def outcomes(self) -> dict[str, Mask]:
+        """Whether the answer is correct, bool [n]: the most probable label, and with the threshold applied."""
+        none = self.predictions.class_names.index(NONE_OF_THESE)
+        is_correct, is_none = self.predictions.is_correct, self.predictions.candidate_labels[:, none]
+        return {"": is_correct, "_with_threshold": np.where(self.is_answered, is_correct, is_none)}
 
-    @property
-    def is_correct(self) -> NDArray[np.bool_]:
-        """Whether the most probable label of each photo is an accepted one: bool [n]."""
-        return self.split.is_correct(self.probabilities.argmax(1))
+    def select(self, mask: Mask) -> "Answers":
+        """Return the answers for some photos, bool [n]."""
+        return Answers(self.predictions.subset(mask), self.confidence[mask], self.is_answered[mask])
 
-    def fit_calibration(self) -> Calibration:
-        """Fit temperature and threshold on these photos, as for every exported model."""
-        label_groups = calibration.find_label_groups(self.candidate_labels)
-        return calibration.fit_calibration(self.probabilities, self.split, self.class_names, label_groups)
-
-    def fit_precise_calibration(self) -> Calibration:
-        """Fit the temperature, and the lowest threshold at which 95 % of the answered photos are correct."""
-        fitted = self.fit_calibration()
-        calibrated = fitted.calibrate(self.probabilities)
-        predicted = calibrated.argmax(1)
-        has_label = predicted != self.class_names.index(NONE_OF_THESE)
-        confidence, is_correct = fitted.confidence(calibrated), self.split.is_correct(predicted)
-        return replace(fitted, threshold=threshold_for_precision(confidence[has_label], is_correct[has_label]))
-
-    def subset(self, mask: NDArray[np.bool_]) -> "PhotoPredictions":
-        """Return the predictions of some photos, bool [n]."""
-        photos = [path for path, is_selected in zip(self.photos, mask, strict=True) if is_selected]
-        return PhotoPredictions(photos, self.probabilities[mask], self.candidate_labels[mask], self.class_names)
-
-    def has_class(self, *names: str) -> NDArray[np.bool_]:
-        """Return which photos are of one of these classes: bool [n]."""
-        return np.array([path.parent.name in names for path in self.photos])
+    def accept_any_kind(self) -> "Answers":
+        """Return the answers, of which those for shoes are correct with any kind."""
+        return replace(self, predictions=replace(self.predictions, photos=without_kinds(self.predictions.photos)))
 
 
-def predict_photos(run: Run, paths: list[Path]) -> PhotoPredictions:
-    """Predict photos with the model of a run."""
-    model = model_file.load(run.model)
-    batches = []
-    for start in range(0, len(paths), BATCH):
-        images = [model.preprocess(path)[1] for path in paths[start : start + BATCH]]
-        batches.append(model.probabilities(np.stack(images)))
-    probabilities = np.concatenate(batches).astype(np.float64)
-    return PhotoPredictions(paths, probabilities, candidate_labels(paths, model.class_names), model.class_names)
+def answer(parts: list[PhotoPredictions]) -> Answers:
+    """Return the answers for all parts, where temperature and threshold of each are fitted on the others."""
+    none = parts[0].class_names.index(NONE_OF_THESE)
+    confidences, answered = [], []
+    for part, fitted in zip(parts, fit_on_others(parts), strict=True):
+        calibrated = fitted.calibrate(part.probabilities)
+        confidences.append(fitted.confidence(calibrated))
+        answered.append((confidences[-1] >= fitted.threshold) & (calibrated.argmax(1) != none))
+    return Answers(concatenate(parts), np.concatenate(confidences), np.concatenate(answered))
 
 
-def concatenate(folds: list[PhotoPredictions]) -> PhotoPredictions:
-    """Return the predictions of all folds, each by the run that was not trained on it."""
-    paths = [path for fold in folds for path in fold.photos]
-    probabilities = np.concatenate([fold.probabilities for fold in folds])
-    labels = np.concatenate([fold.candidate_labels for fold in folds])
-    return PhotoPredictions(paths, probabilities, labels, folds[0].class_names)
+def summarize(parts: list[PhotoPredictions]) -> dict[str, Any]:
+    """Return the scores on left-out sources and on the folds of COLLECTION.
 
-
-def other_folds(folds: list[PhotoPredictions]) -> list[PhotoPredictions]:
-    """Return for each fold all the others, on which its calibration is fitted; a single fold is its own."""
-    if len(folds) == 1:
-        return folds
-    return [concatenate([other for other in folds if other is not fold]) for fold in folds]
-
-
-def summarize(folds: list[PhotoPredictions], senders: Mapping[Path, str] | None = None) -> dict[str, Any]:
-    """Return accuracy, calibration error and rates of "none of these" over all folds; `senders` as in `accuracy`."""
-    pooled, references = concatenate(folds), other_folds(folds)
-    groups = sender_groups(pooled, senders)
-    calibrated = list(zip(folds, [each.fit_calibration() for each in references], strict=True))
-    precise = list(zip(folds, [each.fit_precise_calibration() for each in references], strict=True))
-    is_correct = pooled.is_correct
-    confidence = np.concatenate(
-        [fitted.confidence(fitted.calibrate(fold.probabilities)) for fold, fitted in calibrated]
-    )
-    most_confident = np.argsort(-confidence, kind="stable")[: round(0.8 * len(confidence))]
-    classes = sorted({path.parent.name for path in pooled.photos})
-    shipped = pooled.fit_calibration()
+    Args:
+        parts: the photos of a source, or of a fold, each predicted by a model that was not trained on them.
+    """
+    answers = answer(parts)
+    photos = answers.predictions
+    left_out, folds = answers.select(~photos.is_of_collection), answers.select(photos.sources == COLLECTION)
     return {
-        **accuracy(pooled, senders),
-        "accuracy_of_classes": {name: float(is_correct[pooled.has_class(name)].mean()) for name in classes},
-        "accuracy_of_surest_80_percent": float(is_correct[most_confident].mean()),
-        "ece": calibration_error(confidence, is_correct),
-        "at_95_percent_right": answer_rates(pooled, np.concatenate([is_answered(*each) for each in precise]), groups),
-        "as_shipped": answer_rates(pooled, np.concatenate([is_answered(*each) for each in calibrated]), groups),
-        "temperature": shipped.temperature,
-        "threshold": shipped.threshold,
-        "threshold_at_95_percent_right": pooled.fit_precise_calibration().threshold,
-        "label_groups": [[pooled.class_names[label] for label in group] for group in shipped.label_groups],
+        "left_out_sources": {
+            **score_answers(answers),
+            **score_confidence(left_out),
+            "no_clothes": rate(left_out, left_out.predictions.classes == NO_CLOTHES, "recall"),
+        },
+        "sources": score_sources(answers),
+        "folds": score_folds(folds.accept_any_kind()),
     }
 
 
-def accuracy(predictions: PhotoPredictions, senders: Mapping[Path, str] | None = None) -> dict[str, Any]:
-    """Return the fraction of photos whose most probable label is correct, with its interval.
-
-    Args:
-        predictions: of photos.
-        senders: by resolved path, resampled with all their photos for the interval; None: photos are independent.
-    """
-    is_correct, groups = predictions.is_correct, sender_groups(predictions, senders)
-    interval = intervals.accuracy_interval(is_correct, groups)
-    counts = {"images": len(is_correct)} | ({} if groups is None else {"groups": len(np.unique(groups))})
-    return counts | {"accuracy": float(is_correct.mean()), "interval_images": interval}
-
-
-def sender_groups(predictions: PhotoPredictions, senders: Mapping[Path, str] | None) -> NDArray[np.int64] | None:
-    """Return a number for the sender of each photo: int64 [n]; None without `senders`, which are as in `accuracy`."""
-    if senders is None:
-        return None
-    return np.unique([senders[path.resolve()] for path in predictions.photos], return_inverse=True)[1]
-
-
-def answer_rates(
-    predictions: PhotoPredictions, answered: NDArray[np.bool_], groups: NDArray[np.int64] | None
-) -> dict[str, Any]:
-    """Return the rates when the answered photos, bool [n], get their label and all others "none of these".
-
-    The interval resamples `groups`, int64 [n]; None: photos are independent.
-    """
-    is_correct, is_none = predictions.is_correct, predictions.has_class(*OTHER_CLASSES)
-    answer_correct = np.where(answered, is_correct, is_none)
+def score_answers(answers: Answers) -> dict[str, Any]:
+    """Return the recall of each answer, by left-out sources or else by the folds, the mean of these, and the lowest."""
+    photos, masks, scores = answers.predictions, [], {}
+    is_certain = photos.candidate_labels.sum(1) == 1
+    for name, is_label in zip(photos.class_names, photos.candidate_labels.T, strict=True):
+        left_out, of_folds = (
+            is_label & is_certain & mask for mask in (~photos.is_of_collection, photos.is_of_collection)
+        )
+        is_enough = left_out.sum() >= MIN_LEFT_OUT
+        mask = left_out if is_enough else of_folds
+        if mask.any():
+            masks.append(mask)
+            scores[name] = {"by_folds": not is_enough, **rate(answers, mask, "recall")}
+    only_left_out = [mask for mask, score in zip(masks, scores.values(), strict=True) if not score["by_folds"]]
     return {
-        "answered": float(answered.mean()),
-        "answered_correct": float(is_correct[answered].mean()) if answered.any() else None,
-        "none_recall": float((~answered)[is_none].mean()) if is_none.any() else None,
-        "answers_correct": float(answer_correct.mean()),
-        "answers_correct_interval": intervals.accuracy_interval(answer_correct, groups),
+        **score_macro_recall(answers, masks),
+        "without_folds": score_macro_recall(answers, only_left_out),
+        "answers": scores,
+        "lowest_answer": min(scores, key=lambda name: float(scores[name]["recall"])),
+        "lowest_answer_with_threshold": min(scores, key=lambda name: float(scores[name]["recall_with_threshold"])),
     }
 
 
-def is_answered(predictions: PhotoPredictions, fitted: Calibration) -> NDArray[np.bool_]:
-    """Return which photos get a label other than "none of these": bool [n]."""
-    calibrated = fitted.calibrate(predictions.probabilities)
-    is_confident: NDArray[np.bool_] = fitted.confidence(calibrated) >= fitted.threshold
-    has_label: NDArray[np.bool_] = calibrated.argmax(1) != predictions.class_names.index(NONE_OF_THESE)
-    return is_confident & has_label
+def score_macro_recall(answers: Answers, masks: list[Mask]) -> dict[str, Any]:
+    """Return the mean of the recalls of several answers, whose photos are given as masks, bool [n]."""
+    if not masks:
+        return {"n": 0}
+    groups, is_used = answers.predictions.groups, np.any(masks, axis=0)
+    scores: dict[str, Any] = {"n": len(masks), "images": int(is_used.sum()), "groups": len(np.unique(groups[is_used]))}
+    for suffix, is_correct in answers.outcomes.items():
+        scores[f"macro_recall{suffix}"] = fmean(float(is_correct[mask].mean()) for mask in masks)
+        scores[f"macro_recall{suffix}_interval"] = macro_recall_interval(is_correct, masks, groups)
+    return scores
 
 
-def threshold_for_precision(confidence: Floats, is_correct: NDArray[np.bool_]) -> float:
-    """Return the lowest confidence from which on 95 % of the labels are correct; 1 if there is none."""
-    order = np.argsort(-confidence, kind="stable")
-    precision = np.cumsum(is_correct[order]) / np.arange(1, len(order) + 1)
-    is_last = np.append(confidence[order][1:] < confidence[order][:-1], True)  # of photos with equal confidence
-    reached = np.flatnonzero(is_last & (precision >= PRECISION))
-    return float(confidence[order][reached[-1]]) if len(reached) else 1.0
+def macro_recall_interval(is_correct: Mask, masks: list[Mask], groups: NDArray[np.int64]) -> intervals.Interval:
+    """Return the 95 % interval of the mean of several recalls, by drawing groups of photos with replacement.
+
+    Args:
+        is_correct: bool [n].
+        masks: the photos of each recall, bool [n].
+        groups: a number for the group of each photo, int64 [n].
+    """
+    used = np.unique(groups[np.any(masks, axis=0)])
+    sizes, correct = np.zeros((2, len(used), len(masks)))
+    for column, mask in enumerate(masks):
+        sizes[:, column] = np.bincount(np.searchsorted(used, groups[mask]), minlength=len(used))
+        correct[:, column] = np.bincount(np.searchsorted(used, groups[mask & is_correct]), minlength=len(used))
+    draws = np.random.default_rng(0).multinomial(len(used), np.full(len(used), 1 / len(used)), RESAMPLES)
+    with np.errstate(invalid="ignore"):  # of few groups a draw may have none with photos of an answer
+        means = np.nanmean((draws @ correct) / (draws @ sizes), 1)
+    low, high = np.quantile(means, [(1 - intervals.LEVEL) / 2, (1 + intervals.LEVEL) / 2])
+    return float(low), float(high)
+
+
+def score_confidence(answers: Answers) -> dict[str, Any]:
+    """Return how accurate the surest and the answered photos are, and the error of the confidence."""
+    is_correct, is_answered = answers.outcomes[""], answers.is_answered
+    surest = np.argsort(-answers.confidence, kind="stable")[: round(SUREST * len(is_correct))]
+    return {
+        "accuracy_of_surest_80_percent": float(is_correct[surest].mean()),
+        "ece": calibration_error(answers.confidence, is_correct),
+        "answered": float(is_answered.mean()),
+        "answered_correct": float(is_correct[is_answered].mean()) if is_answered.any() else None,
+    }
+
+
+def score_sources(answers: Answers) -> dict[str, Any]:
+    """Return the recall for each source and class."""
+    photos, scores = answers.predictions, defaultdict[str, dict[str, Any]](dict)
+    for source, name in sorted({(photo.source, photo.class_name) for photo in photos.photos}):
+        scores[source][name] = rate(answers, (photos.sources == source) & (photos.classes == name), "recall")
+    return scores
+
+
+def score_folds(answers: Answers) -> dict[str, Any]:
+    """Return the scores on the photos of COLLECTION, whose shoes are correct with any kind."""
+    is_other = np.isin(answers.predictions.classes, OTHER_CLASSES)
+    return {
+        **rate(answers, np.ones(len(is_other), bool), "accuracy"),
+        **score_confidence(answers),
+        "classes": score_sources(answers)[COLLECTION],
+        "other_classes": rate(answers, is_other, "recall"),
+    }
+
+
+def rate(answers: Answers, mask: Mask, name: str) -> dict[str, Any]:
+    """Return the fraction of correct answers for some photos, bool [n], under a name, with intervals over groups."""
+    groups = answers.predictions.groups[mask]
+    scores: dict[str, Any] = {"images": int(mask.sum()), "groups": len(np.unique(groups))}
+    for suffix, is_correct in answers.outcomes.items():
+        scores[f"{name}{suffix}"] = float(is_correct[mask].mean()) if mask.any() else None
+        scores[f"{name}{suffix}_interval"] = intervals.cluster_bootstrap(is_correct[mask], groups)
+    return scores

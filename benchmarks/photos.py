@@ -1,139 +1,118 @@
-"""Evaluate the recipe `photo` by cross-validation over senders.
+"""Evaluate the recipe `photo` by leaving out whole sources of photos, and the people of COLLECTION in folds.
 
-    python benchmarks/photos.py PHOTOS --folds 1                # the first fold alone, to make choices
-    python benchmarks/photos.py PHOTOS --no-clothes FOLDER      # all folds and all measurements
-    python benchmarks/photos.py PHOTOS --all                    # the bundled model: trained on all photos
+    python benchmarks/photos.py COLLECTION MORE --baseline benchmarks/photo-former-recipe.json  # everything: many hours
+    python benchmarks/photos.py COLLECTION MORE --only without-bag-phone fold-0     # some trainings, to make choices
+    python benchmarks/photos.py COLLECTION MORE --only all                          # the bundled model alone
+    python benchmarks/photos.py COLLECTION MORE --timings          # of the bundled model; nothing else may be running
 
-PHOTOS contains class folders below train/ and validation/, and senders.csv (file,sender_id). Senders often gave several
-photos of one piece of clothing, so all photos of a sender are in the same fold, and intervals resample senders. When
-the command is repeated, finished trainings are not run again. It writes results/photos.json.
+COLLECTION has class folders below train/ and validation/, and senders.csv (file,sender_id). MORE has photos.csv
+(file,class,source,group) and shoe-kinds.csv, the kinds of some shoes of COLLECTION. Each source of MORE is left out of
+one training. The people of COLLECTION, who also sent the source collection-rest, are divided into five folds; for each
+fold a training learns from the other people and all other sources. When the command is repeated, finished trainings
+are not run again. It writes results/photos.json, to which --timings adds its section.
 """
 
 import argparse
-import json
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import timing
-from evaluate_photos import (
-    PhotoPredictions,
-    accuracy,
-    concatenate,
-    is_answered,
-    other_folds,
-    predict_photos,
-    summarize,
-)
+from evaluate_photos import summarize
 from heatmap_check import is_hottest_decisive
 from numpy.typing import NDArray
-from perturbations import PERTURBATIONS, is_label_stable
-from photo_folds import (
-    FOLDS,
-    OTHER_CLASSES,
-    candidate_labels,
-    link_all,
-    make_folds,
-    senders_by_path,
-    train_or_open,
-    validation_photos,
-)
+from perturbations import is_label_stable
+from photo_predictions import PhotoPredictions, concatenate, fit_on_others, predict_left_out, split_sources
+from photo_sets import COLLECTION, OTHER_CLASSES, Photo, candidate_labels, limit_photos, read_photos, without_kinds
+from photo_timings import add_timings
+from photo_trainings import Training, plan_baseline, plan_trainings, train_all
 from PIL import Image, ImageOps
 
-from modiste.errors import InputError
-from modiste.imaging import photo_files
-from modiste.imaging.preprocess import to_image, to_photo
+from modiste.imaging.preprocess import to_image
 from modiste.inference import model_file
 from modiste.inference.calibration import FLOOR
-from modiste.runs import environment, results
+from modiste.inference.model import Model
+from modiste.runs import results
 from modiste.runs.folder import Run
-
-SEARCH_FOLDS = 4
-"""The first folds, on which the recipe was chosen."""
-
-UNSEEN_CLASS_FOLDS = 2
-"""Folds in which each of the other classes is left out of training: six more trainings."""
 
 HEATMAP_STEP = 8
 """Heat maps are checked for every eighth photo: each takes about forty forward passes."""
 
+THREADS = ("compute.threads=1",)
+"""Of each training, also of the baseline."""
+
 SETS = ("data.synthetic_per_class=100",)
-"""Synthetic images for labels without photos and for "none of these"."""
+"""Settings beyond the recipe: synthetic images for labels without photos and for "none of these"."""
+
+Parts = dict[str, PhotoPredictions]
+"""The photos that were left out, by the training that predicts them."""
 
 
-def fold_record(fold: int, run: Run, predictions: PhotoPredictions) -> dict[str, Any]:
-    """Return the record of one fold for the results file."""
+def training_record(training: Training, home: Path, predictions: PhotoPredictions | None) -> dict[str, Any]:
+    """Return the record of a training for the results file; without scores where nothing was left out."""
+    record = {"recipe": training.name, **results.run_record(training.run(home))}
+    if predictions is None:
+        return record
+    likelihoods = predictions.split.true_class_probabilities(predictions.probabilities).clip(FLOOR)
+    accuracy, loss = float(predictions.is_correct.mean()), float(-np.log(likelihoods).mean())
+    return {**record, "accuracy": accuracy, "loss": loss, "images": len(predictions.photos)}
+
+
+def shipped_calibration(parts: Parts) -> dict[str, Any]:
+    """Return temperature, threshold and label groups for the bundled model, fitted on all left-out photos."""
+    pooled = concatenate(list(parts.values()))
+    fitted = pooled.fit_calibration()
     return {
-        **results.run_record(run),
-        "fold": fold,
-        "accuracy": float(predictions.is_correct.mean()),
-        "loss": float(
-            -np.log(predictions.split.true_class_probabilities(predictions.probabilities).clip(FLOOR)).mean()
-        ),
-        "images": len(predictions.photos),
+        "temperature": fitted.temperature,
+        "threshold": fitted.threshold,
+        "label_groups": [[pooled.class_names[label] for label in group] for group in fitted.label_groups],
     }
 
 
-def none_recall_of_unseen_classes(root: Path, home: Path, changes: Sequence[str]) -> dict[str, Any]:
-    """Return the recall of "none of these" for classes unseen in training and in fitting the threshold."""
-    recalls: dict[str, Any] = {}
-    for name in OTHER_CLASSES:
-        folds = []
-        for fold, folder in enumerate(list(make_folds(root, home, name))[:UNSEEN_CLASS_FOLDS]):
-            run = train_or_open(folder, Run(home / f"run-{fold}-without-{name}"), changes)
-            predictions = predict_photos(run, validation_photos(folder))
-            is_unseen = predictions.has_class(name)
-            fitted = predictions.subset(~is_unseen).fit_precise_calibration()
-            folds.append(~is_answered(predictions.subset(is_unseen), fitted))
-        is_none = np.concatenate(folds)
-        recalls[name] = {"images": len(is_none), "none_recall": float(is_none.mean())}
-    return recalls | {"none_recall": fmean(each["none_recall"] for each in recalls.values())}
+def calibrated_models(parts: Parts, home: Path) -> Iterator[tuple[Model, PhotoPredictions]]:
+    """Yield the model that predicts each part, with the calibration that is fitted on the others, on one thread."""
+    for (name, part), fitted in zip(parts.items(), fit_on_others(list(parts.values())), strict=True):
+        yield replace(model_file.load(Run(home / name).model, 1), calibration=fitted), part
 
 
-def none_recall_without_clothes(runs: list[Run], folds: list[PhotoPredictions], paths: list[Path]) -> dict[str, Any]:
-    """Return the recall of "none of these" for photos without clothes, at 95 % precision and as exported."""
-    pairs = [(predict_photos(run, paths), each) for run, each in zip(runs, other_folds(folds), strict=True)]
-    precise = [~is_answered(predictions, each.fit_precise_calibration()) for predictions, each in pairs]
-    calibrated = [~is_answered(predictions, each.fit_calibration()) for predictions, each in pairs]
+def label_stability(parts: Parts, home: Path) -> dict[str, Any]:
+    """Return the fraction of photos whose label stays the same after each perturbation, for both photo sets."""
+    stable: dict[str, dict[str, list[bool]]] = {}
+    for model, part in calibrated_models(parts, home):
+        of_set = stable.setdefault("folds" if part.photos[0].is_of_collection else "left_out_sources", {})
+        for name, is_same in is_label_stable(model, [photo.path for photo in part.photos]).items():
+            of_set.setdefault(name, []).extend(is_same)
     return {
-        "images": len(paths),
-        "none_recall": float(np.concatenate(precise).mean()),
-        "none_recall_as_shipped": float(np.concatenate(calibrated).mean()),
+        key: {"images": len(of_set["mirror"]), **{name: fmean(is_same) for name, is_same in of_set.items()}}
+        for key, of_set in stable.items()
     }
 
 
-def label_stability(runs: list[Run], folds: list[PhotoPredictions]) -> dict[str, float]:
-    """Return the fraction of photos whose label stays the same after each perturbation."""
-    pairs = zip(runs, folds, strict=True)
-    stable = [is_label_stable(model_file.load(run.model, 1), fold.photos) for run, fold in pairs]
-    return {name: fmean(same for fold in stable for same in fold[name]) for name in PERTURBATIONS}
-
-
-def check_heat_maps(runs: list[Run], folds: list[PhotoPredictions]) -> dict[str, Any]:
+def check_heat_maps(parts: Parts, home: Path) -> dict[str, Any]:
     """Return the fraction of photos whose label depends more on the hottest fifth than on a random fifth."""
     decisive = [
         each
-        for run, fold in zip(runs, folds, strict=True)
-        for each in is_hottest_decisive(model_file.load(run.model), fold.photos[::HEATMAP_STEP])
+        for model, part in calibrated_models(parts, home)
+        for each in is_hottest_decisive(model, [photo.path for photo in part.photos[::HEATMAP_STEP]])
     ]
     return {"heat_maps_images": len(decisive), "heat_maps_decisive": fmean(decisive)}
 
 
-def fashion_mnist_accuracy(paths: list[Path]) -> dict[str, Any]:
-    """Return the accuracy of the bundled Fashion-MNIST model on the photos whose class it has.
+def fashion_mnist_accuracy(photos: list[Photo]) -> dict[str, Any]:
+    """Return the accuracy of the bundled Fashion-MNIST model on the photos of COLLECTION whose class it has.
 
     The photos are preprocessed as often done (gray, 28 x 28, inverted), and by the steps of Xiao et al. (2017).
     """
     model = model_file.load("fashion-mnist")
-    clothes = [path for path in paths if path.parent.name not in OTHER_CLASSES]
+    clothes = [photo for photo in photos if photo.source == COLLECTION and photo.class_name not in OTHER_CLASSES]
     images = {
-        "inverted": [resize_and_invert(path) for path in clothes],
-        "prepared": [to_image(path, 28, 1) for path in clothes],
+        "inverted": [resize_and_invert(photo.path) for photo in clothes],
+        "prepared": [to_image(photo.path, 28, 1) for photo in clothes],
     }
-    labels = candidate_labels(clothes, model.class_names)
+    labels = candidate_labels(without_kinds(clothes), model.class_names)
     predicted = {name: model.probabilities(np.stack(each)).argmax(1) for name, each in images.items()}
     rows = np.arange(len(clothes))
     return {"images": len(clothes), **{name: float(labels[rows, each].mean()) for name, each in predicted.items()}}
@@ -145,69 +124,80 @@ def resize_and_invert(path: Path) -> NDArray[np.uint8]:
         return 255 - np.asarray(ImageOps.exif_transpose(photo).convert("L").resize((28, 28)))
 
 
-def accuracy_of_own_classes(root: Path, home: Path, changes: Sequence[str]) -> dict[str, Any]:
-    """Train on the class folders with their own names and validation/, and return the validation accuracy."""
-    run = train_or_open(root, Run(home / "run-as-they-are"), changes)
+def summarize_baseline(predictions: Parts) -> dict[str, Any]:
+    """Return the scores of the baseline; one training predicts all left-out sources."""
+    everything, *folds = predictions.values()
+    return summarize([*split_sources(everything), *folds])
+
+
+def measure(trainings: list[Training], baseline: list[Training], photos: list[Photo], home: Path) -> dict[str, Any]:
+    """Return all measurements of finished trainings, and a record of each."""
+    parts, baseline_parts = predict_left_out(trainings, home), predict_left_out(baseline, home)
+    records = [training_record(each, home, (parts | baseline_parts).get(each.name)) for each in trainings + baseline]
     return {
-        "images": len(validation_photos(root)),
-        "accuracy": model_file.load(run.model).scores["validation"]["accuracy"],
+        "runs": records,
+        **summarize(list(parts.values())),
+        "calibration": shipped_calibration(parts),
+        "same_class_after": label_stability(parts, home),
+        **check_heat_maps(parts, home),
+        "network_of_product_pictures": fashion_mnist_accuracy(photos),
+        "baseline": {"recipe": baseline[0].recipe, **summarize_baseline(baseline_parts)} if baseline else None,
     }
 
 
-def select_readable(paths: list[Path]) -> list[Path]:
-    """Return the photos that can be decoded: one that is too small gets no label for that reason alone."""
-    readable = []
-    for path in paths:
-        with suppress(InputError):
-            to_photo(path)
-            readable.append(path)
-    return readable
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line; without all photos nothing is written to results/."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("collection", type=Path)
+    parser.add_argument("more", type=Path)
+    parser.add_argument("--home", type=Path, default=Path("runs/photos"), help="folder of the runs and their data")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of the recipe")
+    parser.add_argument("--baseline", default="", metavar="RECIPE", help="another recipe, on COLLECTION alone")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at the same time, each on one thread")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these trainings; their accuracy is printed")
+    parser.add_argument("--timings", action="store_true", help="measure speed alone; nothing else may be running")
+    parser.add_argument("--limit", type=int, default=0, help="photos per class and source, to try the command")
+    parser.add_argument("--out", type=Path, default=Path("results/photos.json"))
+    args = parser.parse_args()
+    if args.limit:
+        args.out = args.home / "photos.json"
+    return args
 
 
 def main() -> None:
-    """Train and evaluate the folds, and write the results file when all of them are finished."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("photos", type=Path)
-    parser.add_argument(
-        "--folds", type=int, default=FOLDS, help="number of folds; with fewer than all, nothing is written"
+    """Train what is not finished, and write the results file when everything is."""
+    args = parse_arguments()
+    if args.timings:
+        add_timings(args.out, args.collection, args.home)
+        return
+    photos = limit_photos(read_photos(args.collection, args.more), args.limit)
+    trainings = plan_trainings(photos, (*THREADS, *SETS, *args.set))
+    baseline = plan_baseline(photos, THREADS, args.baseline) if args.baseline else []
+    if args.only:
+        selected = select_trainings(trainings + baseline, args.only)
+        train_all(selected, args.home, args.jobs)
+        for name, predictions in predict_left_out(selected, args.home).items():
+            print(f"{name}: {predictions.is_correct.mean():.1%} of {len(predictions.photos)} photos")
+        return
+    train_all(trainings + baseline, args.home, args.jobs)
+    scores = measure(trainings, baseline, photos, args.home)
+    results.write(
+        args.out,
+        recipe="photos",
+        command=timing.current_command(),
+        split="validation",
+        settings=[*SETS, *args.set],
+        **scores,
     )
-    parser.add_argument("--all", action="store_true", help="only train on all photos; nothing is written")
-    parser.add_argument("--no-clothes", type=Path, help="a folder of photos without clothes; required for all folds")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of the recipe")
-    parser.add_argument("--home", type=Path, default=Path("runs/photos"), help="folder of the folds and their runs")
-    parser.add_argument("--out", type=Path, default=Path("results/photos.json"))
-    args = parser.parse_args()
-    changes = [*SETS, *args.set]
-    if args.all:
-        all_changes = [*changes, "data.val_fraction=0"]
-        print(train_or_open(link_all(args.photos, args.home), Run(args.home / "run-all"), all_changes).path)
-        return
-    no_clothes = select_readable(photo_files.find_photos(args.no_clothes).readable) if args.no_clothes else []
-    if args.folds >= FOLDS and not no_clothes:  # before hours of training
-        parser.error("all folds need --no-clothes FOLDER, a folder of photos without clothes")
-    folders = list(make_folds(args.photos, args.home))[: args.folds]
-    runs = [train_or_open(folder, Run(args.home / f"run-{fold}"), changes) for fold, folder in enumerate(folders)]
-    folds = [predict_photos(run, validation_photos(folder)) for run, folder in zip(runs, folders, strict=True)]
-    senders = senders_by_path(args.photos)
-    scores = summarize(folds, senders)
-    print(json.dumps(scores, indent=2))
-    if len(runs) < FOLDS:
-        return
-    scores |= {
-        "untouched_folds": accuracy(concatenate(folds[SEARCH_FOLDS:]), senders),
-        "same_class_after": label_stability(runs, folds),
-        **check_heat_maps(runs, folds),
-        "unseen_classes": none_recall_of_unseen_classes(args.photos, args.home, changes),
-        "no_clothes": none_recall_without_clothes(runs, folds, no_clothes),
-        "network_of_product_pictures": fashion_mnist_accuracy(concatenate(folds).photos),
-        "own_classes": accuracy_of_own_classes(args.photos, args.home, args.set),
-        "settings": changes,
-        "measured_with": environment.hardware(),
-    }
-    records = [fold_record(fold, *pair) for fold, pair in enumerate(zip(runs, folds, strict=True))]
-    command = timing.current_command()
-    results.write(args.out, recipe="photos", command=command, runs=records, split="validation", **scores)
     print(args.out)
+
+
+def select_trainings(trainings: list[Training], names: list[str]) -> list[Training]:
+    """Return the trainings of these names; SystemExit for one that there is not."""
+    by_name = {training.name: training for training in trainings}
+    if unknown := [name for name in names if name not in by_name]:
+        raise SystemExit(f"There is no training {unknown[0]!r}. There are: {', '.join(by_name)}.")
+    return [by_name[name] for name in names]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,7 +22,6 @@ from modiste.reporting.evaluate import evaluate
 from modiste.runs import files, results
 from modiste.runs.folder import Run
 
-PARTS = ("train", "validation")
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SAMPLES = Path(__file__).parents[2] / "src" / "modiste" / "assets" / "samples"
 
@@ -170,142 +168,6 @@ def test_the_plain_loop_trains_on_the_files_of_torchvision(tmp_path: Path, more:
     assert record["precision"] == "fp32"
     correct = record["accuracy"] * record["images"]
     assert correct == pytest.approx(round(correct))
-
-
-def write_photos(root: Path) -> list[str]:
-    """Write 45 photos of three classes and 15 senders; return the rows of senders.csv."""
-    rows = []
-    for number, name in enumerate(("pants", "shoes", "hat")):
-        (root / "train" / name).mkdir(parents=True)
-        for photo in range(15):
-            file = f"train/{name}/{photo}.jpg"
-            Image.new("RGB", (40, 40), (80 * number, 10 * photo, 90)).save(root / file)
-            rows.append(f"{file},{number * 5 + photo // 3}")
-    (root / "senders.csv").write_text("\n".join(["file,sender_id", *rows]))
-    return rows
-
-
-def test_no_sender_is_in_both_parts_of_a_fold(tmp_path: Path, script: Any) -> None:
-    """Each photo is a validation photo once, also those of a class that is left out of training."""
-    folds = script("photo_folds")
-    rows = write_photos(tmp_path / "in")
-    folders = list(folds.make_folds(tmp_path / "in", tmp_path / "home"))
-    assert sum(len(folds.validation_photos(folder)) for folder in folders) == 45
-    senders = dict(row.split(",") for row in rows)
-    for folder in folders:
-        parts = [{senders[f"train/{p.parent.name}/{p.name}"] for p in folder.glob(f"{part}/*/*")} for part in PARTS]
-        assert not parts[0] & parts[1]
-    merged = [f"{file},{int(sender) // 2}" for file, sender in (row.split(",") for row in rows)]  # fewer senders
-    (tmp_path / "in" / "senders.csv").write_text("\n".join(["file,sender_id", *merged]))
-    folders = list(folds.make_folds(tmp_path / "in", tmp_path / "home"))
-    assert sum(len(folds.validation_photos(folder)) for folder in folders) == 45
-    assert {sum(1 for _ in folder.glob("*/*/*.jpg")) for folder in folders} == {45}
-    without = list(folds.make_folds(tmp_path / "in", tmp_path / "home", "hat"))
-    assert not [path for folder in without for path in folder.glob("train/hat/*")]
-    assert sum(len(folds.validation_photos(folder)) for folder in without) == 45
-
-
-def test_samples_and_test_photos_are_not_trained_on(tmp_path: Path, script: Any) -> None:
-    """The data folder of the bundled model has all other photos."""
-    folds = script("photo_folds")
-    write_photos(tmp_path / "in")
-    sample = tmp_path / "in" / "train" / "hat" / "0.jpg"
-    sample.write_bytes((SAMPLES / "coat.jpg").read_bytes())
-    folder = folds.link_all(tmp_path / "in", tmp_path / "home")
-    linked = {f"{path.parent.name}/{path.name}" for path in folder.glob("*/*")}
-    assert len(linked) == 44
-    assert "hat/0.jpg" not in linked
-    assert len(folds.EXCLUDED) == 60
-
-
-@pytest.mark.slow
-def test_a_fold_is_evaluated_on_its_validation_photos(tmp_path: Path, script: Any) -> None:
-    """One fold gives all scores: accuracy, photos without clothes, perturbations and heat maps."""
-    photos, folds, evaluate_photos = script("photos"), script("photo_folds"), script("evaluate_photos")
-    write_photos(tmp_path / "in")
-    folder = next(folds.make_folds(tmp_path / "in", tmp_path / "home"))
-    small = {
-        "model": "residual",
-        "model.weights": "",
-        "model.freeze_stages": 0,
-        "model.width": 2,
-        "data.image_size": 28,
-    }
-    quick = {"augmentation.train_size": 0, "schedule.epochs": 1, "optimizer.batch_size": 20, "optimizer.lr": 0.01}
-    changes = [f"{key}={value}" for key, value in (small | quick).items()]
-    run = folds.train_or_open(folder, Run(tmp_path / "run"), changes)
-    assert folds.train_or_open(folder, run, changes) == run
-    with pytest.raises(SystemExit, match="other settings"):
-        folds.train_or_open(folder, run, changes[:-1])
-    photo = min(folder.glob("train/*/*"))
-    away = photo.rename(tmp_path / "away.jpg")
-    with pytest.raises(SystemExit, match="have changed"):
-        folds.train_or_open(folder, run, changes)
-    away.rename(photo)
-    predictions = evaluate_photos.predict_photos(run, folds.validation_photos(folder))
-    scores = evaluate_photos.summarize([predictions], folds.senders_by_path(tmp_path / "in"))
-    assert scores["images"] == len(folds.validation_photos(folder)) > scores["groups"] > 1
-    record = photos.fold_record(1, run, predictions)
-    assert [record[key] for key in ("images", "accuracy")] == [scores[key] for key in ("images", "accuracy")]
-
-    Image.new("RGB", (40, 40), "gray").save(tmp_path / "wall.jpg")
-    recall = photos.none_recall_without_clothes([run], [predictions], [tmp_path / "wall.jpg"])
-    answered = evaluate_photos.is_answered(
-        evaluate_photos.predict_photos(run, [tmp_path / "wall.jpg"]), predictions.fit_precise_calibration()
-    )
-    assert (recall["images"], recall["none_recall"]) == (1, float(~answered[0]))
-    stability = photos.label_stability([run], [predictions])
-    assert (list(stability), stability["EXIF turn"]) == (list(script("perturbations").PERTURBATIONS), 1)
-    assert photos.check_heat_maps([run], [predictions])["heat_maps_images"] == len(predictions.photos[::8])
-    clothes = len(predictions.photos) - predictions.has_class("hat").sum()
-    assert photos.fashion_mnist_accuracy(predictions.photos)["images"] == clothes
-
-
-def test_photos_that_cannot_be_decoded_are_left_out(tmp_path: Path, script: Any) -> None:
-    """A photo that is too small would get no label for that reason alone."""
-    for side in (4, 40):
-        Image.new("RGB", (side, side), "gray").save(tmp_path / f"{side}.png")
-    assert script("photos").select_readable(sorted(tmp_path.iterdir())) == [tmp_path / "40.png"]
-
-
-def test_answer_rates_at_95_percent_precision(script: Any) -> None:
-    """The threshold is the lowest one at which 95 % of the answered photos are correct."""
-    evaluate_photos = script("evaluate_photos")
-    names = ("Dress", "Shirt", "none of these")
-    classes = ["dress", "dress", "hat", "hat", "dress"] * 40
-    paths = [Path(name) / "x.jpg" for name in classes]
-    rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.1, 0.2, 0.7], [0.7, 0.3, 0.0]] * 40
-    labels = evaluate_photos.candidate_labels(paths, names)
-    scores = evaluate_photos.summarize([evaluate_photos.PhotoPredictions(paths, np.array(rows), labels, names)])
-    precise, shipped = scores["at_95_percent_right"], scores["as_shipped"]
-    assert (precise["answered"], precise["answered_correct"], precise["none_recall"]) == (0.6, 1.0, 1.0)
-    assert shipped["answers_correct"] == precise["answers_correct"] == 1.0
-    assert (scores["accuracy"], scores["accuracy_of_classes"]) == (0.8, {"dress": 1.0, "hat": 0.5})
-
-
-def test_the_threshold_for_a_precision_of_95_percent(script: Any) -> None:
-    """Equal confidences are on the same side; the threshold is 1 where the precision is never reached."""
-    threshold = script("evaluate_photos").threshold_for_precision
-    assert threshold(np.array([0.9, 0.8, 0.6, 0.7, 0.5]), np.array([True, True, False, True, False])) == 0.7
-    assert threshold(np.array([0.9, 0.7, 0.7]), np.array([True, True, False])) == 0.9
-    assert threshold(np.array([0.9, 0.7]), np.zeros(2, bool)) == 1
-
-
-def test_the_threshold_of_a_fold_is_fitted_on_the_others(script: Any) -> None:
-    """A fold whose predictions are all correct changes only the thresholds of the others."""
-    evaluate_photos = script("evaluate_photos")
-    names = ("Dress", "none of these")
-    dresses, mixed = [Path("dress/x.jpg")] * 200, [Path("dress/x.jpg"), Path("hat/x.jpg")] * 100
-    probabilities = np.array([[0.7, 0.3], [0.6, 0.4]] * 100)
-    correct, half_correct = (
-        evaluate_photos.PhotoPredictions(photos, probabilities, evaluate_photos.candidate_labels(photos, names), names)
-        for photos in (dresses, mixed)
-    )
-    first, second = evaluate_photos.other_folds([correct, half_correct])
-    assert first.fit_precise_calibration() == half_correct.fit_precise_calibration()
-    assert second.fit_precise_calibration() == correct.fit_precise_calibration()
-    assert first.fit_precise_calibration() != second.fit_precise_calibration()
-    assert correct.subset(np.arange(200) < 3).photos == dresses[:3]
 
 
 @pytest.mark.slow

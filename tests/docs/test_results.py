@@ -112,12 +112,13 @@ def test_the_chart_has_every_evaluated_recipe(monkeypatch: pytest.MonkeyPatch) -
 def test_the_bundled_models_on_test_photos_and_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 57 photos from other senders 80 % are correct; uniform images and noise are none of these."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    bundled, candidate_labels = inference.load(), import_module("photo_folds").candidate_labels
+    bundled, photo_sets = inference.load(), import_module("photo_sets")
     paths = sorted((ROOT / "tests" / "photos").glob("*/*.jpg"))
     names = model_file.load("photo").class_names
     predicted = [names.index(prediction.label or "") for prediction in bundled.predict(paths)]
     assert len(paths) == 57
-    assert candidate_labels(paths, names)[np.arange(57), predicted].mean() >= 0.8
+    photos = [photo_sets.Photo(path, path.parent.name, photo_sets.COLLECTION, "") for path in paths]
+    assert photo_sets.candidate_labels(photos, names)[np.arange(57), predicted].mean() >= 0.8
     empty = np.stack([np.full((300, 200, 3), value, np.uint8) for value in (0, 128, 255)])
     noise = np.random.default_rng(0).integers(0, 256, (1, 300, 200, 3), dtype=np.uint8)
     assert {each.label for each in bundled.predict([*empty, *noise])} == {"none of these"}
