@@ -20,6 +20,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs.folder import Run
 from modiste.training import linear_probe, targets
 from modiste.training import run as training_run
+from modiste.training.build import build_training
 
 COUNT, CLASSES = 90, 3
 PLAIN = torch.arange(COUNT) % 7 % CLASSES
@@ -95,14 +96,15 @@ def recipe(idx: Path, model: str = "residual") -> Recipe:
 
 
 class _Signal(Silent):
-    """Sends SIGTERM at one call of `on_step`, counted from 1."""
+    """Sends SIGTERM at one call of `on_step`, counted from 1 in an epoch, or in all of them."""
 
-    def __init__(self, at: int) -> None:
-        self.at = at
+    def __init__(self, at: int, epoch: int | None = None) -> None:
+        self.at, self.epoch = at, epoch
 
     def on_step(self, epoch: int, step: int, steps: int) -> None:
-        self.at -= 1
+        self.at -= self.epoch in (epoch, None)
         if not self.at:
+            self.at = -1
             signal.raise_signal(signal.SIGTERM)
 
 
@@ -128,3 +130,41 @@ def test_a_network_without_such_a_head_is_refused(idx: Path, tmp_path: Path) -> 
     with pytest.raises(SettingError, match="efficientnet_lite1 or residual"):
         training_run.start(recipe(idx, "cnn"), tmp_path / "a", Silent())
     assert not (tmp_path / "a").exists()
+
+
+@pytest.fixture(scope="module")
+def pretrained(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """A training from the weights of another run, head first, with half of the initial weights in its average."""
+    run = training_run.start(recipe(idx), tmp_path_factory.mktemp("runs") / "pretrained", Silent())
+    changes = {
+        "optimizer.name": "adamw",
+        "optimizer.lr": 1e-3,
+        "optimizer.momentum": 0.9,
+        "optimizer.ema_decay": 0.5,
+        "optimizer.initial_weight": 0.5,
+        "model.weights": str(run.weights),
+        "model.head_init": "linear_probe",
+    }
+    return settings.with_settings(recipe(idx), changes)
+
+
+def test_fine_tuning_begins_with_a_fitted_head(pretrained: Recipe) -> None:
+    """The network has it, and so have the moving average and the initial weights that are mixed into it."""
+    training = build_training(pretrained)
+    fitted = training.state.network.body.head.linear.weight
+    fitted.data.zero_()
+    linear_probe.initialize_head(training.state, training.batches, training.step, Silent(), lambda: False)
+    assert fitted.abs().sum() > 1
+    assert training.state.ema is not None
+    assert torch.equal(training.state.ema.evaluated_model.body.head.linear.weight, fitted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("epoch", [0, 1], ids=["in the fit", "in the first epoch"])
+def test_fine_tuning_is_resumed_after_a_fitted_head(epoch: int, pretrained: Recipe, tmp_path: Path) -> None:
+    """Stopped before its end, the fit is repeated; stopped later, it is not. The weights are bit-identical."""
+    expected = training_run.start(pretrained, tmp_path / "whole", Silent()).weights.read_bytes()
+    with pytest.raises(Stopped, match=r"train --resume .*stopped"):
+        training_run.start(pretrained, tmp_path / "stopped", _Signal(2, epoch))
+    assert Run(tmp_path / "stopped").last.exists() == (epoch == 1)
+    assert training_run.resume(tmp_path / "stopped", Silent()).weights.read_bytes() == expected

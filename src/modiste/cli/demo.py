@@ -55,8 +55,9 @@ def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     from modiste.reporting.evaluate import evaluate
     from modiste.reporting.html_report.page import write_report
 
-    with TrainingProgress() as progress:
-        run = training.start(named.resolve("sprint"), path, progress)
+    recipe = named.resolve("sprint")
+    with TrainingProgress(recipe.schedule.epochs) as progress:
+        run = training.start(recipe, path, progress)
     click.echo("2/4 evaluating on the 10,000 test images", err=True)
     scores = evaluate(run.path)
     click.echo("3/4 predicting a sample image", err=True)

@@ -28,19 +28,24 @@ class _Bar(Progress):
 
 
 class TrainingProgress(_Bar):
-    """Shows the progress of a training, as a `ProgressCallback`."""
+    """Shows the progress of a training of so many epochs, as a `ProgressCallback`; the estimate is for all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, epochs: int) -> None:
         super().__init__()
-        self.started = False
-        self.task = self.add_task("")
+        self.epochs = epochs
+        self.stage = -1
+        self.task = self.add_task("reading the data", total=None)
 
     def on_step(self, epoch: int, step: int, steps: int) -> None:
         """Move the bar; in the first step, print that the training has started."""
-        if not self.started:
-            self.console.print(f"epoch {epoch:3}  started, {steps} step{'s' * (steps != 1)} per epoch")
-            self.started = True
-        self.update(self.task, description=f"epoch {epoch}", completed=step, total=steps)
+        if min(epoch, 1) != self.stage:
+            self.stage = min(epoch, 1)
+            stage = f"epoch {epoch:3}  started, {steps} step{'s' * (steps != 1)} per epoch"
+            self.console.print(stage if epoch else f"the head is fitted first, in {steps} steps")
+            self.reset(self.task)
+        done, total = (((epoch - 1) * steps + step, self.epochs * steps)) if epoch else (step, steps)
+        name = f"epoch {epoch} of {self.epochs}" if epoch else "head"
+        self.update(self.task, description=name, completed=done, total=total)
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Print a line with the metrics of an epoch."""

@@ -91,16 +91,17 @@ def _start(recipe: "Recipe", name: str | None, tensorboard: bool, as_json: bool)
     from modiste.training import run as training
 
     recipe = settings.with_absolute_paths(recipe)
-    with TrainingProgress() as progress:
+    with TrainingProgress(recipe.schedule.epochs) as progress:
         run = training.start(recipe, Path("runs") / (name or f"{recipe.name}-{recipe.seed}"), progress, tensorboard)
     _print_result(run, as_json)
 
 
 def _resume(path: Path, data: str, as_json: bool) -> None:
     from modiste.cli.progress import TrainingProgress
+    from modiste.runs import folder
     from modiste.training import run as training
 
-    with TrainingProgress() as progress:
+    with TrainingProgress(folder.open_run(path).recipe().schedule.epochs) as progress:
         run = training.resume(path, progress, data)
     _print_result(run, as_json)
 

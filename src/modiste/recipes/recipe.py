@@ -107,6 +107,9 @@ class ModelConfig:
     resolution look alike. 0: off."""
     freeze_stages: Annotated[int, Range(0, 7)] = 0
     """efficientnet_lite: stages that keep their pretrained weights; the stem then does too. 0: all are trained."""
+    head_init: Literal["random", "linear_probe"] = "random"
+    """Initial weights of the last linear layer. linear_probe: fitted to features of the pretrained network, as with
+    optimizer.name=lbfgs, so that fine-tuning changes them less (Kumar et al. 2022)."""
     fold_batch_norm: bool = False
     """efficientnet_lite: fold batch norm, with the statistics of the pretrained weights, into the convolutions, which
     are then trained with a bias. Batches may be small, and a step takes less time."""
@@ -324,6 +327,8 @@ def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterat
     yield "model.freeze_depthwise", can_freeze, "false when model.fold_batch_norm is false"
     has_ema = optimizer.ema_decay > 0 or optimizer.initial_weight == 0
     yield "optimizer.initial_weight", has_ema, "0 where optimizer.ema_decay is 0"
+    can_fit = model.weights != "" or model.head_init == "random"
+    yield "model.head_init", can_fit, "random, except with model.weights"
     can_scale = optimizer.name != "muon" or not model.fold_batch_norm
     yield "optimizer.name", can_scale, "sgd or adamw with model.fold_batch_norm: muon scales filters before batch norm"
 
@@ -348,6 +353,8 @@ LBFGS_VALUES: dict[str, Any] = {
     "optimizer.weight_decay": 0.0,  # cross-validation chooses it
     "optimizer.label_smoothing": 0.0,
     "optimizer.ema_decay": 0.0,
+    "optimizer.initial_weight": 0.0,
+    "model.head_init": "random",
     "distillation.teachers": (),
     "early_stopping.patience": 0,
     "augmentation.horizontal_flip": False,

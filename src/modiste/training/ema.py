@@ -32,6 +32,11 @@ class ModelEma(AveragedModel):
         self.initial = copy.deepcopy(self.module) if initial_weight else None
         self.n_averaged.fill_(1)  # at 0, AveragedModel copies the network in its first step
 
+    def restart(self, network: NormalizedModel) -> None:
+        """Begin again with the present weights of a network, before its first step."""
+        for copied in filter(None, (self.module, self.initial)):
+            copied.load_state_dict(network.state_dict())
+
     @property
     @torch.no_grad()
     def evaluated_model(self) -> NormalizedModel:

@@ -7,6 +7,7 @@ arXiv 1805.08974: L-BFGS, and an L2 penalty chosen by cross-validation.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -64,25 +65,51 @@ def train(
     if schedule.finished(state.history):
         return
     started = time.perf_counter()
-
-    def on_step(done: int, steps: int) -> None:
-        progress.on_step(1, done, steps)
-        if stop_requested():
-            raise _StopRequested
-
-    network, images, labels = state.network, batches.images, batches.targets
-    network.eval_blur = schedule.recipe.model.eval_blur  # the features are those of evaluation
-    cuts = find_cuts(labels, batches.groups, batches.seed)
-    try:
-        logits = fit_head(network, images, labels, cuts, batches.weights, batches.batch_size, step.precision, on_step)
-    except _StopRequested:
+    state.network.eval_blur = schedule.recipe.model.eval_blur  # the features are those of evaluation
+    logits = _fit_to_batches(state.network, batches, step.precision, partial(progress.on_step, 1), stop_requested)
+    if logits is None:
         return
-    loss = targets.losses(logits, labels.cpu()).mean().item()
-    accuracy = targets.is_correct(logits, labels.cpu()).double().mean().item()
-    val_loss, val_accuracy = validator(network)
+    labels = batches.targets.cpu()
+    loss = targets.losses(logits, labels).mean().item()
+    accuracy = targets.is_correct(logits, labels).double().mean().item()
+    val_loss, val_accuracy = validator(state.network)
     lr, seconds = schedule.learning_rate(state.history, 1.0), time.perf_counter() - started
     metrics = EpochMetrics(1, loss, accuracy, val_loss, val_accuracy, lr, seconds)
     end_epoch(state, metrics, schedule, save, progress)
+
+
+def initialize_head(
+    state: State, batches: Batches, step: Step, progress: ProgressCallback, stop_requested: Callable[[], bool]
+) -> None:
+    """Fit the head before the first epoch, unless a stop is requested; raises as `fit_head`.
+
+    Head first and then the network distorts the pretrained features less (Kumar et al. 2022, arXiv 2202.10054).
+    """
+    logits = _fit_to_batches(state.network, batches, step.precision, partial(progress.on_step, 0), stop_requested)
+    if logits is not None and state.ema:
+        state.ema.restart(state.network)
+
+
+def _fit_to_batches(
+    network: NormalizedModel,
+    batches: Batches,
+    precision: torch.dtype,
+    show_step: OnStep,
+    stop_requested: Callable[[], bool],
+) -> Tensor | None:
+    """Fit the head to all training images as `fit_head`; None where a stop is requested."""
+
+    def on_step(done: int, steps: int) -> None:
+        show_step(done, steps)
+        if stop_requested():
+            raise _StopRequested
+
+    images, labels = batches.images, batches.targets
+    cuts = find_cuts(labels, batches.groups, batches.seed)
+    try:
+        return fit_head(network, images, labels, cuts, batches.weights, batches.batch_size, precision, on_step)
+    except _StopRequested:
+        return None
 
 
 def find_cuts(labels: Tensor, groups: Groups | None, seed: int) -> Cuts:

@@ -47,6 +47,11 @@ class State:
     seconds: float = 0.0
 
     @property
+    def has_started(self) -> bool:
+        """Whether a step has ended."""
+        return bool(self.history or self.step)
+
+    @property
     def evaluated_model(self) -> NormalizedModel:
         """The network that is evaluated and kept: that of the moving average where there is one."""
         return self.ema.evaluated_model if self.ema else self.network
@@ -56,7 +61,7 @@ class ProgressCallback(Protocol):
     """Receives the progress of a training, as to show it in a progress bar."""
 
     def on_step(self, epoch: int, step: int, steps: int) -> None:
-        """Receive that `step` of `steps` has ended, in an epoch counted from 1."""
+        """Receive that `step` of `steps` has ended, in an epoch counted from 1; epoch 0 fits the head."""
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Receive the metrics of an epoch that has ended and is saved."""

@@ -88,7 +88,10 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
 
     with stop_request() as stop:
         try:
-            method(training.state, *loop, save, progress, stop)
+            if training.recipe.model.head_init == "linear_probe" and not training.state.has_started:
+                linear_probe.initialize_head(training.state, training.batches, training.step, progress, stop)
+            if not stop():
+                method(training.state, *loop, save, progress, stop)
         except torch.OutOfMemoryError:
             raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
         except NotANumber as error:
