@@ -1,4 +1,4 @@
-"""Generate training photos from other ones: cut-out objects on new backgrounds, and garments on persons.
+"""Generate training photos: cut-out objects on new backgrounds, garments on persons, and images of Fashion-MNIST.
 
     python benchmarks/generated_photos.py COLLECTION MORE FOLDER
 
@@ -19,6 +19,7 @@ from cutouts import Cutout, cut_out, paste
 from numpy.typing import NDArray
 from photo_sets import Photo, read_photos
 
+from modiste.data import fashion_mnist
 from modiste.imaging import png
 from modiste.imaging.preprocess import to_photo
 
@@ -30,9 +31,15 @@ PER_PHOTO = 2
 
 WORN_PER_CLASS = 200
 
+FASHION_MNIST_PER_CLASS = 300
+
 WORN_CLASSES = ("t-shirt", "longsleeve", "pullover", "outwear", "coat", "shirt", "dress")
 PERSONS_SOURCE, PERSON_CLASSES = "shop-worn", ("t-shirt", "pullover", "coat")
 """Photos of persons on white from head to hip."""
+
+FASHION_MNIST_CLASSES = (
+    "t-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot",
+)  # fmt: skip
 
 SCENES = ("animals-buildings", "grocery", "misc", "waste")
 """Sources without clothes whose photos become backgrounds."""
@@ -170,6 +177,27 @@ def generate(
             yield place_on_background(worn, background, random), pool.photos[index], "worn", parents
 
 
+def generate_from_fashion_mnist(pool: Pool, per_class: int) -> Iterator[tuple[NDArray[np.uint8], str, list[int]]]:
+    """Yield enlarged and colored images of Fashion-MNIST on backgrounds, with class and photos of the background."""
+    originals = fashion_mnist.source(28).part("train")
+    for label, class_name in enumerate(FASHION_MNIST_CLASSES):
+        chosen = np.random.default_rng(label).permutation(np.flatnonzero(originals.labels == label))[:per_class]
+        for number, image in enumerate(originals.load(chosen)):
+            random = np.random.default_rng((label, number, 2))
+            background, parents = draw_background(pool, random)
+            yield place_on_background(enlarge(image, random), background, random), class_name, parents
+
+
+def enlarge(image: NDArray[np.uint8], random: np.random.Generator) -> Cutout:
+    """Enlarge an image of Fashion-MNIST, uint8 [28, 28] bright on black, and color it."""
+    bright = cv2.morphologyEx((image > 30).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    gray, opacity = (
+        cv2.resize(each, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for each in (255 - image, bright * 255)
+    )
+    color = random.uniform(0.35, 1, 3) ** random.uniform(0, 1)
+    return Cutout((gray[:, :, None] * color).astype(np.uint8), cv2.GaussianBlur(opacity, (0, 0), 2) / np.float32(255))
+
+
 def main() -> None:
     """Write the generated photos and generated.csv."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -186,11 +214,19 @@ def main() -> None:
     with (args.folder / "generated.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["file", "class", "source", "photos"])
-        for number, (pixels, photo, method, parents) in enumerate(generate(pool)):
+        for number, (pixels, class_name, source, parents) in enumerate(_generate_all(pool)):
             name = f"{number:05}.png"
             (args.folder / name).write_bytes(png.encode(pixels))
             paths = " ".join(to_relative(photos[parent].path, args.collection, args.more) for parent in parents)
-            table.writerow([name, photo.kind or photo.class_name, f"{photo.source}--{method}", paths])
+            table.writerow([name, class_name, source, paths])
+
+
+def _generate_all(pool: Pool) -> Iterator[tuple[NDArray[np.uint8], str, str, list[int]]]:
+    """Yield pixels, class, source and parents of each photo."""
+    for pixels, photo, method, parents in generate(pool):
+        yield pixels, photo.kind or photo.class_name, f"{photo.source}--{method}", parents
+    for pixels, class_name, parents in generate_from_fashion_mnist(pool, FASHION_MNIST_PER_CLASS):
+        yield pixels, class_name, "fashion-mnist", parents
 
 
 def to_relative(path: Path, *roots: Path) -> str:

@@ -98,6 +98,25 @@ def read_photos(collection: Path, more: Path) -> list[Photo]:
     return first + second
 
 
+@dataclass(frozen=True)
+class GeneratedPhoto:
+    """A photo that `generated_photos.py` made, and the files of the photos that it is made of."""
+
+    photo: Photo
+    parents: frozenset[Path]
+
+
+def read_generated(folder: Path, *sets: Path) -> list[GeneratedPhoto]:
+    """List what `generated_photos.py` wrote into a folder; `sets` are COLLECTION and MORE, which it was made from."""
+    return [
+        GeneratedPhoto(
+            Photo(folder / row["file"], row["class"], row["source"], row["file"]),
+            frozenset(next(root / path for root in sets if (root / path).exists()) for path in row["photos"].split()),
+        )
+        for row in _read_rows(folder / "generated.csv")
+    ]
+
+
 def limit_photos(photos: list[Photo], limit: int) -> list[Photo]:
     """Return at most `limit` photos of each class and source, evenly spaced in their order; 0: all of them."""
     folders: dict[str, list[Photo]] = {}

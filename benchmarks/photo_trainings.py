@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photo_sets import COLLECTION, EXCLUDED, Photo, without_kinds
+from photo_sets import COLLECTION, EXCLUDED, GeneratedPhoto, Photo, without_kinds
 from sklearn.model_selection import StratifiedGroupKFold
 
 from modiste.data import sources
@@ -43,17 +43,31 @@ class Training:
         return Run(home / self.name)
 
 
-def plan_trainings(photos: list[Photo], changes: tuple[str, ...]) -> list[Training]:
-    """List the trainings: one without each source, the folds of the people of COLLECTION, and one on all photos."""
+def plan_trainings(
+    photos: list[Photo], changes: tuple[str, ...], generated: Sequence[GeneratedPhoto] = ()
+) -> list[Training]:
+    """List the trainings: one without each source, the folds of the people of COLLECTION, and one on all photos.
+
+    Each is also trained on the generated photos that are made of its training photos alone.
+    """
     names = dict.fromkeys(photo.source for photo in photos if not photo.is_of_collection)
     left_out = {f"without-{name}": [photo for photo in photos if photo.source == name] for name in names}
     left_out |= {f"fold-{fold}": people for fold, people in enumerate(make_folds(photos))}
     excluded = {path.read_bytes() for path in EXCLUDED}
     bundled = [photo for photo in photos if photo.path.read_bytes() not in excluded]
     return [
-        *(Training(name, without(photos, each), each, changes) for name, each in left_out.items()),
-        Training("all", bundled, [], (*changes, "data.val_fraction=0")),
+        *(
+            Training(name, with_generated(without(photos, each), generated), each, changes)
+            for name, each in left_out.items()
+        ),
+        Training("all", with_generated(bundled, generated), [], (*changes, "data.val_fraction=0")),
     ]
+
+
+def with_generated(photos: list[Photo], generated: Sequence[GeneratedPhoto]) -> list[Photo]:
+    """Return the photos and the generated ones that are made of them alone."""
+    paths = {photo.path for photo in photos}
+    return photos + [each.photo for each in generated if each.parents <= paths]
 
 
 def plan_baseline(photos: list[Photo], changes: tuple[str, ...], recipe: str) -> list[Training]:

@@ -26,7 +26,16 @@ from heatmap_check import is_hottest_decisive
 from numpy.typing import NDArray
 from perturbations import is_label_stable
 from photo_predictions import PhotoPredictions, concatenate, fit_on_others, predict_left_out, split_sources
-from photo_sets import COLLECTION, OTHER_CLASSES, Photo, candidate_labels, limit_photos, read_photos, without_kinds
+from photo_sets import (
+    COLLECTION,
+    OTHER_CLASSES,
+    Photo,
+    candidate_labels,
+    limit_photos,
+    read_generated,
+    read_photos,
+    without_kinds,
+)
 from photo_timings import add_timings
 from photo_trainings import Training, plan_baseline, plan_trainings, train_all
 from PIL import Image, ImageOps
@@ -152,6 +161,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("more", type=Path)
     parser.add_argument("--home", type=Path, default=Path("runs/photos"), help="folder of the runs and their data")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of the recipe")
+    parser.add_argument("--generated", type=Path, help="folder of generated_photos.py, to train on as well")
     parser.add_argument("--baseline", default="", metavar="RECIPE", help="another recipe, on COLLECTION alone")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at the same time, each on one thread")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these trainings; their accuracy is printed")
@@ -171,7 +181,8 @@ def main() -> None:
         add_timings(args.out, args.collection, args.home)
         return
     photos = limit_photos(read_photos(args.collection, args.more), args.limit)
-    trainings = plan_trainings(photos, (*THREADS, *SETS, *args.set))
+    generated = read_generated(args.generated, args.collection, args.more) if args.generated else []
+    trainings = plan_trainings(photos, (*THREADS, *SETS, *args.set), generated)
     baseline = plan_baseline(photos, THREADS, args.baseline) if args.baseline else []
     if args.only:
         selected = select_trainings(trainings + baseline, args.only)

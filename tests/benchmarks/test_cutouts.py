@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 cv2 = pytest.importorskip("cv2")
 
 from cutouts import Cutout, cut_out, paste  # noqa: E402
-from generated_photos import SIZE, Pool, generate  # noqa: E402
+from generated_photos import FASHION_MNIST_CLASSES, SIZE, Pool, generate, generate_from_fashion_mnist  # noqa: E402
 from photo_sets import Photo  # noqa: E402
 
 HEIGHT, WIDTH = 160, 120
@@ -68,3 +68,15 @@ def test_generated_photos_name_the_photos_that_they_are_made_of(tmp_path: Path) 
     assert any(2 in parents for *_, parents in generated)
     again = next(iter(generate(pool)))
     assert np.array_equal(again[0], generated[0][0])
+
+
+def test_images_of_fashion_mnist_become_photos(tmp_path: Path) -> None:
+    """One of each class, colored on a background whose photos are named."""
+    photos = [Photo(tmp_path / "a.png", "hat", "collection", "a"), Photo(tmp_path / "b.png", "other", "misc", "b")]
+    for photo in photos:
+        cv2.imwrite(str(photo.path), photo_of_square(np.full((HEIGHT, WIDTH), 90.0)))
+    generated = list(generate_from_fashion_mnist(Pool(photos, {}), 2))
+    assert [name for _, name, _ in generated] == [name for name in FASHION_MNIST_CLASSES for _ in range(2)]
+    assert all(pixels.shape == (SIZE, SIZE, 3) and pixels.std() > 5 for pixels, _, _ in generated)
+    assert {parent for *_, parents in generated for parent in parents} <= {0, 1}
+    assert any(parents for *_, parents in generated)

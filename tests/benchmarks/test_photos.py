@@ -115,6 +115,23 @@ def test_photos_are_limited_by_class_and_source(
     assert len({photo.path for photo in limited}) == len(limited)
 
 
+def test_generated_photos_are_trained_on_with_their_parents(
+    sets: tuple[Path, Path], tmp_path: Path, script: Any
+) -> None:
+    """A photo on a background is left out with either of the two; one without parents never is."""
+    rows = ["0.png,trousers,collection--cutout,train/pants/0.png street/other/1.png", "1.png,bag,fashion-mnist,"]
+    write_rows(tmp_path / "generated.csv", "file,class,source,photos", *rows)
+    photo_sets = script("photo_sets")
+    photos, generated = photo_sets.read_photos(*sets), photo_sets.read_generated(tmp_path, *sets)
+    assert [each.photo.folder for each in generated] == ["trousers--collection--cutout", "bag--fashion-mnist"]
+    without_street, *folds, everything = script("photo_trainings").plan_trainings(photos, (), generated)
+    counts = [
+        sum(photo.path.parent == tmp_path for photo in each.train) for each in (without_street, everything, *folds)
+    ]
+    assert counts[:2] == [1, 2]
+    assert sorted(counts[2:]) == [1, 2, 2, 2, 2]
+
+
 def test_each_training_leaves_out_a_source_or_people(sets: tuple[Path, Path], script: Any) -> None:
     """Every photo is left out once; nobody sent photos to both parts; the baseline learns from COLLECTION alone."""
     trainings, photos = script("photo_trainings"), script("photo_sets").read_photos(*sets)

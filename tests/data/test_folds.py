@@ -5,8 +5,12 @@ import pytest
 
 from modiste.data.folds import balanced_weights, stratified_folds
 from modiste.data.split import Split
+from modiste.labels import NONE_OF_THESE
 
 LABELS = np.repeat([0, 1], [40, 20])
+
+
+NAMES = ("a", "b")
 
 
 def split_of(labels: list[int], folders: list[int] | None, candidates: list[list[bool]] | None = None) -> Split:
@@ -22,12 +26,18 @@ def split_of(labels: list[int], folders: list[int] | None, candidates: list[list
 
 def test_every_class_has_the_same_weight() -> None:
     """Three images of one class and one of the other, without folders."""
-    assert balanced_weights(split_of([0, 0, 0, 1], None)) == pytest.approx([2 / 3] * 3 + [2])
+    assert balanced_weights(split_of([0, 0, 0, 1], None), NAMES) == pytest.approx([2 / 3] * 3 + [2])
+
+
+def test_none_of_these_has_three_times_the_weight_of_a_class() -> None:
+    """It is many classes in one; its photos share what it has."""
+    weights = balanced_weights(split_of([0, 1, 2, 2], None), (*NAMES, NONE_OF_THESE))
+    assert weights == pytest.approx([0.8, 0.8, 1.2, 1.2])
 
 
 def test_folders_of_a_class_weigh_by_the_root_of_their_size() -> None:
     """Four photos of one folder and one of another, one class: 2 to 1; the other class has one folder."""
-    weights = balanced_weights(split_of([0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 2]))
+    weights = balanced_weights(split_of([0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 2]), NAMES)
     assert weights[:4].sum() == pytest.approx(2 * weights[4])
     assert weights[:5].sum() == pytest.approx(weights[5])
     assert weights.mean() == pytest.approx(1)
@@ -36,7 +46,9 @@ def test_folders_of_a_class_weigh_by_the_root_of_their_size() -> None:
 def test_uncertain_images_are_a_class_of_their_own() -> None:
     """A shoe of unknown kind does not take the weight of a sandal."""
     candidates = [[True, False], [False, True], [True, True], [True, True]]
-    assert balanced_weights(split_of([0, 1, 0, 0], None, candidates)) == pytest.approx([4 / 3, 4 / 3, 2 / 3, 2 / 3])
+    assert balanced_weights(split_of([0, 1, 0, 0], None, candidates), NAMES) == pytest.approx(
+        [4 / 3, 4 / 3, 2 / 3, 2 / 3]
+    )
 
 
 def test_folds_have_the_same_share_of_each_class_and_cut_no_group() -> None:

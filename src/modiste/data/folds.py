@@ -5,6 +5,11 @@ from numpy.typing import NDArray
 
 from modiste.data.split import Groups, Indices, Labels, Split
 from modiste.errors import InputError
+from modiste.labels import NONE_OF_THESE
+
+NONE_WEIGHT = 3
+"""How often "none of these" is drawn where each class is drawn once. Drawn as often as a class, it is predicted too
+seldom for photos of other things than those of the training."""
 
 
 def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[Indices, Indices]:
@@ -70,15 +75,21 @@ def round_robin_order(labels: Labels) -> Indices:
     return np.lexsort((labels, rank))
 
 
-def balanced_weights(split: Split) -> NDArray[np.float64]:
+def balanced_weights(split: Split, class_names: tuple[str, ...]) -> NDArray[np.float64]:
     """Return how often to draw each image, float64 [n], with the mean 1: every class has the same sum.
 
-    Within a class, the sum of each folder is in proportion to the square root of its size, so that a large folder of
-    similar photos does not replace small ones. Images with the same candidate labels are a class of their own.
+    "None of these", which is many classes in one, has `NONE_WEIGHT` times as much. Within a class, the sum of each
+    folder is in proportion to the square root of its size, so that a large folder of similar photos does not replace
+    small ones. Images with the same candidate labels are a class of their own.
     """
     folders = np.zeros(len(split), np.int64) if split.folders is None else split.folders
-    pairs = np.stack([split.strata, folders], 1)
-    cells, cell_of_image, sizes = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
-    class_sums = np.bincount(cells[:, 0], np.sqrt(sizes))
-    weights = 1 / (np.sqrt(sizes) * class_sums[cells[:, 0]])
-    return weights[cell_of_image.reshape(-1)] * len(split) / len(np.unique(cells[:, 0]))  # type: ignore[no-any-return]
+    cells, cell_of_image, sizes = np.unique(
+        np.stack([split.strata, folders], 1), axis=0, return_inverse=True, return_counts=True
+    )
+    strata = cells[:, 0]
+    class_weights = np.ones(strata.max() + 1)
+    if NONE_OF_THESE in class_names:
+        class_weights[split.strata[split.labels == class_names.index(NONE_OF_THESE)]] = NONE_WEIGHT
+    weights = class_weights[strata] / (np.sqrt(sizes) * np.bincount(strata, np.sqrt(sizes))[strata])
+    drawn = weights[cell_of_image.reshape(-1)]
+    return drawn / drawn.mean()  # type: ignore[no-any-return]

@@ -60,9 +60,9 @@ class DataConfig:
     fold: Count = 0
     """Index of the fold that is held out, from 0."""
     sampling: Literal["uniform", "balanced"] = "uniform"
-    """uniform: an epoch has every training image once; balanced: as many images, but each class equally often, and
-    within a class each of its folders in proportion to the square root of its size. With lbfgs, which has no epochs,
-    these are weights of the losses."""
+    """uniform: an epoch has every training image once; balanced: as many images, but each class equally often ("none of
+    these" three times as often), and within a class each of its folders in proportion to the square root of its size.
+    With lbfgs, which has no epochs, these are weights of the losses."""
     max_train_images: Count = 0
     """Maximum number of images for training, and for validation, balanced over the classes. 0: all."""
     synthetic_per_class: Annotated[int, Range(0, 6000)] = 0

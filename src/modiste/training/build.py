@@ -60,7 +60,7 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
     teachers = load_teachers(recipe, data, device, dtype)
     batch_size, skip_easy_fraction = recipe.optimizer.batch_size, recipe.schedule.skip_easy_fraction
     is_balanced = recipe.data.sampling == "balanced"
-    image_weights = torch.from_numpy(balanced_weights(data.train)).to(device) if is_balanced else None
+    image_weights = torch.from_numpy(balanced_weights(data.train, data.class_names)).to(device) if is_balanced else None
     losses, totals = torch.full((len(labels),), torch.inf), torch.zeros(3, dtype=torch.float64)
     return Training(
         recipe,
