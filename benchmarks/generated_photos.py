@@ -182,8 +182,8 @@ def generate_from_fashion_mnist(pool: Pool, per_class: int) -> Iterator[tuple[ND
     originals = fashion_mnist.source(28).part("train")
     for label, class_name in enumerate(FASHION_MNIST_CLASSES):
         chosen = np.random.default_rng(label).permutation(np.flatnonzero(originals.labels == label))[:per_class]
-        for number, image in enumerate(originals.load(chosen)):
-            random = np.random.default_rng((label, number, 2))
+        for row, image in enumerate(originals.load(chosen)):
+            random = np.random.default_rng((label, row, 2))
             background, parents = draw_background(pool, random)
             yield place_on_background(enlarge(image, random), background, random), class_name, parents
 
@@ -214,8 +214,8 @@ def main() -> None:
     with (args.folder / "generated.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["file", "class", "source", "photos"])
-        for number, (pixels, class_name, source, parents) in enumerate(_generate_all(pool)):
-            name = f"{number:05}.png"
+        for row, (pixels, class_name, source, parents) in enumerate(_generate_all(pool)):
+            name = f"{row:05}.png"
             (args.folder / name).write_bytes(png.encode(pixels))
             paths = " ".join(to_relative(photos[parent].path, args.collection, args.more) for parent in parents)
             table.writerow([name, class_name, source, paths])

@@ -6,6 +6,7 @@ Each follows from the last checkpoint alone, so that `resume` writes the same fi
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from modiste.export import model_card, onnx_file
 from modiste.metrics import calibration
@@ -33,19 +34,21 @@ def finish(training: Training, run: Run) -> None:
     network = state.network
     network.load_state_dict(state.best_weights)
     network.flip_tta, network.eval_blur = recipe.model.flip_tta, recipe.model.eval_blur  # not used in training
-    scores = _scores(training)  # before the network leaves the device of the images
+    # on the device of the images, and in the layout in which convolutions are fastest
+    images = training.validator.images if len(data.validation) else training.batches.images[:MAX_VERIFIED_TRAIN_IMAGES]
+    logits = predict_logits(network, images)
+    probabilities = torch.softmax(logits, 1).cpu()
+    if not probabilities.isfinite().all():
+        raise NotANumber("The probabilities of the trained network are not numbers. Lower optimizer.lr in a new run.")
+    scores = _scores(training, logits)
     network = network.cpu().to(memory_format=torch.contiguous_format)
     weights.write_weights(network, run.weights)
     files.write_json(run.layers, summarize_layers(network, torch.from_numpy(data.train.images[0])))
-    images = data.validation.images if len(data.validation) else data.train.images[:MAX_VERIFIED_TRAIN_IMAGES]
-    probabilities = torch.softmax(predict_logits(network, torch.from_numpy(images)), 1)
-    if not probabilities.isfinite().all():
-        raise NotANumber("The probabilities of the trained network are not numbers. Lower optimizer.lr in a new run.")
     validation_probabilities = probabilities[: len(data.validation)].numpy()
     label_groups = calibration.find_label_groups(data.train.candidate_labels)
     fitted = calibration.fit_calibration(validation_probabilities, data.validation, data.class_names, label_groups)
     content = onnx_file.to_onnx(network, recipe, data.class_names, scores, fitted, data.is_on_black)
-    onnx_file.write_verified(run.model, content, probabilities.numpy(), images)
+    onnx_file.write_verified(run.model, content, probabilities.numpy(), images.cpu().numpy())
     best_epoch = metrics_file.best_epoch(state.history, recipe.early_stopping)
     figures.save_curves({run.name: state.history}, run.curves, {run.name: best_epoch})
     parameters = networks.count_parameters(network)
@@ -53,14 +56,17 @@ def finish(training: Training, run: Run) -> None:
     files.write_text(run.finished_marker, "")
 
 
-def _scores(training: Training) -> dict[str, Any]:
-    """Return epoch, training and validation scores of the best weights; the test split is not used."""
+def _scores(training: Training, logits: Tensor) -> dict[str, Any]:
+    """Return epoch, training and validation scores of the best weights; the test split is not used.
+
+    `logits` are those of the validation images; where there are none, they are not used.
+    """
     history, network = training.state.history, training.state.network
     best = history[metrics_file.best_epoch(history, training.recipe.early_stopping) - 1]
     scores = {"epoch": best.epoch, "train": {"loss": best.train_loss, "accuracy": best.train_accuracy}}
     if n := len(training.data.validation):
         loss, accuracy = best.val_loss, best.val_accuracy
         if network.flip_tta or network.eval_blur:
-            loss, accuracy = training.validator(network)
+            loss, accuracy = training.validator.score(logits)
         scores["validation"] = {"n": n, "loss": loss, "accuracy": accuracy}
     return scores

@@ -29,7 +29,10 @@ class Validator:
             raise NotANumber("a weight is not a number")
         if not len(self.labels):
             return None, None
-        logits = predict_logits(network, self.images)
+        return self.score(predict_logits(network, self.images))
+
+    def score(self, logits: Tensor) -> tuple[float, float]:
+        """Return loss and accuracy of the logits of the images; raises NotANumber unless the loss is finite."""
         loss = targets.losses(logits.double(), self.labels).mean().item()
         if not math.isfinite(loss):
             raise NotANumber("the validation loss is not a number")
