@@ -5,40 +5,14 @@ by `modiste train RECIPE --list` and stands in docs/settings.md.
 """
 
 import json
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from operator import attrgetter
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 from modiste.errors import SettingError
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The numbers from `low` to `high`, each included unless it is open."""
-
-    low: float
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        is_above = self.low < value if self.open_low else self.low <= value
-        return is_above and (value < self.high if self.open_high else value <= self.high)
-
-    def __str__(self) -> str:
-        low = f"above {self.low:.10g}" if self.open_low else f"at least {self.low:.10g}"
-        high = f"below {self.high:.10g}" if self.open_high else f"at most {self.high:.10g}"
-        return low if self.high == math.inf else f"{low} and {high}"
-
-
-Fraction = Annotated[float, Range(0, 1)]
-FractionBelow1 = Annotated[float, Range(0, 1, open_high=True)]
-FractionAbove0 = Annotated[float, Range(0, 1, open_low=True)]
-Positive = Annotated[float, Range(0, open_low=True)]
-Count = Annotated[int, Range(0)]
+from modiste.recipes.ranges import Count, Fraction, FractionAbove0, FractionBelow1, Positive, Range, Rule, range_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,24 +239,11 @@ class Recipe:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
-        for key, holds, rule in chain(_range_rules(self), _relation_rules(self)):
+        for key, holds, rule in chain(range_rules(self), _relation_rules(self)):
             if not holds:
                 value = attrgetter(key)(self)
                 text = repr(list(value) if isinstance(value, tuple) else value)
                 raise SettingError(f"{key} is {text}, but it must be {rule}.")
-
-
-Rule = tuple[str, bool, str]  # dotted key of a setting, whether its value is allowed, which values are
-
-
-def _range_rules(config: object, section: str = "") -> Iterator[Rule]:
-    """Yield the rule of each number of a recipe, or of one of its sections, that has a range."""
-    for key, annotation in get_type_hints(type(config), include_extras=True).items():
-        value = getattr(config, key)
-        if is_dataclass(value):
-            yield from _range_rules(value, f"{key}.")
-        for limits in getattr(annotation, "__metadata__", ()):
-            yield f"{section}{key}", value in limits, str(limits)
 
 
 def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
@@ -308,11 +269,8 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     is_last_epoch = recipe.early_stopping.patience == 0
     yield "early_stopping.patience", held_out or is_last_epoch, f"0 {without} metric to monitor"
     is_uniform = data.sampling == "uniform"
-    yield (
-        "schedule.skip_easy_fraction",
-        is_uniform or recipe.schedule.skip_easy_fraction == 0,
-        ("0 where data.sampling is balanced"),
-    )
+    has_all_images = is_uniform or recipe.schedule.skip_easy_fraction == 0
+    yield "schedule.skip_easy_fraction", has_all_images, "0 where data.sampling is balanced"
     is_fixed = recipe.schedule.name != "reduce_on_plateau"
     yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
 
