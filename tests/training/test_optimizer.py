@@ -5,11 +5,12 @@ from typing import Literal
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer as TorchOptimizer
 
 from modiste.models import networks
 from modiste.recipes import recipe
 from modiste.recipes.recipe import DataConfig, ModelConfig
-from modiste.training.optimizer import create_optimizer, orthogonalize
+from modiste.training.optimizer import Optimizer, create_optimizer, orthogonalize
 
 
 def create_network() -> nn.Sequential:
@@ -21,6 +22,18 @@ def create_network() -> nn.Sequential:
 def images(seed: int) -> Tensor:
     """Four images of 3 x 3 pixels."""
     return torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(seed))
+
+
+def take_steps(
+    network: nn.Module, optimizer: Optimizer, lr: float, reference_network: nn.Module, reference: TorchOptimizer
+) -> None:
+    """Take three steps with an optimizer, and the same ones with PyTorch's."""
+    for step in range(3):
+        for each in (network, reference_network):
+            each.zero_grad()
+            each(images(step)).square().sum().backward()
+        optimizer.step(lr)
+        reference.step()
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -43,12 +56,7 @@ def test_sgd_equals_that_of_pytorch(momentum: float, nesterov: bool, decay: floa
     reference = torch.optim.SGD(
         reference_network.parameters(), lr=0.3, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
     )
-    for step in range(3):
-        for each in (network, reference_network):
-            each.zero_grad()
-            each(images(step)).square().sum().backward()
-        optimizer.step(0.3)
-        reference.step()
+    take_steps(network, optimizer, 0.3, reference_network, reference)
     pairs = zip(network.parameters(), reference_network.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
 
@@ -65,12 +73,7 @@ def test_adamw_equals_that_of_pytorch() -> None:
         {"params": [p for p in parameters if p.dim() == 1], "weight_decay": 0.0},
     ]
     reference = torch.optim.AdamW(groups, lr=0.02, betas=(0.8, 0.999), weight_decay=0.1, fused=True)
-    for step in range(3):
-        for each in (network, reference_network):
-            each.zero_grad()
-            each(images(step)).square().sum().backward()
-        optimizer.step(0.02)
-        reference.step()
+    take_steps(network, optimizer, 0.02, reference_network, reference)
     assert all(map(torch.equal, network.parameters(), parameters))
 
 
