@@ -2,7 +2,7 @@
 
     python benchmarks/generated_photos.py COLLECTION MORE FOLDER
 
-Takes about 15 minutes. FOLDER/generated.csv lists each generated photo with its class, the source of its object and the
+FOLDER/generated.csv lists each generated photo with its class, the source of its object and the
 photos that it is made of; a training uses it only where all of these are training photos.
 """
 
