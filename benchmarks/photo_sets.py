@@ -100,21 +100,25 @@ def read_photos(collection: Path, more: Path) -> list[Photo]:
 
 @dataclass(frozen=True)
 class GeneratedPhoto:
-    """A photo that `generated_photos.py` made, and the files of the photos that it is made of."""
+    """A photo that `generated_photos.py` made, and the files of the photos that it is made of.
+
+    Its group is that of the first one, which shows the object.
+    """
 
     photo: Photo
     parents: frozenset[Path]
 
 
-def read_generated(folder: Path, *sets: Path) -> list[GeneratedPhoto]:
-    """List what `generated_photos.py` wrote into a folder; `sets` are COLLECTION and MORE, which it was made from."""
-    return [
-        GeneratedPhoto(
-            Photo(folder / row["file"], row["class"], row["source"], row["file"]),
-            frozenset(next(root / path for root in sets if (root / path).exists()) for path in row["photos"].split()),
-        )
-        for row in _read_rows(folder / "generated.csv")
-    ]
+def read_generated(folder: Path, photos: list[Photo], *sets: Path) -> list[GeneratedPhoto]:
+    """List what `generated_photos.py` wrote into a folder, from `photos`, which are in COLLECTION and MORE, `sets`."""
+    groups = {photo.path: photo.group for photo in photos}
+    generated = []
+    for row in _read_rows(folder / "generated.csv"):
+        parents = [next(root / path for root in sets if (root / path).exists()) for path in row["photos"].split()]
+        group = groups.get(parents[0], row["file"]) if parents else row["file"]
+        photo = Photo(folder / row["file"], row["class"], row["source"], group)
+        generated.append(GeneratedPhoto(photo, frozenset(parents)))
+    return generated
 
 
 def limit_photos(photos: list[Photo], limit: int) -> list[Photo]:

@@ -96,7 +96,7 @@ def without(photos: list[Photo], left_out: list[Photo]) -> list[Photo]:
 
 
 def link_photos(training: Training, folder: Path) -> Path:
-    """Make the data folder of a training, of links, with its labels.json; return it.
+    """Make the data folder of a training, of links, with its labels.json and groups.csv; return it.
 
     Existing links that are right are not touched, since a training may be reading them; others are removed.
     """
@@ -113,6 +113,8 @@ def link_photos(training: Training, folder: Path) -> Path:
         empty.rmdir()
     labels = {photo.folder: photo.labels if len(photo.labels) > 1 else photo.labels[0] for photo in links.values()}
     files.write_json(folder / "labels.json", labels)
+    groups = [f"{name},{photo.group}" for name, photo in links.items()]
+    files.write_text(folder / "groups.csv", "\n".join(["file,group", *groups]) + "\n")
     return folder
 
 

@@ -53,8 +53,8 @@ HEATMAP_STEP = 8
 THREADS = ("compute.threads=1",)
 """Of each training, also of the baseline."""
 
-SETS = ("data.synthetic_per_class=100",)
-"""Settings beyond the recipe: synthetic images for labels without photos and for "none of these"."""
+SETS = ("data.sampling=balanced",)
+"""Settings beyond the recipe: the sources of photos differ much in size."""
 
 Parts = dict[str, PhotoPredictions]
 """The photos that were left out, by the training that predicts them."""
@@ -181,7 +181,7 @@ def main() -> None:
         add_timings(args.out, args.collection, args.home)
         return
     photos = limit_photos(read_photos(args.collection, args.more), args.limit)
-    generated = read_generated(args.generated, args.collection, args.more) if args.generated else []
+    generated = read_generated(args.generated, photos, args.collection, args.more) if args.generated else []
     trainings = plan_trainings(photos, (*THREADS, *SETS, *args.set), generated)
     baseline = plan_baseline(photos, THREADS, args.baseline) if args.baseline else []
     if args.only:

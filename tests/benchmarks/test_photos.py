@@ -28,6 +28,7 @@ SMALL = {
     "model.freeze_stages": 0,
     "model.width": 2,
     "data.image_size": 28,
+    "data.synthetic_per_class": 1,
     "augmentation.train_size": 0,
     "schedule.epochs": 1,
     "optimizer.batch_size": 20,
@@ -122,8 +123,10 @@ def test_generated_photos_are_trained_on_with_their_parents(
     rows = ["0.png,trousers,collection--cutout,train/pants/0.png street/other/1.png", "1.png,bag,fashion-mnist,"]
     write_rows(tmp_path / "generated.csv", "file,class,source,photos", *rows)
     photo_sets = script("photo_sets")
-    photos, generated = photo_sets.read_photos(*sets), photo_sets.read_generated(tmp_path, *sets)
+    photos = photo_sets.read_photos(*sets)
+    generated = photo_sets.read_generated(tmp_path, photos, *sets)
     assert [each.photo.folder for each in generated] == ["trousers--collection--cutout", "bag--fashion-mnist"]
+    assert [each.photo.group for each in generated] == ["sender-0", "1.png"]
     without_street, *folds, everything = script("photo_trainings").plan_trainings(photos, (), generated)
     counts = [
         sum(photo.path.parent == tmp_path for photo in each.train) for each in (without_street, everything, *folds)
@@ -172,6 +175,7 @@ def test_a_data_folder_follows_its_photos(sets: tuple[Path, Path], tmp_path: Pat
         left_out = {path.name for path in folder.glob("validation/*")}
         assert left_out == {photo.folder for photo in training.left_out}
         labels = json.loads((folder / "labels.json").read_text())
+        assert len((folder / "groups.csv").read_text().splitlines()) == 1 + len(training.train) + len(training.left_out)
         assert labels.keys() == {path.name for path in folder.glob("*/*")}
         assert labels["shoes--collection"] == ["Sandal", "Sneaker", "Ankle boot"]
         assert labels["pants--collection"] == "Trouser"
@@ -195,7 +199,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder in which the benchmark has run on a few photos: seven trainings of one epoch."""
     root = tmp_path_factory.mktemp("benchmark")
     write_sets(root)
-    former = {**SMALL, "data.source": "photos", "data.synthetic_per_class": 1}
+    former = {**SMALL, "data.source": "photos"}
     (root / "former.json").write_text(settings.to_json(settings.with_settings(named.photo(), former)))
     run_benchmark(root, "--limit", "9", "--baseline", str(root / "former.json"))
     return root

@@ -46,14 +46,14 @@ def images(labels: Tensor) -> Tensor:
 def test_the_head_is_that_of_logistic_regression(flip_tta: bool) -> None:
     """For one label each, scikit-learn's LogisticRegression gives the same probabilities, and so does the network."""
     model, photos, image_weights = network(flip_tta), images(PLAIN), torch.linspace(0.2, 1.8, COUNT).double()
-    features = linear_probe.compute_features(model, photos, 32, torch.float32, lambda *_: None).double().numpy()
+    features = linear_probe.compute_features(model, photos, 32, torch.float32, lambda *_: None).numpy()
     inputs = (features - features.mean(0)) / (features - features.mean(0)).std()
     logits = linear_probe.fit_head(model, photos, PLAIN, (), image_weights)
     reference = LogisticRegression(C=1 / linear_probe.DEFAULT_PENALTY, tol=1e-8, max_iter=1000)
     reference.fit(inputs, PLAIN.numpy(), image_weights.numpy())
     np.testing.assert_allclose(logits.softmax(1), reference.predict_proba(inputs), atol=2e-3)
     with torch.no_grad():
-        torch.testing.assert_close(model(photos).double(), logits, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(model(photos), logits, atol=1e-4, rtol=1e-4)
 
 
 def test_candidate_labels_are_resolved() -> None:
@@ -68,8 +68,8 @@ def test_candidate_labels_are_resolved() -> None:
 def test_cross_validation_does_not_cut_groups() -> None:
     """Five copies of an image whose label is random: only where groups are cut does a weak penalty seem better."""
     groups, labels = np.repeat(np.arange(24), 5), torch.from_numpy(np.repeat(np.arange(24) % 2, 5))
-    inputs = torch.from_numpy(np.random.default_rng(0).normal(size=(24, 40))[groups])
-    regression = linear_probe._Regression(inputs, labels, torch.ones(120).double(), num_classes=2)
+    inputs = torch.from_numpy(np.random.default_rng(0).normal(size=(24, 40))[groups]).float()
+    regression = linear_probe._Regression(inputs, labels, torch.ones(120), num_classes=2)
     grouped, alone = (
         regression.choose_penalty(linear_probe.find_cuts(labels, each, seed=0)) for each in (groups, None)
     )

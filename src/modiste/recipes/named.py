@@ -203,11 +203,11 @@ def photo_quick() -> Recipe:
             weights="imagenet",
             init="default",
             dropout=0.0,
-            flip_tta=True,
             fold_batch_norm=True,
         ),
         augmentation=AugmentationConfig(horizontal_flip=False),
-        optimizer=OptimizerConfig(name="lbfgs", lr=1.0, momentum=0.0, nesterov=False, batch_size=32),
+        # the batch size decides speed only
+        optimizer=OptimizerConfig(name="lbfgs", lr=1.0, momentum=0.0, nesterov=False, batch_size=8),
         schedule=ScheduleConfig(name="constant", epochs=1),
     )
 

@@ -41,6 +41,10 @@ DEFAULT_PENALTY = 100.0
 
 FOLDS = 5
 
+EXACT, ROUGH = (1e-6, 1e-7), (1e-3, 1e-4)
+"""Tolerances of L-BFGS for gradient and change: of the head, and to compare penalties, which takes a fifth of the
+steps and chooses the same ones."""
+
 
 class _StopRequested(Exception):
     """Leaves the computation of the features or the fit."""
@@ -137,24 +141,24 @@ def fit_head(
         cuts: folds of the cross-validation that chooses the penalty; without any it is `DEFAULT_PENALTY`.
         image_weights: of the losses, float64 [n] with the mean 1; None: all 1.
         batch_size: images a step, which decides speed and memory only.
-        precision: in which the features are computed; the head is fitted in float64.
+        precision: in which the features are computed; the head is fitted in float32.
         on_step: receives the progress.
 
     Returns:
-        The logits of the images, float64 [n, k], on the CPU.
+        The logits of the images, float32 [n, k], on the CPU.
 
     Raises:
         SettingError: the network has no such head.
         TrainingError: a feature is not finite.
     """
     linear, steps = find_head(network), -(-len(images) // batch_size)
-    features = compute_features(network, images, batch_size, precision, on_step).cpu().double()
+    features = compute_features(network, images, batch_size, precision, on_step).cpu()
     mean = features.mean(0)
     std = (features - mean).std(correction=0).clamp_min(1e-12)  # one for all: a feature that varies little says little
     inputs = (features - mean) / std
-    all_images = torch.ones(len(images), dtype=torch.float64) if image_weights is None else image_weights.cpu()
+    all_images = torch.ones(len(images)) if image_weights is None else image_weights.cpu().float()
     regression = _Regression(inputs, labels.cpu(), all_images, linear.out_features, lambda: on_step(steps, steps))
-    weights = regression.fit(np.arange(len(images)), regression.choose_penalty(cuts))
+    weights = regression.fit(np.arange(len(images)), regression.choose_penalty(cuts), EXACT)
     scaled = weights[:, :-1] / std
     with torch.no_grad():
         linear.weight.copy_(scaled)
@@ -211,9 +215,9 @@ class _Regression:
     """Multinomial logistic regression.
 
     Args:
-        inputs: standardized features, float64 [n, d].
+        inputs: standardized features, float32 [n, d].
         labels: targets in one of the forms of `targets.losses`.
-        image_weights: of the losses, float64 [n].
+        image_weights: of the losses, float32 [n].
         num_classes: k.
         on_iteration: called in each iteration; may raise to stop.
     """
@@ -229,21 +233,24 @@ class _Regression:
         starts = [self._zeros() for _ in cuts]
         best, best_loss = DEFAULT_PENALTY, float("inf")
         for penalty in PENALTIES if cuts else ():
-            starts = [self.fit(fitted, penalty, start) for (fitted, _), start in zip(cuts, starts, strict=True)]
+            starts = [self.fit(fitted, penalty, ROUGH, start) for (fitted, _), start in zip(cuts, starts, strict=True)]
             losses = [self.losses(held_out, w).sum().item() for (_, held_out), w in zip(cuts, starts, strict=True)]
             if sum(losses) > best_loss:
                 break
             best, best_loss = penalty, sum(losses)
         return best
 
-    def fit(self, rows: Indices, penalty: float, start: Tensor | None = None) -> Tensor:
+    def fit(
+        self, rows: Indices, penalty: float, tolerances: tuple[float, float], start: Tensor | None = None
+    ) -> Tensor:
         """Minimize weighted loss and penalty over these rows, [k, d + 1] with the biases last, from `start` or 0."""
         weights = (self._zeros() if start is None else start.clone()).requires_grad_()
         subset = replace(
             self, inputs=self.inputs[rows], labels=self.labels[rows], image_weights=self.image_weights[rows]
         )
+        gradient, change = tolerances
         optimizer = LBFGS(
-            [weights], max_iter=1000, tolerance_grad=1e-6, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+            [weights], max_iter=1000, tolerance_grad=gradient, tolerance_change=change, line_search_fn="strong_wolfe"
         )
 
         def closure() -> Tensor:
@@ -262,7 +269,7 @@ class _Regression:
         return self.image_weights[rows] * losses
 
     def _zeros(self) -> Tensor:
-        return torch.zeros(self.num_classes, self.inputs.shape[1] + 1, dtype=torch.float64)
+        return torch.zeros(self.num_classes, self.inputs.shape[1] + 1)
 
 
 def _logits(inputs: Tensor, weights: Tensor) -> Tensor:
