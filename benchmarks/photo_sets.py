@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from modiste.labels import NONE_OF_THESE
 
 ROOT = Path(__file__).parents[1]
-EXCLUDED = (*ROOT.glob("src/modiste/assets/samples/*.jpg"), *ROOT.glob("tests/photos/*/*.jpg"))
+EXCLUDED = (*ROOT.glob("src/modiste/assets/samples/*.jpg"), *ROOT.glob("tests/*photos/*/*.jpg"))
 """Photos that are samples or test data, so the bundled model is not trained on them."""
 
 COLLECTION, REST = "collection", "collection-rest"
