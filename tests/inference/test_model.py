@@ -16,6 +16,7 @@ from helpers.models import tiny_model
 from helpers.photos import noise, saved
 from modiste import inference
 from modiste.errors import InputError, SettingError
+from modiste.inference import tta
 
 DARK, BRIGHT = np.full((28, 28), 10, np.uint8), np.full((28, 28), 240, np.uint8)
 
@@ -124,6 +125,26 @@ def test_batches_do_not_change_the_numbers(model_file: Path) -> None:
     assert batched.shape == (1100, 2)
     for index in (0, 511, 512, 1099):
         assert np.abs(model.probabilities(images[index : index + 1])[0] - batched[index]).max() <= 1e-5
+
+
+def test_uncertain_images_get_a_center_crop_too() -> None:
+    """Their probabilities are the mean over four views; the crop is enlarged to the size of the image."""
+    seen: list[np.ndarray] = []
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        seen.append(images)
+        return np.tile(np.float32([0.1, 0.9]), (len(images), 1))
+
+    images = np.zeros((2, 20, 20, 3), np.uint8)
+    images[1, 2:18, 2:10] = 200  # all of the crop's left half
+    plain = np.float32([[0.8, 0.2], [0.5, 0.5]])
+    averaged = tta.average_views(plain, images, predict, 0.7, 0.8)
+    np.testing.assert_allclose(averaged, [[0.8, 0.2], [0.2, 0.8]], atol=1e-6)
+    mirrored, cropped, mirrored_crop = (views[0].astype(int) for views in seen)
+    assert (mirrored == images[1, :, ::-1]).all()
+    assert (cropped[:, :8].min(), cropped[:, 12:].max()) == (200, 0)
+    assert (mirrored_crop == cropped[:, ::-1]).all()
+    assert (plain[1] == 0.5).all()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

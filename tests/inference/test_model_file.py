@@ -83,6 +83,7 @@ def test_a_third_party_model_is_refused() -> None:
         ({"class_names": "[" * 100_000}, "invalid metadata"),
         ({"tta_threshold": "-0.1"}, "invalid metadata"),
         ({"tta_threshold": "nan"}, "invalid metadata"),
+        ({"tta_crop": "2"}, "invalid metadata"),
         ({"resize_mode": "stretch"}, "invalid metadata .*resize mode"),
         ({"resize_mode": ""}, "invalid metadata .*resize mode"),
     ],

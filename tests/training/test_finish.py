@@ -16,6 +16,8 @@ from modiste.inference import load
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Recipe
+from modiste.reporting.evaluate import evaluate
+from modiste.runs import metrics_file
 from modiste.runs.folder import Run
 from modiste.training import run as training_run
 
@@ -44,6 +46,17 @@ def test_a_model_of_images_on_white_takes_photos_on_white(idx: Path, tmp_path: P
     model = load(training_run.start(recipe(folder), tmp_path / "a", Silent()).model)
     for image in images[:20]:
         assert (model.preprocess(saved(Image.fromarray(image)))[1] == image).all()
+
+
+def test_uncertain_images_are_scored_with_all_views(idx: Path, tmp_path: Path) -> None:
+    """Validation scores and calibration are those of the exported model with test-time augmentation."""
+    changes = {"model.tta_threshold": 1.0, "model.tta_crop": 0.9, "data.val_fraction": 0.2, "schedule.epochs": 1}
+    run = training_run.start(settings.with_settings(recipe(idx), changes), tmp_path / "a", Silent())
+    model = load(run.model)
+    assert (model.tta_threshold, model.tta_crop) == (1.0, 0.9)
+    scores = evaluate(run.path, split="validation")
+    assert model.scores["validation"]["loss"] == pytest.approx(scores.loss, abs=1e-4)
+    assert metrics_file.read(run.metrics)[-1].val_loss != pytest.approx(scores.loss, abs=1e-4)
 
 
 def contents(run: Run) -> dict[str, bytes]:

@@ -46,7 +46,7 @@ def images(labels: Tensor) -> Tensor:
 def test_the_head_is_that_of_logistic_regression(flip_tta: bool) -> None:
     """For one label each, scikit-learn's LogisticRegression gives the same probabilities, and so does the network."""
     model, photos, image_weights = network(flip_tta), images(PLAIN), torch.linspace(0.2, 1.8, COUNT).double()
-    features = linear_probe.compute_features(model, photos, 32, torch.float32, lambda *_: None).numpy()
+    features = linear_probe.compute_features(model, photos, torch.float32, lambda *_: None).numpy()
     inputs = (features - features.mean(0)) / (features - features.mean(0)).std()
     logits = linear_probe.fit_head(model, photos, PLAIN, (), image_weights)
     reference = LogisticRegression(C=1 / linear_probe.DEFAULT_PENALTY, tol=1e-8, max_iter=1000)
@@ -115,7 +115,7 @@ def uninterrupted(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return run.weights.read_bytes()
 
 
-@pytest.mark.parametrize("at", [2, 9], ids=["a batch", "an iteration"])
+@pytest.mark.parametrize("at", [2, 25], ids=["a batch", "an iteration"])
 def test_a_stopped_fit_starts_again(at: int, idx: Path, tmp_path: Path, uninterrupted: bytes) -> None:
     """A signal stops it at once, before anything is saved; `resume` ends with bit-identical weights (fault 31)."""
     path = tmp_path / "a"
@@ -138,6 +138,7 @@ def pretrained(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     run = training_run.start(recipe(idx), tmp_path_factory.mktemp("runs") / "pretrained", Silent())
     changes = {
         "optimizer.name": "adamw",
+        "optimizer.batch_size": 32,
         "optimizer.lr": 1e-3,
         "optimizer.momentum": 0.9,
         "optimizer.ema_decay": 0.5,

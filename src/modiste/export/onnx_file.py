@@ -4,6 +4,7 @@ import copy
 import json
 import warnings
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
-from modiste.recipes.recipe import Recipe
+from modiste.recipes.recipe import ModelConfig, Recipe
 from modiste.runs import files
 
 TOLERANCE = 1e-4  # largest difference of a probability between PyTorch and ONNX Runtime
@@ -47,10 +48,17 @@ def to_onnx(
         "recipe": settings.to_json(without_paths(recipe)),
         "scores": json.dumps(scores),
         **calibration.to_metadata(class_names),
+        **_tta_metadata(recipe.model),
         **({} if is_on_black else {"background": "other"}),
     }
     onnx.helper.set_model_props(model, metadata)
     return bytes(model.SerializeToString())
+
+
+def _tta_metadata(options: ModelConfig) -> dict[str, str]:
+    if not options.tta_threshold:
+        return {}
+    return {"tta_threshold": repr(options.tta_threshold), "tta_crop": repr(options.tta_crop)}
 
 
 def without_paths(recipe: Recipe) -> Recipe:
@@ -71,12 +79,15 @@ def write_verified(path: Path, content: bytes, probabilities: NDArray[np.float32
 def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[np.uint8]) -> None:
     """Compare a model file with the network that it was exported from, by its probabilities [n, k] of these images.
 
+    Test-time augmentation below a threshold is left out: one more or one less image may be below it.
+
+
     Raises:
         TrainingError: a probability is not a number or differs by more than 1e-4, or a prediction differs where there
             is no tie.
     """
     try:
-        exported = model_file.load(content).probabilities(images)
+        exported = replace(model_file.load(content), tta_threshold=0.0).probabilities(images)
     except InputError as error:
         raise TrainingError(f"The exported model cannot be used: {error} Please report this.") from None
     difference = float(np.abs(probabilities - exported).max())

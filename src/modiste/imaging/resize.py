@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 
@@ -30,6 +31,14 @@ def letterbox(photo: Image.Image, size: int) -> Image.Image:
 def center_crop(photo: Image.Image, size: int) -> Image.Image:
     """Scale the shorter side to `size`, and crop the longer one to its center, which may cut off sleeves."""
     return ImageOps.fit(photo, (size, size), Image.Resampling.BICUBIC)
+
+
+def enlarge_center(image: NDArray[np.uint8], fraction: float) -> NDArray[np.uint8]:
+    """Crop a square image, uint8 [s, s] or [s, s, 3], to this fraction of its sides, and enlarge that to its size."""
+    size = len(image)
+    border = min(round(size * (1 - fraction) / 2), (size - 1) // 2)
+    center = Image.fromarray(image[border : size - border, border : size - border])
+    return np.asarray(center.resize((size, size), Image.Resampling.BICUBIC))
 
 
 RESIZE_MODES: dict[str, Callable[[Image.Image, int], Image.Image]] = {

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import Photo
 from modiste.imaging.preprocess import PhotoInput, as_photos, to_image, to_photo
-from modiste.inference import occlusion
+from modiste.inference import occlusion, tta
 from modiste.inference.calibration import Calibration
 from modiste.inference.prediction import Prediction, printable
 from modiste.labels import NONE_OF_THESE
@@ -121,8 +121,7 @@ class Model(Predictor):
         resize_mode: how photos become square, a key of `resize.RESIZE_MODES`.
         metadata: the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
         calibration: applied to its probabilities when photos are predicted.
-        tta_threshold: an image whose highest probability is below this is predicted again flipped horizontally
-            (test-time augmentation), and the two are averaged; 0 disables it.
+        tta_threshold, tta_crop: threshold and crop of its test-time augmentation, see `tta.average_views`.
         session: of ONNX Runtime.
     """
 
@@ -135,6 +134,7 @@ class Model(Predictor):
     metadata: dict[str, str]
     calibration: Calibration
     tta_threshold: float
+    tta_crop: float
     session: onnxruntime.InferenceSession
 
     @property
@@ -180,12 +180,7 @@ class Model(Predictor):
         Raises:
             InputError: the images have another shape or dtype, or the model returns values that are not probabilities.
         """
-        probabilities = self._forward(images)
-        uncertain = probabilities.max(1) < self.tta_threshold
-        if uncertain.any():
-            flipped = self._forward(images[uncertain][:, :, ::-1])
-            probabilities[uncertain] = probabilities[uncertain] / 2 + flipped / 2
-        return probabilities
+        return tta.average_views(self._forward(images), images, self._forward, self.tta_threshold, self.tta_crop)
 
     def occlusion_map(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
         """Return how much each part of an image, uint8 as `image_shape`, supports a class; raises as `probabilities`.

@@ -1,9 +1,9 @@
 """Read a model file: ONNX as `modiste train` writes it, checked before ONNX Runtime gets it.
 
 Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output `probabilities` float32 [n, classes]. The metadata keys
-are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold,
-resize_mode ("squash" where it is missing) and background ("other" where gray training images were not on black: photos
-are only scaled, not inverted, for the model).
+are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold and
+tta_crop (0 and 1 where they are missing), resize_mode ("squash" where it is missing) and background ("other" where gray
+training images were not on black: photos are only scaled, not inverted, for the model).
 The file is read once and passed to the runtime as bytes, so that what was checked is what runs.
 """
 
@@ -47,6 +47,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         resize_mode = _parse_resize_mode(metadata.get("resize_mode", "squash"))
         calibrated = calibration.from_metadata(metadata, class_names)
         tta_threshold = calibration.parse_probability(metadata.get("tta_threshold", "0"))
+        tta_crop = calibration.parse_probability(metadata.get("tta_crop", "1"))
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{source} has incomplete or invalid metadata (classes, image size, resize mode or calibration). Export "
@@ -63,6 +64,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         metadata,
         calibrated,
         tta_threshold,
+        tta_crop,
         session,
     )
     _require_declared_shapes(loaded, source)

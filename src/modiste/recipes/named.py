@@ -206,8 +206,7 @@ def photo_quick() -> Recipe:
             fold_batch_norm=True,
         ),
         augmentation=AugmentationConfig(horizontal_flip=False),
-        # the batch size decides speed only
-        optimizer=OptimizerConfig(name="lbfgs", lr=1.0, momentum=0.0, nesterov=False, batch_size=8),
+        optimizer=OptimizerConfig(name="lbfgs", lr=1.0, momentum=0.0, nesterov=False),
         schedule=ScheduleConfig(name="constant", epochs=1),
     )
 

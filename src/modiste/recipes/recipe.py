@@ -76,6 +76,12 @@ class ModelConfig:
     """residual: blocks of two convolutions in each stage."""
     flip_tta: bool = False
     """After training, average the predictions of image and mirror image (flip TTA), which takes twice the time."""
+    tta_threshold: Fraction = 0.0
+    """After training, an image whose highest probability is below this is predicted again as its mirror image, and the
+    probabilities are averaged. 0: off."""
+    tta_crop: FractionAbove0 = 1.0
+    """With tta_threshold: such an image is also predicted as its center crop, whose side is this fraction of the
+    image's, and as the mirror image of that. 1: off."""
     eval_blur: Fraction = 0.0
     """After training, weight of a 3 x 3 mean filter that is blended into each image, so that photos of high and of low
     resolution look alike. 0: off."""
@@ -256,6 +262,7 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "data.fold", data.fold < max(1, data.folds), folds
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
     yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
+    yield "model.tta_crop", model.tta_threshold > 0 or model.tta_crop == 1, "1 where model.tta_threshold is 0"
     yield from _fine_tuning_rules(model, optimizer)
     yield from _lbfgs_rules(recipe)
     size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio

@@ -5,12 +5,17 @@ Each follows from the last checkpoint alone, so that `resume` writes the same fi
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from modiste.export import model_card, onnx_file
+from modiste.inference import tta
+from modiste.inference.calibration import FLOOR
 from modiste.metrics import calibration
 from modiste.models import networks, weights
+from modiste.models.normalized import NormalizedModel
 from modiste.models.summary import summarize_layers
 from modiste.reporting import figures
 from modiste.runs import files, metrics_file
@@ -36,19 +41,24 @@ def finish(training: Training, run: Run) -> None:
     network.flip_tta, network.eval_blur = recipe.model.flip_tta, recipe.model.eval_blur  # not used in training
     # on the device of the images, and in the layout in which convolutions are fastest
     images = training.validator.images if len(data.validation) else training.batches.images[:MAX_VERIFIED_TRAIN_IMAGES]
-    logits = predict_logits(network, images)
-    probabilities = torch.softmax(logits, 1).cpu()
-    if not probabilities.isfinite().all():
+    plain = _predict(network, images)
+    if not np.isfinite(plain).all():
         raise NotANumber("The probabilities of the trained network are not numbers. Lower optimizer.lr in a new run.")
-    scores = _scores(training, logits)
+    probabilities = tta.average_views(
+        plain[: len(data.validation)],
+        images[: len(data.validation)].cpu().numpy(),
+        lambda views: _predict(network, torch.from_numpy(views.copy()).to(images.device)),
+        recipe.model.tta_threshold,
+        recipe.model.tta_crop,
+    )
+    scores = _scores(training, probabilities)
     network = network.cpu().to(memory_format=torch.contiguous_format)
     weights.write_weights(network, run.weights)
     files.write_json(run.layers, summarize_layers(network, torch.from_numpy(data.train.images[0])))
-    validation_probabilities = probabilities[: len(data.validation)].numpy()
     label_groups = calibration.find_label_groups(data.train.candidate_labels)
-    fitted = calibration.fit_calibration(validation_probabilities, data.validation, data.class_names, label_groups)
+    fitted = calibration.fit_calibration(probabilities, data.validation, data.class_names, label_groups)
     content = onnx_file.to_onnx(network, recipe, data.class_names, scores, fitted, data.is_on_black)
-    onnx_file.write_verified(run.model, content, probabilities.numpy(), images.cpu().numpy())
+    onnx_file.write_verified(run.model, content, plain, images.cpu().numpy())
     best_epoch = metrics_file.best_epoch(state.history, recipe.early_stopping)
     figures.save_curves({run.name: state.history}, run.curves, {run.name: best_epoch})
     parameters = networks.count_parameters(network)
@@ -56,17 +66,22 @@ def finish(training: Training, run: Run) -> None:
     files.write_text(run.finished_marker, "")
 
 
-def _scores(training: Training, logits: Tensor) -> dict[str, Any]:
+def _predict(network: NormalizedModel, images: Tensor) -> NDArray[np.float32]:
+    return torch.softmax(predict_logits(network, images), 1).cpu().numpy()
+
+
+def _scores(training: Training, probabilities: NDArray[np.float32]) -> dict[str, Any]:
     """Return epoch, training and validation scores of the best weights; the test split is not used.
 
-    `logits` are those of the validation images; where there are none, they are not used.
+    The probabilities are those of the validation images.
     """
-    history, network = training.state.history, training.state.network
+    history, options = training.state.history, training.recipe.model
     best = history[metrics_file.best_epoch(history, training.recipe.early_stopping) - 1]
     scores = {"epoch": best.epoch, "train": {"loss": best.train_loss, "accuracy": best.train_accuracy}}
     if n := len(training.data.validation):
         loss, accuracy = best.val_loss, best.val_accuracy
-        if network.flip_tta or network.eval_blur:
-            loss, accuracy = training.validator.score(logits)
+        if options.flip_tta or options.eval_blur or options.tta_threshold:
+            logits = torch.from_numpy(probabilities).clamp_min(FLOOR).log()
+            loss, accuracy = training.validator.score(logits.to(training.validator.labels.device))
         scores["validation"] = {"n": n, "loss": loss, "accuracy": accuracy}
     return scores

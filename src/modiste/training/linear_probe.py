@@ -41,6 +41,9 @@ DEFAULT_PENALTY = 100.0
 
 FOLDS = 5
 
+FEATURE_BATCH = 8
+"""Images a step while features are computed: the activations of more do not fit the cache of a CPU core."""
+
 EXACT, ROUGH = (1e-6, 1e-7), (1e-3, 1e-4)
 """Tolerances of L-BFGS for gradient and change: of the head, and to compare penalties, which takes a fifth of the
 steps and chooses the same ones."""
@@ -111,7 +114,7 @@ def _fit_to_batches(
     images, labels = batches.images, batches.targets
     cuts = find_cuts(labels, batches.groups, batches.seed)
     try:
-        return fit_head(network, images, labels, cuts, batches.weights, batches.batch_size, precision, on_step)
+        return fit_head(network, images, labels, cuts, batches.weights, precision, on_step)
     except _StopRequested:
         return None
 
@@ -128,7 +131,6 @@ def fit_head(
     labels: Tensor,
     cuts: Cuts = (),
     image_weights: Tensor | None = None,
-    batch_size: int = 32,
     precision: torch.dtype = torch.float32,
     on_step: OnStep = lambda _, __: None,
 ) -> Tensor:
@@ -140,7 +142,6 @@ def fit_head(
         labels: targets in one of the forms of `targets.losses`.
         cuts: folds of the cross-validation that chooses the penalty; without any it is `DEFAULT_PENALTY`.
         image_weights: of the losses, float64 [n] with the mean 1; None: all 1.
-        batch_size: images a step, which decides speed and memory only.
         precision: in which the features are computed; the head is fitted in float32.
         on_step: receives the progress.
 
@@ -151,8 +152,8 @@ def fit_head(
         SettingError: the network has no such head.
         TrainingError: a feature is not finite.
     """
-    linear, steps = find_head(network), -(-len(images) // batch_size)
-    features = compute_features(network, images, batch_size, precision, on_step).cpu()
+    linear, steps = find_head(network), -(-len(images) // FEATURE_BATCH)
+    features = compute_features(network, images, precision, on_step).cpu()
     mean = features.mean(0)
     std = (features - mean).std(correction=0).clamp_min(1e-12)  # one for all: a feature that varies little says little
     inputs = (features - mean) / std
@@ -185,16 +186,14 @@ def freeze_features(network: NormalizedModel) -> None:
 
 
 @torch.no_grad()
-def compute_features(
-    network: NormalizedModel, images: Tensor, batch_size: int, precision: torch.dtype, on_step: OnStep
-) -> Tensor:
+def compute_features(network: NormalizedModel, images: Tensor, precision: torch.dtype, on_step: OnStep) -> Tensor:
     """Return the inputs of the head in evaluation mode, float32 [n, d], for uint8 images on the network's device.
 
     With flip TTA they are the mean over both views. Raises TrainingError unless all are finite.
     """
     network.eval()
     features: list[Tensor] = []
-    batches = images.split(batch_size)
+    batches = images.split(FEATURE_BATCH)
     hook = find_head(network).register_forward_pre_hook(lambda _, inputs: features.append(inputs[0].float()))
     try:
         for done, batch in enumerate(batches, start=1):
