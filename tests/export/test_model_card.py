@@ -1,4 +1,6 @@
-"""The model card."""
+"""The model card, for those who use the ONNX file without modiste."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,31 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 
 
+def render(changes: dict[str, Any]) -> str:
+    """Return the card of a training on RGB images of 8 pixels, with some settings."""
+    split = Split("train", np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1]))
+    recipe = settings.with_settings(Recipe(), {"data.image_size": 8, "data.channels": 3, **changes})
+    return model_card.render("r", recipe, TrainingData(("a", "b"), split, split), {"epoch": 1}, Calibration(), 5)
+
+
 @pytest.mark.parametrize("mode", RESIZE_MODES)
 def test_the_card_says_how_photos_become_square(mode: str) -> None:
-    """For those who use the ONNX file without modiste."""
-    split = Split("train", np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1]))
-    recipe = settings.with_settings(Recipe(), {"data.image_size": 8, "data.channels": 3, "data.resize_mode": mode})
-    data = TrainingData(("a", "b"), split, split)
-    card = model_card.render("r", recipe, data, {"epoch": 1}, Calibration(), parameters=5)
-    assert f"| uint8 images, [n, 8, 8, 3]; resize mode {mode} |" in card
+    """Beside the shape of the input."""
+    assert f"| uint8 images, [n, 8, 8, 3]; resize mode {mode} |" in render({"data.resize_mode": mode})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "none"),
+        ({"model.flip_tta": True}, "mirror image in `model.onnx`"),
+        (
+            {"model.tta_threshold": 0.6, "model.tta_crop": 0.85},
+            "mirror image and center crop (85% of each side) where the highest probability is below 60%: "
+            + "by `modiste`, not in `model.onnx`",
+        ),
+    ],
+)
+def test_the_card_says_which_views_are_averaged(changes: dict[str, Any], text: str) -> None:
+    """In the graph, or by modiste alone."""
+    assert f"| test-time augmentation | {text} |\n" in render(changes)

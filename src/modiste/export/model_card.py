@@ -9,7 +9,7 @@ from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.named import NAMED
-from modiste.recipes.recipe import Recipe
+from modiste.recipes.recipe import ModelConfig, Recipe
 
 CARD = Template("""# $name
 
@@ -20,6 +20,7 @@ $description
 |---|---|
 | classes | $class_names |
 | input | uint8 images, $shape |
+| test-time augmentation | $tta |
 | parameters | $parameters |
 | training data | $train images of $source |
 | epoch | $epoch |
@@ -55,6 +56,7 @@ def render(
         description=f"{recipe.description} {_changed_settings(recipe)}".strip(),
         class_names=", ".join(data.class_names),
         shape=f"[n, {size}, {size}" + ("]" if recipe.data.channels == 1 else f", 3]; resize mode {resize_mode}"),
+        tta=_tta(recipe.model),
         parameters=f"{parameters:,}",
         train=f"{len(data.train):,}",
         source=Path(recipe.data.source).name or "Fashion-MNIST",
@@ -64,6 +66,15 @@ def render(
         limits=OWN_DATA_LIMITS if recipe.data.source else FASHION_MNIST_LIMITS,
         abstention=ABSTAINS if NONE_OF_THESE in data.class_names else ALWAYS_PREDICTS,
     )
+
+
+def _tta(options: ModelConfig) -> str:
+    views = ["mirror image in `model.onnx`"] if options.flip_tta else []
+    if options.tta_threshold:
+        crop = f" and center crop ({options.tta_crop:.0%} of each side)" if options.tta_crop < 1 else ""
+        below = f"where the highest probability is below {options.tta_threshold:.0%}"
+        views.append(f"mirror image{crop} {below}: by `modiste`, not in `model.onnx`")
+    return "; ".join(views) or "none"
 
 
 def _validation(recipe: Recipe, scores: dict[str, Any]) -> str:
