@@ -50,8 +50,8 @@ from modiste.runs.folder import Run
 HEATMAP_STEP = 8
 """Heat maps are checked for every eighth photo: each takes about forty forward passes."""
 
-THREADS = ("compute.threads=1",)
-"""Of each training, also of the baseline."""
+COMPUTE = ("compute.threads=1", "compute.precision=bf16")
+"""Of each training, also of the baseline, so that they differ in nothing else."""
 
 SETS = ("data.sampling=balanced",)
 """Settings beyond the recipe: the sources of photos differ much in size."""
@@ -182,8 +182,8 @@ def main() -> None:
         return
     photos = limit_photos(read_photos(args.collection, args.more), args.limit)
     generated = read_generated(args.generated, photos, args.collection, args.more) if args.generated else []
-    trainings = plan_trainings(photos, (*THREADS, *SETS, *args.set), generated)
-    baseline = plan_baseline(photos, THREADS, args.baseline) if args.baseline else []
+    trainings = plan_trainings(photos, (*COMPUTE, *SETS, *args.set), generated)
+    baseline = plan_baseline(photos, COMPUTE, args.baseline) if args.baseline else []
     if args.only:
         selected = select_trainings(trainings + baseline, args.only)
         train_all(selected, args.home, args.jobs)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 cv2 = pytest.importorskip("cv2")
 
 from cutouts import Cutout, cut_out, paste  # noqa: E402
-from generated_photos import FASHION_MNIST_CLASSES, SIZE, Pool, generate, generate_from_fashion_mnist  # noqa: E402
+from generated_photos import FASHION_MNIST_CLASSES, SIZE, Pool, generate, generate_from_fashion_mnist, read_cutout  # noqa: E402
 from photo_sets import Photo  # noqa: E402
 
 HEIGHT, WIDTH = 160, 120
@@ -51,7 +51,7 @@ def test_generated_photos_name_the_photos_that_they_are_made_of(tmp_path: Path) 
     photos = [
         Photo(tmp_path / "shirt.png", "shirt", "collection", "a"),
         Photo(tmp_path / "person.png", "coat", "shop-worn", "b"),
-        Photo(tmp_path / "scene.png", "other", "misc", "c"),
+        Photo(tmp_path / "ground.png", "bag", "bag-phone", "c"),
     ]
     for index, photo in enumerate(photos):
         cv2.imwrite(str(photo.path), photo_of_square(np.full((HEIGHT, WIDTH), 90.0 + 20 * index)))
@@ -70,13 +70,25 @@ def test_generated_photos_name_the_photos_that_they_are_made_of(tmp_path: Path) 
     assert np.array_equal(again[0], generated[0][0])
 
 
+def test_only_garments_are_cut_out(tmp_path: Path) -> None:
+    """Not other objects, and not garments that are worn outdoors."""
+    path = tmp_path / "a.png"
+    cv2.imwrite(str(path), photo_of_square(np.full((HEIGHT, WIDTH), 120.0)))
+    for class_name, source, is_cut_out in (
+        ("shirt", "collection", True),
+        ("bag", "bag-phone", False),
+        ("dress", "outdoors-worn", False),
+    ):
+        assert (read_cutout(Photo(path, class_name, source, "a")) is not None) == is_cut_out
+
+
 def test_images_of_fashion_mnist_become_photos(tmp_path: Path) -> None:
     """One of each class, colored on a background whose photos are named."""
-    photos = [Photo(tmp_path / "a.png", "hat", "collection", "a"), Photo(tmp_path / "b.png", "other", "misc", "b")]
+    photos = [Photo(tmp_path / "a.png", "hat", "collection", "a"), Photo(tmp_path / "b.png", "bag", "bag-phone", "b")]
     for photo in photos:
         cv2.imwrite(str(photo.path), photo_of_square(np.full((HEIGHT, WIDTH), 90.0)))
     generated = list(generate_from_fashion_mnist(Pool(photos, {}), 2))
-    assert [name for _, name, _ in generated] == [name for name in FASHION_MNIST_CLASSES for _ in range(2)]
+    assert [name for _, name, _ in generated] == [name for name in FASHION_MNIST_CLASSES.values() for _ in range(2)]
     assert all(pixels.shape == (SIZE, SIZE, 3) and pixels.std() > 5 for pixels, _, _ in generated)
     assert {parent for *_, parents in generated for parent in parents} <= {0, 1}
     assert any(parents for *_, parents in generated)
