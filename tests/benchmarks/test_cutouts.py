@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 cv2 = pytest.importorskip("cv2")
 
 from cutouts import Cutout, cut_out, paste  # noqa: E402
-from generated_photos import FASHION_MNIST_CLASSES, SIZE, Pool, generate, generate_from_fashion_mnist, read_cutout  # noqa: E402
+from generated_photos import GARMENTS, SIZE, Pool, generate, read_cutout  # noqa: E402
 from photo_sets import Photo  # noqa: E402
 
 HEIGHT, WIDTH = 160, 120
@@ -47,7 +47,7 @@ def test_an_object_beyond_the_edge_is_left_out(top: int, left: int, drawn: int) 
 
 
 def test_generated_photos_name_the_photos_that_they_are_made_of(tmp_path: Path) -> None:
-    """Their object, the ground and the person; the same ones with the same pixels each time."""
+    """Their garment, the person and the ground; the same ones with the same pixels each time."""
     photos = [
         Photo(tmp_path / "shirt.png", "shirt", "collection", "a"),
         Photo(tmp_path / "person.png", "coat", "shop-worn", "b"),
@@ -57,17 +57,17 @@ def test_generated_photos_name_the_photos_that_they_are_made_of(tmp_path: Path) 
         cv2.imwrite(str(photo.path), photo_of_square(np.full((HEIGHT, WIDTH), 90.0 + 20 * index)))
     square = cut_out(photo_of_square(np.full((HEIGHT, WIDTH), 120.0)))
     assert square is not None
-    pool = Pool(photos, {0: square, 1: square})
-    generated = list(generate(pool, worn_per_class=20))
-    assert {method for _, _, method, _ in generated} == {"cutout", "worn"}
-    assert len(generated) == 4 + 20
-    for pixels, photo, method, parents in generated:
+    generated = list(generate(Pool(photos, {0: square, 1: square}), 3))
+    counts = {name: sum(class_name == name for _, class_name, _ in generated) for name in GARMENTS}
+    assert counts == {"t-shirt": 3, "pullover": 3, "dress": 3, "coat": 6, "shirt": 9}
+    for pixels, class_name, parents in generated:
         assert pixels.shape == (SIZE, SIZE, 3)
-        assert photos[parents[0]] == photo
-        assert (1 in parents[1:]) == (method == "worn")
+        assert pixels.std() > 5
+        assert (parents[:2] == [0, 1]) <= (class_name == "shirt")
+    assert sum(parents[:2] == [0, 1] for *_, parents in generated) == 3
     assert any(2 in parents for *_, parents in generated)
-    again = next(iter(generate(pool)))
-    assert np.array_equal(again[0], generated[0][0])
+    again = list(generate(Pool(photos, {0: square, 1: square}), 3))
+    assert all(np.array_equal(first[0], second[0]) for first, second in zip(generated, again, strict=True))
 
 
 def test_only_garments_are_cut_out(tmp_path: Path) -> None:
@@ -80,15 +80,3 @@ def test_only_garments_are_cut_out(tmp_path: Path) -> None:
         ("dress", "outdoors-worn", False),
     ):
         assert (read_cutout(Photo(path, class_name, source, "a")) is not None) == is_cut_out
-
-
-def test_images_of_fashion_mnist_become_photos(tmp_path: Path) -> None:
-    """One of each class, colored on a background whose photos are named."""
-    photos = [Photo(tmp_path / "a.png", "hat", "collection", "a"), Photo(tmp_path / "b.png", "bag", "bag-phone", "b")]
-    for photo in photos:
-        cv2.imwrite(str(photo.path), photo_of_square(np.full((HEIGHT, WIDTH), 90.0)))
-    generated = list(generate_from_fashion_mnist(Pool(photos, {}), 2))
-    assert [name for _, name, _ in generated] == [name for name in FASHION_MNIST_CLASSES.values() for _ in range(2)]
-    assert all(pixels.shape == (SIZE, SIZE, 3) and pixels.std() > 5 for pixels, _, _ in generated)
-    assert {parent for *_, parents in generated for parent in parents} <= {0, 1}
-    assert any(parents for *_, parents in generated)
