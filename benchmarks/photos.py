@@ -1,8 +1,9 @@
 """Evaluate the recipe `photo` by leaving out whole sources of photos, and the people of COLLECTION in folds.
 
-    python benchmarks/photos.py COLLECTION MORE --baseline benchmarks/photo-former-recipe.json  # everything: many hours
-    python benchmarks/photos.py COLLECTION MORE --only without-bag-phone fold-0     # some trainings, to make choices
-    python benchmarks/photos.py COLLECTION MORE --only all                          # the bundled model alone
+    python benchmarks/generated_photos.py COLLECTION MORE GENERATED
+    python benchmarks/photos.py COLLECTION MORE --generated GENERATED --baseline benchmarks/photo-former-recipe.json
+    python benchmarks/photos.py COLLECTION MORE --generated GENERATED --only without-bag-phone fold-0  # to make choices
+    python benchmarks/photos.py COLLECTION MORE --generated GENERATED --only all                       # to bundle
     python benchmarks/photos.py COLLECTION MORE --timings          # of the bundled model; nothing else may be running
 
 COLLECTION has class folders below train/ and validation/, and senders.csv (file,sender_id). MORE has photos.csv
@@ -53,8 +54,9 @@ HEATMAP_STEP = 8
 COMPUTE = ("compute.threads=1", "compute.precision=bf16")
 """Of each training, also of the baseline, so that they differ in nothing else."""
 
-SETS = ("data.sampling=balanced",)
-"""Settings beyond the recipe: the sources of photos differ much in size."""
+SETS = ("data.sampling=balanced", "schedule.epochs=4")
+"""Settings beyond the recipe: the sources of photos differ much in size, and an epoch has thrice as many photos as with
+COLLECTION alone."""
 
 Parts = dict[str, PhotoPredictions]
 """The photos that were left out, by the training that predicts them."""

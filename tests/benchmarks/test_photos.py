@@ -185,7 +185,7 @@ def test_a_data_folder_follows_its_photos(sets: tuple[Path, Path], tmp_path: Pat
 
 def run_benchmark(root: Path, *arguments: str) -> str:
     """Run the benchmark with small trainings in `root`, and return its output."""
-    changes = [argument for key, value in SMALL.items() for argument in ("--set", f"{key}={value}")]
+    changes = [argument for key, value in SMALL.items() for argument in ("--set", f"{key}={str(value).lower()}")]
     sets = [str(root / "collection"), str(root / "more")]
     output = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
@@ -251,7 +251,7 @@ def test_trainings_that_do_not_fit_the_command_are_rejected(finished: Path) -> N
 def test_a_training_is_timed_as_a_user_starts_it(finished: Path, script: Any) -> None:
     """On class folders with a validation folder."""
     data = finished / "runs" / "data" / "fold-0"
-    changes = [f"--set={key}={value}" for key, value in SMALL.items()]
+    changes = [f"--set={key}={str(value).lower()}" for key, value in SMALL.items()]
     run = Run(finished / "timed")
     record = script("photo_timings").time_training("photo", data, run, *changes)
     assert record["seconds"] > 0
