@@ -7,7 +7,7 @@ import pytest
 from helpers.photos import fill
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from modiste.data import fashion_mnist, sources
 from modiste.errors import InputError, SettingError
 from modiste.imaging import preprocess
 from modiste.labels import FASHION_MNIST
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 
 ALL = DataConfig(val_fraction=0)
 

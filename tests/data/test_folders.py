@@ -16,7 +16,7 @@ from modiste.data.split import Split
 from modiste.errors import InputError
 from modiste.imaging import preprocess
 from modiste.labels import FASHION_MNIST
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 
 
 def config(root: Path, **settings: object) -> DataConfig:

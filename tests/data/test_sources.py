@@ -11,7 +11,7 @@ from helpers.idx import images_file, labels_file, write_idx_folder
 from helpers.photos import fill
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 
 
 @pytest.fixture

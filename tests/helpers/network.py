@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from modiste.recipes.recipe import ModelConfig
+from modiste.recipes.config import ModelConfig
 
 
 def tiny(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:

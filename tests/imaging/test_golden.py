@@ -17,7 +17,7 @@ from modiste import inference
 from modiste.data import sources
 from modiste.imaging.preprocess import to_image, to_photo
 from modiste.imaging.resize import RESIZE_MODES
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 from modiste.web.prediction_task import PredictionTask
 
 GOLDEN = {

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 from helpers.photos import clothes, saved
 from modiste.imaging.preprocess import to_image, to_photo
 from modiste.imaging.resize import RESIZE_MODES
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 HALF_RED = np.array([[RED, RED, BLUE, BLUE]] * 2, np.uint8)

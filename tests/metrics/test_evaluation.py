@@ -25,7 +25,7 @@ from modiste.inference.model_file import load
 from modiste.labels import FASHION_MNIST
 from modiste.metrics.evaluation import OTHER_BACKGROUND, evaluate_split
 from modiste.recipes import named, settings
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 from modiste.reporting.evaluate import evaluate
 from modiste.runs import files
 from modiste.runs.folder import Run

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from modiste.models import networks, weights
 from modiste.models.fold import StridedDepthwiseConv2d, freeze_depthwise
-from modiste.recipes.recipe import DataConfig, ModelConfig
+from modiste.recipes.config import DataConfig, ModelConfig
 
 OPTIONS = ModelConfig(name="efficientnet_lite1", weights="imagenet", init="default", fold_batch_norm=True, dropout=0.0)
 

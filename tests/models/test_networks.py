@@ -16,8 +16,8 @@ from helpers.memory import MEGABYTE, peak_growth
 from modiste.errors import InputError, SettingError
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, mean_and_std, normalization
+from modiste.recipes.config import DataConfig, ModelConfig
 from modiste.recipes.named import NAMED
-from modiste.recipes.recipe import DataConfig, ModelConfig
 
 OPTIONS = {
     "cnn": ModelConfig(name="cnn"),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from modiste.models import networks
 from modiste.models.normalized import NormalizedModel
 from modiste.models.summary import summarize_layers
-from modiste.recipes.recipe import DataConfig, ModelConfig
+from modiste.recipes.config import DataConfig, ModelConfig
 
 LITE = ModelConfig(name="efficientnet_lite1", weights="imagenet", freeze_stages=2)
 

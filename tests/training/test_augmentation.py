@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from modiste.recipes.recipe import AugmentationConfig
+from modiste.recipes.config import AugmentationConfig
 from modiste.training import augmentation
 
 SHAPES = [(64, 28, 28), (64, 16, 16, 3)]

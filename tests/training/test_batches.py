@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from modiste.recipes.recipe import AugmentationConfig
+from modiste.recipes.config import AugmentationConfig
 from modiste.training.batches import Batches
 
 IMAGES = torch.randint(1, 256, (64, 28, 28), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)

@@ -20,8 +20,9 @@ from modiste.errors import InputError
 from modiste.inference import model_file
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
+from modiste.recipes.config import DistillationConfig
 from modiste.recipes.named import sprint
-from modiste.recipes.recipe import DistillationConfig, Recipe
+from modiste.recipes.recipe import Recipe
 from modiste.runs import run_info
 from modiste.runs.folder import Run
 from modiste.training import distillation

@@ -9,7 +9,7 @@ from torch.optim import Optimizer as TorchOptimizer
 
 from modiste.models import networks
 from modiste.recipes import recipe
-from modiste.recipes.recipe import DataConfig, ModelConfig
+from modiste.recipes.config import DataConfig, ModelConfig
 from modiste.training.optimizer import Optimizer, create_optimizer, orthogonalize
 
 

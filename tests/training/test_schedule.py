@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from modiste.recipes import settings
+from modiste.recipes.config import EarlyStoppingConfig
 from modiste.recipes.named import classic_cnn, sprint
-from modiste.recipes.recipe import EarlyStoppingConfig
 from modiste.runs.metrics_file import EpochMetrics, best_epoch
 from modiste.training.schedule import Schedule, count_plateaus, one_cycle
 

@@ -11,7 +11,7 @@ from modiste.cli.options import DATA_HELP, OutputFile
 from modiste.errors import SettingError
 
 if TYPE_CHECKING:
-    from modiste.recipes.recipe import DataConfig
+    from modiste.recipes.config import DataConfig
 
 
 OPTIONS = {"data.image_size": "--size", "data.channels": "--channels", "data.resize_mode": "--resize-mode"}

@@ -19,7 +19,7 @@ from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
 from modiste.imaging.preprocess import is_on_black
 from modiste.labels import FASHION_MNIST
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 
 
 def open_training(data: DataConfig, seed: int) -> TrainingData:

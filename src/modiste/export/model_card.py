@@ -8,8 +8,9 @@ from modiste.data.split import TrainingData
 from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
+from modiste.recipes.config import ModelConfig
 from modiste.recipes.named import NAMED
-from modiste.recipes.recipe import ModelConfig, Recipe
+from modiste.recipes.recipe import Recipe
 
 CARD = Template("""# $name
 

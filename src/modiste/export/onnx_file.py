@@ -19,7 +19,8 @@ from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
-from modiste.recipes.recipe import ModelConfig, Recipe
+from modiste.recipes.config import ModelConfig
+from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 
 TOLERANCE = 1e-4  # largest difference of a probability between PyTorch and ONNX Runtime

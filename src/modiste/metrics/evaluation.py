@@ -21,7 +21,8 @@ from modiste.inference.model import Model
 from modiste.metrics.probability_files import SUFFIXES, read_probabilities
 from modiste.metrics.scores import OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
 from modiste.recipes import settings
-from modiste.recipes.recipe import DataConfig, Recipe
+from modiste.recipes.config import DataConfig
+from modiste.recipes.recipe import Recipe
 from modiste.runs import files, folder, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock

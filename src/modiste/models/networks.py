@@ -18,7 +18,7 @@ from modiste.errors import SettingError
 from modiste.models.fold import fold_batch_norm, freeze_depthwise
 from modiste.models.layers import MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
 from modiste.models.matmul_conv import use_matmul_conv
-from modiste.recipes.recipe import DataConfig, ModelConfig
+from modiste.recipes.config import DataConfig, ModelConfig
 
 Factory = Callable[..., nn.Module]
 

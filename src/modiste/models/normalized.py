@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from modiste.recipes.recipe import ModelConfig
+from modiste.recipes.config import ModelConfig
 
 EFFICIENTNET_LITE_MEAN, EFFICIENTNET_LITE_STD = 127 / 255, 128 / 255  # of its ImageNet weights
 

@@ -15,7 +15,7 @@ from modiste.errors import InputError, SettingError
 from modiste.models import networks
 from modiste.models.fold import fold_batch_norm
 from modiste.models.normalized import NormalizedModel
-from modiste.recipes.recipe import ModelConfig
+from modiste.recipes.config import ModelConfig
 from modiste.runs import files
 from modiste.runs.folder import Run
 

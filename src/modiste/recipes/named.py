@@ -6,16 +6,16 @@ from pathlib import Path
 
 from modiste.errors import SettingError
 from modiste.recipes import settings
-from modiste.recipes.recipe import (
+from modiste.recipes.config import (
     AugmentationConfig,
     DataConfig,
     DistillationConfig,
     EarlyStoppingConfig,
     ModelConfig,
     OptimizerConfig,
-    Recipe,
     ScheduleConfig,
 )
+from modiste.recipes.recipe import Recipe
 
 COURSE_REPORT = "The method of the course report; patience, dropout and schedule.patience are chosen on validation."
 CHOSEN = "all values are chosen on validation."

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import json
+import sys
 import typing
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -164,7 +165,8 @@ def _type_name(annotation: Any) -> str:
 def _field_docstrings() -> dict[str, str]:
     """Read the docstrings below the fields of a recipe, which Python keeps in the source alone."""
     sections = {owner.__name__: f"{section}." for section, owner in SECTIONS.items()} | {"Recipe": ""}
-    classes = ast.parse(inspect.getsource(inspect.getmodule(Recipe) or Recipe)).body
+    modules = {owner.__module__ for owner in (Recipe, *SECTIONS.values())}
+    classes = [node for name in modules for node in ast.parse(inspect.getsource(sys.modules[name])).body]
     return {
         f"{sections[node.name]}{ast.unparse(field.target)}": " ".join(str(ast.literal_eval(docstring.value)).split())
         for node in classes

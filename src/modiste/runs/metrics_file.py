@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError
-from modiste.recipes.recipe import EarlyStoppingConfig
+from modiste.recipes.config import EarlyStoppingConfig
 from modiste.runs import files
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from modiste.recipes.recipe import AugmentationConfig
+from modiste.recipes.config import AugmentationConfig
 
 MAX_CROP_RATIO = 4 / 3  # of the longer side to the shorter; torchvision's default
 ERASING_TRIES = 10  # rectangles that are drawn for an image until one fits, as in torchvision

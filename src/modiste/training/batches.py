@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from modiste.data.split import Groups
-from modiste.recipes.recipe import AugmentationConfig
+from modiste.recipes.config import AugmentationConfig
 from modiste.training import augmentation
 from modiste.training.randomness import generator
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from modiste.errors import SettingError
-from modiste.recipes.recipe import ComputeConfig
+from modiste.recipes.config import ComputeConfig
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt, from its malloc.h
 FREED_BYTES = 1 << 30  # freed memory that is not returned to the system

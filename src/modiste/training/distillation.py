@@ -18,7 +18,8 @@ from modiste.inference import model_file
 from modiste.inference.model import Model
 from modiste.models import weights
 from modiste.models.normalized import NormalizedModel
-from modiste.recipes.recipe import DistillationConfig, Recipe
+from modiste.recipes.config import DistillationConfig
+from modiste.recipes.recipe import Recipe
 from modiste.runs import metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.training import targets

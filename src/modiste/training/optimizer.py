@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
-from modiste.recipes.recipe import OptimizerConfig
+from modiste.recipes.config import OptimizerConfig
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 NEWTON_SCHULZ_STEPS = 5  # bring the singular values to between 0.7 and 1.2, which is near enough to 1

@@ -8,7 +8,7 @@ import numpy as np
 from modiste.data import sources
 from modiste.errors import ModisteError
 from modiste.imaging import png
-from modiste.recipes.recipe import DataConfig
+from modiste.recipes.config import DataConfig
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
 from modiste.reporting.results_table import MethodResult
