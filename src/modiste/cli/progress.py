@@ -33,19 +33,22 @@ class TrainingProgress(_Bar):
     def __init__(self, epochs: int) -> None:
         super().__init__()
         self.epochs = epochs
-        self.stage = -1
+        self.is_head: bool | None = None
         self.task = self.add_task("reading the data", total=None)
 
     def on_step(self, epoch: int, step: int, steps: int) -> None:
-        """Move the bar; in the first step, print that the training has started."""
-        if min(epoch, 1) != self.stage:
-            self.stage = min(epoch, 1)
-            stage = f"epoch {epoch:3}  started, {steps} step{'s' * (steps != 1)} per epoch"
-            self.console.print(stage if epoch else f"the head is fitted first, in {steps} steps")
+        """Move the bar; in the first step, print that the head is fitted, or that the epochs have started."""
+        is_head = epoch == 0
+        if is_head != self.is_head:
+            self.is_head = is_head
+            epochs = f"epoch {epoch:3}  started, {steps} step{'s' * (steps != 1)} per epoch"
+            self.console.print(f"the head is fitted first, in {steps} steps" if is_head else epochs)
             self.reset(self.task)
-        done, total = (((epoch - 1) * steps + step, self.epochs * steps)) if epoch else (step, steps)
-        name = f"epoch {epoch} of {self.epochs}" if epoch else "head"
-        self.update(self.task, description=name, completed=done, total=total)
+        if is_head:
+            self.update(self.task, description="head", completed=step, total=steps)
+        else:
+            name, done = f"epoch {epoch} of {self.epochs}", (epoch - 1) * steps + step
+            self.update(self.task, description=name, completed=done, total=self.epochs * steps)
 
     def on_epoch(self, metrics: EpochMetrics) -> None:
         """Print a line with the metrics of an epoch."""

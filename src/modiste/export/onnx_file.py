@@ -19,7 +19,6 @@ from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
-from modiste.recipes.config import ModelConfig
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 
@@ -49,17 +48,12 @@ def to_onnx(
         "recipe": settings.to_json(without_paths(recipe)),
         "scores": json.dumps(scores),
         **calibration.to_metadata(class_names),
-        **_tta_metadata(recipe.model),
+        "tta_threshold": repr(recipe.model.tta_threshold),
+        "tta_crop": repr(recipe.model.tta_crop),
         **({} if is_on_black else {"background": "other"}),
     }
     onnx.helper.set_model_props(model, metadata)
     return bytes(model.SerializeToString())
-
-
-def _tta_metadata(options: ModelConfig) -> dict[str, str]:
-    if not options.tta_threshold:
-        return {}
-    return {"tta_threshold": repr(options.tta_threshold), "tta_crop": repr(options.tta_crop)}
 
 
 def without_paths(recipe: Recipe) -> Recipe:
@@ -81,7 +75,6 @@ def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[n
     """Compare a model file with the network that it was exported from, by its probabilities [n, k] of these images.
 
     Test-time augmentation below a threshold is left out: one more or one less image may be below it.
-
 
     Raises:
         TrainingError: a probability is not a number or differs by more than 1e-4, or a prediction differs where there

@@ -16,7 +16,7 @@ def average_views(
     images: Images,
     predict: Callable[[Images], Probabilities],
     threshold: float,
-    crop: float = 1.0,
+    crop: float,
 ) -> Probabilities:
     """Return the probabilities, [n, k], where those of uncertain images are the mean over several views of each.
 

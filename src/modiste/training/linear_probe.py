@@ -46,7 +46,7 @@ FEATURE_BATCH = 8
 
 EXACT, ROUGH = (1e-6, 1e-7), (1e-3, 1e-4)
 """Tolerances of L-BFGS for gradient and change: of the head, and to compare penalties, which takes a fifth of the
-steps and chooses the same ones."""
+steps (docs/log.md)."""
 
 
 class _StopRequested(Exception):
@@ -189,7 +189,7 @@ def freeze_features(network: NormalizedModel) -> None:
 def compute_features(network: NormalizedModel, images: Tensor, precision: torch.dtype, on_step: OnStep) -> Tensor:
     """Return the inputs of the head in evaluation mode, float32 [n, d], for uint8 images on the network's device.
 
-    With flip TTA they are the mean over both views. Raises TrainingError unless all are finite.
+    Raises TrainingError unless all are finite.
     """
     network.eval()
     features: list[Tensor] = []
@@ -199,7 +199,6 @@ def compute_features(network: NormalizedModel, images: Tensor, precision: torch.
         for done, batch in enumerate(batches, start=1):
             with torch.autocast(images.device.type, precision, enabled=precision != torch.float32):
                 network(batch)
-            features[-1] = features[-1].unflatten(0, (-1, len(batch))).mean(0)
             on_step(done, len(batches))
     finally:
         hook.remove()
