@@ -2,8 +2,8 @@
 
     python benchmarks/generated_photos.py COLLECTION MORE FOLDER
 
-FOLDER/generated.csv lists each generated photo with its class, the source of its object and the
-photos that it is made of; a training uses it only where all of these are training photos.
+FOLDER/generated.csv lists each generated photo with its class and the photos that it is made of, that of the garment
+first; a training uses it only where all of these are training photos.
 """
 
 import argparse
@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 from cutouts import Cutout, cut_out, paste
 from numpy.typing import NDArray
-from photo_sets import Photo, read_photos
+from photo_sets import LABELS, Photo, read_photos
 
 from modiste.data import fashion_mnist
 from modiste.imaging import png
 from modiste.imaging.preprocess import to_photo
+from modiste.labels import FASHION_MNIST
 
 SIZE = 240
 """Pixels a side of the generated photos."""
@@ -30,17 +31,9 @@ PER_CLASS = 200
 """Photos of each class that each of the three methods generates. With more of them, accuracy in the collection and
 recall of "none of these" on left-out sources fall."""
 
-GARMENTS = {
-    "t-shirt": ("t-shirt",),
-    "pullover": ("pullover", "longsleeve"),
-    "dress": ("dress",),
-    "coat": ("coat", "outwear"),
-    "shirt": ("shirt",),
-}
-"""The classes that are generated, and the classes whose photos they are made of: nearly all of these photos are of one
-kind, taken at home. Generated photos of other objects lower the recall on left-out sources."""
-
-FASHION_MNIST_LABELS = dict(zip(GARMENTS, (0, 2, 3, 4, 6), strict=True))
+GARMENTS = ("t-shirt", "pullover", "dress", "coat", "shirt")
+"""The classes that are generated, of photos with the same labels: nearly all of these are of one kind, taken at home.
+Generated photos of other objects lower the recall on left-out sources."""
 
 PERSONS_SOURCE, PERSON_CLASSES = "shop-worn", ("t-shirt", "pullover", "coat")
 """Photos of persons on white from head to hip."""
@@ -74,7 +67,7 @@ def read(photo: Photo) -> NDArray[np.uint8]:
 
 def read_cutout(photo: Photo) -> Cutout | None:
     """Cut out the garment that a photo shows; None where it shows none, or it cannot be cut out."""
-    is_garment = any(photo.class_name in classes for classes in GARMENTS.values()) and photo.source != CLUTTERED
+    is_garment = photo.labels in [LABELS[name] for name in GARMENTS] and photo.source != CLUTTERED
     return cut_out(read(photo)) if is_garment else None
 
 
@@ -149,10 +142,10 @@ def generate(pool: Pool, per_class: int = PER_CLASS) -> Iterator[tuple[NDArray[n
     """Yield each generated photo with its class and the indices of its photos, that of the garment first."""
     persons = [i for i in pool.indices(PERSONS_SOURCE, classes=PERSON_CLASSES) if i in pool.cutouts]
     originals = fashion_mnist.source(28).part("train")
-    for class_name, classes in GARMENTS.items():
-        garments = [i for i in pool.cutouts if pool.photos[i].class_name in classes]
+    for class_name in GARMENTS:
+        garments = [i for i in pool.cutouts if pool.photos[i].labels == LABELS[class_name]]
         flat = [i for i in garments if pool.photos[i].is_of_collection]
-        label = FASHION_MNIST_LABELS[class_name]
+        label = FASHION_MNIST.index(LABELS[class_name][0])
         chosen = np.random.default_rng(label).permutation(np.flatnonzero(originals.labels == label))[:per_class]
         images = originals.load(chosen)
         for copy in range(per_class):
@@ -200,12 +193,12 @@ def main() -> None:
     args.folder.mkdir(parents=True, exist_ok=True)
     with (args.folder / "generated.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(["file", "class", "source", "photos"])
+        table.writerow(["file", "class", "photos"])
         for row, (pixels, class_name, parents) in enumerate(generate(pool)):
             name = f"{row:05}.png"
             (args.folder / name).write_bytes(png.encode(pixels))
             paths = " ".join(to_relative(photos[parent].path, args.collection, args.more) for parent in parents)
-            table.writerow([name, class_name, "generated", paths])
+            table.writerow([name, class_name, paths])
 
 
 def to_relative(path: Path, *roots: Path) -> str:

@@ -16,6 +16,9 @@ EXCLUDED = (*ROOT.glob("src/modiste/assets/samples/*.jpg"), *ROOT.glob("tests/*p
 COLLECTION, REST = "collection", "collection-rest"
 """Sources whose photos were sent by the same people: COLLECTION, and the part of MORE with its other classes."""
 
+GENERATED = "generated"
+"""The source of all generated photos, so that sampling balances them against the real ones of their class."""
+
 OTHER_CLASSES = ("hat", "shorts", "skirt")
 """Classes of clothes that correspond to no label of Fashion-MNIST."""
 
@@ -116,7 +119,7 @@ def read_generated(folder: Path, photos: list[Photo], *sets: Path) -> list[Gener
     for row in _read_rows(folder / "generated.csv"):
         parents = [next(root / path for root in sets if (root / path).exists()) for path in row["photos"].split()]
         group = groups.get(parents[0], row["file"]) if parents else row["file"]
-        photo = Photo(folder / row["file"], row["class"], row["source"], group)
+        photo = Photo(folder / row["file"], row["class"], GENERATED, group)
         generated.append(GeneratedPhoto(photo, frozenset(parents)))
     return generated
 

@@ -122,12 +122,12 @@ def test_generated_photos_are_trained_on_with_their_parents(
     sets: tuple[Path, Path], tmp_path: Path, script: Any
 ) -> None:
     """A photo on a background is left out with either of the two; one without parents never is."""
-    rows = ["0.png,trousers,collection--cutout,train/pants/0.png street/other/1.png", "1.png,bag,fashion-mnist,"]
-    write_rows(tmp_path / "generated.csv", "file,class,source,photos", *rows)
+    rows = ["0.png,trousers,train/pants/0.png street/other/1.png", "1.png,bag,"]
+    write_rows(tmp_path / "generated.csv", "file,class,photos", *rows)
     photo_sets = script("photo_sets")
     photos = photo_sets.read_photos(*sets)
     generated = photo_sets.read_generated(tmp_path, photos, *sets)
-    assert [each.photo.folder for each in generated] == ["trousers--collection--cutout", "bag--fashion-mnist"]
+    assert [each.photo.folder for each in generated] == ["trousers--generated", "bag--generated"]
     assert [each.photo.group for each in generated] == ["sender-0", "1.png"]
     without_street, *folds, everything = script("photo_trainings").plan_trainings(photos, (), generated)
     counts = [
