@@ -14,6 +14,7 @@ are not run again. It writes results/photos.json, to which --timings adds its se
 """
 
 import argparse
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -214,4 +215,5 @@ def select_trainings(trainings: list[Training], names: list[str]) -> list[Traini
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that its trainings end with it
     main()

@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import subprocess
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import named, settings
 from modiste.runs import results
 from modiste.runs.folder import Run
+from modiste.runs.lock import lock
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SAMPLES = Path(__file__).parents[2] / "src" / "modiste" / "assets" / "samples"
@@ -232,6 +235,23 @@ def test_finished_trainings_are_not_repeated(finished: Path) -> None:
     stored = np.load(finished / "runs" / "predictions.npz")
     assert stored["without-street"].shape == (12, 11)
     assert stored["without-street"].sum(1) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_trainings_end_with_the_benchmark(tmp_path: Path) -> None:
+    """A terminated benchmark leaves no training behind."""
+    write_sets(tmp_path)
+    changes = [f"--set={key}={str(value).lower()}" for key, value in {**SMALL, "schedule.epochs": 10000}.items()]
+    sets, home = [str(tmp_path / "collection"), str(tmp_path / "more")], tmp_path / "runs"
+    command = [sys.executable, str(BENCHMARKS / "photos.py"), *sets, "--home", str(home), "--only=fold-0", *changes]
+    benchmark = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (home / "fold-0" / "metrics.csv").exists():
+        assert benchmark.poll() is None
+        time.sleep(0.1)
+    benchmark.terminate()
+    assert benchmark.wait(60) != 0
+    with lock(home / "fold-0"):  # no training holds it
+        assert not Run(home / "fold-0").finished
 
 
 @pytest.mark.slow
