@@ -41,9 +41,13 @@ SMALL = {
 }
 """Settings with which `photo` trains within seconds."""
 
-
 pytestmark = pytest.mark.filterwarnings("ignore:The least populated class")
 """Fewer shoes of a kind than folds."""
+
+
+def set_options(changes: dict[str, Any]) -> list[str]:
+    """Return the command-line options that change these settings."""
+    return [f"--set={key}={str(value).lower()}" for key, value in changes.items()]
 
 
 @pytest.fixture
@@ -188,7 +192,7 @@ def test_a_data_folder_follows_its_photos(sets: tuple[Path, Path], tmp_path: Pat
 
 def run_benchmark(root: Path, *arguments: str) -> str:
     """Run the benchmark with small trainings in `root`, and return its output."""
-    changes = [argument for key, value in SMALL.items() for argument in ("--set", f"{key}={str(value).lower()}")]
+    changes = set_options(SMALL)
     sets = [str(root / "collection"), str(root / "more")]
     output = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output):
@@ -241,7 +245,7 @@ def test_finished_trainings_are_not_repeated(finished: Path) -> None:
 def test_trainings_end_with_the_benchmark(tmp_path: Path) -> None:
     """A terminated benchmark leaves no training behind."""
     write_sets(tmp_path)
-    changes = [f"--set={key}={str(value).lower()}" for key, value in {**SMALL, "schedule.epochs": 10000}.items()]
+    changes = set_options({**SMALL, "schedule.epochs": 10000})
     sets, home = [str(tmp_path / "collection"), str(tmp_path / "more")], tmp_path / "runs"
     command = [sys.executable, str(BENCHMARKS / "photos.py"), *sets, "--home", str(home), "--only=fold-0", *changes]
     benchmark = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -271,7 +275,7 @@ def test_trainings_that_do_not_fit_the_command_are_rejected(finished: Path) -> N
 def test_a_training_is_timed_as_a_user_starts_it(finished: Path, script: Any) -> None:
     """On class folders with a validation folder."""
     data = finished / "runs" / "data" / "fold-0"
-    changes = [f"--set={key}={str(value).lower()}" for key, value in SMALL.items()]
+    changes = set_options(SMALL)
     run = Run(finished / "timed")
     record = script("photo_timings").time_training("photo", data, run, *changes)
     assert record["seconds"] > 0
