@@ -55,9 +55,8 @@ HEATMAP_STEP = 8
 COMPUTE = ("compute.threads=1", "compute.precision=bf16")
 """Of each training, also of the baseline, so that they differ in nothing else."""
 
-SETS = ("data.sampling=balanced", "schedule.epochs=4")
-"""Settings beyond the recipe: the sources of photos differ much in size, and an epoch has thrice as many photos as with
-COLLECTION alone."""
+SETS = ("data.sampling=balanced",)
+"""Settings beyond the recipe: the sources of photos differ much in size."""
 
 Parts = dict[str, PhotoPredictions]
 """The photos that were left out, by the training that predicts them."""

@@ -197,7 +197,7 @@ def photo() -> Recipe:
             batch_size=32,
             label_smoothing=0.1,
             ema_decay=0.998,
-            initial_weight=0.4,
+            initial_weight=0.5,
         ),
         schedule=ScheduleConfig(name="one_cycle", epochs=8, warmup_fraction=0.1),
     )
