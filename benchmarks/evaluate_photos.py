@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from perturbations import PERTURBATIONS
+from photo_measurements import Measurement
 from photo_predictions import Floats, Mask, PhotoPredictions, concatenate, fit_on_others
 from photo_sets import COLLECTION, NO_CLOTHES, OTHER_CLASSES, without_kinds
 
+from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
 from modiste.metrics import intervals
 from modiste.metrics.scores import calibration_error
@@ -59,10 +62,44 @@ def answer(parts: list[PhotoPredictions]) -> Answers:
     none = parts[0].class_names.index(NONE_OF_THESE)
     confidences, answered = [], []
     for part, fitted in zip(parts, fit_on_others(parts), strict=True):
-        calibrated = fitted.calibrate(part.probabilities)
-        confidences.append(fitted.confidence(calibrated))
-        answered.append((confidences[-1] >= fitted.threshold) & (calibrated.argmax(1) != none))
+        confidences.append(fitted.confidence(fitted.calibrate(part.probabilities)))
+        answered.append(answer_labels(fitted, part.probabilities, none) != none)
     return Answers(concatenate(parts), np.concatenate(confidences), np.concatenate(answered))
+
+
+def answer_labels(fitted: Calibration, probabilities: Floats, none: int) -> NDArray[np.int64]:
+    """Return the label of each answer, int64 [n], as `predict` gives it: `none` below the threshold.
+
+    Args:
+        fitted: temperature and threshold.
+        probabilities: without temperature, [n, labels].
+        none: the label of "none of these".
+    """
+    calibrated = fitted.calibrate(probabilities)
+    return np.where(fitted.confidence(calibrated) < fitted.threshold, none, calibrated.argmax(1))
+
+
+def score_stability(measurements: list[Measurement]) -> dict[str, Any]:
+    """Return the fraction of photos whose label stays the same after each perturbation, for both photo sets.
+
+    Temperature and threshold for each part are fitted on the others.
+    """
+    parts = [each.predictions for each in measurements]
+    none = parts[0].class_names.index(NONE_OF_THESE)
+    is_stable: dict[str, list[Mask]] = {"folds": [], "left_out_sources": []}
+    for each, fitted in zip(measurements, fit_on_others(parts), strict=True):
+        label = answer_labels(fitted, each.predictions.probabilities, none)
+        after = [answer_labels(fitted, view, none) for view in each.perturbed]
+        key = "folds" if each.predictions.photos[0].is_of_collection else "left_out_sources"
+        is_stable[key].append(np.array([label == view for view in after]))
+    return {
+        key: {
+            "images": sum(part.shape[1] for part in of_set),
+            **dict(zip(PERTURBATIONS, np.concatenate(of_set, axis=1).mean(1).tolist(), strict=True)),
+        }
+        for key, of_set in is_stable.items()
+        if of_set
+    }
 
 
 def summarize(parts: list[PhotoPredictions]) -> dict[str, Any]:

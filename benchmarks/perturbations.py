@@ -1,18 +1,13 @@
-"""Changes of a photo that do not change the clothes in it, and whether a model's label stays the same."""
+"""Changes of a photo that do not change the clothes in it."""
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
 from modiste.imaging.preprocess import PhotoInput
-from modiste.inference.model import Model
-
-BATCH = 64
-THREADS = 2
 
 
 def rotate_with_exif(photo: Image.Image) -> bytes:
@@ -33,27 +28,6 @@ PERTURBATIONS: dict[str, Callable[[Image.Image], PhotoInput]] = {
     "mirror": lambda photo: np.asarray(ImageOps.mirror(photo)),
 }
 """Functions of an upright RGB photo, by their names in results/photos.json."""
-
-
-def is_label_stable(model: Model, photos: list[Path]) -> dict[str, list[bool]]:
-    """Return for each perturbation whether the label of each photo stays the same; load the model with one thread."""
-    stable: dict[str, list[bool]] = {name: [] for name in PERTURBATIONS}
-    for start in range(0, len(photos), BATCH):
-        batch = [_open(path) for path in photos[start : start + BATCH]]
-        before = _predict_labels(model, [np.asarray(photo) for photo in batch])
-        for name, perturb in PERTURBATIONS.items():
-            after = _predict_labels(model, [perturb(photo) for photo in batch])
-            stable[name] += [label == original for label, original in zip(after, before, strict=True)]
-    return stable
-
-
-def _predict_labels(model: Model, photos: list[PhotoInput]) -> list[str | None]:
-    return [prediction.label for prediction in model.stream(photos, threads=THREADS)]
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as photo:
-        return ImageOps.exif_transpose(photo).convert("RGB")
 
 
 def _encode(photo: Image.Image, file_format: str, **options: Any) -> bytes:

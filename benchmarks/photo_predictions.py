@@ -1,24 +1,15 @@
 """The predictions of models for photos that they were not trained on."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from photo_sets import Photo, candidate_labels
-from photo_trainings import Training
 
 from modiste.data.split import Split
-from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
-from modiste.inference.model import Model
 from modiste.metrics import calibration
-from modiste.runs import files
-
-BATCH = 64
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -90,33 +81,6 @@ class PhotoPredictions:
         """Return the predictions of some photos, bool [n]."""
         photos = [photo for photo, is_selected in zip(self.photos, mask, strict=True) if is_selected]
         return PhotoPredictions(photos, self.probabilities[mask], self.class_names)
-
-
-def predict_left_out(trainings: Iterable[Training], home: Path) -> dict[str, PhotoPredictions]:
-    """Predict the photos that each training left out, with its model; by the names of the trainings.
-
-    They are stored in predictions.npz in `home`, and read from there when model and photos are the same.
-    """
-    path, predictions = home / "predictions.npz", {}
-    stored = dict(np.load(path)) if path.exists() else {}
-    for training in (each for each in trainings if each.left_out):
-        model, paths = model_file.load(training.run(home).model), [photo.path for photo in training.left_out]
-        digest = np.array(hashlib.sha256("\n".join([model.sha256, *map(str, paths)]).encode()).hexdigest())
-        if stored.get(f"{training.name}/sha256") != digest:
-            stored |= {f"{training.name}/sha256": digest, training.name: predict_photos(model, paths)}
-        predictions[training.name] = PhotoPredictions(training.left_out, stored[training.name], model.class_names)
-    with files.atomic_write(path) as partial, partial.open("wb") as file:
-        np.savez(file, **stored)
-    return predictions
-
-
-def predict_photos(model: Model, paths: list[Path]) -> Floats:
-    """Return the probabilities of a model for photos, without temperature: [n, labels]."""
-    batches = []
-    for start in range(0, len(paths), BATCH):
-        images = [model.preprocess(path)[1] for path in paths[start : start + BATCH]]
-        batches.append(model.probabilities(np.stack(images)))
-    return np.concatenate(batches).astype(np.float64)
 
 
 def concatenate(parts: list[PhotoPredictions]) -> PhotoPredictions:

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from modiste.data import sources
 from modiste.recipes import named, settings
+from modiste.recipes.recipe import Recipe
 from modiste.runs import files
 from modiste.runs.folder import Run
 
@@ -41,6 +42,16 @@ class Training:
     def run(self, home: Path) -> Run:
         """Return its run below `home`."""
         return Run(home / self.name)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is of another recipe, for comparison."""
+        return self.recipe != "photo"
+
+    def resolve_recipe(self, source: str = "photos") -> Recipe:
+        """Return the whole recipe, with the folder of its photos."""
+        changes = dict(map(settings.parse_setting, self.changes))
+        return settings.with_settings(named.resolve(self.recipe), changes | {"data.source": source})
 
 
 def plan_trainings(
@@ -118,26 +129,34 @@ def link_photos(training: Training, folder: Path) -> Path:
     return folder
 
 
-def train_all(trainings: Sequence[Training], home: Path, jobs: int) -> None:
+def train_all(trainings: Sequence[Training], home: Path, jobs: int) -> Iterator[Training]:
     """Train all that are not finished, some at the same time, each on one thread; they resume where they stopped.
+
+    Yields:
+        Each training that is finished; the others go on meanwhile.
 
     Raises:
         SystemExit: a training failed, or an existing run has other settings or was trained on other photos; then no
             other one goes on.
     """
     folders = {training.name: link_photos(training, home / "data" / training.name) for training in trainings}
-    waiting = [training for training in trainings if not _is_finished(training, home)]
-    running: dict[str, subprocess.Popen[bytes]] = {}
+    finished = [training for training in trainings if _is_finished(training, home)]
+    waiting = [training for training in trainings if training not in finished]
+    running: list[tuple[Training, subprocess.Popen[bytes]]] = []
     try:
-        while waiting or running:
+        while waiting or running or finished:
             while waiting and len(running) < jobs:
                 training = waiting.pop(0)
-                running[training.name] = _start(training, home, folders[training.name])
+                running.append((training, _start(training, home, folders[training.name])))
+            yield from finished
             time.sleep(SECONDS_BETWEEN_CHECKS)
-            for name in [name for name, process in running.items() if process.poll() is not None]:
-                _require_success(name, running.pop(name), _log(home, name))
+            ended = [each for each in running if each[1].poll() is not None]
+            running = [each for each in running if each not in ended]
+            for training, process in ended:
+                _require_success(training.name, process, _log(home, training.name))
+            finished = [training for training, _ in ended]
     finally:
-        for process in running.values():
+        for _, process in running:
             process.terminate()
             process.wait()
 
@@ -163,11 +182,8 @@ def _require_success(name: str, process: subprocess.Popen[bytes], log: Path) -> 
 def _is_finished(training: Training, home: Path) -> bool:
     """Return whether its run is finished; raise SystemExit if it has other settings or was trained on other photos."""
     run = training.run(home)
-    if run.recipe_file.exists():
-        source = {"data.source": run.recipe().data.source}
-        changes = dict(map(settings.parse_setting, training.changes))
-        if run.recipe() != settings.with_settings(named.resolve(training.recipe), changes | source):
-            raise SystemExit(f"{run.path} was trained with other settings. Remove it, or use another --home.")
+    if run.recipe_file.exists() and run.recipe() != training.resolve_recipe(run.recipe().data.source):
+        raise SystemExit(f"{run.path} was trained with other settings. Remove it, or use another --home.")
     if run.finished and files.read_json(run.environment)["data"]["sha256"] != sources.sha256(run.recipe().data):
         raise SystemExit(f"The photos of {run.path} have changed since its training. Remove it, or use another --home.")
     return run.finished

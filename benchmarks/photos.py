@@ -9,25 +9,23 @@
 COLLECTION has class folders below train/ and validation/, and senders.csv (file,sender_id). MORE has photos.csv
 (file,class,source,group) and shoe-kinds.csv, the kinds of some shoes of COLLECTION. Each source of MORE is left out of
 one training. The people of COLLECTION, who also sent the source collection-rest, are divided into five folds; for each
-fold a training learns from the other people and all other sources. When the command is repeated, finished trainings
-are not run again. It writes results/photos.json, to which --timings adds its section.
+fold a training learns from the other people and all other sources. As soon as a training is finished, what its model
+predicts for the photos that were left out is written to benchmarks/measurements/; when the command is repeated, here or
+on another machine, trainings that have such a file are not run again. At the end it writes results/photos.json, to
+which --timings adds its section.
 """
 
 import argparse
 import signal
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 import timing
-from evaluate_photos import summarize
-from heatmap_check import is_hottest_decisive
+from evaluate_photos import score_stability, summarize
 from numpy.typing import NDArray
-from perturbations import is_label_stable
-from photo_predictions import PhotoPredictions, concatenate, fit_on_others, predict_left_out, split_sources
+from photo_measurements import Measurement, measure, read
+from photo_predictions import PhotoPredictions, concatenate, split_sources
 from photo_sets import (
     COLLECTION,
     OTHER_CLASSES,
@@ -45,12 +43,7 @@ from PIL import Image, ImageOps
 from modiste.imaging.preprocess import to_image
 from modiste.inference import model_file
 from modiste.inference.calibration import FLOOR
-from modiste.inference.model import Model
-from modiste.runs import results
-from modiste.runs.folder import Run
-
-HEATMAP_STEP = 8
-"""Heat maps are checked for every eighth photo: each takes about forty forward passes."""
+from modiste.runs import files, results
 
 COMPUTE = ("compute.threads=1", "compute.precision=bf16")
 """Of each training, also of the baseline, so that they differ in nothing else."""
@@ -58,58 +51,26 @@ COMPUTE = ("compute.threads=1", "compute.precision=bf16")
 SETS = ("data.sampling=balanced",)
 """Settings beyond the recipe: the sources of photos differ much in size."""
 
-Parts = dict[str, PhotoPredictions]
-"""The photos that were left out, by the training that predicts them."""
 
-
-def training_record(training: Training, home: Path, predictions: PhotoPredictions | None) -> dict[str, Any]:
+def training_record(measurement: Measurement) -> dict[str, Any]:
     """Return the record of a training for the results file; without scores where nothing was left out."""
-    record = {"recipe": training.name, **results.run_record(training.run(home))}
-    if predictions is None:
-        return record
+    predictions = measurement.predictions
+    if not predictions.photos:
+        return measurement.record
     likelihoods = predictions.split.true_class_probabilities(predictions.probabilities).clip(FLOOR)
     accuracy, loss = float(predictions.is_correct.mean()), float(-np.log(likelihoods).mean())
-    return {**record, "accuracy": accuracy, "loss": loss, "images": len(predictions.photos)}
+    return {**measurement.record, "accuracy": accuracy, "loss": loss, "images": len(predictions.photos)}
 
 
-def shipped_calibration(parts: Parts) -> dict[str, Any]:
+def shipped_calibration(parts: list[PhotoPredictions]) -> dict[str, Any]:
     """Return temperature, threshold and label groups for the bundled model, fitted on all left-out photos."""
-    pooled = concatenate(list(parts.values()))
+    pooled = concatenate(parts)
     fitted = pooled.fit_calibration()
     return {
         "temperature": fitted.temperature,
         "threshold": fitted.threshold,
         "label_groups": [[pooled.class_names[label] for label in group] for group in fitted.label_groups],
     }
-
-
-def calibrated_models(parts: Parts, home: Path) -> Iterator[tuple[Model, PhotoPredictions]]:
-    """Yield the model that predicts each part, with the calibration that is fitted on the others, on one thread."""
-    for (name, part), fitted in zip(parts.items(), fit_on_others(list(parts.values())), strict=True):
-        yield replace(model_file.load(Run(home / name).model, 1), calibration=fitted), part
-
-
-def label_stability(parts: Parts, home: Path) -> dict[str, Any]:
-    """Return the fraction of photos whose label stays the same after each perturbation, for both photo sets."""
-    stable: dict[str, dict[str, list[bool]]] = {}
-    for model, part in calibrated_models(parts, home):
-        of_set = stable.setdefault("folds" if part.photos[0].is_of_collection else "left_out_sources", {})
-        for name, is_same in is_label_stable(model, [photo.path for photo in part.photos]).items():
-            of_set.setdefault(name, []).extend(is_same)
-    return {
-        key: {"images": len(of_set["mirror"]), **{name: fmean(is_same) for name, is_same in of_set.items()}}
-        for key, of_set in stable.items()
-    }
-
-
-def check_heat_maps(parts: Parts, home: Path) -> dict[str, Any]:
-    """Return the fraction of photos whose label depends more on the hottest fifth than on a random fifth."""
-    decisive = [
-        each
-        for model, part in calibrated_models(parts, home)
-        for each in is_hottest_decisive(model, [photo.path for photo in part.photos[::HEATMAP_STEP]])
-    ]
-    return {"heat_maps_images": len(decisive), "heat_maps_decisive": fmean(decisive)}
 
 
 def fashion_mnist_accuracy(photos: list[Photo]) -> dict[str, Any]:
@@ -135,24 +96,24 @@ def resize_and_invert(path: Path) -> NDArray[np.uint8]:
         return 255 - np.asarray(ImageOps.exif_transpose(photo).convert("L").resize((28, 28)))
 
 
-def summarize_baseline(predictions: Parts) -> dict[str, Any]:
-    """Return the scores of the baseline; one training predicts all left-out sources."""
-    everything, *folds = predictions.values()
-    return summarize([*split_sources(everything), *folds])
+def summarize_baseline(recipe: str, everything: Measurement, *folds: Measurement) -> dict[str, Any]:
+    """Return the scores of the baseline, of which one training predicts all left-out sources."""
+    parts = [*split_sources(everything.predictions), *(fold.predictions for fold in folds)]
+    return {"recipe": recipe, **summarize(parts)}
 
 
-def measure(trainings: list[Training], baseline: list[Training], photos: list[Photo], home: Path) -> dict[str, Any]:
-    """Return all measurements of finished trainings, and a record of each."""
-    parts, baseline_parts = predict_left_out(trainings, home), predict_left_out(baseline, home)
-    records = [training_record(each, home, (parts | baseline_parts).get(each.name)) for each in trainings + baseline]
+def summarize_all(measurements: list[Measurement], baseline: list[Measurement]) -> dict[str, Any]:
+    """Return all scores that follow from the measurements of the trainings and of the baseline, and their records."""
+    left_out = [each for each in measurements if each.predictions.photos]
+    is_decisive = np.concatenate([each.is_hottest_decisive for each in left_out])
+    parts = [each.predictions for each in left_out]
     return {
-        "runs": records,
-        **summarize(list(parts.values())),
+        "runs": [training_record(each) for each in (*measurements, *baseline)],
+        **summarize(parts),
         "calibration": shipped_calibration(parts),
-        "same_class_after": label_stability(parts, home),
-        **check_heat_maps(parts, home),
-        "network_of_product_pictures": fashion_mnist_accuracy(photos),
-        "baseline": {"recipe": baseline[0].recipe, **summarize_baseline(baseline_parts)} if baseline else None,
+        "same_class_after": score_stability(left_out),
+        "heat_maps_images": len(is_decisive),
+        "heat_maps_decisive": float(is_decisive.mean()),
     }
 
 
@@ -169,10 +130,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these trainings; their accuracy is printed")
     parser.add_argument("--timings", action="store_true", help="measure speed alone; nothing else may be running")
     parser.add_argument("--limit", type=int, default=0, help="photos per class and source, to try the command")
+    parser.add_argument("--measurements", type=Path, default=Path("benchmarks/measurements"), help="of each training")
     parser.add_argument("--out", type=Path, default=Path("results/photos.json"))
     args = parser.parse_args()
     if args.limit:
-        args.out = args.home / "photos.json"
+        args.out, args.measurements = args.home / "photos.json", args.home / "measurements"
     return args
 
 
@@ -186,23 +148,42 @@ def main() -> None:
     generated = read_generated(args.generated, photos, args.collection, args.more) if args.generated else []
     trainings = plan_trainings(photos, (*COMPUTE, *SETS, *args.set), generated)
     baseline = plan_baseline(photos, COMPUTE, args.baseline) if args.baseline else []
+    planned = trainings + baseline
+    selected = select_trainings(planned, args.only) if args.only else planned
+    measure_all(selected, args.home, args.jobs, args.measurements)
     if args.only:
-        selected = select_trainings(trainings + baseline, args.only)
-        train_all(selected, args.home, args.jobs)
-        for name, predictions in predict_left_out(selected, args.home).items():
-            print(f"{name}: {predictions.is_correct.mean():.1%} of {len(predictions.photos)} photos")
         return
-    train_all(trainings + baseline, args.home, args.jobs)
-    scores = measure(trainings, baseline, photos, args.home)
+    measured, measured_baseline = (
+        [read(measurement_file(args.measurements, each), each) for each in group] for group in (trainings, baseline)
+    )
     results.write(
         args.out,
         recipe="photos",
         command=timing.current_command(),
         split="validation",
         settings=[*SETS, *args.set],
-        **scores,
+        **summarize_all(measured, measured_baseline),
+        network_of_product_pictures=fashion_mnist_accuracy(photos),
+        baseline=summarize_baseline(args.baseline, *measured_baseline) if baseline else None,
     )
     print(args.out)
+
+
+def measure_all(trainings: list[Training], home: Path, jobs: int, folder: Path) -> None:
+    """Train what is neither measured nor trained, and write a file to `folder` for what is not measured."""
+    paths = {each.name: measurement_file(folder, each) for each in trainings}
+    for training in train_all([each for each in trainings if not paths[each.name].exists()], home, jobs):
+        files.make_folder(folder)
+        measure(training, home).write(paths[training.name], training)
+    for training in trainings:
+        predictions = read(paths[training.name], training).predictions
+        if predictions.photos:
+            print(f"{training.name}: {predictions.is_correct.mean():.1%} of {len(predictions.photos)} photos")
+
+
+def measurement_file(folder: Path, training: Training) -> Path:
+    """Return the file of a training."""
+    return folder / f"{training.name}.npz"
 
 
 def select_trainings(trainings: list[Training], names: list[str]) -> list[Training]:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import named, settings
@@ -232,13 +234,34 @@ def test_the_benchmark_measures_everything(finished: Path) -> None:
 
 
 @pytest.mark.slow
-def test_finished_trainings_are_not_repeated(finished: Path) -> None:
-    """Their predictions are stored."""
+def test_finished_trainings_are_not_repeated(finished: Path, script: Any) -> None:
+    """What was measured is enough, even without the runs; it must be of the same settings and photos."""
+    shutil.move(finished / "runs" / "fold-0", finished / "elsewhere")
     output = run_benchmark(finished, "--limit", "9", "--only", "fold-0", "without-street")
+    shutil.move(finished / "elsewhere", finished / "runs" / "fold-0")
     assert [line.split()[0] for line in output.splitlines()] == ["fold-0:", "without-street:"]
-    stored = np.load(finished / "runs" / "predictions.npz")
-    assert stored["without-street"].shape == (12, 11)
-    assert stored["without-street"].sum(1) == pytest.approx(1, abs=1e-5)
+    path = finished / "runs" / "measurements" / "without-street.npz"
+    measured = script("photo_measurements").read(path)
+    assert measured.predictions.probabilities.shape == (12, 11)
+    assert measured.perturbed.shape == (6, 12, 11)
+    assert measured.predictions.probabilities.sum(1) == pytest.approx(1, abs=1e-5)
+    assert measured.is_hottest_decisive.shape == (2,)
+    with pytest.raises(SystemExit, match="other settings or photos"):
+        run_benchmark(finished, "--limit", "9", "--only", "without-street", "--set", "seed=1")
+    with pytest.raises(SystemExit, match="other settings or photos"):
+        run_benchmark(finished, "--only", "without-street", "--measurements", str(path.parent))
+
+
+@pytest.mark.slow
+def test_a_measurement_is_what_the_model_predicts(finished: Path, script: Any) -> None:
+    """For the photos as they are, in their order; the mirror image has the same label in both."""
+    measured = script("photo_measurements").read(finished / "runs" / "measurements" / "fold-0.npz")
+    model = model_file.load(finished / "runs" / "fold-0" / "model.onnx")
+    names = [photo.path for photo in measured.predictions.photos]
+    photos = [finished / ("more" if name.parts[0] == "collection-rest" else "collection") / name for name in names]
+    images = np.stack([model.preprocess(photo)[1] for photo in photos])
+    assert measured.predictions.probabilities == pytest.approx(model.probabilities(images), abs=1e-6)
+    assert measured.perturbed[5] == pytest.approx(model.probabilities(images[:, :, ::-1]), abs=1e-6)
 
 
 @pytest.mark.slow
@@ -263,12 +286,12 @@ def test_trainings_that_do_not_fit_the_command_are_rejected(finished: Path) -> N
     """A name, settings or photos that differ, and a training that fails, whose output is shown."""
     for message, arguments in (
         (r"There is no training 'fold-5'. There are: without-street,", ("--only", "fold-5")),
-        ("other settings", ("--only", "all", "--set", "seed=1")),
+        ("trained with other settings", ("--only", "all", "--set", "seed=1")),
         ("have changed", ("--only", "all")),  # no limit
         (r"(?s)optimizer.lr.+all failed with exit code 2", ("--only", "all", "--set=optimizer.lr=-1", "--home=other")),
     ):
         with pytest.raises(SystemExit, match=message), contextlib.chdir(finished):
-            run_benchmark(finished, *arguments)
+            run_benchmark(finished, "--measurements=others", *arguments)
 
 
 @pytest.mark.slow
