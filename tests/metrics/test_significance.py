@@ -167,3 +167,10 @@ def test_holm_corrects_a_family() -> None:
     assert [each.p_holm for each in corrected] == [pytest.approx(expected[0]), None, *map(pytest.approx, expected[1:])]
     assert not corrected[0].is_significant
     assert significance.adjust_holm([with_p(0.03), with_p(None)])[0].p_holm is None
+
+
+def test_few_seeds_of_unequal_number_are_marked_as_approximate() -> None:
+    """Welch's test has more false alarms there, if the smaller sample varies more; equal numbers are not marked."""
+    assert significance.compare_seeds(FIRST, SECOND[:3], is_paired=False).is_approximate
+    assert not significance.compare_seeds(FIRST, SECOND, is_paired=False).is_approximate
+    assert not significance.is_welch_approximate(20, 8)

@@ -18,7 +18,7 @@ from modiste.metrics import intervals, power
 from modiste.metrics.intervals import LEVEL, MIN_GROUPS, Interval
 
 MIN_BOOTSTRAP_SEEDS = 10
-MIN_UNEQUAL_SEEDS = 6
+MIN_UNEQUAL_SEEDS = 8
 """With fewer seeds of one method than of the other, Welch's test has more than 5.5 % false alarms in some cases
 (`benchmarks/coverage.py`)."""
 
