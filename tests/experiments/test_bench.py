@@ -168,6 +168,31 @@ def test_results_that_mix_precisions_say_so(tmp_path: Path, capsys: pytest.Captu
     assert "two trainings is usually too wide" in output
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "statement"),
+    [
+        (
+            (0.93,),
+            "One seed shows no spread, so there is no interval over seeds and no comparison with another recipe.",
+        ),
+        ((0.93, 0.931, 0.933), "95 % interval over 3 seeds: 92.75 to 93.51 %, sd 0.15 points. Compared with another"),
+        ((0.93, 0.93), "95 % interval over 2 seeds: 93.00 to 93.00 %, sd 0.00 points.\n"),
+    ],
+)
+def test_the_spread_over_seeds_is_stated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], accuracies: tuple[float, ...], statement: str
+) -> None:
+    """With the difference that as many seeds can show; one seed has no interval, and it says so."""
+    records = [
+        {"accuracy": accuracy, "accuracy_flip_tta": None, "loss": 1.0, "images": 1000, "precision": "fp32"}
+        for accuracy in accuracies
+    ]
+    plan = bench.Bench(bench.vary_seed(sprint(), len(accuracies)), "test", tmp_path)
+    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, records)
+    print_results(tmp_path / "x.json", as_json=False)
+    assert statement in capsys.readouterr().out
+
+
 def test_earlier_runs_decide_the_precision(tmp_path: Path) -> None:
     """A bench that resumes does not measure again; a recipe that names a precision keeps it."""
     first, second = bench.vary_seed(sprint(), 2)

@@ -68,6 +68,7 @@ def bench(
 def print_results(path: Path, as_json: bool) -> None:
     """Print a results file, as a sentence or as JSON."""
     from modiste.cli.output import print_json
+    from modiste.reporting import statements
     from modiste.reporting.formatting import format_interval
     from modiste.runs import results
 
@@ -75,11 +76,13 @@ def print_results(path: Path, as_json: bool) -> None:
     if as_json:
         print_json(content)
         return
+    unit = "folds" if content["split"] == "validation" else "seeds"
     click.echo(
-        f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} "
-        f"(95 % intervals: {format_interval(content['interval_images'])} % over images, "
-        f"{format_interval(content['interval_seeds'])} % over trainings), loss {content['mean_loss']:.4f}; {path}"
+        f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} {unit} "
+        f"(95 % interval over images {format_interval(content['interval_images'])} %), "
+        f"loss {content['mean_loss']:.4f}; {path}"
     )
+    click.echo(statements.describe_trainings([record["accuracy"] for record in content["runs"]], unit))
     if content["n"] == 2:
         click.echo("The interval over two trainings is usually too wide to be informative.")
     if len(content["precision"]) > 1:

@@ -218,6 +218,7 @@ def _record(run: Run, split: str) -> dict[str, Any]:
         "accuracy": scores["accuracy"],
         "accuracy_flip_tta": scores.get("accuracy_flip_tta"),
         "loss": scores["loss"],
+        **{score: scores.get(score) for score in ("balanced_accuracy", "macro_f1", "brier", "ece")},
         "images": scores["n"],
         "val_accuracy": best.val_accuracy,
         "val_loss": best.val_loss,

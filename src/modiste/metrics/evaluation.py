@@ -18,7 +18,7 @@ from modiste.errors import InputError, SettingError
 from modiste.imaging.preprocess import is_on_black
 from modiste.inference import bundled_files
 from modiste.inference.model import Model
-from modiste.metrics.probability_files import SUFFIXES, read_probabilities
+from modiste.metrics.probability_files import SUFFIXES, ProbabilityFile, read_probabilities
 from modiste.metrics.scores import OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
 from modiste.recipes import settings
 from modiste.recipes.config import DataConfig
@@ -52,17 +52,21 @@ class Target:
 class Evaluation:
     """The scores of a split's images, and their probabilities, [n, k], as the network gave them.
 
-    Labels are indices into the target's class names. Other data than the run's, and files alone, have no run.
+    Labels are indices into the target's class names. Other data than the run's, and files alone, have no run. A file of
+    predicted labels has no probabilities: those here are 0 and 1.
     """
 
     scores: Scores
     probabilities: Probabilities
     split: Split
     run: Run | None
+    has_probabilities: bool = True
 
 
-def evaluate_split(path: Path, split_name: str = "test", data: str | None = None) -> Evaluation:
-    """Evaluate a target; arguments and errors as in `modiste.evaluate`.
+def evaluate_split(
+    path: Path, split_name: str = "test", data: str | None = None, is_logits: bool = False
+) -> Evaluation:
+    """Evaluate a target; arguments and errors as in `modiste.evaluate`; `is_logits` is of a file of another tool.
 
     An opening of a run's test split is counted before anything of it is read.
     """
@@ -78,15 +82,19 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     class_names = target.model.class_names if target.model else source.class_names
     split = _relabel(split, source.class_names, class_names)
     notes: tuple[str, ...] = ()
+    has_probabilities = True
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
         if target.model.is_on_black != (isinstance(source, ClassFolders) or is_on_black(split.images)):
             notes = (OTHER_BACKGROUND,)
     else:
-        probabilities, notes = _read_file(target, source, class_names, split)
-    scores = replace(compute_scores(probabilities, split, class_names), notes=notes)
+        file = _read_file(target, source, class_names, split, is_logits)
+        probabilities, notes, has_probabilities = file.probabilities, file.notes, not file.is_hard_labels
+    scores = compute_scores(probabilities, split, class_names)
+    scores = replace(scores, notes=notes + scores.notes)
     scores = _with_model_scores(scores, target, split, probabilities)
-    return Evaluation(scores, probabilities, split, target.run if config == target.recipe.data else None)
+    run = target.run if config == target.recipe.data else None
+    return Evaluation(scores, probabilities, split, run, has_probabilities)
 
 
 def _open_target(path: Path, data: str | None) -> Target:
@@ -119,7 +127,9 @@ def _find_run(path: Path) -> Run | None:
             f"holds data to evaluate on: modiste evaluate RUN --data {shlex.quote(str(data))}"
         )
     if not path.exists():
-        raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
+        raise InputError(
+            f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz, .npy or .csv."
+        )
     return run if path in (run.path, run.model) and run.recipe_file.is_file() else None
 
 
@@ -197,8 +207,8 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
 
 
 def _read_file(
-    target: Target, source: Source, class_names: tuple[str, ...], split: Split
-) -> tuple[Probabilities, tuple[str, ...]]:
+    target: Target, source: Source, class_names: tuple[str, ...], split: Split, is_logits: bool
+) -> ProbabilityFile:
     """Read a file of probabilities, and notes on it; notes and errors say which images were held out for validation."""
     held_out, recipe = "", target.recipe
     if split.name == "validation" and not source.has_split("validation"):
@@ -209,10 +219,10 @@ def _read_file(
             "the order of the data."
         )
     try:
-        probabilities, notes = read_probabilities(target.path, class_names, split)
+        file = read_probabilities(target.path, class_names, split, is_logits)
     except InputError as error:
         raise InputError(f"{error} {held_out}".strip()) from None
-    return probabilities, (held_out, *notes) if held_out else notes
+    return file._replace(notes=(held_out, *file.notes)) if held_out else file
 
 
 def _count_opening(run: Run | None) -> None:

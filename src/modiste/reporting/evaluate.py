@@ -22,7 +22,7 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
 
     Args:
         target: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities of any
-            tool in an .npz or .csv, as `probability_files.read_probabilities` describes it.
+            tool in an .npz, .npy or .csv, as `probability_files.read_probabilities` describes it.
         split: test or validation; validation is the fold that the recipe held out.
         data: folder of other data than the recipe's.
 
@@ -52,8 +52,9 @@ def _write(run: Run, evaluation: Evaluation) -> None:
     with lock(run.path, LOCK_SECONDS):
         with files.atomic_write(run.probabilities) as partial, partial.open("wb") as file:
             np.savez_compressed(
-                file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name
-            )
+                file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name,
+                **{key: array for key in ("groups", "candidate_labels") if (array := getattr(split, key)) is not None},
+            )  # fmt: skip
         canvas.save_png(confusion_matrix, run.confusion)
         canvas.save_png(mistakes, run.mistakes)
         files.write_json(run.scores, read_scores(run.scores) | {scores.split: scores.as_dict()})

@@ -1,0 +1,305 @@
+"""Compare two methods: over their seeds, or over the images that both predicted.
+
+`compare_seeds`, `compare_runs` and `compare_images` take plain arrays and return a `Comparison`.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from modiste.metrics import intervals, power
+from modiste.metrics.intervals import LEVEL, MIN_GROUPS, Interval
+
+MIN_BOOTSTRAP_SEEDS = 10
+MIN_UNEQUAL_SEEDS = 8
+"""With fewer seeds of one method than of the other, Welch's test has more than 5.5 % false alarms in some cases
+(`benchmarks/coverage.py`)."""
+
+RESAMPLES = 9999
+
+MAX_EXACT_SEEDS = 40
+"""With more seeds, the signs of the sign-flip test are drawn at random."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A difference of two methods, the first minus the second, and what is known about it.
+
+    Args:
+        difference: of the two means.
+        interval: 95 % interval of the difference; None where the values have no spread.
+        p_value: two-sided, of the test; None likewise.
+        test: its name; "" where there is none.
+        unit: what the spread is over: seeds, folds, images or groups.
+        n: number of units of the first method.
+        n_other: number of units of the second; the same where they are paired.
+        is_paired: whether each unit of one method belongs to one of the other.
+        is_approximate: whether interval and test may be wrong more often than they say: with few groups, with few and
+            unequal numbers of seeds, and with folds, because these share training images.
+        p_sign_flip: exact two-sided p-value of the sign-flip test of paired seeds; None otherwise.
+        interval_bca: BCa bootstrap interval over seeds, from ten on; None otherwise.
+        minimum_detectable_difference: of a test of this kind with as many units and this spread, at a power of 80 %.
+        required_n: how many units would show a true difference of this size with a power of 80 %; None for none.
+        p_holm: p-value after Holm's correction for all comparisons of the same family; None without one.
+    """
+
+    difference: float
+    interval: Interval | None
+    p_value: float | None
+    test: str
+    unit: str
+    n: int
+    n_other: int
+    is_paired: bool
+    is_approximate: bool = False
+    p_sign_flip: float | None = None
+    interval_bca: Interval | None = None
+    minimum_detectable_difference: float | None = None
+    required_n: int | None = None
+    p_holm: float | None = None
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether p is below 5 %, after Holm's correction where there is one."""
+        p_value = self.p_value if self.p_holm is None else self.p_holm
+        return p_value is not None and p_value < power.ALPHA
+
+    @property
+    def is_bca_approximate(self) -> bool:
+        """Whether the BCa interval is of too few seeds to cover what it says."""
+        return self.interval_bca is not None and min(self.n, self.n_other) < MIN_GROUPS
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        marks = {"is_significant": self.is_significant, "is_bca_approximate": self.is_bca_approximate}
+        return dataclasses.asdict(self) | marks
+
+
+def compare_runs(first: Mapping[Any, float], second: Mapping[Any, float], unit: str = "seeds") -> Comparison | None:
+    """Compare the values of two methods by seed: paired where both have the same seeds; None with fewer than two each.
+
+    Args:
+        first: a value for each seed (or fold, or both), such as its accuracy.
+        second: likewise.
+        unit: seeds or folds.
+    """
+    if min(len(first), len(second)) < 2:
+        return None
+    if first.keys() != second.keys():
+        return compare_seeds(list(first.values()), list(second.values()), is_paired=False, unit=unit)
+    return compare_seeds(list(first.values()), [second[key] for key in first], is_paired=True, unit=unit)
+
+
+def compare_seeds(first: Sequence[float], second: Sequence[float], is_paired: bool, unit: str = "seeds") -> Comparison:
+    """Compare the values of two methods over their seeds, with a paired t-test or with Welch's.
+
+    Where all paired differences are equal, their spread cannot be estimated: there is no interval, and the p-value is
+    that of the sign-flip test.
+
+    Args:
+        first: at least two values, one for each seed.
+        second: likewise; of the same seeds in the same order if paired.
+        is_paired: whether they are.
+        unit: seeds or folds.
+
+    Raises:
+        ValueError: fewer than two values, or pairs of unequal number.
+    """
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if min(len(a), len(b)) < 2 or (is_paired and len(a) != len(b)):
+        raise ValueError(f"{len(a)} and {len(b)} values cannot be compared; is_paired={is_paired}")
+    return _compare_paired(a - b, unit) if is_paired else _compare_unpaired(a, b, unit)
+
+
+def _compare_paired(differences: Floats, unit: str) -> Comparison:
+    mean, n, p_sign_flip = float(differences.mean()), len(differences), sign_flip_test(differences)
+    if is_constant(differences):
+        return Comparison(mean, None, p_sign_flip, "sign-flip test", unit, n, n, True, p_sign_flip=p_sign_flip)
+    sd, (low, high, p_value) = float(differences.std(ddof=1)), t_test(differences)
+    return Comparison(
+        mean, (float(low), float(high)), float(p_value), "paired t-test", unit, n, n, True,
+        is_approximate=unit == "folds",
+        p_sign_flip=p_sign_flip,
+        interval_bca=bca_interval(differences),
+        minimum_detectable_difference=power.detectable_difference(sd, n),
+        required_n=power.required_n(mean, sd),
+    )  # fmt: skip
+
+
+def _compare_unpaired(a: Floats, b: Floats, unit: str) -> Comparison:
+    mean, n, n_other = float(a.mean() - b.mean()), len(a), len(b)
+    if is_constant(a) and is_constant(b):
+        return Comparison(mean, None, None, "", unit, n, n_other, False)
+    sd, (low, high, p_value) = float(np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)), t_test(a, b)
+    return Comparison(
+        mean, (float(low), float(high)), float(p_value), "Welch's t-test", unit, n, n_other, False,
+        is_approximate=unit == "folds" or is_welch_approximate(n, n_other),
+        interval_bca=bca_interval(a, b),
+        minimum_detectable_difference=power.detectable_difference(sd, n, n_other),
+        required_n=power.required_n(mean, sd, is_paired=False),
+    )  # fmt: skip
+
+
+def compare_images(first: NDArray[Any], second: NDArray[Any], groups: NDArray[np.int64] | None = None) -> Comparison:
+    """Compare two methods over the images that both predicted.
+
+    The interval is that of the percentiles of a bootstrap over images, and the test is McNemar's (exact). Where images
+    have groups, both are Student's t with the standard error of `intervals.estimate_ratio`, over groups. The mean over
+    several seeds has an interval and no test, because McNemar's is one of two predictions.
+
+    Args:
+        first: whether each image is predicted correctly, bool [n]; or of several seeds, bool [seeds, n].
+        second: likewise, of the same images in the same order.
+        groups: int64 [n]; images with the same number belong together.
+    """
+    differences = np.atleast_2d(first).mean(0) - np.atleast_2d(second).mean(0)
+    if groups is not None and len(np.unique(groups)) > 1:
+        return _compare_groups(differences, groups)
+    mean, n, sd = float(differences.mean()), len(differences), float(differences.std())
+    is_single = first.ndim == second.ndim == 1
+    return Comparison(
+        mean,
+        None if groups is not None else image_bootstrap(differences),
+        mcnemar_test(first, second) if is_single and groups is None else None,
+        "McNemar's exact test" if is_single and groups is None else "",
+        "images",
+        n,
+        n,
+        True,
+        minimum_detectable_difference=power.detectable_difference(sd, n),
+        required_n=power.required_n(mean, sd),
+    )
+
+
+def _compare_groups(differences: Floats, groups: NDArray[np.int64]) -> Comparison:
+    sums, sizes = intervals.sum_groups(differences, groups)
+    n = len(sizes)
+    mean, standard_error, freedom = map(float, intervals.estimate_ratio(sums, sizes))
+    if not standard_error:
+        return Comparison(mean, None, None, "", "groups", n, n, True, is_approximate=n < MIN_GROUPS)
+    low, high = intervals.mean_bounds(sums, sizes)
+    sd = standard_error * n**0.5
+    return Comparison(
+        mean,
+        (float(low), float(high)),
+        float(2 * stats.t.sf(abs(mean) / standard_error, freedom)),
+        "t-test over groups",
+        "groups",
+        n,
+        n,
+        True,
+        is_approximate=n < MIN_GROUPS,
+        minimum_detectable_difference=power.detectable_difference(sd, n),
+        required_n=power.required_n(mean, sd),
+    )
+
+
+def adjust_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Add the p-value after Holm's correction (1979) to each of a family; one test alone needs no correction."""
+    tested = [place for place, each in enumerate(comparisons) if each.p_value is not None]
+    if len(tested) < 2:
+        return list(comparisons)
+    corrected = multipletests([comparisons[place].p_value for place in tested], method="holm")[1]
+    p_holm = dict(zip(tested, map(float, corrected), strict=True))
+    return [dataclasses.replace(each, p_holm=p_holm.get(place)) for place, each in enumerate(comparisons)]
+
+
+def is_welch_approximate(n: int, n_other: int) -> bool:
+    """Return whether Welch's test of so many seeds has too many false alarms where the spreads differ."""
+    return n != n_other and min(n, n_other) < MIN_UNEQUAL_SEEDS
+
+
+def is_constant(values: Floats) -> bool:
+    """Return whether all values are equal but for rounding."""
+    return bool(np.ptp(values) < 1e-12)
+
+
+def t_test(first: Floats, second: Floats | None = None) -> tuple[Floats, Floats, Floats]:
+    """Test along the last axis, and return the ends of the 95 % interval and the two-sided p-value.
+
+    Args:
+        first: paired differences, [..., n] (Student 1908); or the values of one method.
+        second: the values of the other one, [..., m] (Welch 1947).
+    """
+    if second is None:
+        result = stats.ttest_1samp(first, 0, axis=-1)
+    else:
+        result = stats.ttest_ind(first, second, axis=-1, equal_var=False)
+    low, high = result.confidence_interval(LEVEL)
+    return low, high, result.pvalue
+
+
+def sign_flip_test(differences: Floats) -> float:
+    """Return the exact two-sided p-value of the sign-flip test of paired differences, [n] (Fisher 1935).
+
+    It is the share of the 2^n ways to swap the two methods in a pair that give a sum at least as far from 0. The sums
+    are those of one half of the pairs and of the other; counting them needs no list of all.
+    """
+    n, observed = len(differences), abs(float(differences.sum())) * (1 - 1e-9)
+    if n > MAX_EXACT_SEEDS:
+        test = stats.permutation_test(
+            (differences,), lambda values, axis: values.mean(axis), permutation_type="samples", vectorized=True,
+            n_resamples=99_999, batch=1000, rng=np.random.default_rng(0),
+        )  # fmt: skip
+        return float(test.pvalue)
+    one, other = (_signed_sums(half) for half in np.array_split(differences, 2))
+    count = int((len(other) - np.searchsorted(np.sort(other), observed - one)).sum())
+    return min(1.0, 2 * count / 2.0**n)
+
+
+def _signed_sums(values: Floats) -> Floats:
+    """Return the sums of the values with each choice of their signs, [2^n]."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums - value, sums + value])
+    return sums
+
+
+def bca_interval(*samples: Floats) -> Interval | None:
+    """Return the 95 % BCa bootstrap interval of a mean, or of the difference of two (Efron 1987).
+
+    None for fewer than ten seeds each, or without spread.
+    """
+    if min(map(len, samples)) < MIN_BOOTSTRAP_SEEDS or any(map(is_constant, samples)):
+        return None
+    low, high = bca_bounds(*samples)
+    return float(low), float(high)
+
+
+def bca_bounds(*samples: Floats) -> tuple[Floats, Floats]:
+    """Return the ends of `bca_interval` along the last axis of the samples, [..., n]."""
+    result = stats.bootstrap(
+        samples,
+        lambda *values, axis: values[0].mean(axis) - (values[1].mean(axis) if len(values) > 1 else 0),
+        n_resamples=RESAMPLES, batch=500, confidence_level=LEVEL, method="BCa", axis=-1, vectorized=True,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+    return result.confidence_interval.low, result.confidence_interval.high
+
+
+def image_bootstrap(differences: Floats) -> Interval:
+    """Return the 95 % percentile bootstrap interval of the mean difference over images, [n] (Efron 1979).
+
+    Images are drawn with replacement. The differences have few values (of two predictions -1, 0 and 1), so how often
+    each is drawn is multinomial, which gives the same distribution as n draws and takes a thousandth of the time.
+    """
+    values, counts = np.unique(differences, return_counts=True)
+    n, random = len(differences), np.random.default_rng(0)
+    means = random.multinomial(n, counts / n, RESAMPLES) @ values / n
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def mcnemar_test(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the exact two-sided p-value of McNemar's test (1947) of two predictions of the same images, bool [n]."""
+    table = [[np.sum(first & second), np.sum(first & ~second)], [np.sum(~first & second), np.sum(~first & ~second)]]
+    return float(mcnemar(table, exact=True).pvalue)
