@@ -105,40 +105,6 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_trick_is_compared_over_the_same_seeds(
-    idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The recipe has no difference to itself; a trick has its settings, its difference and its relative time.
-
-    The row without flip TTA is of the same trainings.
-    """
-    tricks = script("tricks")
-    recipe = tmp_path / "tiny.json"
-    recipe.write_text(settings.to_json(tiny(idx, **{"schedule.epochs": 1})))
-    monkeypatch.setattr(tricks, "BASELINE", str(recipe))
-    monkeypatch.setattr(tricks, "TRICKS", {str(recipe): (), "without smoothing": ("optimizer.label_smoothing=0",)})
-    monkeypatch.setattr(sys, "argv", ["tricks.py", "--seeds", "2"])
-    monkeypatch.chdir(tmp_path)
-    tricks.main()
-    content = json.loads((tmp_path / "results" / "tricks.json").read_text())
-    baseline, trick, without_tta = content["tricks"]
-    assert (baseline["difference"], baseline["seconds_ratio"]) == (0, 1)
-    assert (trick["settings"], trick["n"]) == (["optimizer.label_smoothing=0"], 2)
-    assert without_tta["mean"] == baseline["accuracy"]
-    assert without_tta["difference"] == pytest.approx(baseline["accuracy"] - baseline["mean"])
-    assert without_tta["seconds"] < baseline["seconds"]
-    assert trick["difference_interval"][0] <= trick["difference"] <= trick["difference_interval"][1]
-    assert {run["split"] for run in content["runs"]} == {"validation"}
-
-
-def test_every_trick_is_a_setting_of_the_recipe(script: Any) -> None:
-    """Each one except the baseline changes the recipe."""
-    for name, changes in script("tricks").TRICKS.items():
-        changed = settings.with_settings(sprint(), dict(map(settings.parse_setting, changes)))
-        assert (changed == sprint()) == (name == "sprint")
-
-
-@pytest.mark.slow
 def test_the_machine_is_measured_with_the_step(
     idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

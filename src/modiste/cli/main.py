@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Compare several runs.",
     "report": "Write a report on runs as one HTML page.",
     "bench": "Train recipes with several seeds or folds; report means and intervals.",
+    "ablate": "Measure what each trick of a recipe is worth.",
     "predict": "Predict the class of photos.",
     "export": "Export the model of a run as one file.",
     "serve": "Serve a web page and an HTTP API that classify photos.",

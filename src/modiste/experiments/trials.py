@@ -131,7 +131,7 @@ def run_trials(trials: Sequence[Trial], pool: Pool, progress: Progress) -> Itera
     """
     futures = [pool.submit(trial) for trial in trials]
     if left := [trial.path for trial in trials if not trial.finished]:
-        progress.log(f"{len(left)} training{'s' * (len(left) != 1)} to run; the log of the first is {left[0]}.log")
+        progress.log(f"The log of the next training is {left[0]}.log")
     try:
         for future in as_completed(futures):
             outcome = future.result()
