@@ -105,6 +105,25 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
 
 
 @pytest.mark.slow
+def test_transfer_is_measured_by_the_number_of_labels(
+    idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both kinds of weights are trained on the same images, which are enlarged, and compared on test."""
+    small = [f"data.source={idx}", "optimizer.batch_size=20", "schedule.epochs=1", "compute.threads=1"]
+    sets = [argument for setting in small for argument in ("--set", setting)]
+    monkeypatch.setattr(sys, "argv", ["transfer.py", "--seeds=1", "--labels", "40", *sets])
+    monkeypatch.chdir(tmp_path)
+    script("transfer").main()
+    content = json.loads((tmp_path / "results" / "transfer.json").read_text())
+    (size,) = content["sizes"]
+    assert (size["labels"], size["base"]["model.upscale"], content["split"]) == (40, 2, "test")
+    assert [run["recipe"] for run in content["runs"]] == ["40 labels, unchanged", "40 labels, random weights"]
+    random_weights = size["rows"][-1]
+    accuracies = [run["accuracy"] for run in content["runs"]]
+    assert random_weights["difference"] == pytest.approx(accuracies[1] - accuracies[0])
+
+
+@pytest.mark.slow
 def test_the_machine_is_measured_with_the_step(
     idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

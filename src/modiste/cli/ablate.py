@@ -167,7 +167,7 @@ def _difference_cells(row: dict[str, Any]) -> list[str]:
         f"{100 * row['difference']:+.2f}",
         f"{100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}" if interval else "-",
         "-" if detectable is None else f"{100 * detectable:.2f}",
-        f"x {row['seconds_ratio']:.2f}",
+        f"x {row['seconds_ratio']:.2f}" if row["seconds_ratio"] else "-",
     ]
 
 

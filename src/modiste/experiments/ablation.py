@@ -122,17 +122,7 @@ def run(ablation: Ablation, log: Callable[[str], None]) -> dict[str, list[Outcom
 
 def write(path: Path, name: str, command: str, ablation: Ablation, outcomes: dict[str, list[Outcome]]) -> None:
     """Write the results file: a record of each training, and of each row its difference to the unchanged recipe."""
-    records = {row: _records(row, ends) for row, ends in outcomes.items()}
-    changes = {row.name: row.settings for row in ablation.rows}
-    unchanged, *others = [
-        {
-            **summarize(row, records[row], records[UNCHANGED]),
-            "settings": _to_texts(changes.get(row, {})),
-            **_failed(ends),
-        }
-        for row, ends in outcomes.items()
-    ]
-    runs = [record for each in records.values() for record in each]
+    rows, runs = compare_rows(ablation, outcomes)
     results.write(
         path,
         recipe=name,
@@ -141,8 +131,22 @@ def write(path: Path, name: str, command: str, ablation: Ablation, outcomes: dic
         split=ablation.split,
         precision=sorted({record["precision"] for record in runs}),
         base=settings.to_settings(replace(ablation.recipe, seed=0)),
-        tricks=[unchanged, *_flip_tta_row(records[UNCHANGED]), *others],
+        tricks=rows,
     )
+
+
+def compare_rows(
+    ablation: Ablation, outcomes: dict[str, list[Outcome]]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return a summary of each row, as `summarize`, with its settings and failures, and a record of each training."""
+    records = {row: _records(row, ends) for row, ends in outcomes.items()}
+    changes = {row.name: _to_texts(row.settings) for row in ablation.rows}
+    unchanged, *others = [
+        {**summarize(row, records[row], records[UNCHANGED]), "settings": changes.get(row, []), **_failed(ends)}
+        for row, ends in outcomes.items()
+    ]
+    runs = [record for each in records.values() for record in each]
+    return [unchanged, *_flip_tta_row(records[UNCHANGED]), *others], runs
 
 
 def summarize(row: str, records: Sequence[dict[str, Any]], baseline: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -151,7 +155,7 @@ def summarize(row: str, records: Sequence[dict[str, Any]], baseline: Sequence[di
         return {"recipe": row, "n": 0}
     other = {record["seed"]: record for record in baseline}
     pairs = [(record["accuracy"], other[record["seed"]]["accuracy"]) for record in records if record["seed"] in other]
-    seconds = fmean(record["seconds"] for record in records)
+    seconds, seconds_before = (fmean(record["seconds"] for record in each) for each in (records, baseline))
     return {
         "recipe": row,
         "n": len(records),
@@ -159,7 +163,7 @@ def summarize(row: str, records: Sequence[dict[str, Any]], baseline: Sequence[di
         "epochs": fmean(record["epochs"] for record in records),
         **intervals.summarize([record["accuracy"] for record in records], records[0]["images"]),
         **(paired.paired_difference(*zip(*pairs, strict=True)) if pairs else {}),
-        "seconds_ratio": seconds / fmean(record["seconds"] for record in baseline),
+        "seconds_ratio": seconds / seconds_before if seconds_before else None,
     }
 
 

@@ -165,8 +165,8 @@ def run_trial(trial: Trial, threads: int, stop: StopRequest, prune: Prune | None
             _run_next_step(trial, threads, stop, None)
     except (InputError, TrainingError) as failure:
         error = failure
-    if not trial.keep_weights and error is None:
-        _drop_weights(trial.run)
+    if not (trial.keep_weights or pruned or error):
+        drop_weights(trial.run)
     return Outcome(trial, error, pruned, 0.0 if was_finished else time.monotonic() - start)
 
 
@@ -192,7 +192,8 @@ def _train_arguments(trial: Trial) -> list[str]:
     return ["train", str(recipe_file), "--name", str(trial.path.absolute())]
 
 
-def _drop_weights(run: Run) -> None:
+def drop_weights(run: Run) -> None:
+    """Delete the weights of a run, which are large."""
     shutil.rmtree(run.last, ignore_errors=True)
     for path in (run.weights, run.model):
         path.unlink(missing_ok=True)
