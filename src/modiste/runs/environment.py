@@ -13,7 +13,7 @@ import modiste
 
 PACKAGES = (
     "numpy", "pillow", "onnxruntime", "torch", "torchvision", "onnx", "safetensors", "scikit-learn", "scipy", "timm",
-    "pi-heif",
+    "pi-heif", "optuna",
 )  # fmt: skip
 
 
