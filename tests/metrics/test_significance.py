@@ -37,6 +37,21 @@ def test_paired_seeds_are_compared_as_statsmodels_does() -> None:
     assert (result.test, result.n, result.n_other, result.is_paired) == ("paired t-test", 6, 6, True)
 
 
+def test_what_an_experiment_records_of_pairs() -> None:
+    """Of one pair the difference alone, of none nothing."""
+    compared = significance.compare_seeds(FIRST, SECOND, is_paired=True)
+    assert significance.summarize_pairs(list(zip(FIRST, SECOND, strict=True))) == {
+        "difference": compared.difference,
+        "difference_interval": compared.interval,
+        "p_value": compared.p_value,
+        "p_sign_flip": compared.p_sign_flip,
+        "minimum_detectable_difference": compared.minimum_detectable_difference,
+    }
+    (difference, *others) = significance.summarize_pairs([(0.9, 0.8)]).values()
+    assert (difference, others) == (pytest.approx(0.1), [None] * 4)
+    assert significance.summarize_pairs([]) == {}
+
+
 def test_unpaired_seeds_are_compared_as_statsmodels_does() -> None:
     """Difference, interval and p-value of Welch's t-test, with unequal numbers."""
     result = significance.compare_seeds(FIRST, SECOND[:3], is_paired=False)

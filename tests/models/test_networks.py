@@ -27,6 +27,11 @@ OPTIONS = {
     "blocks": ModelConfig(name="residual", width=16, stem_width=8, blocks_per_stage=2),
     "growth": ModelConfig(name="residual", width=14, stem_width=14, width_multiplier=1.0),
     "efficientnet_lite1": ModelConfig(name="efficientnet_lite1", init="default"),
+    "cnn without batch norm": ModelConfig(name="cnn", norm_layer="none"),
+    "resnet18 without batch norm": ModelConfig(name="resnet18", norm_layer="none"),
+    "resnet18 with group norm": ModelConfig(name="resnet18", norm_layer="group_norm"),
+    "resnet18 with the stem for small images": ModelConfig(name="resnet18", stem_type="cifar"),
+    "residual, enlarged": ModelConfig(name="residual", width=16, upscale=2),
 }
 
 
@@ -53,6 +58,10 @@ def safetensors_file(tensors: dict[str, object]) -> bytes:
         ("residual", 139_946),
         ("stem", 143_010),
         ("efficientnet_lite1", 4_148_490),
+        ("cnn without batch norm", 16_841_802 - 2 * (32 + 64)),
+        ("resnet18 without batch norm", 11_181_642 - 4800),
+        ("resnet18 with group norm", 11_181_642),
+        ("resnet18 with the stem for small images", 11_181_642 - 64 * 3 * (7 * 7 - 3 * 3)),
     ],
 )
 def test_networks_have_the_documented_number_of_parameters(name: str, count: int) -> None:
@@ -63,6 +72,7 @@ def test_networks_have_the_documented_number_of_parameters(name: str, count: int
 @pytest.mark.parametrize(
     ("recipe", "most"),
     [
+        ("marathon-2m", 2_200_000),
         ("marathon", 1_000_000),
         ("marathon-taught", 1_000_000),
         ("marathon-300k", 300_000),
@@ -100,6 +110,26 @@ def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
         (64, 8, 8),
         (4096,),
     ]
+
+
+@pytest.mark.parametrize(("stem_type", "size"), [("imagenet", 1), ("cifar", 4)])
+def test_the_stem_decides_the_size_of_the_last_feature_maps(stem_type: str, size: int) -> None:
+    """Of 28 pixels the stem for ImageNet leaves one, which has no shape left to see."""
+    shapes: list[torch.Size] = []
+    body: nn.Module = build("resnet18", stem_type=stem_type)
+    body.get_submodule("layer4").register_forward_hook(lambda _, __, output: shapes.append(output.shape))
+    body(torch.zeros(2, 1, 28, 28))
+    assert shapes == [torch.Size([2, 512, size, size])]
+
+
+def test_images_are_enlarged_before_the_first_layer() -> None:
+    """The network sees 56 pixels; its layers have the same names, so that pretrained weights fit."""
+    body = build("residual, enlarged")
+    shapes: list[torch.Size] = []
+    body.get_submodule("features.0").register_forward_pre_hook(lambda _, inputs: shapes.append(inputs[0].shape))
+    body(torch.zeros(2, 1, 28, 28))
+    assert shapes == [torch.Size([2, 1, 56, 56])]
+    assert list(body.state_dict()) == list(build("residual").state_dict())
 
 
 @pytest.mark.parametrize("shape", [(50, 9, 9), (50, 9, 9, 3)])

@@ -111,6 +111,9 @@ def test_an_unknown_key_gets_the_most_similar_one(key: str, nearest: str) -> Non
         ("model", 3, "text"),
         ("model.fold_batch_norm", True, "false, except for an efficientnet_lite with model.weights"),
         ("model.freeze_depthwise", True, "false when model.fold_batch_norm is false"),
+        ("model.stem_type", "cifar", "imagenet, except for resnet18 without ImageNet weights"),
+        ("model.norm_layer", "layer_norm", "one of batch_norm, group_norm, none"),
+        ("model.upscale", 9, "at least 1 and at most 8"),
         ("seed", -1, "at least 0 and at most 4294967295"),
     ],
 )
@@ -123,8 +126,17 @@ def test_a_value_that_does_not_fit_gets_its_rule(key: str, value: object, rule: 
 
 def test_muon_needs_batch_norm() -> None:
     """It scales the filters, which is only harmless before a batch norm."""
-    with pytest.raises(SettingError, match=r"optimizer.name is 'muon'.* sgd or adamw with model.fold_batch_norm"):
-        settings.with_settings(resolve("photo"), {"optimizer.name": "muon", "model.fold_batch_norm": True})
+    for recipe, changes in (("photo", {"model.fold_batch_norm": True}), ("classic-cnn", {"model.norm_layer": "none"})):
+        with pytest.raises(SettingError, match=r"optimizer.name is 'muon'.* sgd or adamw without batch norm"):
+            settings.with_settings(resolve(recipe), {"optimizer.name": "muon", **changes})
+
+
+def test_imagenet_weights_fit_one_architecture() -> None:
+    """ResNet-18 with another stem or norm has other layers than they were trained in."""
+    for changes in ({"model.stem_type": "cifar"}, {"model.norm_layer": "group_norm"}):
+        settings.with_settings(resolve("classic-resnet18"), changes)
+        with pytest.raises(SettingError, match="without ImageNet weights"):
+            settings.with_settings(resolve("classic-resnet18"), {"model.weights": "imagenet", **changes})
 
 
 @pytest.mark.parametrize(

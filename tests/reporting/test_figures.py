@@ -139,15 +139,3 @@ def texts(figure: object) -> set[str]:
     return {
         line[line.rindex(">", 0, -7) :] for line in canvas.to_svg(figure, "t").splitlines() if line.endswith("</text>")
     }  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
-def test_differences_are_drawn_in_each_format(tmp_path: Path, suffix: str) -> None:
-    """With the name of the program, by which a later comparison recognizes its own figures."""
-    rows = [
-        figures.DifferenceRow("a - b", 0.004, (0.001, 0.007), 0.005),
-        figures.DifferenceRow("a - c", -0.001, (-0.003, 0.001)),
-    ]
-    path = tmp_path / f"differences.{suffix}"
-    canvas.save(figures.plot_differences(rows), path, "modiste compare")
-    assert b"modiste compare" in path.read_bytes()

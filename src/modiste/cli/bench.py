@@ -1,6 +1,7 @@
 """`modiste bench`: train recipes with several seeds or folds."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -33,7 +34,8 @@ def bench(
 ) -> None:
     """Train each RECIPE with several seeds or folds, evaluate the runs, and write results/RECIPE.json.
 
-    Each training runs in its own process. A bench that was stopped resumes when the command is repeated.
+    Each training runs in its own process. A bench that was stopped resumes when the command is repeated. A training
+    that fails is listed with its reason, and the others are run.
 
     \b
     Examples:
@@ -51,7 +53,7 @@ def bench(
     if sets and not name:
         raise SettingError("--set makes another recipe. Add a --name for its results.")
     files.make_folder((out / name).parent if name else out)  # before hours of training
-    changes = dict(map(settings.parse_setting, sets))
+    changes, some_failed = dict(map(settings.parse_setting, sets)), False
     for typed in recipes:
         recipe = settings.with_absolute_paths(settings.with_settings(named.resolve(typed), changes))
         title = name or f"{recipe.name}{'-folds' if folds else ''}"
@@ -63,6 +65,9 @@ def bench(
         records = experiment.run(plan, lambda line: click.echo(line, err=True))
         experiment.write(out / f"{title}.json", title, shlex.join(command), plan, records)
         print_results(out / f"{title}.json", as_json)
+        some_failed = some_failed or bool(records.failed)
+    if some_failed:
+        sys.exit(1)
 
 
 def print_results(path: Path, as_json: bool) -> None:
@@ -83,6 +88,8 @@ def print_results(path: Path, as_json: bool) -> None:
         f"loss {content['mean_loss']:.4f}; {path}"
     )
     click.echo(statements.describe_trainings([record["accuracy"] for record in content["runs"]], unit))
+    for failed in content.get("failed", []):
+        click.echo(f"Not in the mean: seed {failed['seed']}, fold {failed['fold']} failed. {failed['reason']}")
     if content["n"] == 2:
         click.echo("The interval over two trainings is usually too wide to be informative.")
     if len(content["precision"]) > 1:

@@ -22,6 +22,8 @@ COMMANDS = {
     "compare": "Compare several runs.",
     "report": "Write a report on runs as one HTML page.",
     "bench": "Train recipes with several seeds or folds; report means and intervals.",
+    "ablate": "Measure what each trick of a recipe is worth.",
+    "tune": "Search the settings of a recipe, and measure the gain.",
     "predict": "Predict the class of photos.",
     "export": "Export the model of a run as one file.",
     "serve": "Serve a web page and an HTTP API that classify photos.",
@@ -32,6 +34,7 @@ EXTRAS = {
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
     "tensorboard": ("tensorboard",),
+    "tune": ("optuna",),
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
     "report": ("matplotlib", "scipy", "sklearn", "jinja2"),
 }

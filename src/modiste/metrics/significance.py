@@ -24,6 +24,8 @@ MIN_UNEQUAL_SEEDS = 8
 
 RESAMPLES = 9999
 
+PAIRED_SCORES = ("difference_interval", "p_value", "p_sign_flip", "minimum_detectable_difference")
+
 MAX_EXACT_SEEDS = 40
 """With more seeds, the signs of the sign-flip test are drawn at random."""
 
@@ -118,6 +120,24 @@ def compare_seeds(first: Sequence[float], second: Sequence[float], is_paired: bo
     if min(len(a), len(b)) < 2 or (is_paired and len(a) != len(b)):
         raise ValueError(f"{len(a)} and {len(b)} values cannot be compared; is_paired={is_paired}")
     return _compare_paired(a - b, unit) if is_paired else _compare_unpaired(a, b, unit)
+
+
+def summarize_pairs(pairs: Sequence[tuple[float, float]], unit: str = "seeds") -> dict[str, Any]:
+    """Return what an experiment records of paired values; without interval and test for one pair, nothing for none.
+
+    Args:
+        pairs: a value of each method for each unit; the difference is the first minus the second.
+        unit: seeds or folds.
+    """
+    if not pairs:
+        return {}
+    if len(pairs) == 1:
+        ((value, other),) = pairs
+        return {"difference": value - other, **dict.fromkeys(PAIRED_SCORES)}
+    first, second = zip(*pairs, strict=True)
+    compared = compare_seeds(first, second, is_paired=True, unit=unit)
+    scores = {"difference": compared.difference, "difference_interval": compared.interval}
+    return scores | {name: getattr(compared, name) for name in PAIRED_SCORES[1:]}
 
 
 def _compare_paired(differences: Floats, unit: str) -> Comparison:

@@ -8,19 +8,28 @@ import importlib
 import sys
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from modiste.errors import SettingError
 from modiste.models.fold import fold_batch_norm, freeze_depthwise
-from modiste.models.layers import MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
+from modiste.models.layers import ChannelBias, MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
 from modiste.models.matmul_conv import use_matmul_conv
 from modiste.recipes.config import DataConfig, ModelConfig
 
 Factory = Callable[..., nn.Module]
+
+NORM_LAYERS: dict[str, Callable[[int], nn.Module]] = {
+    "batch_norm": nn.BatchNorm2d,
+    "group_norm": partial(nn.GroupNorm, 32),
+    "none": ChannelBias,  # the convolutions of a ResNet have no bias of their own
+}
+"""Layer for a number of channels by `model.norm_layer`."""
 
 
 def cnn(*, num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
@@ -29,14 +38,15 @@ def cnn(*, num_classes: int, channels: int, image_size: int, options: ModelConfi
     As in the report, batch norm follows ReLU, and the second convolution pads by 2 (14 -> 16 pixels).
     """
     size = (image_size // 2 + 2) // 2
+    norm = nn.Identity if options.norm_layer == "none" else NORM_LAYERS[options.norm_layer]
     return nn.Sequential(
         nn.Conv2d(channels, 32, kernel_size=5, padding=2),
         nn.ReLU(),
-        nn.BatchNorm2d(32),
+        norm(32),
         nn.MaxPool2d(2),
         nn.Conv2d(32, 64, kernel_size=3, padding=2),
         nn.ReLU(),
-        nn.BatchNorm2d(64),
+        norm(64),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Linear(64 * size * size, 4096),
@@ -50,7 +60,12 @@ def resnet18(*, num_classes: int, channels: int, image_size: int, options: Model
     """Build torchvision's ResNet-18; gray images are repeated over the three channels that it expects."""
     from torchvision.models import resnet18 as torchvision_resnet18
 
-    return _gray_to_rgb(use_matmul_conv(torchvision_resnet18(num_classes=num_classes)))
+    network = torchvision_resnet18(num_classes=num_classes, norm_layer=NORM_LAYERS[options.norm_layer])
+    if options.stem_type == "cifar":
+        network.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+        network.maxpool = nn.Identity()
+    return _gray_to_rgb(use_matmul_conv(network))
 
 
 def efficientnet_lite1(*, num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
@@ -76,6 +91,14 @@ def _with_head(features: nn.Module, head: nn.Module) -> nn.Module:
 
 def _gray_to_rgb(network: nn.Module) -> nn.Module:
     network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
+    return network
+
+
+def _enlarge(network: nn.Module, factor: int) -> nn.Module:
+    def interpolate(_: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
+        return F.interpolate(inputs[0], scale_factor=factor, mode="bilinear")
+
+    network.register_forward_pre_hook(interpolate)
     return network
 
 
@@ -141,7 +164,10 @@ def build(options: ModelConfig, num_classes: int, data: DataConfig, train_size: 
     """
     factory, size = find_factory(options.name), data.image_size
     try:
-        body = factory(num_classes=num_classes, channels=data.channels, image_size=size, options=options)
+        enlarged = size * options.upscale
+        body = factory(num_classes=num_classes, channels=data.channels, image_size=enlarged, options=options)
+        if options.upscale > 1:
+            _enlarge(body, options.upscale)
         shape = _output_shape(body.eval(), data.channels, size)
     except Exception as error:  # a custom network may raise anything
         if isinstance(error, ModuleNotFoundError) and not is_custom(options):

@@ -61,6 +61,15 @@ class ModelConfig:
     drop_path_rate: FractionBelow1 = 0.0
     """efficientnet_lite: probability of skipping the last block in training; it falls linearly to 0 at the first block
     (stochastic depth, Huang et al. 2016)."""
+    norm_layer: Literal["batch_norm", "group_norm", "none"] = "batch_norm"
+    """cnn, resnet18: normalization. batch_norm: over a batch (Ioffe and Szegedy 2015); group_norm: over 32 groups of
+    channels of each image (Wu and He 2018); none: not at all, and convolutions have a bias."""
+    stem_type: Literal["imagenet", "cifar"] = "imagenet"
+    """resnet18: first layers (He et al. 2016). imagenet: 7 x 7 convolution and max pooling, each with stride 2, which
+    leave 1 x 1 feature maps of 28 pixels at the end; cifar: 3 x 3 convolution with stride 1, no pooling: 4 x 4."""
+    upscale: Annotated[int, Range(1, 8)] = 1
+    """Factor by which images are enlarged before the first layer (bilinear interpolation), so that a network for larger
+    images can be trained on small ones."""
     width: Annotated[int, Range(1, 512)] = 16
     """residual: channels of the first stage. Multiples of 16 are fastest."""
     stem_width: Annotated[int, Range(0, 512)] = 0

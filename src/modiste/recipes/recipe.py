@@ -62,6 +62,7 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
     yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
     yield "model.tta_crop", model.tta_threshold > 0 or model.tta_crop == 1, "1 where model.tta_threshold is 0"
+    yield from _architecture_rules(model)
     yield from _fine_tuning_rules(model, optimizer)
     yield from _lbfgs_rules(recipe)
     size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio
@@ -81,6 +82,15 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
 
 
+def _architecture_rules(model: ModelConfig) -> Iterator[Rule]:
+    """Yield the rules of settings that change the layers of some networks only."""
+    is_pretrained = model.weights == "imagenet"
+    fits = model.norm_layer == "batch_norm" or (model.name in ("cnn", "resnet18") and not is_pretrained)
+    yield "model.norm_layer", fits, "batch_norm, except for cnn and resnet18 without ImageNet weights"
+    fits = model.stem_type == "imagenet" or (model.name == "resnet18" and not is_pretrained)
+    yield "model.stem_type", fits, "imagenet, except for resnet18 without ImageNet weights"
+
+
 def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterator[Rule]:
     """Yield the rules of settings that are for pretrained networks."""
     is_pretrained_lite = model.weights != "" and model.name.startswith("efficientnet_lite")
@@ -93,8 +103,9 @@ def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterat
     yield "optimizer.initial_weight", has_ema, "0 where optimizer.ema_decay is 0"
     can_fit = model.weights != "" or model.head_init == "random"
     yield "model.head_init", can_fit, "random, except with model.weights"
-    can_scale = optimizer.name != "muon" or not model.fold_batch_norm
-    yield "optimizer.name", can_scale, "sgd or adamw with model.fold_batch_norm: muon scales filters before batch norm"
+    has_batch_norm = model.norm_layer == "batch_norm" and not model.fold_batch_norm
+    can_scale = optimizer.name != "muon" or has_batch_norm
+    yield "optimizer.name", can_scale, "sgd or adamw without batch norm: muon scales filters, which batch norm undoes"
 
 
 def _lbfgs_rules(recipe: Recipe) -> Iterator[Rule]:

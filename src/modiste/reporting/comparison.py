@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modiste.errors import InputError
 from modiste.reporting import canvas, figures, pairwise, predictions
-from modiste.reporting.figures import DifferenceRow
+from modiste.reporting.difference_figure import DifferenceRow, plot_differences
 from modiste.reporting.pairwise import Pair
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
@@ -97,7 +97,7 @@ def plot_figures(
         if (main := pair.main) and main.interval
     ]
     if rows:
-        plots["differences"] = figures.plot_differences(rows)
+        plots["differences"] = plot_differences(rows)
     scores = {re.sub(r"[^\w.-]+", "-", m.name).strip("-"): m.scores for m in inputs if m.scores}
     plots |= {f"confusion-{name}": figures.plot_confusion_matrix(each) for name, each in scores.items()}
     paths = {out / f"{name}.{figure_format}": figure for name, figure in plots.items()}

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,15 +23,6 @@ if TYPE_CHECKING:  # a training draws curves without the seconds that importing 
 Metric = Literal["loss", "accuracy"]
 AccuracyRow = tuple[str, float, "Interval"]
 """Name, accuracy and its 95 % interval, as fractions."""
-
-
-class DifferenceRow(NamedTuple):
-    """A difference of two methods, its 95 % interval, and the least that the trainings could show; as fractions."""
-
-    name: str
-    difference: float
-    interval: "Interval"
-    minimum_detectable_difference: float | None = None
 
 
 SPIKE = 3.0
@@ -142,32 +133,6 @@ def plot_accuracies(own: Sequence[AccuracyRow], published: Sequence[AccuracyRow]
         sources = [("measured here", canvas.BLUE)] * bool(own) + [("published with modiste", canvas.GRAY)]
         dots = [_legend_entry(label, color, linestyle="", marker="o") for label, color in sources]
         figure.legend(handles=dots, loc="outside upper right", ncols=2)
-    return figure
-
-
-@canvas.with_style
-def plot_differences(rows: Sequence[DifferenceRow]) -> Figure:
-    """Plot differences in accuracy below one another, a dot each with its 95 % interval.
-
-    The interval is blue where it does not contain 0, gray otherwise. Brackets are at plus and minus the minimum
-    detectable difference: a true difference within them is usually missed.
-    """
-    figure, (ax,) = canvas.create_axes(height=1.1 + 0.36 * max(2, len(rows)))
-    for place, row in enumerate(rows):
-        low, high = (100 * end for end in row.interval)
-        color = canvas.GRAY if low <= 0 <= high else canvas.BLUE
-        ax.plot([low, high], [place, place], color=color, linewidth=5, alpha=0.35)
-        ax.plot(100 * row.difference, place, "o", color=color, markersize=6)
-        for sign in (-1, 1) if row.minimum_detectable_difference else ():
-            end = 100 * sign * (row.minimum_detectable_difference or 0)
-            ax.plot(end, place, "|", color=canvas.VERMILLION, markersize=12)
-    ax.axvline(0, color=canvas.INK, linewidth=0.8)
-    ax.set_yticks(range(len(rows)), [row.name for row in rows])
-    ax.set(ylim=(len(rows) - 0.5, -0.6), xlabel="difference in accuracy (percentage points)")
-    ax.margins(x=0.12)
-    ax.grid(axis="y", visible=False)
-    bracket = _legend_entry("minimum detectable difference", canvas.VERMILLION, linestyle="", marker="|")
-    figure.legend(handles=[bracket], loc="outside upper right")
     return figure
 
 

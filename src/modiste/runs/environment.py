@@ -13,7 +13,7 @@ import modiste
 
 PACKAGES = (
     "numpy", "pillow", "onnxruntime", "torch", "torchvision", "onnx", "safetensors", "scikit-learn", "scipy",
-    "statsmodels", "timm", "pi-heif",
+    "statsmodels", "timm", "pi-heif", "optuna",
 )  # fmt: skip
 
 
