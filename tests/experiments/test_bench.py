@@ -99,7 +99,7 @@ def test_a_stopped_bench_resumes(small: list[str], tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "The same bench command resumes it" in err
+    assert "The same command resumes it" in err
     assert not (tmp_path / "runs" / "bench" / "small" / "seed-1").exists()
     assert json.loads(run_in_process(tmp_path, "bench", *long, "--json").stdout)["n"] == 2
 

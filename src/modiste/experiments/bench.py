@@ -27,7 +27,7 @@ from modiste.runs.folder import Run
 from modiste.runs.lock import lock
 from modiste.training.signals import StopRequest, stop_request
 
-HOW_TO_RESUME = "The same bench command resumes it."
+HOW_TO_RESUME = "The same command resumes it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _require_split(bench: Bench) -> None:
     if bench.split == "test" and not has_test:
         advice = "Add one." if has_validation else "Add one, or use --folds."
         raise InputError(f"{data.source} has no test split to evaluate on. {advice}")
-    if bench.split == "validation" and has_validation:
+    if bench.split == "validation" and has_validation and data.use_val_split:
         advice = "Leave out --folds." if has_test else "Add a test split and leave out --folds."
         raise InputError(f"{data.source} has a validation split of its own, which every fold would share. {advice}")
 
@@ -173,7 +173,7 @@ def _is_evaluated(run: Run, recipe: Recipe, split: str) -> bool:
     if not run.recipe_file.exists():
         return False
     if run.recipe() != recipe:
-        raise InputError(f"{run.path} has another recipe. Choose another --name for this bench, or remove it.")
+        raise InputError(f"{run.path} has another recipe. Choose another --name or --out, or remove {run.path.parent}.")
     return run.scores.exists() and split in files.read_json(run.scores)
 
 
