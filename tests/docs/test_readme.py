@@ -19,7 +19,7 @@ LINE = re.compile(r"^ {4,}(?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 def pages() -> list[Path]:
     """The READMEs and the other pages that show commands."""
-    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/photos.md", "docs/speed.md"]]
+    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/audit.md", "docs/photos.md", "docs/speed.md"]]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

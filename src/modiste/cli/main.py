@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "Compare several runs.",
     "report": "Write a report on runs as one HTML page.",
     "bench": "Train recipes with several seeds or folds; report means and intervals.",
+    "audit": "Find labels that are probably wrong, and near-duplicates.",
     "predict": "Predict the class of photos.",
     "export": "Export the model of a run as one file.",
     "serve": "Serve a web page and an HTTP API that classify photos.",
@@ -31,6 +32,7 @@ COMMANDS = {
 EXTRAS = {
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
+    "audit": ("cleanlab",),
     "tensorboard": ("tensorboard",),
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
     "report": ("matplotlib", "scipy", "sklearn", "jinja2"),
