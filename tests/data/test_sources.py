@@ -232,3 +232,40 @@ def test_gray_photos_of_class_folders_are_put_on_black(tmp_path: Path) -> None:
     for name in ("a", "b"):
         fill(tmp_path / name, 5, lambda _: Image.new("L", (28, 28), 255))
     assert sources.open_training(DataConfig(source=str(tmp_path)), 0).is_on_black
+
+
+def test_a_fold_can_replace_the_validation_split(tmp_path: Path) -> None:
+    """With use_val_split=false, images of train are held out, and those of the validation split are not used."""
+    for split, count in (("train", 8), ("val", 3)):
+        for label in ("coat", "hat"):
+            fill(tmp_path / split / label, count)
+    own = sources.open_training(DataConfig(str(tmp_path), val_fraction=0.25), seed=0)
+    assert (len(own.train), len(own.validation)) == (16, 6)
+    data = DataConfig(str(tmp_path), val_fraction=0.25, use_val_split=False)
+    training = sources.open_training(data, seed=0)
+    assert (len(training.train), len(training.validation)) == (12, 4)
+    assert sources.open_validation(data, seed=0).sha256() == training.validation.sha256()
+    assert len(sources.held_out_indices(data, seed=0)) == 4
+
+
+def test_images_have_names(source: str, tmp_path: Path) -> None:
+    """Split and position in IDX files; in class folders the files, in the order of the images."""
+    held_out = sources.open_training(DataConfig(source), seed=0).validation
+    assert held_out.image_names[:2] == ("validation#0", "validation#1")
+    for label in ("coat", "hat"):
+        fill(tmp_path / "photos" / label, 2)
+    train = sources.open_training(DataConfig(str(tmp_path / "photos"), val_fraction=0), seed=0).train
+    assert train.image_names == ("coat/0.png", "coat/1.png", "hat/0.png", "hat/1.png")
+
+
+def test_a_fold_cuts_no_group(tmp_path: Path) -> None:
+    """Photos of one sender in groups.csv are all trained on, or all held out."""
+    for label in ("coat", "hat"):
+        fill(tmp_path / label, 12)
+    rows = [f"{label}/{number}.png,{number // 3}" for label in ("coat", "hat") for number in range(12)]
+    (tmp_path / "groups.csv").write_text("\n".join(["file,group", *rows]))
+    training = sources.open_training(DataConfig(str(tmp_path), val_fraction=0.25), seed=0)
+    assert len(training.validation) == 6
+    assert training.train.groups is not None
+    assert training.validation.groups is not None
+    assert not set(training.train.groups) & set(training.validation.groups)

@@ -19,9 +19,8 @@ LINE = re.compile(r"^ {4,}(?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 def pages() -> list[Path]:
     """The READMEs and the other pages that show commands."""
-    return [
-        ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/photos.md", "docs/speed.md", "docs/statistics.md"]
-    ]
+    names = ("audit", "photos", "speed", "statistics")
+    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", *(f"docs/{name}.md" for name in names)]]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)

@@ -203,6 +203,6 @@ def test_the_spread_over_seeds_is_stated(
         for accuracy in accuracies
     ]
     plan = bench.Bench(bench.vary_seed(sprint(), len(accuracies)), "test", tmp_path)
-    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, records)
+    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, bench.Records(records, []))
     print_results(tmp_path / "x.json", as_json=False)
     assert statement in capsys.readouterr().out

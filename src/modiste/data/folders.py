@@ -120,6 +120,7 @@ class ClassFolders:
             candidate_labels if (candidate_labels.sum(1) > 1).any() else None,
             read_groups(self.root, paths),
             folders.astype(np.int64),
+            tuple(path.relative_to(self.root).as_posix() for path in paths),
         )
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:

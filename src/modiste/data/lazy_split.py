@@ -24,6 +24,7 @@ class LazySplit:
         candidate_labels: bool, [n, classes], where some images have several; else None.
         groups: int64, [n], where the source says which images belong together; else None.
         folders: int64, [n], the class folder of each image, where the source has folders; else None.
+        files: the file of each image, relative to the data folder, where each has one; else None.
     """
 
     labels: Labels
@@ -31,6 +32,7 @@ class LazySplit:
     candidate_labels: CandidateLabels | None = None
     groups: Groups | None = None
     folders: Folders | None = None
+    files: tuple[str, ...] | None = None
 
     @property
     def stratify_by(self) -> Labels:
@@ -43,7 +45,8 @@ class LazySplit:
         candidate_labels = None if self.candidate_labels is None else self.candidate_labels[rows]
         groups = None if self.groups is None else self.groups[rows]
         folders = None if self.folders is None else self.folders[rows]
-        return Split(name, self.load(rows), self.labels[rows], candidate_labels, groups, folders)
+        files = None if self.files is None else tuple(self.files[row] for row in rows)
+        return Split(name, self.load(rows), self.labels[rows], candidate_labels, groups, folders, files)
 
 
 class Source(Protocol):

@@ -25,9 +25,9 @@ from modiste.recipes.config import DataConfig
 def open_training(data: DataConfig, seed: int) -> TrainingData:
     """Open all data that a training may use. No file of the test split is opened.
 
-    Validation is the source's own validation split where it has one, and `data.val_fraction` is ignored then; else fold
-    `data.fold` of the train split; else empty. `data.max_train_images` keeps at most that many images of each, the same
-    number of each class where possible.
+    Validation is the source's own validation split where it has one and `data.use_val_split` is true, and
+    `data.val_fraction` is ignored then; else fold `data.fold` of the train split; else empty. `data.max_train_images`
+    keeps at most that many images of each, the same number of each class where possible.
 
     Args:
         data: the recipe's data section.
@@ -65,6 +65,11 @@ def open_validation(data: DataConfig, seed: int) -> Split:
         )
     train, _, held_out = _cut_train(source, data, seed)
     return train.load_split("validation", held_out)
+
+
+def held_out_indices(data: DataConfig, seed: int) -> Indices:
+    """Return which training images, int64 [k], are held out, without loading any; arguments as `open_training`."""
+    return _cut_train(open_source(data), data, seed)[2]
 
 
 def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
@@ -164,14 +169,19 @@ def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, 
     part = source.part("train")
     strata, limit = part.stratify_by, data.max_train_images
     train, held_out = np.arange(len(strata)), np.arange(0)
-    if data.folds and not source.has_split("validation"):
-        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed)
+    if data.folds and not _has_validation(source, data):
+        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed, part.groups)
     train, held_out = (indices[folds.balanced_subset(strata[indices], limit)] for indices in (train, held_out))
     return part, train, held_out
 
 
 def _open_own_validation(source: Source, data: DataConfig) -> Split | None:
-    if not source.has_split("validation"):
+    if not _has_validation(source, data):
         return None
     part = source.part("validation")
     return part.load_split("validation", folds.balanced_subset(part.stratify_by, data.max_train_images))
+
+
+def _has_validation(source: Source, data: DataConfig) -> bool:
+    """Whether the source has a validation split that the recipe uses."""
+    return data.use_val_split and source.has_split("validation")

@@ -37,6 +37,7 @@ class Split:
         candidate_labels: bool, [n, classes]; None where every image has exactly one label, the usual case.
         groups: int64, [n]; None where the data has no groups.csv.
         folders: int64, [n], the class folder of each image; None for data without folders.
+        files: the file of each image, relative to the data folder; None for data that is not one file per image.
     """
 
     name: str
@@ -45,9 +46,15 @@ class Split:
     candidate_labels: CandidateLabels | None = None
     groups: Groups | None = None
     folders: Folders | None = None
+    files: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """The file of each image, or split and position, such as test#7, for data that is not one file per image."""
+        return self.files or tuple(f"{self.name}#{index}" for index in range(len(self)))
 
     @property
     def strata(self) -> Labels:

@@ -114,6 +114,6 @@ def _require_split(bench: Bench) -> None:
     if bench.split == "test" and not has_test:
         advice = "Add one." if has_validation else "Add one, or use --folds."
         raise InputError(f"{data.source} has no test split to evaluate on. {advice}")
-    if bench.split == "validation" and has_validation:
+    if bench.split == "validation" and has_validation and data.use_val_split:
         advice = "Leave out --folds." if has_test else "Add a test split and leave out --folds."
         raise InputError(f"{data.source} has a validation split of its own, which every fold would share. {advice}")

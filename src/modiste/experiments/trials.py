@@ -205,7 +205,9 @@ def require_resumable(trials: Sequence[Trial]) -> None:
         if not trial.run.recipe_file.exists():
             continue
         if trial.run.recipe() != trial.recipe:
-            raise InputError(f"{trial.path} has another recipe. Choose another --name, or remove {trial.path.parent}.")
+            raise InputError(
+                f"{trial.path} has another recipe. Choose another --name or --out, or remove {trial.path.parent}."
+            )
         if trial.keep_weights and trial.run.finished and not trial.run.model.exists():
             raise InputError(
                 f"{trial.path} was trained without --keep, and its weights were deleted. Remove {trial.path.parent} to "

@@ -211,7 +211,8 @@ def _read_file(
 ) -> ProbabilityFile:
     """Read a file of probabilities, and notes on it; notes and errors say which images were held out for validation."""
     held_out, recipe = "", target.recipe
-    if split.name == "validation" and not source.has_split("validation"):
+    uses_val_split = recipe.data.use_val_split and source.has_split("validation")
+    if split.name == "validation" and not uses_val_split:
         held_out = (
             f"The data has no validation split of its own. Of its {len(source.part('train').labels):,} training images "
             f"the {len(split):,} are used that `modiste train` holds out with "

@@ -25,9 +25,12 @@ class DataConfig:
     side, and pad the shorter one with the median color of the edges; center_crop: scale the shorter side, and crop the
     longer one. Ignored for gray photos that are prepared as Fashion-MNIST was."""
     val_fraction: Annotated[float, Range(0, 0.5)] = 0.2
-    """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split."""
+    """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split and
+    use_val_split is true."""
     fold: Count = 0
-    """Index of the fold that is held out, from 0."""
+    """Index of the fold that is held out, from 0. Images of one group in groups.csv are in the same fold."""
+    use_val_split: bool = True
+    """Whether a validation split of the data is used. false: a fold of the training images is held out instead."""
     sampling: Literal["uniform", "balanced"] = "uniform"
     """uniform: an epoch has every training image once; balanced: as many images, but each class equally often ("none of
     these" three times as often), and within a class each of its folders in proportion to the square root of its size.
