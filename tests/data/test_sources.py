@@ -118,15 +118,15 @@ def test_fewer_images_of_a_class_than_folds_are_refused(tmp_path: Path) -> None:
     ("make", "fault"),
     [
         (lambda path: None, "does not exist"),
-        (lambda path: path.write_text("x"), "is not a folder"),
-        (lambda path: path.mkdir(), "neither IDX files nor class folders"),
+        (lambda path: path.write_text("x"), "is no data that can be read"),
+        (lambda path: path.mkdir(), "holds no data that can be read"),
     ],
 )
 def test_an_invalid_source_is_refused(tmp_path: Path, make: object, fault: str) -> None:
     """A missing path, a file and an empty folder; the error names the path."""
     path = tmp_path / "clothes"
     make(path)  # type: ignore[operator]
-    with pytest.raises(InputError, match=f"clothes {fault}|clothes holds {fault}"):
+    with pytest.raises(InputError, match=f"clothes {fault}"):
         sources.open_training(DataConfig(str(path)), seed=0)
 
 
@@ -203,14 +203,6 @@ def test_an_invalid_labels_json_of_an_idx_folder_is_refused(tmp_path: Path, cont
     (folder / "labels.json").write_text(content)
     with pytest.raises(InputError, match=r"labels.json.*(Write|Give|Correct)"):
         sources.open_training(DataConfig(str(folder)), seed=0)
-
-
-def test_describe_counts_the_images_of_each_class(source: str) -> None:
-    """For each split, with shape and SHA-256."""
-    train, test = sources.describe(DataConfig(source))
-    assert train.keys() == test.keys() == {"split", "images", "shape", "labels", "sha256"}
-    assert (train["split"], train["images"], train["labels"]["Bag"]) == ("train", 100, 10)
-    assert (test["split"], test["images"], test["shape"]) == ("test", 20, [28, 28])
 
 
 @pytest.mark.parametrize(("background", "bright_corners", "expected"), [(0, 0, True), (0, 2, False), (255, 0, False)])

@@ -31,6 +31,7 @@ COMMANDS = {
 EXTRAS = {
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
+    "parquet": ("pyarrow",),
     "tensorboard": ("tensorboard",),
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
     "report": ("matplotlib", "scipy", "sklearn", "jinja2"),

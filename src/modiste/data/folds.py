@@ -12,26 +12,29 @@ NONE_WEIGHT = 3
 seldom for photos of other things than those of the training."""
 
 
-def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[Indices, Indices]:
-    """Cut images into folds with the same share of every class, and hold out one, by `StratifiedKFold`.
+def stratified_fold(
+    labels: Labels, folds: int, fold: int, seed: int, groups: Groups | None = None
+) -> tuple[Indices, Indices]:
+    """Cut images into folds with the same share of every class, and hold out one.
 
     Args:
         labels: int64, [n].
-        folds: number of folds, at least 2; a class with fewer images is an InputError.
+        folds: number of folds, at least 2; a class with fewer images, or images of fewer groups, is an InputError.
         fold: which of them is held out, from 0.
         seed: of the shuffle before the cut.
+        groups: int64, [n]; no group is cut. None: each image is a group.
 
     Returns:
         Indices of the training images and of the held-out images, both ascending.
     """
-    counts = np.bincount(labels)
-    fewest = int(counts[counts > 0].min())
+    fewest = _fewest(labels, groups)
     if fewest < folds:
+        kind = "images" if groups is None else "groups of images"
         raise InputError(
-            f"A class needs at least {folds} images, one for each fold, but one has only {fewest}. Add images, make a "
+            f"A class needs at least {folds} {kind}, one for each fold, but one has only {fewest}. Add images, make a "
             "folder validation/, or hold nothing out with --set data.val_fraction=0."
         )
-    return _cut(labels, folds, seed, None)[fold]
+    return _cut(labels, folds, seed, groups)[fold]
 
 
 def stratified_folds(
@@ -49,9 +52,14 @@ def stratified_folds(
         For each fold the indices of the training images and of the held-out images, both ascending; no fold where a
         class has one image, or images of one group.
     """
-    sizes = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
-    folds = min(folds, int(np.unique(sizes, return_counts=True)[1].min()))
+    folds = min(folds, _fewest(labels, groups))
     return _cut(labels, folds, seed, groups) if folds > 1 else []
+
+
+def _fewest(labels: Labels, groups: Groups | None) -> int:
+    """Return the number of images of the smallest class, or of groups of the class with the fewest."""
+    sizes = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
+    return int(np.unique(sizes, return_counts=True)[1].min())
 
 
 def _cut(labels: Labels, folds: int, seed: int, groups: Groups | None) -> list[tuple[Indices, Indices]]:

@@ -1,6 +1,7 @@
 """The recipe: every setting of a training, and the rules between settings of different sections."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -61,6 +62,8 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "data.fold", data.fold < max(1, data.folds), folds
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
     yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
+    is_pattern = data.group_pattern == "" or _count_groups(data.group_pattern) > 0
+    yield "data.group_pattern", is_pattern, "a regular expression with a group in parentheses"
     yield "model.tta_crop", model.tta_threshold > 0 or model.tta_crop == 1, "1 where model.tta_threshold is 0"
     yield from _fine_tuning_rules(model, optimizer)
     yield from _lbfgs_rules(recipe)
@@ -79,6 +82,14 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "schedule.skip_easy_fraction", has_all_images, "0 where data.sampling is balanced"
     is_fixed = recipe.schedule.name != "reduce_on_plateau"
     yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
+
+
+def _count_groups(pattern: str) -> int:
+    """Return the number of groups of a regular expression; 0 for a text that is none."""
+    try:
+        return re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError):
+        return 0
 
 
 def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterator[Rule]:
