@@ -39,7 +39,9 @@ RUN_FILES = {
     "model.safetensors",
     "recipe.json",
 }
-EVALUATION_FILES = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+EVALUATION_FILES = {
+    "scores.json", "probabilities.npz", "confusion.png", "mistakes.png", "mistakes.csv", "mistakes.html"
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
