@@ -299,8 +299,11 @@ def test_a_list_of_files_and_class_folders_that_disagree_are_refused(tmp_path: P
 def test_data_without_a_recognized_form_is_refused(tmp_path: Path) -> None:
     """Other tables, other files, a file of IDX images, and folders with several datasets; each has its advice."""
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InputError, match=r"has the columns a, b. Write a table with the columns label, pixel1"):
+    with pytest.raises(InputError, match=r"its columns are a, b. Write a table with the columns label, pixel1"):
         sources.open_source(DataConfig(str(tmp_path / "table.csv")))
+    (tmp_path / "corrections.csv").write_text("file,label\n0.png,a\n")
+    with pytest.raises(InputError, match="is no table of images"):
+        sources.open_source(DataConfig(str(tmp_path / "corrections.csv")))
     (tmp_path / "clothes.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"clothes.zip is no data that can be read. Give a folder of class folders"):
         sources.open_source(DataConfig(str(tmp_path / "clothes.zip")))

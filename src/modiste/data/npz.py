@@ -107,8 +107,7 @@ class NpzFile:
         keys_by_split: dict[str, dict[str, str]] = {}
         for key in self._list():
             words = set(re.findall(r"[a-z]+", key.casefold()))
-            kind = "images" if words & IMAGE_WORDS else "labels" if words & LABEL_WORDS else ""
-            kind = "labels" if words & LABEL_WORDS and not words & {"x"} else kind
+            kind = "labels" if words & LABEL_WORDS else "images" if words & IMAGE_WORDS else ""
             if kind:
                 arrays = keys_by_split.setdefault(split_in(key) or "train", {})
                 if kind in arrays:
@@ -139,7 +138,7 @@ class NpzFile:
 
     def _list(self) -> list[str]:
         with self._open() as archive:
-            return [name.removesuffix(".npy") for name in archive.namelist()]
+            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
     def _read(self, key: str) -> NDArray[Any]:
         with self._open() as archive:

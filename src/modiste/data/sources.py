@@ -31,6 +31,9 @@ from modiste.recipes.config import DataConfig
 
 FORMATS = "a folder of class folders or of IDX files, or a .csv, .npz or .parquet file"
 
+NOT_TABLES = (GROUPS_FILE, CORRECTIONS_FILE)
+"""CSV files that describe other data."""
+
 
 def open_training(data: DataConfig, seed: int) -> TrainingData:
     """Open all data that a training may use. No file of the test split is opened.
@@ -144,13 +147,14 @@ def _open_file(file: Path, data: DataConfig) -> Source:
     if suffix == ".parquet":
         return ParquetFiles(folder, by_split(companions(file, are_shards=True), folder), _image_format(data))
     if suffix == ".csv":
-        is_pixels, header = is_pixel_csv(file_list.read_header(file)), file_list.read_header(file)
-        if not is_pixels and not file_list.is_file_list(header):
+        header = file_list.read_header(file)
+        fits = is_pixel_csv if is_pixel_csv(header) else file_list.is_file_list
+        if not fits(header) or file.name in NOT_TABLES:
             raise InputError(
-                f"{file} has the columns {', '.join(header[:5]) or 'of no CSV'}. Write a table with the columns label, "
-                "pixel1, pixel2 and so on, or file and label."
+                f"{file} is no table of images: its columns are {', '.join(header[:5]) or 'not readable'}. Write a "
+                "table with the columns label, pixel1, pixel2 and so on, or file and label, under another name."
             )
-        return _open_tables([path for path in companions(file) if path in _find_tables(folder, is_pixels)], data)
+        return _open_tables([path for path in companions(file) if fits(file_list.read_header(path))], data)
     advice = f"Give its folder, {folder}," if idx.is_images(file) else f"Give {FORMATS}"
     raise InputError(f"{file} is no data that can be read. {advice} with --data.")
 
@@ -186,7 +190,7 @@ def _are_class_folders(subfolders: list[Path]) -> bool:
 
 def _find_tables(folder: Path, is_pixels: bool) -> list[Path]:
     """List the CSV files of a folder that hold pixels, or those that list files."""
-    files = [path for path in list_files(folder, ".csv") if path.name not in (GROUPS_FILE, CORRECTIONS_FILE)]
+    files = [path for path in list_files(folder, ".csv") if path.name not in NOT_TABLES]
     fits = is_pixel_csv if is_pixels else file_list.is_file_list
     return [path for path in files if fits(file_list.read_header(path))]
 
