@@ -39,7 +39,9 @@ RUN_FILES = {
     "model.safetensors",
     "recipe.json",
 }
-EVALUATION_FILES = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+EVALUATION_FILES = {
+    "scores.json", "probabilities.npz", "confusion.png", "mistakes.png", "mistakes.csv", "mistakes.html"
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,17 @@ def copy_teachers(folder: Path, name: str, teachers: Path) -> None:
     """Copy the teachers of that recipe, if it has any, to their relative paths."""
     for path in NAMED[name]().distillation.teachers:
         shutil.copytree(teachers / path, folder / path)
+
+
+def test_small_classes_and_imbalance_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Before the first step, in a line each."""
+    photos = write_photos(tmp_path)
+    fill(photos / "coat", 120, lambda n: Image.new("RGB", (30, 30), (n, 90, 90)))
+    run_in_process(tmp_path, "train", "classic-cnn", f"--data={photos}", "--epochs=1", *TINY, *OWN)
+    assert [message.partition(":")[2].partition(":")[0].strip() for message in caplog.messages] == [
+        "1 of 2 classes have fewer than 20 training images (bag 8)",
+        "coat has 104 training images, bag 8",
+    ]
 
 
 def test_a_tiny_network_is_trained_evaluated_and_used(trained: Path, tmp_path: Path) -> None:

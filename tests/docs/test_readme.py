@@ -29,6 +29,8 @@ def test_every_command_line_is_valid(page: Path) -> None:
     for line in LINE.findall(page.read_text(encoding="utf-8")):
         name, *arguments = shlex.split(line.partition("#")[0])
         command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), arguments.pop(0))
         assert command, line
         options = {option for parameter in command.params for option in parameter.opts}
         assert {argument.partition("=")[0] for argument in arguments if argument.startswith("--")} <= options, line

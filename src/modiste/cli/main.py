@@ -35,6 +35,7 @@ EXTRAS = {
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
     "audit": ("cleanlab",),
+    "parquet": ("pyarrow",),
     "tensorboard": ("tensorboard",),
     "tune": ("optuna",),
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),

@@ -7,7 +7,9 @@ import click
 
 from modiste.errors import SettingError
 
-DATA_HELP = "Folder with IDX files or class folders; left out: the bundled Fashion-MNIST."
+DATA_HELP = (
+    "Folder with class folders or IDX files, or a .csv, .npz or .parquet file; left out: the bundled Fashion-MNIST."
+)
 
 
 def check_name(context: click.Context, option: click.Parameter, name: str | None) -> str | None:

@@ -102,6 +102,6 @@ def _changed_settings(recipe: Recipe) -> str:
     changes = [
         f"{key} = {value}"
         for key, value in settings.to_settings(recipe).items()
-        if value != defaults[key] and key not in ("seed", "description", "data.source")
+        if value != defaults[key] and key not in ("seed", "description", "data.source", "data.corrections")
     ]
     return f"Changed settings: {', '.join(changes)}." if changes else ""

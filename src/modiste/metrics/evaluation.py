@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import sources
-from modiste.data.folders import ClassFolders, is_split_name
+from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import is_idx_folder
 from modiste.data.lazy_split import Source
 from modiste.data.split import Split
+from modiste.data.split_names import is_split_name
 from modiste.errors import InputError, SettingError
-from modiste.imaging.preprocess import is_on_black
 from modiste.inference import bundled_files
 from modiste.inference.model import Model
 from modiste.metrics.probability_files import SUFFIXES, ProbabilityFile, read_probabilities
@@ -26,6 +26,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import files, folder, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
+from modiste.runs.run_info import RunInfo
 
 LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the scores of the same run."""
@@ -78,6 +79,8 @@ def evaluate_split(
     config = target.recipe.data
     if data is not None:
         config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
+    if config != target.recipe.data:
+        config = replace(config, corrections="")  # which names images of the other data
     source, split = _open_data(target, config, split_name)
     class_names = target.model.class_names if target.model else source.class_names
     split = _relabel(split, source.class_names, class_names)
@@ -85,11 +88,13 @@ def evaluate_split(
     has_probabilities = True
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
-        if target.model.is_on_black != (isinstance(source, ClassFolders) or is_on_black(split.images)):
+        if target.model.is_on_black != sources.is_on_black(source, split.images):
             notes = (OTHER_BACKGROUND,)
     else:
         file = _read_file(target, source, class_names, split, is_logits)
         probabilities, notes, has_probabilities = file.probabilities, file.notes, not file.is_hard_labels
+    if split.n_corrected:
+        notes += (f"corrections.csv gives {split.n_corrected:,} of these images another label.",)
     scores = compute_scores(probabilities, split, class_names)
     scores = replace(scores, notes=notes + scores.notes)
     scores = _with_model_scores(scores, target, split, probabilities)
@@ -136,7 +141,7 @@ def _find_run(path: Path) -> Run | None:
 def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[Source, Split]:
     """Open the data and its split; raises InputError where the model does not fit the data."""
     if not target.model:
-        if is_idx_folder(Path(config.source)):
+        if not sources.open_source(config).has_photos:
             config = replace(config, image_size=0)  # any, since only the labels are used
         return sources.open_source(config), _open_split(target, config, split_name)
     try:
@@ -158,8 +163,8 @@ def _require_classes(source: Source, class_names: tuple[str, ...]) -> None:
         return
     if isinstance(source, ClassFolders):
         advice = 'Map their folders to these in its labels.json, or leave them out: {"FOLDER": null}.'
-    elif len(source.class_names) <= len(class_names):
-        advice = "Write a labels.json beside its IDX files, with the model's name of each label in their order."
+    elif not source.has_photos and len(source.class_names) <= len(class_names):
+        advice = "Write a labels.json beside its files, with the model's name of each label in their order."
     else:
         advice = "Name data that has only classes of the model with --data."
     raise InputError(
@@ -170,11 +175,19 @@ def _require_classes(source: Source, class_names: tuple[str, ...]) -> None:
 
 def require_held_out(run: Run, validation: Split) -> None:
     """Raise an InputError if a run recorded the hash of its validation images, and these are others."""
-    if run_info.read(run).sha256.get("validation") not in (None, validation.sha256()):
+    info = run_info.read(run)
+    if "validation" in info.sha256 and not _are_held_out(info, validation):
         raise InputError(
             f"The data of {run.path} has changed since its training, so it may have been trained on some of the images "
             "held out now. Restore the data, or use --split test."
         )
+
+
+def _are_held_out(info: RunInfo, validation: Split) -> bool:
+    """Return whether these are the images that a run recorded as held out, whatever their labels are now."""
+    if info.validation_images_sha256:
+        return info.validation_images_sha256 == validation.images_sha256()
+    return info.sha256.get("validation") == validation.sha256()
 
 
 def _open_split(target: Target, config: DataConfig, name: str) -> Split:
@@ -198,7 +211,7 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
     """Open the validation split of data that was copied or moved; in other data, images may have been trained on."""
     with suppress(InputError):
         split = sources.open_validation(config, target.recipe.seed)
-        if target.run and run_info.read(target.run).sha256.get("validation") == split.sha256():
+        if target.run and _are_held_out(run_info.read(target.run), split):
             return split
     raise InputError(
         f"{config.source} does not have the validation images that {target.path} held out, so it may have been trained "

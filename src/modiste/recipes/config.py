@@ -15,7 +15,8 @@ class DataConfig:
     """The images of a training, and which of them are held out for validation."""
 
     source: str = ""
-    """Folder of the dataset: IDX files or class folders. Empty: the bundled Fashion-MNIST."""
+    """The dataset: a folder of class folders or of IDX files, a .csv, .npz or .parquet file, or a folder of these.
+    Empty: the bundled Fashion-MNIST."""
     image_size: Annotated[int, Range(8, 512)] = 28
     """Height and width of the images in pixels."""
     channels: Literal[1, 3] = 1
@@ -28,9 +29,16 @@ class DataConfig:
     """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split and
     use_val_split is true."""
     fold: Count = 0
-    """Index of the fold that is held out, from 0. Images of one group in groups.csv are in the same fold."""
+    """Index of the fold that is held out, from 0."""
     use_val_split: bool = True
     """Whether a validation split of the data is used. false: a fold of the training images is held out instead."""
+    group_pattern: str = ""
+    """Regular expression that is searched in the path of each photo's file, relative to the data; its first group is
+    the sender or product that the photo shows, as in `([^/]+)_[0-9]+[.]`. No group is cut by a fold. Photos that
+    groups.csv lists have the group named there. Empty: no pattern."""
+    corrections: str = ""
+    """CSV file of corrected labels, with the columns file and label; files are named as in a run's mistakes.csv. Empty:
+    corrections.csv beside the data, where there is one."""
     sampling: Literal["uniform", "balanced"] = "uniform"
     """uniform: an epoch has every training image once; balanced: as many images, but each class equally often ("none of
     these" three times as often), and within a class each of its folders in proportion to the square root of its size.

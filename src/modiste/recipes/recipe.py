@@ -1,6 +1,7 @@
 """The recipe: every setting of a training, and the rules between settings of different sections."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -61,6 +62,8 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     yield "data.fold", data.fold < max(1, data.folds), folds
     can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
     yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
+    is_pattern = data.group_pattern == "" or _count_groups(data.group_pattern) > 0
+    yield "data.group_pattern", is_pattern, "a regular expression with a group in parentheses"
     yield "model.tta_crop", model.tta_threshold > 0 or model.tta_crop == 1, "1 where model.tta_threshold is 0"
     yield from _architecture_rules(model)
     yield from _fine_tuning_rules(model, optimizer)
@@ -89,6 +92,14 @@ def _architecture_rules(model: ModelConfig) -> Iterator[Rule]:
     yield "model.norm_layer", fits, "batch_norm, except for cnn and resnet18 without ImageNet weights"
     fits = model.stem_type == "imagenet" or (model.name == "resnet18" and not is_pretrained)
     yield "model.stem_type", fits, "imagenet, except for resnet18 without ImageNet weights"
+
+
+def _count_groups(pattern: str) -> int:
+    """Return the number of groups of a regular expression; 0 for a text that is none."""
+    try:
+        return re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError):
+        return 0
 
 
 def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterator[Rule]:

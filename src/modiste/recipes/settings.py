@@ -60,8 +60,9 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Return the recipe with absolute paths of dataset and weights; teachers stay relative, as in the named recipes."""
-    paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
+    """Return the recipe with absolute paths of its files; teachers stay relative, as in the named recipes."""
+    data, weights = recipe.data, recipe.model.weights
+    paths = {"data.source": data.source, "data.corrections": data.corrections, "model.weights": weights}
     absolute = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
     return with_settings(recipe, absolute)
 

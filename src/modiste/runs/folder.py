@@ -42,6 +42,8 @@ class Run:
     probabilities = _File("probabilities.npz")  # of the images that were evaluated last
     confusion = _File("confusion.png")  # figure of the confusion matrix
     mistakes = _File("mistakes.png")  # contact sheet of the worst mistakes
+    mistakes_table = _File("mistakes.csv")  # all mistakes, the most confident first
+    mistakes_page = _File("mistakes.html")  # page of the mistakes, in which labels can be corrected
     finished_marker = _File("finished")  # the empty file that `train` writes last
 
     @property

@@ -16,7 +16,8 @@ class RunInfo:
         hardware: the processor.
         parameters: number of trained parameters.
         images: number of images by split: train and validation.
-        sha256: checksum of the images by split; empty for older runs.
+        sha256: checksum of the images and labels by split; empty for older runs.
+        validation_images_sha256: checksum of the validation images without their labels; empty for older runs.
         data_sha256: checksum of the train and validation files; empty for older runs.
         dataset: name of the data: "fashion-mnist" for the official files, else that of the folder.
         commit: of the code.
@@ -30,6 +31,7 @@ class RunInfo:
     parameters: int = 0
     images: Mapping[str, int] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
+    validation_images_sha256: str = ""
     data_sha256: str = ""
     dataset: str = ""
     commit: str = ""
@@ -57,6 +59,7 @@ def read(run: Run) -> RunInfo:
             parameters=int(content.get("parameters", 0)),
             images={name: int(split["n"]) for name, split in splits.items()},
             sha256={name: str(split["sha256"]) for name, split in splits.items() if "sha256" in split},
+            validation_images_sha256=str(data.get("validation_images_sha256", "")),
             data_sha256=str(data.get("sha256", "")),
             dataset=str(data.get("source", "")),
             commit=str(content.get("commit", "")),

@@ -1,11 +1,13 @@
 """A training as a run folder: what `modiste train` does."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from modiste.data import sources
+from modiste.data.verify import count_images, count_warnings
 from modiste.errors import InputError, Stopped, TrainingError
 from modiste.export import onnx_file
 from modiste.models import networks
@@ -21,6 +23,8 @@ from modiste.training.loop import ProgressCallback, State, train
 from modiste.training.signals import stop_request
 from modiste.training.step import NotANumber
 
+log = logging.getLogger(__name__)
+
 
 def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool = False) -> Run:
     """Train a recipe into a new run folder, with TensorBoard events if wanted.
@@ -34,6 +38,9 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool =
     training = build_training(recipe)
     if networks.is_custom(recipe.model):
         onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
+    data = training.data.train
+    for warning in count_warnings(count_images(training.data.class_names, data.labels, data.candidate_labels)):
+        log.warning("warning: %s", warning)  # on stderr, unless a program that trains configures logging
     run = folder.create(path, recipe)
     with lock(run.path):
         files.write_json(run.environment, _environment(training))
@@ -123,7 +130,11 @@ def _environment(training: Training) -> dict[str, Any]:
         **compute.describe(device, training.step.precision),
         "precision_setting": training.recipe.compute.precision,
         "parameters": networks.count_parameters(training.state.network),
-        "data": {"source": sources.dataset_name(training.recipe.data), **_data_hashes(training)},
+        "data": {
+            "source": sources.dataset_name(training.recipe.data),
+            **_data_hashes(training),
+            "validation_images_sha256": training.data.validation.images_sha256(),
+        },
     }
 
 
