@@ -56,7 +56,7 @@ def test_a_recipe_has_changed_settings(tmp_path: Path) -> None:
     assert recipe == settings.with_settings(named.sprint(), changes)
     (tmp_path / "recipe.json").write_text(settings.to_json(recipe))
     assert modiste.recipe(tmp_path / "recipe.json") == recipe
-    with pytest.raises(SettingError, match="There is no setting 'optimizer.rate'"):
+    with pytest.raises(SettingError, match=r"There is no setting 'optimizer.rate'"):
         modiste.recipe("sprint", optimizer={"rate": 0.2})
 
 
@@ -82,7 +82,7 @@ def test_a_training_from_python_has_the_weights_of_the_command(
 @pytest.mark.parametrize("name", ["a/../..", "..", "", "a/../b"])
 def test_a_name_that_leads_out_of_the_folder_is_refused(name: str, idx: Path, tmp_path: Path) -> None:
     """As on the command line, before anything is read or written."""
-    with pytest.raises(SettingError, match="must be a name or an absolute path, without '..'"):
+    with pytest.raises(SettingError, match=r"must be a name or an absolute path, without '..'"):
         modiste.train("sprint", data=tmp_path / "nowhere", name=name, progress=Silent())
 
 

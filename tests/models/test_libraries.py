@@ -101,5 +101,5 @@ def test_a_network_that_a_library_lacks_is_an_error(options: ModelConfig, messag
 def test_imagenet_weights_are_not_downloaded() -> None:
     """A file has to be named."""
     options = replace(ModelConfig(name="timm:resnet18"), weights="imagenet")
-    with pytest.raises(SettingError, match="not for timm:resnet18. Name a file instead"):
+    with pytest.raises(SettingError, match=r"not for timm:resnet18. Name a file instead"):
         weights.initialize(networks.build(options, 5, GRAY), options)

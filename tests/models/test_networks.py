@@ -203,7 +203,7 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, content: by
     """Empty files, pickles and random bytes (fault 25)."""
     file = tmp_path / "w.safetensors"
     file.write_bytes(content)
-    with pytest.raises(InputError, match="cannot be read .* Give another file"):
+    with pytest.raises(InputError, match=r"cannot be read .* Give another file"):
         build("cnn", weights=str(file))
 
 
@@ -214,10 +214,10 @@ def test_code_in_a_pickle_is_not_run(suffix: str, tmp_path: Path, monkeypatch: p
     file = tmp_path / f"w{suffix}"
     for content in (b"cos\nsystem\n(S'touch pwned'\ntR.", b"", b"\xff" * 100):
         file.write_bytes(content)
-        with pytest.raises(InputError, match="not a weights file|not a state dict of tensors"):
+        with pytest.raises(InputError, match=r"not a weights file|not a state dict of tensors"):
             build("cnn", weights=str(file))
     torch.save(build("cnn"), file)  # a whole network, whose classes would have to be imported
-    with pytest.raises(InputError, match="not a weights file|not a state dict of tensors"):
+    with pytest.raises(InputError, match=r"not a weights file|not a state dict of tensors"):
         build("cnn", weights=str(file))
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 

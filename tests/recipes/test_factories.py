@@ -73,7 +73,7 @@ def test_wrong_arguments_have_the_line_of_the_factory() -> None:
 
 def test_other_errors_are_unchanged() -> None:
     """An error of modiste has its message already; a missing package is named by the command."""
-    with pytest.raises(InputError, match="^mine$"), factories.explained("loss.name", "a:b", "", _make):
+    with pytest.raises(InputError, match=r"^mine$"), factories.explained("loss.name", "a:b", "", _make):
         raise InputError("mine")
     with pytest.raises(ModuleNotFoundError), factories.explained("model.name", "timm:a", ""):
         raise ModuleNotFoundError("no timm")

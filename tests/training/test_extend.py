@@ -87,9 +87,9 @@ def test_what_cannot_be_trained_on_is_refused(finished: Run, idx: Path, tmp_path
     with pytest.raises(InputError, match="cannot be resumed"):
         training_run.extend(broken.path, 4, tmp_path / "b", Silent())
     broken.finished_marker.unlink()
-    with pytest.raises(InputError, match="is not finished. Resume it first"):
+    with pytest.raises(InputError, match=r"is not finished. Resume it first"):
         training_run.extend(broken.path, 4, tmp_path / "b", Silent())
-    with pytest.raises(InputError, match="has 2 epochs already. Give more with --epochs, as 4"):
+    with pytest.raises(InputError, match=r"has 2 epochs already. Give more with --epochs, as 4"):
         training_run.extend(finished.path, 2, tmp_path / "b", Silent())
     assert not (tmp_path / "b").exists()
     with pytest.raises(InputError, match="exists already"):

@@ -31,17 +31,21 @@ def start(run: Run) -> None:
         experiment = client.get_experiment_by_name(EXPERIMENT)
         experiment_id = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT)
         run_id = client.create_run(experiment_id, run_name=run.name).info.run_id
-        for key, value in settings.to_settings(run.recipe()).items():
-            client.log_param(run_id, key, value)
+        from mlflow.entities import Param
+
+        params = [Param(key, str(value)) for key, value in settings.to_settings(run.recipe()).items()]
+        client.log_batch(run_id, params=params)
     files.write_json(run.mlflow, {"database": str(database), "run_id": run_id})
 
 
 def append(run: Run, metrics: EpochMetrics) -> None:
     """Add the metrics of an epoch, with the names in metrics.csv; raises OutputError if they cannot be written."""
     with _opened(run) as (client, run_id):
-        for name, value in asdict(metrics).items():
-            if name != "epoch" and value is not None:
-                client.log_metric(run_id, name, value, timestamp=int(time.time() * 1000), step=metrics.epoch)
+        from mlflow.entities import Metric
+
+        values = {name: value for name, value in asdict(metrics).items() if name != "epoch" and value is not None}
+        timestamp = int(time.time() * 1000)
+        client.log_batch(run_id, [Metric(name, value, timestamp, metrics.epoch) for name, value in values.items()])
 
 
 def finish(run: Run) -> None:

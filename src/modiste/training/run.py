@@ -55,8 +55,8 @@ def extend(
     """Train a finished run on to more epochs, as a new run that records which one it continues.
 
     The new run begins with the weights, the state of the optimizer, the metrics and the loggers of the finished one,
-    which is not changed. Its schedule is that of all its epochs, so the learning rate may rise again; the patience of early stopping
-    is counted from where it begins.
+    which is not changed. Its schedule is that of all its epochs, so the learning rate may rise again; the patience of
+    early stopping is counted from where it begins.
 
     Raises:
         InputError: there is no such run, it is not finished, has that many epochs already, or has no checkpoint; its
