@@ -58,6 +58,7 @@ def test_a_longer_run_records_which_one_it_continues(finished: Run, tmp_path: Pa
     assert "continues" not in finished.card.read_text()
 
 
+@pytest.mark.slow
 def test_a_longer_run_that_was_stopped_is_resumed(finished: Run, tmp_path: Path) -> None:
     """Also after a kill before its first step, and with the patience counted from where it begins."""
     longer = training_run.extend(finished.path, 4, tmp_path / "b", Silent())
@@ -70,6 +71,7 @@ def test_a_longer_run_that_was_stopped_is_resumed(finished: Run, tmp_path: Path)
     assert killed.card.read_text() == longer.card.read_text().replace("# b", "# killed")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_early_is_trained_on(idx: Path, tmp_path: Path) -> None:
     """Its patience is counted anew."""
     changes = {"early_stopping.patience": 1, "early_stopping.monitor": "val_accuracy", "optimizer.lr": 1e-9}
@@ -102,6 +104,7 @@ def test_the_name_has_the_number_of_epochs() -> None:
     assert training_run.extended_name("my-cnn-80-epochs", 90) == "my-cnn-90-epochs"
 
 
+@pytest.mark.slow
 def test_the_command_trains_on_beside_the_run(idx: Path, tmp_path: Path) -> None:
     """Under a name with the number of epochs, or under --name."""
     run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=1", *TINY, *OWN)
