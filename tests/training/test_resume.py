@@ -42,6 +42,7 @@ def recipe(idx: Path) -> Recipe:
     """All tricks, epochs of eight, six and six steps, and early stopping, so that the best weights are stored."""
     changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN, *TRICKS))
     changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "early_stopping.patience": 9}
+    changes |= {"compute.precision": "fp32"}  # auto might choose differently for two of them
     return settings.with_settings(classic_cnn(), changes)
 
 
