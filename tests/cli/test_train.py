@@ -270,6 +270,7 @@ def test_settings_are_listed_with_their_changes(tmp_path: Path) -> None:
     assert "Name one" in run_in_process(tmp_path, "train", *arguments, code=2).stderr
 
 
+NOT_SMOOTHED = ("--set=optimizer.label_smoothing=0",)
 ERRORS: dict[str, tuple[list[str], str]] = {
     "no recipe": ([], "No recipe is named"),
     "unknown recipe": (["clasic-cnn"], "Did you mean 'classic-cnn'"),
@@ -286,7 +287,14 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "another kind of device": (["sprint", "--device=meta"], "There is no device"),
     "a name too long": (["sprint", f"--data={'x' * 300}"], "x" * 300),
     "no run": (["--resume=nowhere"], "not a run folder"),
-    "resume with settings": (["--resume=nowhere", "--epochs=3"], "Leave out all other settings"),
+    "resume with settings": (["--resume=nowhere", "--seed=3"], "Leave out all other settings"),
+    "train on with settings": (["--resume=nowhere", "--epochs=3", "--set=optimizer.lr=1"], "Leave out all other"),
+    "train on what is no run": (["--resume=nowhere", "--epochs=3"], "not a run folder"),
+    "loss that fails": (["sprint", "--set=loss=helpers.factories:fails", *NOT_SMOOTHED], "factories.py, line "),
+    "schedule that fails": (["sprint", "--set=schedule=helpers.factories:fails"], "factories.py, line "),
+    "optimizer that fails": (["sprint", "--set=optimizer=helpers.factories:fails"], "factories.py, line "),
+    "network that fails": (["sprint", "--set=model=helpers.factories:fails"], "factories.py, line "),
+    "no such network of timm": (["sprint", "--set=model=timm:resnet19"], "Did you mean 'resnet18'"),
     "resume with a recipe": (["sprint", "--resume=nowhere"], "Leave out all other settings"),
 }
 
@@ -299,6 +307,27 @@ def test_a_bad_argument_is_one_line_and_exit_2(case: str, tmp_path: Path) -> Non
     assert message in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_own_code_that_fails_in_training_is_one_line_and_exit_2(idx: Path, tmp_path: Path) -> None:
+    """With its file and line; the run can be resumed when it is corrected."""
+    arguments = [f"--data={idx}", "--name=a", "--epochs=1", *TINY, *OWN]
+    optimizer = "--set=optimizer.name=helpers.factories:FailsLate"
+    finished = run_in_process(tmp_path, "train", "sprint", *arguments, optimizer, code=2)
+    message = finished.stderr.splitlines()[-1]
+    assert "RuntimeError: no third step (" in message
+    assert "factories.py, line " in message
+    assert message.endswith("resume with: modiste train --resume runs/a")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["timm:resnet18", "torchvision:mobilenet_v3_small"])
+def test_a_network_of_a_library_trains_with_adamw_and_cosine(network: str, idx: Path, tmp_path: Path) -> None:
+    """With class weights; its model is exported and verified as any other."""
+    settings = ("optimizer.name=adamw", "optimizer.lr=0.001", "schedule.name=cosine", "loss.class_weights=balanced")
+    arguments = [f"--data={idx}", "--name=a", "--epochs=1", *TINY, f"--set=model={network}"]
+    run_in_process(tmp_path, "train", "sprint", *arguments, *(f"--set={setting}" for setting in settings))
+    assert files(tmp_path / "runs" / "a") == RUN_FILES
 
 
 def _remove_class(folder: Path) -> None:

@@ -45,11 +45,47 @@ def test_dotted_keys_change_their_section() -> None:
         ('data.source="a b"', "a b"),
         ("distillation.teachers=7", "7"),
         ("distillation.teachers=[7, 1.50]", ["7", "1.50"]),
+        ("model.options.depth=3", 3),
+        ("model.options.kind=wide", "wide"),
+        ("loss.class_weights=balanced", "balanced"),
+        ("loss.class_weights=[1, 2.5]", [1, 2.5]),
     ],
 )
 def test_values_are_json_unless_the_setting_takes_text(text: str, value: Any) -> None:
     """A folder may be called 2024 or true; other values that are not JSON are text too."""
     assert settings.parse_setting(text) == (text.partition("=")[0], value)
+
+
+def test_arguments_of_a_factory_are_added_to_those_of_the_recipe(tmp_path: Path) -> None:
+    """One by one, or all as an object; they are read back as they were written."""
+    first = settings.with_settings(Recipe(), {"model": "a:b", "model.options.depth": 3, "model.options.sizes": (1, 2)})
+    assert first.model.options == {"depth": 3, "sizes": [1, 2]}
+    assert settings.with_settings(first, {"model.options.depth": None}).model.options == {
+        "depth": None,
+        "sizes": [1, 2],
+    }
+    assert settings.with_settings(first, {"model.options": {"width": 4}}).model.options == {"width": 4}
+    (tmp_path / "recipe.json").write_text(settings.to_json(first))
+    assert resolve(str(tmp_path / "recipe.json")) == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.options.depth": 3}, "empty, as model.name=cnn takes none"),
+        ({"model": "a:b", "model.options.channels": 3}, "without channels, which has a value of its own"),
+        ({"model": "a:b", "model.options.depth": {1}}, r"depth is \{1\}, but it must be a JSON value"),
+        ({"model": "a:b", "model.options.x": float("nan")}, "must be a JSON value"),
+        ({"model": "a:b", "model.options": 3}, "must be a JSON object"),
+        ({"model.options.no-name": 3}, "its last part must be the name of an argument"),
+        ({"data.options.x": 3}, "There is no setting 'data.options.x'"),
+        ({"optimizer.name": "lion"}, "one of sgd, muon, adamw, lbfgs, or package.module:factory"),
+    ],
+)
+def test_arguments_that_no_factory_takes_are_refused(changes: dict[str, Any], message: str) -> None:
+    """The message has the value and the rule."""
+    with pytest.raises(SettingError, match=message):
+        settings.with_settings(Recipe(), changes)
 
 
 @pytest.mark.parametrize("text", ["optimizer.lr", "=1", ""])
@@ -173,5 +209,6 @@ def test_the_reference_explains_every_setting() -> None:
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     assert [row[0].strip("| `") for row in rows] == list(settings.to_settings(Recipe()))
     assert all(len(row) == 4 and len(row[3]) > 10 for row in rows)
-    assert '| `schedule.name` | one of reduce_on_plateau, one_cycle, constant | `"reduce_on_plateau"` |' in text
+    values = "one of reduce_on_plateau, one_cycle, cosine, constant, or package.module:factory"
+    assert f'| `schedule.name` | {values} | `"reduce_on_plateau"` |' in text
     assert "## `optimizer`" in text

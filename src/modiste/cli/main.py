@@ -37,6 +37,7 @@ EXTRAS = {
     "audit": ("cleanlab",),
     "parquet": ("pyarrow",),
     "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "tune": ("optuna",),
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
     "report": ("matplotlib", "scipy", "sklearn", "jinja2"),

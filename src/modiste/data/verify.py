@@ -135,7 +135,7 @@ def count_warnings(counts: Mapping[str, int]) -> list[str]:
     if counts[largest] >= MIN_RATIO * max(counts[smallest], 1):
         warnings.append(
             f"{largest} has {counts[largest]:,} training images, {smallest} {counts[smallest]:,}: small classes are "
-            "predicted too seldom. Try --set data.sampling=balanced."
+            "predicted too seldom. Try --set loss.class_weights=balanced."
         )
     return warnings
 

@@ -24,6 +24,7 @@ class RunInfo:
         precision: bf16 or fp32.
         threads: number of CPU threads.
         device: cpu, or the name of the GPU.
+        continued_from: of a run that continues another one, its name and number of epochs.
         teachers: for each teacher its run, recipe, SHA-256 of its weights, and the seconds that its training took.
     """
 
@@ -38,7 +39,13 @@ class RunInfo:
     precision: str = ""
     threads: int = 0
     device: str = ""
+    continued_from: Mapping[str, Any] = field(default_factory=dict)
     teachers: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def continued_epochs(self) -> int:
+        """Number of epochs of the run that this one continues; 0 if it continues none."""
+        return int(self.continued_from.get("epochs", 0))
 
     @property
     def teacher_seconds(self) -> float:
@@ -66,5 +73,6 @@ def read(run: Run) -> RunInfo:
             precision=str(content.get("precision", "")),
             threads=int(content.get("threads", 0)),
             device=str(content.get("device", "")),
+            continued_from=dict(content.get("continued_from", {})),
             teachers=tuple({**teacher, "seconds": float(teacher["seconds"])} for teacher in data.get("teachers", [])),
         )
