@@ -75,7 +75,7 @@ def test_a_training_from_python_has_the_weights_of_the_command(
     scores = modiste.evaluate(run)
     assert scores.n == 40
     assert modiste.evaluate("python").accuracy == scores.accuracy
-    assert [method.name for method in modiste.compare(["python", "runs/python", run])] == ["python"]
+    assert [method.name for method in modiste.compare(["python", "runs/python", run]).methods] == ["python"]
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
 
 

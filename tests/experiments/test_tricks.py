@@ -14,8 +14,8 @@ def test_every_row_is_a_recipe_that_differs(name: str) -> None:
     """No two rows have the same name or train the same recipe."""
     recipe = resolve(name)
     rows = tricks.find_rows(recipe)
-    changed = [settings.with_settings(recipe, row.settings) for row in rows]
-    assert recipe not in changed
+    changed = [settings.to_json(settings.with_settings(recipe, row.settings)) for row in rows]
+    assert settings.to_json(recipe) not in changed
     assert len(set(changed)) == len({row.name for row in rows}) == len(rows)
 
 

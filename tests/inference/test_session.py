@@ -45,7 +45,7 @@ def test_a_model_is_used_after_a_fork() -> None:
 def test_a_model_is_used_in_a_spawned_process() -> None:
     """Which receives it."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        assert pool.submit(predict, LOADED).result(120) == predict(None)
+        assert pool.submit(LOADED.models[0].probabilities, IMAGES).result(120).tolist() == predict(None)
 
 
 def test_a_session_is_made_once_in_a_process() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import fashion_mnist, folds, sources
+from modiste.data.annotate import open_part
 from modiste.data.folders import ClassFolders
 from modiste.data.split import Images, Split
 from modiste.errors import InputError, SettingError, TrainingError
@@ -96,7 +97,7 @@ def prepare(recipe: Recipe) -> Recipe:
         changes["data.use_val_split"] = False
     recipe = settings.with_settings(recipe, changes)
     if source.has_split("train"):  # or the next line raises
-        train, count = source.part("train"), recipe.data.folds
+        train, count = open_part(source, recipe.data, "train"), recipe.data.folds
         if (fewest := folds.count_of_smallest_class(train.stratify_by, train.groups)) < count:
             unit = "images" if train.groups is None else "groups of images"
             raise InputError(
@@ -165,7 +166,8 @@ def _predict_splits(plan: Bench, folder: Path) -> Iterator[AuditedSplit]:
     recipe = plan.recipes[0]
     everything = replace(recipe.data, val_fraction=0.0, fold=0, use_val_split=True)
     source = sources.open_source(everything)
-    yield _predict_train(plan, source.part("train").load_split("train"), len(source.class_names))
+    train = open_part(source, everything, "train").load_split("train")
+    yield _predict_train(plan, train, len(source.class_names))
     others = [sources.open_validation(everything, recipe.seed)] if source.has_split("validation") else []
     if source.has_split("test"):
         others.append(sources.open_test(everything, lambda: _count_opening(folder)))

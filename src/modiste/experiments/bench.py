@@ -78,11 +78,11 @@ def run(bench: Bench, log: Callable[[str], None]) -> Records:
     with trials.open_pool(bench.folder, bench.jobs) as pool:
         planned = trials.with_one_precision(bench.trials())
         trials.require_resumable(planned)
-        outcomes = {each.trial: each for each in trials.run_trials(planned, pool, Progress(len(planned), log))}
-    failed = [outcomes[trial] for trial in planned if outcomes[trial].error]
+        outcomes = {each.trial.path: each for each in trials.run_trials(planned, pool, Progress(len(planned), log))}
+    failed = [outcomes[trial.path] for trial in planned if outcomes[trial.path].error]
     if len(failed) == len(planned) and failed[0].error:
         raise failed[0].error
-    finished = [trials.read_record(trial) for trial in planned if not outcomes[trial].error]
+    finished = [trials.read_record(trial) for trial in planned if not outcomes[trial.path].error]
     return Records(finished, [trials.failure_record(outcome) for outcome in failed])
 
 

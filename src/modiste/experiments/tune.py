@@ -124,8 +124,8 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         files.write_text(tuning.folder / "recipe.json", settings.to_json(recipe))
         planned = tuning.gain_trials(recipe) if best["trial"] else []
         trials.require_resumable(planned)
-        ends = {each.trial: each for each in trials.run_trials(planned, pool, Progress(len(planned), log))}
-    return Result(records, best["trial"], recipe, study.importances(searched), [ends[trial] for trial in planned])
+        ends = {each.trial.path: each for each in trials.run_trials(planned, pool, Progress(len(planned), log))}
+    return Result(records, best["trial"], recipe, study.importances(searched), [ends[trial.path] for trial in planned])
 
 
 def _open_study(tuning: Tuning) -> optuna.Study:
