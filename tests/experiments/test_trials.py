@@ -53,11 +53,13 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
     lines: list[str] = []
     for _ in range(2):
         with trials.open_pool(tmp_path, jobs=2) as pool:
-            outcomes = {each.trial.path.name: each for each in trials.run_trials(planned, pool, Progress(2, lines.append))}
+            outcomes = {
+                each.trial.path.name: each for each in trials.run_trials(planned, pool, Progress(2, lines.append))
+            }
         assert "not a number" in str(outcomes["broken"].error)
         assert outcomes["whole"].error is None
     assert outcomes["whole"].seconds == 0
-    assert trials.failure_record(outcomes["broken"])["reason"] == str(outcomes[planned[0]].error)
+    assert trials.failure_record(outcomes["broken"])["reason"] == str(outcomes["broken"].error)
     assert trials.read_record(planned[1])["images"] == 40
     assert sum("(1 of 2, about" in line for line in lines) >= 1
     assert not planned[1].run.weights.exists()
