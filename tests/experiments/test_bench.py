@@ -50,6 +50,8 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
         "finished",
         "layers.json",
         "metrics.csv",
+        "mistakes.csv",
+        "mistakes.html",
         "mistakes.png",
         "probabilities.npz",
         "recipe.json",
