@@ -18,7 +18,7 @@ import numpy as np
 import timing
 from numpy.typing import NDArray
 
-from modiste.metrics import intervals, significance
+from modiste.metrics import hypothesis_tests, intervals, significance
 from modiste.metrics.intervals import MIN_GROUPS, Interval
 from modiste.metrics.power import ALPHA
 from modiste.runs import environment, results
@@ -49,38 +49,38 @@ class Case(NamedTuple):
 
 def paired_t(draws: int, random: Random, n: int) -> float:
     """Return how often the t interval of n paired differences with normal errors covers."""
-    low, high, _ = significance.t_test(random.normal(SHIFT, 1, (draws, n)))
+    low, high, _ = hypothesis_tests.t_test(random.normal(SHIFT, 1, (draws, n)))
     return covers(low, high, SHIFT)
 
 
 def welch(draws: int, random: Random, n: int, n_other: int, sd: float) -> float:
     """Return how often Welch's test of two equal means is a false alarm; the second has the standard deviation."""
-    _, _, p_values = significance.t_test(random.normal(0, 1, (draws, n)), random.normal(0, sd, (draws, n_other)))
+    _, _, p_values = hypothesis_tests.t_test(random.normal(0, 1, (draws, n)), random.normal(0, sd, (draws, n_other)))
     return float(np.mean(p_values < ALPHA))
 
 
 def paired_t_alarms(draws: int, random: Random, n: int) -> float:
     """Return how often the paired t-test of no difference is a false alarm."""
-    return float(np.mean(significance.t_test(random.normal(0, 1, (draws, n)))[2] < ALPHA))
+    return float(np.mean(hypothesis_tests.t_test(random.normal(0, 1, (draws, n)))[2] < ALPHA))
 
 
 def sign_flip_alarms(draws: int, random: Random, n: int) -> float:
     """Return how often the sign-flip test of no difference is a false alarm; errors have heavy tails."""
     differences = random.standard_t(3, (draws, n))
-    return float(np.mean([significance.sign_flip_test(each) < ALPHA for each in differences]))
+    return float(np.mean([hypothesis_tests.sign_flip_test(each) < ALPHA for each in differences]))
 
 
 def holm_alarms(draws: int, random: Random, n: int, methods: int) -> float:
     """Return how often one of all pairs of equal methods is significant after Holm's correction."""
     values = random.normal(0, 1, (draws, methods, n))
     pairs = [(i, j) for i in range(methods) for j in range(i)]
-    p_values = np.stack([significance.t_test(values[:, i] - values[:, j])[2] for i, j in pairs], 1)
+    p_values = np.stack([hypothesis_tests.t_test(values[:, i] - values[:, j])[2] for i, j in pairs], 1)
     return float(np.mean(p_values.min(1) < ALPHA / len(pairs)))  # Holm's first step, which decides whether there is any
 
 
 def bca(draws: int, random: Random, n: int) -> float:
     """Return how often the BCa interval of n paired differences with normal errors covers."""
-    chunks = [significance.bca_bounds(random.normal(SHIFT, 1, (size, n))) for size in chunk_sizes(draws)]
+    chunks = [hypothesis_tests.bca_bounds(random.normal(SHIFT, 1, (size, n))) for size in chunk_sizes(draws)]
     low, high = np.hstack(chunks)
     return covers(low, high, SHIFT)
 
@@ -88,14 +88,14 @@ def bca(draws: int, random: Random, n: int) -> float:
 def image_bootstrap(draws: int, random: Random, images: int, only_first: float, only_second: float) -> float:
     """Return how often the bootstrap over images covers the difference of two methods' accuracies."""
     differences = random_differences(draws, random, images, only_first, only_second)
-    low, high = np.array([significance.image_bootstrap(each) for each in differences]).T
+    low, high = np.array([hypothesis_tests.image_bootstrap(each) for each in differences]).T
     return covers(low, high, only_first - only_second)
 
 
 def mcnemar_alarms(draws: int, random: Random, images: int, only_one: float) -> float:
     """Return how often McNemar's test of two equally accurate methods is a false alarm."""
     differences = random_differences(draws, random, images, only_one, only_one)
-    p_values = [significance.mcnemar_test(each > 0, each < 0) for each in differences]
+    p_values = [hypothesis_tests.mcnemar_test(each > 0, each < 0) for each in differences]
     return float(np.mean(np.array(p_values) < ALPHA))
 
 

@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from modiste.metrics import significance
+from modiste.metrics import hypothesis_tests, significance
 from modiste.metrics.significance import Comparison
 
 FIRST = (0.931, 0.934, 0.929, 0.936, 0.933, 0.930)
@@ -84,17 +84,17 @@ def test_the_sign_flip_test_counts_all_signs(n: int) -> None:
     differences = np.random.default_rng(n).normal(0.5, 1, n)
     sums = np.array([np.dot(signs, differences) for signs in itertools.product((-1, 1), repeat=n)])
     expected = np.mean(np.abs(sums) >= abs(differences.sum()) - 1e-12)
-    assert significance.sign_flip_test(differences) == pytest.approx(expected)
-    assert significance.sign_flip_test(np.linspace(1, 2, n)) == 2.0 ** (1 - n)
-    assert significance.sign_flip_test(np.zeros(n)) == 1
+    assert hypothesis_tests.sign_flip_test(differences) == pytest.approx(expected)
+    assert hypothesis_tests.sign_flip_test(np.linspace(1, 2, n)) == 2.0 ** (1 - n)
+    assert hypothesis_tests.sign_flip_test(np.zeros(n)) == 1
 
 
 def test_the_sign_flip_test_of_many_seeds_draws_the_signs() -> None:
     """With 50 seeds it is close to the t-test."""
     differences = np.random.default_rng(0).normal(0.3, 1, 50)
     expected = stats.ttest_1samp(differences, 0).pvalue
-    assert significance.sign_flip_test(differences) == pytest.approx(expected, abs=0.01)
-    exact = significance.sign_flip_test(differences[:40])
+    assert hypothesis_tests.sign_flip_test(differences) == pytest.approx(expected, abs=0.01)
+    exact = hypothesis_tests.sign_flip_test(differences[:40])
     assert exact == pytest.approx(stats.ttest_1samp(differences[:40], 0).pvalue, abs=0.01)
 
 
@@ -106,7 +106,7 @@ def test_the_bca_interval_needs_ten_seeds() -> None:
         result = significance.compare_seeds(first.tolist(), second.tolist(), is_paired)
         assert result.interval_bca == pytest.approx(result.interval, abs=3e-4)
         assert significance.compare_seeds(first[:9].tolist(), second[:9].tolist(), is_paired).interval_bca is None
-    assert significance.bca_interval(np.ones(10)) is None
+    assert hypothesis_tests.bca_interval(np.ones(10)) is None
 
 
 def test_equal_differences_have_no_spread_to_estimate() -> None:

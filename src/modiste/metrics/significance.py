@@ -11,23 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from modiste.metrics import intervals, power
-from modiste.metrics.intervals import LEVEL, MIN_GROUPS, Interval
+from modiste.metrics import hypothesis_tests, intervals, power
+from modiste.metrics.intervals import MIN_GROUPS, Interval
 
-MIN_BOOTSTRAP_SEEDS = 10
 MIN_UNEQUAL_SEEDS = 8
 """With fewer seeds of one method than of the other, Welch's test has more than 5.5 % false alarms in some cases
 (`benchmarks/coverage.py`)."""
 
-RESAMPLES = 9999
-
 PAIRED_SCORES = ("difference_interval", "p_value", "p_sign_flip", "minimum_detectable_difference")
 
-MAX_EXACT_SEEDS = 40
-"""With more seeds, the signs of the sign-flip test are drawn at random."""
 
 Floats = NDArray[np.float64]
 
@@ -141,15 +135,15 @@ def summarize_pairs(pairs: Sequence[tuple[float, float]], unit: str = "seeds") -
 
 
 def _compare_paired(differences: Floats, unit: str) -> Comparison:
-    mean, n, p_sign_flip = float(differences.mean()), len(differences), sign_flip_test(differences)
-    if is_constant(differences):
+    mean, n, p_sign_flip = float(differences.mean()), len(differences), hypothesis_tests.sign_flip_test(differences)
+    if hypothesis_tests.is_constant(differences):
         return Comparison(mean, None, p_sign_flip, "sign-flip test", unit, n, n, True, p_sign_flip=p_sign_flip)
-    sd, (low, high, p_value) = float(differences.std(ddof=1)), t_test(differences)
+    sd, (low, high, p_value) = float(differences.std(ddof=1)), hypothesis_tests.t_test(differences)
     return Comparison(
         mean, (float(low), float(high)), float(p_value), "paired t-test", unit, n, n, True,
         is_approximate=unit == "folds",
         p_sign_flip=p_sign_flip,
-        interval_bca=bca_interval(differences),
+        interval_bca=hypothesis_tests.bca_interval(differences),
         minimum_detectable_difference=power.detectable_difference(sd, n),
         required_n=power.required_n(mean, sd),
     )  # fmt: skip
@@ -157,13 +151,13 @@ def _compare_paired(differences: Floats, unit: str) -> Comparison:
 
 def _compare_unpaired(a: Floats, b: Floats, unit: str) -> Comparison:
     mean, n, n_other = float(a.mean() - b.mean()), len(a), len(b)
-    if is_constant(a) and is_constant(b):
+    if hypothesis_tests.is_constant(a) and hypothesis_tests.is_constant(b):
         return Comparison(mean, None, None, "", unit, n, n_other, False)
-    sd, (low, high, p_value) = float(np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)), t_test(a, b)
+    sd, (low, high, p_value) = float(np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)), hypothesis_tests.t_test(a, b)
     return Comparison(
         mean, (float(low), float(high)), float(p_value), "Welch's t-test", unit, n, n_other, False,
         is_approximate=unit == "folds" or is_welch_approximate(n, n_other),
-        interval_bca=bca_interval(a, b),
+        interval_bca=hypothesis_tests.bca_interval(a, b),
         minimum_detectable_difference=power.detectable_difference(sd, n, n_other),
         required_n=power.required_n(mean, sd, is_paired=False),
     )  # fmt: skip
@@ -188,8 +182,8 @@ def compare_images(first: NDArray[Any], second: NDArray[Any], groups: NDArray[np
     is_single = first.ndim == second.ndim == 1
     return Comparison(
         mean,
-        None if groups is not None else image_bootstrap(differences),
-        mcnemar_test(first, second) if is_single and groups is None else None,
+        None if groups is not None else hypothesis_tests.image_bootstrap(differences),
+        hypothesis_tests.mcnemar_test(first, second) if is_single and groups is None else None,
         "McNemar's exact test" if is_single and groups is None else "",
         "images",
         n,
@@ -236,90 +230,3 @@ def adjust_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
 def is_welch_approximate(n: int, n_other: int) -> bool:
     """Return whether Welch's test of so many seeds has too many false alarms where the spreads differ."""
     return n != n_other and min(n, n_other) < MIN_UNEQUAL_SEEDS
-
-
-def is_constant(values: Floats) -> bool:
-    """Return whether all values are equal but for rounding."""
-    return bool(np.ptp(values) < 1e-12)
-
-
-def t_test(first: Floats, second: Floats | None = None) -> tuple[Floats, Floats, Floats]:
-    """Test along the last axis, and return the ends of the 95 % interval and the two-sided p-value.
-
-    Args:
-        first: paired differences, [..., n] (Student 1908); or the values of one method.
-        second: the values of the other one, [..., m] (Welch 1947).
-    """
-    if second is None:
-        result = stats.ttest_1samp(first, 0, axis=-1)
-    else:
-        result = stats.ttest_ind(first, second, axis=-1, equal_var=False)
-    low, high = result.confidence_interval(LEVEL)
-    return low, high, result.pvalue
-
-
-def sign_flip_test(differences: Floats) -> float:
-    """Return the exact two-sided p-value of the sign-flip test of paired differences, [n] (Fisher 1935).
-
-    It is the share of the 2^n ways to swap the two methods in a pair that give a sum at least as far from 0. The sums
-    are those of one half of the pairs and of the other; counting them needs no list of all.
-    """
-    n, observed = len(differences), abs(float(differences.sum())) * (1 - 1e-9)
-    if n > MAX_EXACT_SEEDS:
-        test = stats.permutation_test(
-            (differences,), lambda values, axis: values.mean(axis), permutation_type="samples", vectorized=True,
-            n_resamples=99_999, batch=1000, rng=np.random.default_rng(0),
-        )  # fmt: skip
-        return float(test.pvalue)
-    one, other = (_signed_sums(half) for half in np.array_split(differences, 2))
-    count = int((len(other) - np.searchsorted(np.sort(other), observed - one)).sum())
-    return min(1.0, 2 * count / 2.0**n)
-
-
-def _signed_sums(values: Floats) -> Floats:
-    """Return the sums of the values with each choice of their signs, [2^n]."""
-    sums = np.zeros(1)
-    for value in values:
-        sums = np.concatenate([sums - value, sums + value])
-    return sums
-
-
-def bca_interval(*samples: Floats) -> Interval | None:
-    """Return the 95 % BCa bootstrap interval of a mean, or of the difference of two (Efron 1987).
-
-    None for fewer than ten seeds each, or without spread.
-    """
-    if min(map(len, samples)) < MIN_BOOTSTRAP_SEEDS or any(map(is_constant, samples)):
-        return None
-    low, high = bca_bounds(*samples)
-    return float(low), float(high)
-
-
-def bca_bounds(*samples: Floats) -> tuple[Floats, Floats]:
-    """Return the ends of `bca_interval` along the last axis of the samples, [..., n]."""
-    result = stats.bootstrap(
-        samples,
-        lambda *values, axis: values[0].mean(axis) - (values[1].mean(axis) if len(values) > 1 else 0),
-        n_resamples=RESAMPLES, batch=500, confidence_level=LEVEL, method="BCa", axis=-1, vectorized=True,
-        rng=np.random.default_rng(0),
-    )  # fmt: skip
-    return result.confidence_interval.low, result.confidence_interval.high
-
-
-def image_bootstrap(differences: Floats) -> Interval:
-    """Return the 95 % percentile bootstrap interval of the mean difference over images, [n] (Efron 1979).
-
-    Images are drawn with replacement. The differences have few values (of two predictions -1, 0 and 1), so how often
-    each is drawn is multinomial, which gives the same distribution as n draws and takes a thousandth of the time.
-    """
-    values, counts = np.unique(differences, return_counts=True)
-    n, random = len(differences), np.random.default_rng(0)
-    means = random.multinomial(n, counts / n, RESAMPLES) @ values / n
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
-
-
-def mcnemar_test(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the exact two-sided p-value of McNemar's test (1947) of two predictions of the same images, bool [n]."""
-    table = [[np.sum(first & second), np.sum(first & ~second)], [np.sum(~first & second), np.sum(~first & ~second)]]
-    return float(mcnemar(table, exact=True).pvalue)
