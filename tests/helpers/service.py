@@ -60,18 +60,22 @@ class Service:
 
 
 @contextmanager
-def serving(*arguments: str, setup: str = "", **variables: str) -> Iterator[Service]:
+def serving(*arguments: str, setup: str = "", stderr: bool = False, **variables: str) -> Iterator[Service]:
     """Start the server on a free port, wait until it listens, and kill it at the end if it still runs.
 
     Args:
         arguments: more command-line arguments.
         setup: Python code that the process runs first, such as lowering a limit.
+        stderr: keep what the process writes to standard error in a pipe.
         variables: environment variables.
     """
     code = f"{setup}; from modiste.cli.main import main; main()" if setup else ""
     program = ["-c", code] if setup else ["-m", "modiste"]
     command = [sys.executable, *program, "serve", "--port=0", *arguments]
-    with subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True) as process:
+    errors = subprocess.PIPE if stderr else None
+    with subprocess.Popen(
+        command, env=environment(**variables), stdout=subprocess.PIPE, stderr=errors, text=True
+    ) as process:
         assert process.stdout
         try:
             line = process.stdout.readline()

@@ -80,16 +80,17 @@ class Predictor(ABC):
         remaining = iter(as_photos(photos))
         running: deque[Future[list[Prediction]]] = deque()
         is_cancelled = Event()
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                while chunk := list(islice(remaining, CHUNK_SIZE)):
-                    running.append(pool.submit(self._predict_chunk, chunk, top, is_cancelled))
-                    if len(running) > threads:
-                        yield from running.popleft().result()
-                while running:
+        pool = ThreadPoolExecutor(threads, "predict")
+        try:
+            while chunk := list(islice(remaining, CHUNK_SIZE)):
+                running.append(pool.submit(self._predict_chunk, chunk, top, is_cancelled))
+                if len(running) > threads:
                     yield from running.popleft().result()
-            finally:
-                is_cancelled.set()
+            while running:
+                yield from running.popleft().result()
+        finally:
+            is_cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)  # a model that never returns must not block Ctrl-C
 
     def _predict_chunk(self, photos: list[PhotoInput], top: int, is_cancelled: Event) -> list[Prediction]:
         """Predict some photos, one batch per model; nothing once the caller has stopped reading."""

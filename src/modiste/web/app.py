@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse
 import modiste
 from modiste.inference.model import Predictor
 from modiste.labels import FASHION_MNIST
-from modiste.web.http_error import HttpError, error_response
+from modiste.web.http_error import STOPPING, HttpError, error_response
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
 from modiste.web.request_reader import FORM_TYPE, PHOTO_TYPES, RequestReader
@@ -47,6 +47,7 @@ PREDICT_BODY = {
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorResponse, "description": "Invalid request"},
+    403: {"model": ErrorResponse, "description": "Sent by a page of another site"},
     408: {"model": ErrorResponse, "description": "Body received too slowly"},
     413: {"model": ErrorResponse, "description": "Body too large"},
     415: {"model": ErrorResponse, "description": "Not a JPEG, PNG or WebP file"},
@@ -55,7 +56,9 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()) -> RequestMiddleware:
+def create_app(
+    predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = (), origins: Sequence[str] = ()
+) -> RequestMiddleware:
     """Create the ASGI application.
 
     Args:
@@ -63,6 +66,7 @@ def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()
         queue: runs the predictions.
         hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
             Empty accepts every name.
+        origins: of other sites whose pages may send photos, such as https://shop.example.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     metrics = ServiceMetrics()
@@ -72,7 +76,8 @@ def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()
     _add_about_route(app, [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models])
     _add_static_routes(app)
     _add_error_handlers(app)
-    return RequestMiddleware(app, metrics, [route.path for route in app.routes if hasattr(route, "path")], hosts)
+    paths = [route.path for route in app.routes if hasattr(route, "path")]
+    return RequestMiddleware(app, metrics, queue, paths, hosts, origins)
 
 
 def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: ServiceMetrics) -> None:
@@ -118,7 +123,7 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
     @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Readiness check")
     async def ready() -> Status:
         if queue.closing:
-            raise HttpError(503, "The service is stopping. Use another one.")
+            raise STOPPING
         return Status(status="ready")
 
     @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")

@@ -21,6 +21,12 @@ class HttpError(Exception):
         self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
+RETRY_AFTER = {"Retry-After": "1"}
+"""Header of each response that rejects a request because the service is busy; in seconds."""
+
+STOPPING = HttpError(503, "The service is stopping. Use another one.")
+
+
 def error_response(error: HttpError, request_id: str) -> JSONResponse:
     """Return the response for an error; the operator finds the request in the log by its id."""
     return JSONResponse({"error": error.message, "request_id": request_id}, error.status, error.headers)
