@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import Photo
-from modiste.imaging.preprocess import PhotoInput, as_photos, to_image, to_photo
+from modiste.imaging.preprocess import PhotoInput, as_photos, open_photo, to_image
 from modiste.inference import occlusion, tta
 from modiste.inference.calibration import Calibration
 from modiste.inference.prediction import Prediction, printable
@@ -51,10 +51,10 @@ class Predictor(ABC):
         """Return the model for a photo, uint8 [h, w, 3]."""
 
     def preprocess(self, photo: PhotoInput) -> "tuple[Model, NDArray[np.uint8]]":
-        """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `to_photo`."""
-        decoded = to_photo(photo)
-        model = self.select_model(decoded)
-        return model, to_image(decoded, model.image_size, model.channels, model.is_on_black, model.resize_mode)
+        """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `open_photo`."""
+        with open_photo(photo) as decoded:
+            model = self.select_model(decoded)
+            return model, to_image(decoded, model.image_size, model.channels, model.is_on_black, model.resize_mode)
 
     def predict(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3) -> list[Prediction]:
         """Return one record per photo, in the same order; for a photo that cannot be used, one with an error.
