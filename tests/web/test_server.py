@@ -195,8 +195,8 @@ def test_the_bytes_of_all_requests_are_limited(monkeypatch: pytest.MonkeyPatch) 
         return Request({"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")]}, receive)
 
     async def read_two() -> None:
-        async with reader.hold_upload(request(80)) as ([first], is_form):
-            assert (len(first), is_form) == (80, False)
+        async with reader.hold_upload(request(80)) as upload:
+            assert ([len(photo) for photo in upload.photos], upload.is_form) == ([80], False)
             async with reader.hold_upload(request(80)):
                 pass
 
