@@ -50,7 +50,7 @@ class Service:
         finally:
             connection.close()
         is_json = response.headers.get_content_type() == "application/json"
-        return response.status, json.loads(content) if is_json else content, dict(response.headers.items())
+        return response.status, json.loads(content) if is_json and content else content, dict(response.headers.items())
 
     def send(self, content: bytes) -> bytes:
         """Send raw bytes and return everything that the server sends until it closes the connection."""

@@ -12,7 +12,9 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
 
 import modiste
 from modiste.inference.model import Predictor
@@ -75,7 +77,13 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()) -> RequestMiddleware:
+def create_app(
+    predictor: Predictor,
+    queue: WorkQueue,
+    hosts: Sequence[str] = (),
+    allow_origins: Sequence[str] = (),
+    root_path: str = "",
+) -> ASGIApp:
     """Create the ASGI application.
 
     Args:
@@ -83,6 +91,8 @@ def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()
         queue: runs the predictions.
         hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
             Empty accepts every name.
+        allow_origins: origins of third-party pages that may read responses; "*" is every page.
+        root_path: prefix of the paths behind a proxy.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     metrics = ServiceMetrics()
@@ -92,7 +102,20 @@ def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()
     _add_about_route(app, [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models])
     _add_static_routes(app)
     _add_error_handlers(app)
-    return RequestMiddleware(app, metrics, [route.path for route in app.routes if hasattr(route, "path")], hosts)
+    paths = [route.path for route in app.routes if hasattr(route, "path")]
+    middleware = RequestMiddleware(app, metrics, paths, hosts, root_path)
+    return _allow_origins(middleware, allow_origins) if allow_origins else middleware
+
+
+def _allow_origins(app: ASGIApp, origins: Sequence[str]) -> CORSMiddleware:
+    """Let the pages of these origins read responses, errors included."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "HEAD", "POST"),
+        allow_private_network=True,
+        expose_headers=("Retry-After", "X-Request-ID"),
+    )
 
 
 def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: ServiceMetrics) -> None:
@@ -126,10 +149,12 @@ def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, met
 
 
 def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) -> None:
+    @app.head("/health/live", include_in_schema=False)
     @app.get("/health/live", summary="Liveness check")
     async def live() -> Status:
         return Status(status="live")
 
+    @app.head("/health/ready", include_in_schema=False)
     @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Readiness check")
     async def ready() -> Status:
         if queue.closing:
