@@ -81,7 +81,7 @@ def create_app(
     predictor: Predictor,
     queue: WorkQueue,
     hosts: Sequence[str] = (),
-    allow_origins: Sequence[str] = (),
+    origins: Sequence[str] = (),
     root_path: str = "",
 ) -> ASGIApp:
     """Create the ASGI application.
@@ -91,7 +91,8 @@ def create_app(
         queue: runs the predictions.
         hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
             Empty accepts every name.
-        allow_origins: origins of third-party pages that may read responses; "*" is every page.
+        origins: of other sites whose pages may send photos and read responses, such as https://shop.example; "*" is
+            every page.
         root_path: prefix of the paths behind a proxy.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
@@ -104,7 +105,7 @@ def create_app(
     _add_error_handlers(app)
     paths = [route.path for route in app.routes if hasattr(route, "path")]
     middleware = RequestMiddleware(app, metrics, paths, hosts, root_path)
-    return _allow_origins(middleware, allow_origins) if allow_origins else middleware
+    return _allow_origins(middleware, origins) if origins else middleware
 
 
 def _allow_origins(app: ASGIApp, origins: Sequence[str]) -> CORSMiddleware:
