@@ -1,7 +1,10 @@
 """How the service is reached: prefix, host names, third-party pages, TLS, the local network, health probes."""
 
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,12 @@ def test_a_prefix_is_accepted_whether_or_not_the_proxy_removes_it(behind_a_proxy
     assert behind_a_proxy.ask("POST", f"{prefix}/predict", BOOT)[1]["label"] == "Ankle boot"
     assert behind_a_proxy.ask("GET", f"{prefix}/openapi.json")[1]["servers"] == [{"url": "/modiste"}]
     assert b'path="/predict",status="200"' in behind_a_proxy.ask("GET", f"{prefix}/metrics")[1]
+
+
+def test_the_prefix_without_a_slash_leads_to_the_page(behind_a_proxy: Service) -> None:
+    """Otherwise the relative addresses of the page would be wrong."""
+    status, _, headers = behind_a_proxy.ask("GET", "/modiste")
+    assert (status, headers["location"][-9:]) == (307, "/modiste/")
 
 
 def test_another_prefix_is_404(behind_a_proxy: Service) -> None:
@@ -92,6 +101,21 @@ def test_tls_needs_no_proxy(tmp_path: Path) -> None:
         assert service.url.startswith("https://127.0.0.1:")
         response = requests.post(f"{service.url}predict", BOOT, headers=PNG, verify=cert, timeout=30)
         assert response.json()["label"] == "Ankle boot"
+
+
+def test_an_idle_connection_is_closed_over_tls(tmp_path: Path) -> None:
+    """The timeout of connections without a request holds for encrypted ones, too (fault 12)."""
+    cert, key = self_signed(tmp_path, "IP:127.0.0.1")
+    setup = "from modiste.web import server; server.IDLE_TIMEOUT = 0.5"
+    with serving(f"--tls-cert={cert}", f"--tls-key={key}", setup=setup) as service:
+        context = ssl.create_default_context(cafile=cert)
+        with (
+            socket.create_connection(service.address, timeout=20) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        ):
+            connection.sendall(b"GET / HT")
+            with suppress(ConnectionError, ssl.SSLEOFError):
+                assert connection.recv(100) == b""
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ class RequestMiddleware:
 
     def _without_root_path(self, path: str) -> str:
         """Return the path of the application, whether or not the proxy removed its prefix."""
-        return path.removeprefix(self.root_path) if path.startswith(f"{self.root_path}/") else path
+        return path.removeprefix(self.root_path) if f"{path}/".startswith(f"{self.root_path}/") else path
 
     def _error(self, path: str, host: str | None) -> HttpError | None:
         """Return why a request is rejected before the application sees it; health checks ignore the limit."""
