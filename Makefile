@@ -69,11 +69,12 @@ check-base: $(READY) ## install the wheel without torch and predict
 	@$(BIN)/hatchling build --target wheel --directory $(WHEELS) > /dev/null
 	@PYTHON=$(PYTHON) tools/check_base_install.sh $(WHEELS)/*.whl
 
-lock: ## update both lock files to the newest compatible versions
+lock: ## update all lock files to the newest compatible versions
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
 	@$(call COMPILE,build/lock) --extra audit --extra heic --extra mlflow --extra parquet --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
+	@$(call COMPILE,build/lock) --extra web --constraint requirements.lock --output-file requirements-web.lock
 	@rm -rf build/lock
 
 clean: ## remove generated files, but not runs/

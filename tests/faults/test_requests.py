@@ -89,11 +89,7 @@ def test_fault_17_the_own_page_can_send_photos(service: Service) -> None:
 
 def test_fault_17_an_allowed_origin_can_send_photos() -> None:
     """The settings of the application list such origins."""
-    setup = (
-        "from modiste.web import server; create = server.create_app; "
-        "server.create_app = lambda *args: create(*args, origins=['https://shop.example'])"
-    )
-    with serving(setup=setup) as service:
+    with serving("--allow-origin=https://shop.example") as service:
         site = {"Sec-Fetch-Site": "cross-site"}
         assert service.ask("POST", "/predict", BOOT, Origin="https://shop.example", **site)[0] == 200
         assert service.ask("POST", "/predict", BOOT, Origin="https://other.example", **site)[0] == 403

@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -19,6 +19,7 @@ from modiste.errors import STOP_SIGNALS, SettingError
 from modiste.inference.model import Predictor
 from modiste.web.app import create_app
 from modiste.web.http_protocol import MAX_CONNECTIONS, HttpProtocol
+from modiste.web.settings import ServerSettings
 from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -38,26 +39,33 @@ ACCEPTED_AT_ONCE = 64
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
-def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")}  # noqa: S104  not the default
+"""For each address that listens on all interfaces, that of this machine and one of a network for documentation."""
+
+
+def serve(
+    predictor: Predictor, queue: WorkQueue, settings: ServerSettings, on_ready: Callable[[Sequence[str]], None]
+) -> None:
     """Serve until SIGINT or SIGTERM; a second signal stops without waiting for open requests.
 
     Args:
         predictor: the loaded models.
         queue: runs the predictions.
-        host: address to listen on.
-        port: TCP port; 0 chooses a free one.
-        on_ready: called with the URL of the page once requests are answered and signals are handled.
+        settings: how the service is reached.
+        on_ready: called with the URLs of the page once requests are answered and signals are handled:
+            that for this machine first, then that for the local network if there is another one.
 
     Raises:
         SettingError: the address or port cannot be used.
     """
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs every malformed form
-    listener = _listen(host, port)
-    address, bound_port = listener.getsockname()[:2]
+    listener = _listen(settings.host, settings.port)
+    address, port = listener.getsockname()[:2]
     # DNS rebinding: a third-party page whose name resolves to this machine still sends its own name as the host
-    hosts = LOCAL_HOSTS if address in ("127.0.0.1", "::1") else ()
+    is_restricted = address in ("127.0.0.1", "::1") or settings.allow_hosts
+    hosts = (*LOCAL_HOSTS, *settings.allow_hosts) if is_restricted else ()
     config = uvicorn.Config(
-        create_app(predictor, queue, hosts),
+        create_app(predictor, queue, hosts, settings.allow_origins, settings.root_path),
         http=HttpProtocol,
         loop="asyncio",  # under load, uvloop lets new connections wait for seconds
         backlog=ACCEPTED_AT_ONCE,
@@ -67,13 +75,32 @@ def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, on_ready
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
-    url = f"http://{f'[{address}]' if ':' in address else address}:{bound_port}/"
+    scheme = "https" if settings.tls_cert else "http"
+    urls = [f"{scheme}://{each}:{port}/" for each in _reachable_hosts(listener)]
     _raise_file_limit()
     try:
-        _Server(config, queue, partial(on_ready, url)).run(sockets=[listener])
+        _Server(config, queue, partial(on_ready, urls)).run(sockets=[listener])
     finally:
         queue.close()
+
+
+def _reachable_hosts(listener: socket.socket) -> list[str]:
+    """Return the hosts in the URLs of a socket: if it listens on all interfaces, this machine and its LAN address."""
+    address = listener.getsockname()[0]
+    if address not in OUTSIDE:
+        return [_url_host(address)]
+    local, outside = OUTSIDE[address]
+    with socket.socket(listener.family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect((outside, 9))  # sends nothing, but chooses the interface
+        return [local, _url_host(probe.getsockname()[0])]
+    return [local]
+
+
+def _url_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _listen(host: str, port: int) -> socket.socket:
