@@ -118,7 +118,7 @@ def wrk(url: str, connections: int, seconds: float) -> dict[str, float]:
     return {"accepted_per_s": accepted / duration, "rejected_per_s": rejected / duration, "failed": failed + broken}
 
 
-def seconds_of(answers: list[tuple[int, float, bool]]) -> dict[str, float]:
+def seconds_of(answers: list[tuple[int, float, bool]]) -> dict[str, Any]:
     """Return count, median and 99th percentile of the accepted answers, in seconds, and how many failed."""
     accepted = [seconds for status, seconds, _ in answers if status == 200]
     failed = sum(status != 200 and not (status == 503 and retry) for status, _, retry in answers)

@@ -77,7 +77,7 @@ def _parse(file: Traversable, content: bytes, kind: str) -> NDArray[np.uint8]:
         if size > max(PLAUSIBLE_BYTES, MAX_PACKING * len(content)) and stream is not stored:
             raise InputError(f"{file} unpacks to {size} bytes, too many for its {len(content)}. {ADVICE}")
         body = np.empty(size, np.uint8)  # takes memory only where something is read into it
-        read, rest = _read_into(stream, memoryview(body)), stream.read(1)
+        read, rest = _read_into(stream, body.data), stream.read(1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         problem = "truncated" if isinstance(error, EOFError) else "damaged"
         raise InputError(f"{file} is {problem}. {ADVICE}") from None
