@@ -13,7 +13,7 @@ COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrad
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup docs check-docs lint format types check-base lock clean
+.PHONY: help demo test faults setup docs check-docs lint format types check-base lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,11 @@ demo: $(READY) ## train, evaluate, predict and report, in one go
 test: lint types check-docs check-base ## all checks
 	@echo "==> tests"
 	@$(BIN)/pytest
+
+faults: $(READY) ## the tests of faults at length, each guard taken away in turn, and the load of the service (needs wrk)
+	@FUZZED_FILES=50000 $(BIN)/pytest tests/faults
+	@$(BIN)/python tests/faults/run_guards.py --write
+	@$(BIN)/python benchmarks/load.py
 
 setup: $(READY) ## the virtual environment with all dependencies
 

@@ -1,4 +1,4 @@
-"""The same prediction, however it is computed: alone or in a batch, on one or two threads, by PyTorch or ONNX Runtime."""
+"""The same prediction, however it is computed: alone or in batches, on one or two threads, by PyTorch or ONNX Runtime."""
 
 from pathlib import Path
 

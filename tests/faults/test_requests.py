@@ -1,10 +1,14 @@
-"""Requests at the edge of HTTP, and those of third-party pages (faults 16, 17 and 42)."""
+"""Requests at the edge of HTTP, of third-party pages, and to models that fail (faults 14, 17, 39 and 42)."""
 
 import json
 import socket
+from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 
+from helpers.models import tiny_model
 from helpers.service import BOOT, Service, serving
 
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(BOOT)
@@ -93,3 +97,50 @@ def test_fault_17_an_allowed_origin_can_send_photos() -> None:
         site = {"Sec-Fetch-Site": "cross-site"}
         assert service.ask("POST", "/predict", BOOT, Origin="https://shop.example", **site)[0] == 200
         assert service.ask("POST", "/predict", BOOT, Origin="https://other.example", **site)[0] == 403
+
+
+BAD_JSON = {
+    "deep": b"[" * 10**5,
+    "deep object": b'{"image":' * 10**4,
+    "NaN": b'{"image": NaN}',
+    "number": b'{"image": 1e999}',
+    "not base64": b'{"image": "\\ud800"}',
+    "dimensions": b'{"image": [[-1, 99999999999999999999]]}',
+    "batch": b'{"image": []}',
+    "empty": b"",
+    "not text": b"\xff\xfe\x00",
+    "option": b'{"image": "aGk=", "top": 1e308}',
+}
+
+
+@pytest.mark.parametrize("body", BAD_JSON.values(), ids=BAD_JSON)
+def test_fault_14_json_that_is_no_photo_is_an_error(service: Service, body: bytes) -> None:
+    """However deep, and whatever its numbers: status 400."""
+    status, error, _ = service.ask("POST", "/predict", body, "application/json")
+    assert status == 400
+    assert error.keys() == {"error", "request_id"}
+
+
+def test_fault_42_health_checks_of_proxies_are_answered(service: Service) -> None:
+    """By HEAD, and by HTTP/1.0 without a host."""
+    for path in ("/health/live", "/health/ready"):
+        assert service.ask("HEAD", path)[:2] == (200, b"")
+        status, _, body = parse(service.send(f"GET {path} HTTP/1.0\r\n\r\n".encode()))
+        assert (status, json.loads(body)["status"]) == (200, path.rpartition("/")[2])
+
+
+@pytest.mark.parametrize("values", [[5.0, -4.0], [0.2, 0.2], [1.5, 0.5]], ids=str)
+def test_fault_39_values_that_are_not_probabilities_are_not_served(values: list[float], tmp_path: Path) -> None:
+    """A model whose probabilities are negative, or do not sum to 1, gives status 500 and no label."""
+    model = onnx.load_model_from_string(tiny_model())
+    (softmax,) = (node for node in model.graph.node if node.op_type == "Softmax")
+    zero = onnx.numpy_helper.from_array(np.zeros((2, 2), np.float32), "zero")
+    added = onnx.numpy_helper.from_array(np.array([values], np.float32), "values")
+    model.graph.initializer.extend([zero, added])
+    model.graph.node.remove(softmax)
+    model.graph.node.append(onnx.helper.make_node("MatMul", ["logits", "zero"], ["nothing"], name="nothing"))
+    model.graph.node.append(onnx.helper.make_node("Add", ["nothing", "values"], ["probabilities"], name="values"))
+    (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
+    with serving(f"--model={tmp_path / 'model.onnx'}") as service:
+        status, error, _ = service.ask("POST", "/predict", BOOT)
+    assert (status, error.keys()) == (500, {"error", "request_id"})

@@ -1,4 +1,4 @@
-"""The service under load and at its end, and the end of `predict` (faults 20, 33 and 34)."""
+"""The service under load and at its end, and the end of `predict` (faults 20 and 32 to 34)."""
 
 import json
 import signal
@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from helpers.command import start
-from helpers.service import BOOT, Service, serving
+from helpers.memory import peak
+from helpers.photos import saved
+from helpers.service import BOOT, SAMPLES, Service, form, serving
 
 PREDICT = (
     b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(BOOT)
@@ -145,3 +148,16 @@ def ask_until_closed(service: Service) -> tuple[int, dict[str, str], dict[str, s
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     return int(first.split()[1]), json.loads(body), headers
+
+
+@pytest.mark.slow
+def test_fault_32_the_service_stays_below_a_gigabyte_on_16_threads() -> None:
+    """Whatever is sent: large photos of 70 MB each when decoded, and forms of many photos."""
+    large = saved(Image.new("RGBA", (4000, 4000), (10, 20, 30, 200)), compress_level=1)
+    coat = (SAMPLES / "coat.jpg").read_bytes()
+    forms = form(*[("a", coat + bytes(2**20))] * 30)
+    with serving("--threads=16") as service, ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(service.ask, "POST", "/predict", photo) for photo in [coat, large] * 8]
+        answers += [pool.submit(service.ask, "POST", "/predict", *forms) for _ in range(2)]
+        assert {answer.result()[0] for answer in answers} <= {200, 503}
+        assert peak(service.process.pid) < 10**9
