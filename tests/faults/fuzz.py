@@ -16,7 +16,17 @@ from pathlib import Path
 from PIL import Image
 
 SOURCE, TESTS = Path(__file__).parents[2] / "src", Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS)] if __name__ == "__main__" else []
+PARSERS = ["modiste.imaging", "modiste.data.idx", "modiste.inference.onnx_safety", "modiste.inference.protobuf"]
+"""Whose lines Atheris counts."""
+
+if __name__ == "__main__":
+    import atheris
+
+    sys.path.insert(0, str(TESTS))
+    with atheris.instrument_imports(include=PARSERS):
+        import modiste.data.idx
+        import modiste.imaging.decode
+        import modiste.inference.onnx_safety  # noqa: F401
 
 from helpers.models import tiny_model  # noqa: E402  after the path is set
 from helpers.photos import clothes, saved  # noqa: E402
@@ -82,8 +92,6 @@ def parse(name: str, content: bytes) -> str:
 
 def main() -> None:
     """Search with Atheris from the seeds: the first byte of an input chooses what reads the rest."""
-    import atheris
-
     names = list(SEEDS)
     corpus = Path(sys.argv[1])
     corpus.mkdir(exist_ok=True)
@@ -94,7 +102,6 @@ def main() -> None:
         if data:
             parse(names[data[0] % len(names)], data[1:])
 
-    atheris.instrument_all()
     atheris.Setup(sys.argv, test_one_input)
     atheris.Fuzz()
 

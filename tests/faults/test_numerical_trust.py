@@ -1,4 +1,4 @@
-"""The same prediction, however it is computed: alone or in batches, on one or two threads, by PyTorch or ONNX Runtime."""
+"""The same prediction, however it is computed: alone or in batches, on 1 or 2 threads, by PyTorch or ONNX Runtime."""
 
 from pathlib import Path
 
@@ -46,10 +46,10 @@ def inference_image(model: Model, image: NDArray[np.uint8]) -> NDArray[np.uint8]
 def test_a_prediction_is_the_same_alone_and_in_any_batch(name: str, threads: int, images: NDArray[np.uint8]) -> None:
     """Of the bundled models, whose numbers on one thread are the reference."""
     reference, model = (inference.load(name, threads=each).models[0] for each in (1, threads))
-    inputs = for_model(model, images[:20])
+    inputs = for_model(model, images[:8])
     alone = np.concatenate([reference.probabilities(image[None]) for image in inputs])
-    for size in (1, 3, 20):
-        batches = [model.probabilities(inputs[start : start + size]) for start in range(0, 20, size)]
+    for size in (1, 3, 8):
+        batches = [model.probabilities(inputs[start : start + size]) for start in range(0, 8, size)]
         together = np.concatenate(batches)
         assert (together.argmax(1) == alone.argmax(1)).all()
         assert np.abs(together - alone).max() <= TOLERANCE
