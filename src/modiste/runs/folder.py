@@ -79,11 +79,15 @@ def named_path(name: str, setting: str = "name") -> Path:
 def require_unused(path: Path) -> None:
     """Raise an InputError if the path exists and is not an empty folder."""
     run = Run(path)
-    leftovers = {LOCK_NAME, run.recipe_file.name + files.PARTIAL_SUFFIX}  # of a `create` that was killed
-    if not os.path.lexists(path) or (path.is_dir() and {file.name for file in path.iterdir()} <= leftovers):
+    if not os.path.lexists(path) or (path.is_dir() and all(map(_is_leftover, path.iterdir()))):
         return
     resume = f"resume it with modiste train --resume {path}, " if run.recipe_file.exists() and not run.finished else ""
     raise InputError(f"{path} exists already and is not overwritten. Choose another --name, {resume}or remove it.")
+
+
+def _is_leftover(file: Path) -> bool:
+    """Return whether a file in a run folder is of a `create` that was killed."""
+    return file.name == LOCK_NAME or files.is_partial_of(file.name, Run(file.parent).recipe_file)
 
 
 def create(path: Path, recipe: Recipe, write_state: Callable[[Run], None] | None = None) -> Run:
