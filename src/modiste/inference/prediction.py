@@ -40,5 +40,8 @@ class Prediction:
 
 
 def printable(text: str) -> str:
-    """Return one line of valid Unicode: U+FFFD for each control character, line break and lone surrogate."""
-    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "\ufffd", text)
+    """Return one line of valid Unicode: U+FFFD for each control character, line break and lone surrogate.
+
+    So are the characters that change the direction of the text, after which a terminal shows another name.
+    """
+    return re.sub("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", "\ufffd", text)
