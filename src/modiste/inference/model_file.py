@@ -2,8 +2,8 @@
 
 Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output `probabilities` float32 [n, classes]. The metadata keys
 are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold and
-tta_crop (0 and 1 where they are missing), resize_mode ("squash" where it is missing) and background ("other" where gray
-training images were not on black: photos are only scaled, not inverted, for the model).
+tta_crop (0 and 1 where they are missing), resize_mode ("squash" where it is missing), background ("other" where gray
+training images were not on black: photos are only scaled, not inverted, for the model) and outliers (see there).
 The file is read once and passed to the runtime as bytes, so that what was checked is what runs.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modiste.errors import InputError
 from modiste.imaging.resize import RESIZE_MODES
-from modiste.inference import bundled_files, calibration
+from modiste.inference import bundled_files, calibration, outliers
 from modiste.inference.model import Model
 from modiste.inference.onnx_safety import MAX_SIDE
 from modiste.inference.prediction import printable
@@ -51,6 +51,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         calibrated = calibration.from_metadata(metadata, class_names)
         tta_threshold = calibration.parse_probability(metadata.get("tta_threshold", "0"))
         tta_crop = calibration.parse_probability(metadata.get("tta_crop", "1"))
+        detector = outliers.from_metadata(metadata, channels)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{source} has incomplete or invalid metadata (classes, image size, resize mode or calibration). Export "
@@ -69,6 +70,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         tta_threshold,
         tta_crop,
         session,
+        detector,
     )
     _require_declared_shapes(loaded, source)
     return loaded
