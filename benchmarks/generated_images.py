@@ -85,7 +85,7 @@ KINDS: dict[str, Callable[[Random, int], Levels]] = {
     "uniform noise": lambda random, side: random.uniform(0, 256, (side, side)),
     "normal noise": lambda random, side: random.normal(random.uniform(30, 225), random.uniform(10, 80), (side, side)),
     "smooth noise": _smooth,
-    "sparse noise": lambda random, side: 255.0 * (random.random((side, side)) < random.uniform(0.02, 0.5)),
+    "sparse noise": lambda random, side: np.where(random.random((side, side)) < random.uniform(0.02, 0.5), 255.0, 0.0),
     "linear gradient": _linear,
     "radial gradient": _radial,
     "checkerboard": _checkerboard,

@@ -7,6 +7,7 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
 from itertools import pairwise
 
@@ -14,6 +15,7 @@ import click
 
 from modiste import __version__
 from modiste.errors import InputError, ModisteError, OutputError, SettingError
+from modiste.training.signals import stop_request
 
 COMMANDS = {
     "demo": "Train, evaluate, predict and report in one go.",
@@ -93,6 +95,19 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
+    with stop_request(interrupts=True) as stop:
+        try:
+            _run()
+        except (click.Abort, KeyboardInterrupt):
+            _exit("Stopped.", 128 + (stop.signal_number or signal.SIGINT))
+        except Exception:
+            if stop():  # whatever a library makes of the interrupt, this is no error
+                _exit("Stopped.", 128 + stop.signal_number)
+            raise
+
+
+def _run() -> None:
+    """Run the command line and exit; errors become one line."""
     try:
         sys.exit(modiste(prog_name="modiste", standalone_mode=False))
     except ModisteError as error:
@@ -104,8 +119,6 @@ def main() -> None:
         context = error.ctx if isinstance(error, click.UsageError) else None
         help_page = f" See {context.command_path} --help." if context else ""
         _exit(f"{error.format_message()}{help_page}", error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _exit("Stopped.", 130)
     except BrokenPipeError:
         sys.stderr.close()  # or Python complains about it at its end
         sys.exit(141)

@@ -3,6 +3,7 @@
 A link is followed, and what is not a regular file (standard output, a FIFO) is written through, never replaced.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -119,6 +120,15 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}). Restore it, or write it again.") from None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; raises InputError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
 
 
 def remove_partials(folder: Path) -> None:
