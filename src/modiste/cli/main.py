@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import click
 
@@ -31,6 +32,7 @@ COMMANDS = {
     "export": "Export the model of a run as one file.",
     "serve": "Serve a web page and an HTTP API that classify photos.",
     "data": "Verify or show a dataset.",
+    "doctor": "Check this installation.",
 }
 
 EXTRAS = {
@@ -44,6 +46,9 @@ EXTRAS = {
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
     "report": ("matplotlib", "scipy", "sklearn", "jinja2"),
 }
+
+CACHES = {"MPLCONFIGDIR": "matplotlib", "TORCHINDUCTOR_CACHE_DIR": "torchinductor"}
+"""Variables that name the folder of a library's cache, and the name of that folder."""
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
@@ -93,6 +98,7 @@ def main() -> None:
     # Read when torch is imported: threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to
     # 7 times slower when other processes run, to sleep at once makes it a quarter slower on an idle machine.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    _keep_caches_together()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
     with stop_request(interrupts=True) as stop:
@@ -104,6 +110,15 @@ def main() -> None:
             if stop():  # whatever a library makes of the interrupt, this is no error
                 _exit("Stopped.", 128 + stop.signal_number)
             raise
+
+
+def _keep_caches_together() -> None:
+    """Let libraries keep their caches in one folder of modiste, unless a variable names another or it is read-only."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - `Path.home` may fail
+    existing = next((folder for folder in (home, *home.parents) if folder.exists()), home)
+    if os.access(existing, os.W_OK):
+        for variable, name in CACHES.items():
+            os.environ.setdefault(variable, str(home / "modiste" / name))
 
 
 def _run() -> None:
