@@ -126,8 +126,8 @@ def _parse_jpeg(data: bytes) -> EncodedPhoto:
     if is_buffered:
         _require_all_scans(scan, frame, is_progressive=marker in JPEG_PROGRESSIVE)
     exif = [segment[4:] for marker, segment in segments if marker == 0xE1 and segment.startswith(b"Exif\0\0", 4)]
-    kept = [segment for marker, segment in segments if marker not in JPEG_METADATA]
-    stripped = b"".join([data[:2], *kept, b"" if has_end else JPEG_END])
+    pixel_segments = [segment for marker, segment in segments if marker not in JPEG_METADATA]
+    stripped = b"".join([data[:2], *pixel_segments, b"" if has_end else JPEG_END])
     return EncodedPhoto(
         "JPEG",
         (width, height),

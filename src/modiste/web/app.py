@@ -73,8 +73,11 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     403: {"model": ErrorResponse, "description": "Sent by a page of another site"},
     408: {"model": ErrorResponse, "description": "Body received too slowly"},
     413: {"model": ErrorResponse, "description": "Body too large"},
-    415: {"model": ErrorResponse, "description": "Not a JPEG, PNG or WebP file"},
-    422: {"model": ErrorResponse, "description": "Photo truncated, damaged, too small or with too many pixels"},
+    415: {"model": ErrorResponse | list[PredictionResponse], "description": "Not a JPEG, PNG or WebP file"},
+    422: {
+        "model": ErrorResponse | list[PredictionResponse],
+        "description": "Photo truncated, damaged, too small or with too many pixels",
+    },
     503: {"model": ErrorResponse, "description": "Service busy or stopping; see Retry-After"},
 }
 

@@ -42,13 +42,13 @@ class HttpProtocol(H11Protocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """Keep the connection open for the response when the client has sent a whole request; TLS cannot do this."""
-        self.is_half_closed = self.scheme == "http" and self._has_whole_request()
+        self.is_half_closed = self.scheme == "http" and self._has_complete_request()
         return self.is_half_closed
 
     def on_response_complete(self) -> None:
         """Continue with the next request; close a half-closed connection after the last one."""
         super().on_response_complete()
-        if self.is_half_closed and not self._has_whole_request() and not self.transport.is_closing():
+        if self.is_half_closed and not self._has_complete_request() and not self.transport.is_closing():
             self._unset_keepalive_if_required()
             self.transport.close()
 
@@ -56,7 +56,7 @@ class HttpProtocol(H11Protocol):
         """Respond to bytes that are no HTTP request; `msg`, uvicorn's reason, is not sent."""
         self._respond_and_close(NOT_HTTP)
 
-    def _has_whole_request(self) -> bool:
+    def _has_complete_request(self) -> bool:
         cycle = cast("object | None", self.cycle)  # None before the first request, other than uvicorn declares
         return cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
 
