@@ -26,7 +26,9 @@ def test_fault_15_every_answer_is_as_described(service: Service, name: str) -> N
     operations = {each.label: each for each in (result.ok() for result in schema.get_all_operations())}
     assert sorted(operations) == sorted(OPERATIONS)
 
-    @hypothesis.settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    slow = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much]
+
+    @hypothesis.settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=slow)
     @hypothesis.given(case=operations[name].as_strategy())
     def check(case: schemathesis.Case) -> None:
         case.call_and_validate(checks=checks)
