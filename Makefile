@@ -13,7 +13,7 @@ COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrad
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup docs check-docs lint format types check-base lock clean
+.PHONY: help demo test faults setup docs check-docs lint format types check-base lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,9 @@ demo: $(READY) ## train, evaluate, predict and report, in one go
 test: lint types check-docs check-base ## all checks
 	@echo "==> tests"
 	@$(BIN)/pytest
+
+faults: $(READY) ## the tests of faults in their long form: 200 kills and more (hours)
+	@MODISTE_FAULTS=long $(BIN)/pytest -n 0 tests/faults
 
 setup: $(READY) ## the virtual environment with all dependencies
 
