@@ -27,8 +27,8 @@ test: lint types check-docs check-base ## all checks
 	@echo "==> tests"
 	@$(BIN)/pytest
 
-faults: $(READY) ## the tests of faults at length, each guard taken away in turn, and the load of the service (needs wrk)
-	@FUZZED_FILES=50000 $(BIN)/pytest tests/faults
+faults: $(READY) ## the tests of faults in their long form (hours), each guard taken away in turn, and the load of the service (needs wrk)
+	@MODISTE_FAULTS=long $(BIN)/pytest -n 0 tests/faults
 	@$(BIN)/python tests/faults/run_guards.py --write
 	@$(BIN)/python benchmarks/load.py
 

@@ -8,8 +8,8 @@ import pytest
 from faults.fuzz import SEEDS, mutate, parse
 from helpers.memory import MEGABYTE, peak_growth
 
-FILES = int(os.environ.get("FUZZED_FILES", "2000"))
-"""For all formats together; `make faults` sets 50,000."""
+FILES = 50_000 if os.environ.get("MODISTE_FAULTS") == "long" else 2000
+"""For all formats together."""
 
 
 @pytest.mark.slow

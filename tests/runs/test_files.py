@@ -32,7 +32,7 @@ def test_a_folder_cannot_be_written_as_a_file(place: str, tmp_path: Path, monkey
         files.write_text(Path(place), "x")
 
 
-def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+def test_fault_26_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     """In a folder and in the folders below it (fault 26)."""
     (tmp_path / "last").mkdir()
     for leftover in (tmp_path / "a.partial", tmp_path / "last" / "b.partial"):
@@ -41,7 +41,7 @@ def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None
     assert list(tmp_path.rglob("*.partial")) == []
 
 
-def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+def test_fault_28_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
     """When the system refuses more bytes, the error names the path and the old file stays (fault 28)."""
     path = tmp_path / "file.txt"
     files.write_text(path, "old")
