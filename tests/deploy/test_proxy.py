@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, expect
 
-from helpers.browser import chromium, needs_chromium
+from helpers.browser import needs_chromium, open_browser
 from helpers.proxy import NAME, PREFIX, Proxy, caddy, free_port, needs_caddy, needs_nginx, nginx
 from helpers.service import BOOT, SAMPLES, Service, form, serving
 
@@ -45,7 +45,7 @@ def proxy(
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser that finds the name of the example on this machine, as one in the network would."""
-    with chromium(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as running:
+    with open_browser(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as running:
         yield running
 
 

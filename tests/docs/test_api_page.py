@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Page
 
-from helpers.browser import chromium, needs_chromium
+from helpers.browser import needs_chromium, open_browser
 from helpers.command import environment
 from helpers.service import BOOT, SAMPLES, Service, serving
 from modiste.web.schemas import PredictionOptions
@@ -113,7 +113,7 @@ def other_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page,
     folder = tmp_path_factory.mktemp("other-site")
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=folder)) as server,
-        chromium() as browser,
+        open_browser() as browser,
     ):
         Thread(target=server.serve_forever, daemon=True).start()
         origin = f"http://localhost:{server.server_port}"

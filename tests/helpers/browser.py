@@ -1,11 +1,11 @@
-"""Debian's Chromium with a fake camera."""
+"""Debian's Chromium, for the tests of pages."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 OPTIONS = [
@@ -22,11 +22,13 @@ OPTIONS = [
 
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's package chromium, which .ci/run installs")
 
+expect.set_options(timeout=30_000)  # milliseconds: the machine may be busy
+
 
 @contextmanager
-def chromium(*options: str) -> Iterator[Browser]:
-    """Run the browser, with more command-line options."""
+def open_browser(*options: str) -> Iterator[Browser]:
+    """Start a browser with a fake camera, with more command-line options."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS, *options])
-        yield browser
-        browser.close()
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS, *options])
+        yield chromium
+        chromium.close()

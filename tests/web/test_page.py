@@ -7,17 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from helpers.browser import chromium, needs_chromium
+from helpers.browser import needs_chromium
 from helpers.service import SAMPLES, Service
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One browser, with a fake camera."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(params=["en-US"])
