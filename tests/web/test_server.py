@@ -54,7 +54,8 @@ def test_a_burst_is_answered_or_rejected_with_retry_after() -> None:
 def test_a_signal_lets_accepted_photos_finish() -> None:
     """A form whose photos are being predicted is answered, then the process exits with code 0 (fault 20)."""
     photo = saved(Image.effect_noise((1800, 1200), 80), "JPEG")
-    with serving("--threads=1") as service, ThreadPoolExecutor(1) as pool:
+    setup = "from modiste.web import server; server.SHUTDOWN_TIMEOUT = 200"  # a busy machine needs more than the grace
+    with serving("--threads=1", setup=setup) as service, ThreadPoolExecutor(1) as pool:
         future = pool.submit(service.ask, "POST", "/predict", *form(*[("a", photo)] * 20))
         while b"modiste_queue_in_use 0.0" in service.ask("GET", "/metrics")[1]:
             time.sleep(0.01)
