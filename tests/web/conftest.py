@@ -1,17 +1,15 @@
-"""A real server in its own process, shared by all tests that do not change its state."""
+"""A browser, shared by the tests of a file."""
 
-import signal
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
-from helpers.service import Service, serving
+from helpers.browser import open_browser
 
 
-@pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
-    """A running `modiste serve` with the bundled models; it must exit with code 0."""
-    with serving() as running:
-        yield running
-        running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(30) == 0
+@pytest.fixture(scope="module")  # while it is open, no other test of this process can use asyncio
+def browser() -> Iterator[Browser]:
+    """One browser, with a fake camera."""
+    with open_browser() as chromium:
+        yield chromium

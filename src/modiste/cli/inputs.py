@@ -40,12 +40,20 @@ def read_photo(name: str, photo: PhotoInput) -> PhotoInput:
 
 
 def find_model(model: str | None) -> str | Path | None:
-    """Return --model as `inference.load` takes it: of a run folder, its model; raises InputError where it has none."""
-    if model is None or model in bundled_files.NAMES or not Path(model).is_dir():
-        return model
-    from modiste.runs.folder import open_run, require_model  # here, since few commands need it
+    """Return --model as `inference.load` takes it: of a run folder, its model.
 
-    return require_model(open_run(Path(model)))
+    Raises:
+        InputError: the run has no model, or it is not the one that the training wrote.
+    """
+    if model is None or model in bundled_files.NAMES:
+        return model
+    from modiste.runs.folder import Run, open_run, require_model  # here, since few commands need it
+
+    path = Path(model)
+    if path.is_dir():
+        return require_model(open_run(path))
+    run = Run(path.parent)
+    return require_model(run) if path == run.model and run.finished and path.is_file() else model
 
 
 def _expand(file: str, is_only: bool) -> list[NamedPhoto]:

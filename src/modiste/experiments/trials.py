@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError, ModisteError, Stopped, TrainingError
-from modiste.experiments.process import HOW_TO_RESUME, Killed, Prune, run_modiste
+from modiste.experiments.process import HOW_TO_RESUME, Killed, Prune, run_modiste, wait_for_earlier_process
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, metrics_file, results
@@ -173,6 +173,11 @@ def run_trial(trial: Trial, threads: int, stop: StopRequest, prune: Prune | None
 def _run_next_step(trial: Trial, threads: int, stop: StopRequest, prune: Prune | None) -> bool:
     """Train, or evaluate where the training is finished; return whether the trial was pruned."""
     for _ in range(MAX_ATTEMPTS):
+        wait_for_earlier_process(trial.path, stop)
+        if stop():
+            raise Stopped(stop.signal_number, f"{trial.path} is stopped. {HOW_TO_RESUME}")
+        if trial.finished:
+            return False
         try:
             if trial.run.finished:
                 return run_modiste(["evaluate", str(trial.path), "--split", trial.split], trial.path, threads, stop)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from modiste.errors import InputError, SettingError
 from modiste.inference.prediction import STDIN, Prediction
 from modiste.runs import files
+from modiste.runs.csv_cells import escape_formula, unescape_formula
 from modiste.runs.lock import lock
 
 COLUMNS = ("file", "label", "probability", "top", "model", "error")
@@ -188,14 +189,15 @@ class PredictionsFile:
     def _format_row(self, record: dict[str, Any]) -> str:
         if not self.is_csv:
             return json.dumps(record, ensure_ascii=False) + "\n"
-        return _format_csv((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
+        cells = record | {"top": json.dumps(record["top"], ensure_ascii=False)}
+        return _format_csv(escape_formula(cell) if isinstance(cell, str) else cell for cell in cells.values())
 
     def _parse_row(self, line: str) -> dict[str, Any]:
         if not self.is_csv:
             record = json.loads(line)
             return {column: record[column] for column in COLUMNS}
         (values,) = csv.reader([line], strict=True)
-        return dict(zip(COLUMNS, values, strict=True))
+        return dict(zip(COLUMNS, map(unescape_formula, values), strict=True))
 
 
 def _format_state(row: tuple[str, PhotoId]) -> str:

@@ -14,6 +14,7 @@ from modiste.metrics.scores import Scores
 from modiste.reporting.formatting import format_percent
 from modiste.reporting.html_report import texts
 from modiste.reporting.html_report.page import ENVIRONMENT
+from modiste.runs.csv_cells import escape_formula
 
 MAX_SHOWN = 2000
 """Images in the page; the table has all mistakes."""
@@ -65,12 +66,13 @@ def true_names(split: Split, index: int, class_names: list[str]) -> str:
 
 
 def to_csv(mistakes: list[Mistake]) -> str:
-    """Write the columns file, true_label, predicted_label and probability, a row for each mistake."""
+    """Write the columns file, true_label, predicted_label and probability, a row for each mistake, without formulas."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("file", "true_label", "predicted_label", "probability"))
     for mistake in mistakes:
-        writer.writerow((mistake.file, mistake.true_label, mistake.predicted_label, f"{mistake.probability:.4f}"))
+        texts_of_row = map(escape_formula, (mistake.file, mistake.true_label, mistake.predicted_label))
+        writer.writerow((*texts_of_row, f"{mistake.probability:.4f}"))
     return text.getvalue()
 
 

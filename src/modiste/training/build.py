@@ -38,7 +38,9 @@ class Training:
     state: State
 
 
-def build_training(recipe: Recipe, initialize: bool = True, precision: str = "", continued_epochs: int = 0) -> Training:
+def build_training(
+    recipe: Recipe, initialize: bool = True, precision: str = "", continued_epochs: int = 0, threads: int = 0
+) -> Training:
     """Open the data of a recipe and build what is trained; raises a ModisteError for anything wrong with them.
 
     Args:
@@ -46,9 +48,10 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "",
         initialize: load the weights of `model.weights`; a training that is resumed has its own.
         precision: "fp32" or "bf16", in which a training that is resumed was started; empty is the recipe's.
         continued_epochs: of the run that this training continues.
+        threads: with which a training that is resumed was started, as their number decides the last bits of sums.
     """
     schedule = create_schedule(recipe, continued_epochs)
-    compute.configure(recipe.compute)
+    compute.configure(recipe.compute, threads)
     device = compute.resolve_device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
     images, labels = _to_tensors(data.train, device)

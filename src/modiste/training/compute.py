@@ -69,14 +69,14 @@ def describe(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     }
 
 
-def configure(options: ComputeConfig) -> None:
-    """Set the number of threads, and let malloc keep freed memory for the next step.
+def configure(options: ComputeConfig, recorded_threads: int = 0) -> None:
+    """Set the number of threads, that of the recipe or of an earlier start, and let malloc keep freed memory.
 
     To return it to the system costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.
     """
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, above all for scores
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    if threads := options.threads or recorded_threads:
+        torch.set_num_threads(threads)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):  # glibc; musl has none

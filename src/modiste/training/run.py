@@ -19,12 +19,13 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
+from modiste.runs.run_info import RunInfo
 from modiste.training import checkpoint, compute, linear_probe, loggers
 from modiste.training.build import Training, build_training
 from modiste.training.finish import finish
 from modiste.training.loggers import LoggerName
 from modiste.training.loop import ProgressCallback, State, train
-from modiste.training.signals import stop_request
+from modiste.training.signals import StopRequest, stop_request
 from modiste.training.step import NotANumber
 
 log = logging.getLogger(__name__)
@@ -80,8 +81,9 @@ def extend(
     done = len(metrics_file.read(old.metrics))
     if epochs <= done:
         raise InputError(f"{path} has {done} epochs already. Give more with --epochs, as {2 * done}.")
-    precision = run_info.read(old).precision
-    training = build_training(recipe, initialize=False, precision=precision, continued_epochs=done)
+    info = run_info.read(old)
+    training = build_training(_on_same_device(recipe, info), False, info.precision, done, info.threads)
+    _require_same_device(training, old, info)
     _require_same_data(training, old)
     checkpoint.load(training.state, old.last)
     sha256 = hashlib.sha256((old.last / checkpoint.FILE).read_bytes()).hexdigest()
@@ -126,7 +128,9 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
                 f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
             )
         recipe, info = _recipe_of(run, data_source), run_info.read(run)
-        training = build_training(recipe, not has_checkpoint, info.precision, info.continued_epochs)
+        options = _on_same_device(recipe, info)
+        training = build_training(options, not has_checkpoint, info.precision, info.continued_epochs, info.threads)
+        _require_same_device(training, run, info)
         _require_same_data(training, run)
         if data_source:
             files.write_text(run.recipe_file, settings.to_json(recipe))
@@ -144,8 +148,48 @@ def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:
     return settings.with_absolute_paths(recipe) if data_source else recipe
 
 
+def _on_same_device(recipe: Recipe, info: RunInfo) -> Recipe:
+    """Return the recipe with the CPU as its device if the run was started there, though there is a GPU now."""
+    if info.device == "cpu" and recipe.compute.device == "auto":
+        return settings.with_settings(recipe, {"compute.device": "cpu"})
+    return recipe
+
+
+def _require_same_device(training: Training, run: Run, info: RunInfo) -> None:
+    """Raise an InputError for another device than the run was started on; warn of another processor."""
+    device = compute.describe(training.batches.images.device, training.step.precision)["device"]
+    if info.device and info.device != device:
+        raise InputError(
+            f"{run.path} was started on {info.device}, but here is {device}, which gives other weights. Resume it "
+            "there, or train under a new --name."
+        )
+    if info.hardware and info.hardware != environment.hardware():
+        log.warning(
+            "warning: %s was started on %s. On this processor the last bits of its weights may differ.",
+            run.path,
+            info.hardware,
+        )
+
+
 def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
     """Train until the end or until a signal stops it, then write the files of a finished run."""
+    with stop_request() as stop:
+        _run_loop(training, run, progress, stop)
+        if stop():
+            raise _stopped(stop, run)
+        run.broken_step.unlink(missing_ok=True)  # of a step that did not fail again
+        stop.interrupts = True  # each file follows from the checkpoint, so `finish` can end anywhere
+        try:
+            finish(training, run)
+        except BaseException:
+            if stop():  # whatever the exporter makes of the interrupt
+                raise _stopped(stop, run) from None
+            raise
+    loggers.finish(run)
+
+
+def _run_loop(training: Training, run: Run, progress: ProgressCallback, stop: StopRequest) -> None:
+    """Train until the end or until a stop is requested; errors say what to do."""
     loop = training.batches, training.step, training.schedule, training.validator
     method = linear_probe.train if training.recipe.optimizer.name == "lbfgs" else train
 
@@ -155,40 +199,38 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
         if state.history and not state.step:
             loggers.append(run, state.history[-1])
 
-    with stop_request() as stop:
-        try:
-            if training.recipe.model.head_init == "linear_probe" and not training.state.has_started:
-                linear_probe.initialize_head(training.state, training.batches, training.step, progress, stop)
-            if not stop():
-                method(training.state, *loop, save, progress, stop)
-        except torch.OutOfMemoryError:
-            raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
-        except NotANumber as error:
-            raise _describe_broken_step(error, training, run) from None
-        except Exception as error:
-            if isinstance(error, ModisteError) or not factories.find_place(error):
-                raise
-            raise SettingError(
-                f"Your own code fails in training: {factories.describe(error)}. Correct it, then resume with: modiste "
-                f"train --resume {run.path}"
-            ) from error
-    if stop():
-        raise Stopped(stop.signal_number, f"Stopped. Resume with: modiste train --resume {run.path}")
-    finish(training, run)
-    loggers.finish(run)
+    try:
+        if training.recipe.model.head_init == "linear_probe" and not training.state.has_started:
+            linear_probe.initialize_head(training.state, training.batches, training.step, progress, stop)
+        if not stop():
+            method(training.state, *loop, save, progress, stop)
+    except torch.OutOfMemoryError:
+        raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
+    except NotANumber as error:
+        raise _describe_broken_step(error, training, run) from None
+    except Exception as error:
+        if isinstance(error, ModisteError) or not factories.find_place(error):
+            raise
+        raise SettingError(
+            f"Your own code fails in training: {factories.describe(error)}. Correct it, then resume with: modiste "
+            f"train --resume {run.path}"
+        ) from error
+
+
+def _stopped(stop: StopRequest, run: Run) -> Stopped:
+    return Stopped(stop.signal_number, f"Stopped. Resume with: modiste train --resume {run.path}")
 
 
 def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> NotANumber:
     """Write the images of the step that failed to broken-step.json; return an error that names the file."""
     state, batches = training.state, training.batches
     epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
-    path = run.path / "broken-step.json"
     indices = batches.indices(state.order, step).tolist()
-    files.write_json(path, {"epoch": epoch + 1, "step": step + 1, "images": indices})
+    files.write_json(run.broken_step, {"epoch": epoch + 1, "step": step + 1, "images": indices})
     last_epoch = f"Epoch {epoch} is saved. " if epoch else ""
     return NotANumber(
         f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the "
-        f"images whose indices are in {path}."
+        f"images whose indices are in {run.broken_step}."
     )
 
 

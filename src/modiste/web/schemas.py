@@ -1,6 +1,24 @@
-"""Response bodies of the API, as its OpenAPI description lists them."""
+"""Options, JSON bodies and response bodies of the API, as its OpenAPI description lists them."""
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+
+class PredictionOptions(BaseModel):
+    """The options of a request: in its query, as fields of its form, or in its JSON body."""
+
+    top: Annotated[int, Field(ge=1, le=100)] = 3
+    preview: bool = False
+    heatmap: bool = False
+    model: str = ""
+
+
+class JsonPhoto(PredictionOptions):
+    """A photo as JSON: in base64 or as a data URL, with the name that its prediction is to have, and the options."""
+
+    image: str
+    file: str = ""
 
 
 class ClassProbability(BaseModel):
