@@ -1,10 +1,12 @@
-"""A real server in its own process, shared by all tests that do not change its state."""
+"""A real server in its own process, and a browser, shared by all tests that do not change their state."""
 
 import signal
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from helpers.browser import open_browser
 from helpers.service import Service, serving
 
 
@@ -15,3 +17,10 @@ def service() -> Iterator[Service]:
         yield running
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser, with a fake camera."""
+    with open_browser() as chromium:
+        yield chromium

@@ -1,0 +1,34 @@
+"""Debian's Chromium, for the tests of pages."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Debian's package chromium, which .ci/run installs")
+
+expect.set_options(timeout=30_000)  # milliseconds: the machine may be busy
+
+
+@contextmanager
+def open_browser() -> Iterator[Browser]:
+    """Start a browser with a fake camera."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield chromium
+        chromium.close()
