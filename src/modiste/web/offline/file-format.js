@@ -28,6 +28,7 @@ function parseJpeg(bytes, view) {
   let orientation = 0;
   for (let start = 2; ; ) {
     start = bytes.indexOf(0xff, start);
+    if (start < 0) throw new Error("truncated");
     const marker = view.getUint8(start + 1);
     if (marker === SCAN) {
       parts.push(bytes.subarray(start));

@@ -103,16 +103,18 @@ $("photo").onerror = () => {
 
 // --- files: one is shown, several are rows of the table ------------------------------------------------------------
 
-function addFiles(files) {
+async function addFiles(list) {
+  const files = [...list]; // the list is emptied when this event is over
   if (!files.length) return;
+  await ready;
   if (files.length === 1) return showPhoto(files[0]);
-  table.add([...files]);
+  table.add(files);
   $("photos").scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
 function connectFiles() {
   $("file-input").onchange = () => {
-    addFiles([...$("file-input").files]);
+    addFiles($("file-input").files);
     $("file-input").value = ""; // so that choosing the same file again is a change
   };
   document.ondragover = (event) => { event.preventDefault(); $("dropzone").classList.add("dragover"); };
@@ -161,22 +163,22 @@ function createSample({ file, label }) {
   return create("li", {}, create("button", { type: "button", onclick }, image));
 }
 
+async function start() {
+  predictor = await createPredictor();
+  table = createTable(predictor, (file) => { showPhoto(file); $("picture").scrollIntoView({ behavior: "smooth" }); });
+  connectCamera();
+  connectDrawingButtons(predictor.models.find(({ channels }) => channels === 1));
+  $("docs-link").hidden = !predictor.docs;
+  $("docs-link").href = predictor.docs ?? "";
+  $("sample-area").hidden = !predictor.samples.length;
+  $("samples").append(...predictor.samples.map(createSample));
+  predictor.isOffline?.then(() => ($("offline").hidden = false));
+  renderTexts();
+}
+
 $("language-button").onclick = () => setLanguage(text("otherLanguageCode"));
 showPlaceholder("noPhoto");
 renderTexts();
-try {
-  predictor = await createPredictor();
-} catch {
-  showMessage("notLoaded");
-  throw new Error("the models cannot be loaded");
-}
-table = createTable(predictor, (file) => { showPhoto(file); $("picture").scrollIntoView({ behavior: "smooth" }); });
+const ready = start();
+ready.catch(() => { $("lead").textContent = ""; showMessage("notLoaded"); });
 connectFiles();
-connectCamera();
-connectDrawingButtons(predictor.models.find(({ channels }) => channels === 1));
-$("docs-link").hidden = !predictor.docs;
-$("docs-link").href = predictor.docs ?? "";
-$("sample-area").hidden = !predictor.samples.length;
-$("samples").append(...predictor.samples.map(createSample));
-predictor.isOffline?.then(() => ($("offline").hidden = false));
-renderTexts();
