@@ -15,8 +15,8 @@ export function toCsv(records, top) {
 const formatRow = (cells) => `${cells.map(formatCell).join(",")}\n`;
 const formatProbability = (value) => value?.toFixed(6) ?? "";
 
-// A spreadsheet takes a cell that begins with one of = + - @ for a formula (CWE-1236): an apostrophe makes it a text.
+// A spreadsheet takes a cell that begins with one of = + - @, tab or return for a formula (CWE-1236): an apostrophe makes it a text.
 function formatCell(value) {
-  const cell = /^'*[=+\-@]/.test(value) ? `'${value}` : value;
+  const cell = /^'*[=+\-@\t\r]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 }
