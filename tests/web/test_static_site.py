@@ -117,9 +117,9 @@ def host(write: Callable[[Model], Site]) -> Iterator[StaticHost]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser: Browser, host: StaticHost) -> Iterator[Page]:
-    """The site; errors and requests to other hosts fail the test."""
+    """The site, opened once; errors and requests to other hosts fail the last test."""
     with browser.new_context(locale="en-US") as context:
         tab = open_page(context.new_page(), host.url)
         yield tab
@@ -189,8 +189,6 @@ def test_color_profiles_are_ignored(page: Page) -> None:
 @pytest.mark.parametrize(
     "metadata",
     [
-        {},
-        {"temperature": "0.01", "threshold": "0.9"},
         {"temperature": "2.5", "threshold": "0.6", "label_groups": '[["dark", "gray"]]'},
         {"temperature": "0.02", "tta_threshold": "1", "tta_crop": "0.7", "resize_mode": "letterbox"},
     ],

@@ -52,6 +52,13 @@ export const TEXTS = {
     busy: "The service is busy. Try again in a moment.",
     failed: "The photo cannot be predicted.",
     photoAlt: "Selected photo", sampleAlt: "Sample: {label}",
+    docsLead: "Send a photo as the body of a request; the answer is JSON. Without a photo of your own, the form sends a sample.",
+    webPage: "Web page", tryIt: "Try it", topClasses: "Classes (top)", send: "Send",
+    request: "Request", response: "Response", sampleAnswer: "Sample answer",
+    parameters: "Parameters", default: "default",
+    severalPhotos: "Several photos at once",
+    severalHelp: "As the files of a form; the answer is a list in their order. A photo that cannot be used has a record with the reason in “error”.",
+    operations: {}, statuses: {}, // openapi.json is in English
     labels: {},
   },
   zh: {
@@ -103,6 +110,21 @@ export const TEXTS = {
     busy: "服务器繁忙。请稍后重试。",
     failed: "无法识别这张照片。",
     photoAlt: "所选照片", sampleAlt: "示例：{label}",
+    docsLead: "将照片作为请求正文发送，响应为 JSON。如果没有选择照片，表单会发送一张示例照片。",
+    webPage: "网页", tryIt: "试一试", topClasses: "类别数（top）", send: "发送",
+    request: "请求", response: "响应", sampleAnswer: "响应示例",
+    parameters: "参数", default: "默认值",
+    severalPhotos: "一次发送多张照片",
+    severalHelp: "作为表单的文件发送；响应是按相同顺序排列的列表。无法使用的照片也有一条记录，原因在 “error” 中。",
+    operations: {
+      "/predict": "预测一张或多张照片的类别。一张照片作为请求正文发送，得到一条记录；多张照片作为表单的文件发送，得到一个列表。",
+      "/health/live": "存活检查。", "/health/ready": "就绪检查。",
+      "/metrics": "供 Prometheus 使用的指标。", "/about": "已加载的模型和内置示例。",
+    },
+    statuses: {
+      200: "成功。", 400: "请求无效。", 408: "正文接收太慢。", 413: "正文太大。", 415: "不是 JPEG、PNG 或 WebP 文件。",
+      422: "照片不完整、已损坏、太小或像素过多。", 503: "服务繁忙或正在停止，见 Retry-After。",
+    },
     labels: {
       "T-shirt/top": "T 恤", Trouser: "裤子", Pullover: "套头衫", Dress: "连衣裙", Coat: "外套",
       Sandal: "凉鞋", Shirt: "衬衫", Sneaker: "运动鞋", Bag: "包", "Ankle boot": "短靴",
