@@ -86,7 +86,7 @@ def compare(model: str, photos: list[Path]) -> dict[str, Any]:
 def difference(by_command: dict[str, Any], by_page: dict[str, Any]) -> float:
     """Return the largest difference of a probability."""
     other = {each["label"]: each["probability"] for each in by_page["top"]}
-    return max(abs(each["probability"] - other[each["label"]]) for each in by_command["top"])
+    return max(abs(float(each["probability"]) - float(other[each["label"]])) for each in by_command["top"])
 
 
 def describe(by_command: dict[str, Any], by_page: dict[str, Any]) -> dict[str, Any]:
