@@ -124,6 +124,15 @@ def test_several_photos_are_rows_of_a_table(page: Page) -> None:
     expect(page.locator("#photos")).to_be_hidden()
 
 
+def test_photos_can_be_added_right_after_all_were_removed(page: Page) -> None:
+    """While requests for the former ones still run."""
+    page.set_input_files("#file-input", [payload(name) for name in NAMES * 3])
+    page.click("#remove-button")
+    page.set_input_files("#file-input", [payload(name) for name in NAMES])
+    expect(page.locator("#progress")).to_have_text("3 photos predicted")
+    expect(page.locator("#rows tr")).to_have_count(3)
+
+
 def column(page: Page, cell: str) -> list[str]:
     """The texts of a column of the table."""
     return [row.locator(cell).inner_text() for row in page.locator("#rows tr").all()]

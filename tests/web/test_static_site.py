@@ -185,6 +185,7 @@ def test_color_profiles_are_ignored(page: Page) -> None:
     assert (np.asarray(to_photo(plain)) == np.asarray(photo)).all()
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize(
     "metadata",
@@ -214,6 +215,7 @@ def test_records_equal_those_of_python(
         assert record["probability"] == pytest.approx(other["probability"], abs=1e-4)
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_page_works_without_a_connection(browser: Browser, write: Callable[[Model], Site]) -> None:
     """After the first visit, from all that the service worker saved; several photos get the labels of the command."""
@@ -287,6 +289,7 @@ def run(*arguments: object) -> str:
     return CliRunner().invoke(export, [str(part) for part in arguments], catch_exceptions=False).output
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_folder(tmp_path: Path, write: Callable[[Model], Site]) -> None:
     """Of a model file, and with the package of the runtime that is in the cache or named."""
     assert write

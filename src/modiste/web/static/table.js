@@ -8,9 +8,7 @@ const CSV_TOP = 3; // classes in a row of the CSV file
 const THUMBNAIL = 48; // pixels a side; shown at that size on screens of any density, to save memory
 
 let rows = []; // { file, record, error, element }: record or error once there is one
-let waiting = []; // rows that no request was started for
-let running = 0; // loops that take rows from `waiting`
-let abort = new AbortController();
+let queue = createQueue(); // another one after all rows were removed
 let thumbnails = Promise.resolve(); // the last one of the chain: one photo at a time is decoded for them
 let sorting = { column: null, isDescending: false };
 
@@ -27,34 +25,38 @@ export function createTable(predictor, onSelect) {
   return { add: (files) => add(files, predictor, onSelect) };
 }
 
+// The rows that no request was started for, the number of loops that take them, and what stops these.
+function createQueue() {
+  return { waiting: [], running: 0, abort: new AbortController() };
+}
+
 const headers = () => [...$("photos").querySelectorAll("th")];
 
 function add(files, predictor, onSelect) {
   const added = files.map((file) => ({ file, record: null, error: null, element: createRow(file, onSelect) }));
   rows.push(...added);
-  waiting.push(...added);
+  queue.waiting.push(...added);
   $("rows").append(...added.map(({ element }) => element));
   $("photos").hidden = false;
   renderProgress();
-  while (running < Math.min(predictor.concurrency, waiting.length + running)) predictWaiting(predictor);
+  while (queue.running < predictor.concurrency && queue.waiting.length) predictWaiting(queue, predictor);
 }
 
-async function predictWaiting(predictor) {
-  running++;
-  const { signal } = abort;
-  for (let row; !signal.aborted && (row = waiting.shift()); ) {
+async function predictWaiting(own, predictor) {
+  own.running++;
+  const { signal } = own.abort;
+  for (let row; (row = own.waiting.shift()); ) {
     thumbnails = thumbnails.then(() => signal.aborted || addThumbnail(row));
     try {
       row.record = await predictor.predict(row.file, { signal });
     } catch (error) {
-      if (signal.aborted) break;
       row.error = error;
     }
-    if (signal.aborted) break;
+    if (signal.aborted) return;
     renderRow(row, predictor.models);
     renderProgress();
   }
-  running--;
+  own.running--;
 }
 
 function createRow(file, onSelect) {
@@ -95,9 +97,9 @@ function renderProgress() {
 }
 
 function removeAll() {
-  abort.abort();
-  abort = new AbortController();
-  [rows, waiting] = [[], []];
+  queue.abort.abort();
+  queue = createQueue();
+  rows = [];
   $("rows").replaceChildren();
   $("photos").hidden = true;
 }
