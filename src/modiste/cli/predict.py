@@ -29,6 +29,8 @@ ROWS_PER_WRITE = 100
 @click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of the regions that matter.")
 @click.option("--show", type=OutputFile(".png"), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the predictions as CSV.")
+@click.option("--bom", is_flag=True, help="With CSV: begin with a byte order mark, by which Excel recognizes UTF-8.")
 def predict(
     files: tuple[str, ...],
     model: str | None,
@@ -37,6 +39,8 @@ def predict(
     heatmap: Path | None,
     show: Path | None,
     as_json: bool,
+    as_csv: bool,
+    bom: bool,
 ) -> None:
     """Predict the class of photos (JPEG, PNG, WebP).
 
@@ -49,6 +53,9 @@ def predict(
     no longer in the folders given now are removed; rows of other folders stay. A file F.state beside F records which
     model and which photos the rows are from.
 
+    CSV has the columns file, label, probability, then label_1, probability_1 and so on for --top classes, model and
+    error. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+
     The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could.
 
     \b
@@ -56,6 +63,7 @@ def predict(
       modiste predict boot.png
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
+      modiste predict --csv --bom --top 3 wardrobe/ > labels.csv
       modiste predict --heatmap heatmap.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
@@ -65,8 +73,10 @@ def predict(
     from modiste.cli.inputs import find_model, find_photos
     from modiste.errors import SettingError
 
-    if out and as_json:
-        raise SettingError("--out writes a file, --json prints. Leave one out; a name that ends in .jsonl is JSON.")
+    if sum(map(bool, (out, as_json, as_csv))) > 1:
+        raise SettingError("--out writes a file (.csv or .jsonl); --json and --csv print. Leave all but one out.")
+    if bom and not (as_csv or (out and out.suffix.lower() == ".csv")):
+        raise SettingError("--bom is for CSV. Add --csv, or an --out that ends in .csv, or leave --bom out.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
     photos = find_photos(files)
     _require_drawable(drawings, [name for name, _ in photos])
@@ -74,7 +84,9 @@ def predict(
     predictor = inference.load(find_model(model), threads)
     _write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = _write_predictions(out, files, photos, predictor, top)
+        rows, failed = _write_predictions(out, files, photos, predictor, top, bom)
+    elif as_csv:
+        rows, failed = len(photos), _print_csv(_predict(photos, predictor, top), top, bom)
     else:
         rows = len(photos)
         failed = _print_and_count_failures(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
@@ -142,13 +154,13 @@ def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Ge
 
 
 def _write_predictions(
-    out: Path, files: tuple[str, ...], photos: "list[NamedPhoto]", predictor: "Predictor", top: int
+    out: Path, files: tuple[str, ...], photos: "list[NamedPhoto]", predictor: "Predictor", top: int, bom: bool
 ) -> tuple[int, int]:
     """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
     from modiste.inference.predictions_file import open_predictions
 
     by_name = dict(photos)
-    with open_predictions(out, predictor.sha256, top, list(by_name), files) as file:
+    with open_predictions(out, predictor.sha256, top, list(by_name), files, bom) as file:
         old_rows = file.rows
         _append_predictions(file, _predict([(name, by_name[name]) for name in file.missing], predictor, top))
     summary = f"{printable(str(out))}: {_format_count(file.rows)}"
@@ -176,6 +188,19 @@ def _append_predictions(file: "PredictionsFile", predictions: Generator["Predict
         predictions.close()
         rows = _format_count(file.count_rows())
         raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
+
+
+def _print_csv(predictions: Iterable["Prediction"], top: int, bom: bool) -> int:
+    """Print the predictions as CSV in UTF-8, each row as it is predicted; return how many photos could not be used."""
+    from modiste.inference import prediction_csv
+
+    failed = 0
+    # as bytes, because the encoding of the terminal may lack characters
+    click.echo((prediction_csv.BOM * bom + prediction_csv.format_header(top)).encode(), nl=False)
+    for prediction in predictions:
+        failed += prediction.error is not None
+        click.echo(prediction_csv.format_row(prediction.as_dict(), top).encode("utf-8", "replace"), nl=False)
+    return failed
 
 
 def _print_and_count_failures(

@@ -162,6 +162,11 @@ class Model(Predictor):
         return self.metadata.get("background", "black") == "black"
 
     @property
+    def label_groups(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of `Calibration.label_groups`, by class names."""
+        return tuple(tuple(self.class_names[label] for label in group) for group in self.calibration.label_groups)
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image: (s, s) or (s, s, 3)."""
         return (self.image_size, self.image_size) if self.channels == 1 else (self.image_size, self.image_size, 3)

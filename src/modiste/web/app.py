@@ -1,7 +1,6 @@
 """The FastAPI application: the page, the API, health checks and metrics."""
 
 import logging
-import re
 from collections.abc import Sequence
 from functools import partial
 from importlib import resources
@@ -18,12 +17,12 @@ from starlette.types import ASGIApp
 
 import modiste
 from modiste.inference.model import Predictor
-from modiste.labels import FASHION_MNIST
 from modiste.web.admission import Admission
 from modiste.web.http_error import STOPPING, HttpError, error_response, from_validation_errors
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
 from modiste.web.request_reader import FORM_TYPE, JSON_TYPE, PHOTO_TYPES, RequestReader, Upload
+from modiste.web.samples import find_samples, sample_files
 from modiste.web.schemas import (
     ErrorResponse,
     JsonPhoto,
@@ -46,9 +45,6 @@ MEDIA_TYPES = {
     "png": "image/png",
     "jpg": "image/jpeg",
 }
-
-SAMPLE_LABELS = {re.sub(r"\W+", "-", label.lower()): label for label in FASHION_MNIST}
-"""Class of each bundled sample, by the stem of its file."""
 
 BINARY = {"type": "string", "format": "binary"}
 FORM_SCHEMA = {
@@ -105,7 +101,7 @@ def create_app(
     metrics.in_use.set_function(lambda: queue.in_use)
     _add_predict_route(app, predictor, queue, metrics)
     _add_health_routes(app, queue, metrics)
-    _add_about_route(app, [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models])
+    _add_about_route(app, predictor)
     _add_static_routes(app)
     _add_error_handlers(app)
     paths = [route.path for route in app.routes if hasattr(route, "path")]
@@ -172,10 +168,9 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_about_route(app: FastAPI, models: list[ModelInfo]) -> None:
-    # models for gray images were trained on product images, so photos are not fair samples for them
-    suffixes = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
-    samples = [_sample(file) for file in _sample_files() if file.name.endswith(suffixes)]
+def _add_about_route(app: FastAPI, predictor: Predictor) -> None:
+    models = [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models]
+    samples = [Sample.model_validate(sample, from_attributes=True) for sample in find_samples(predictor.models)]
 
     @app.get("/about", summary="Loaded models and bundled samples")
     async def about() -> ServiceInfo:
@@ -202,22 +197,11 @@ def _select_model(predictor: Predictor, name: str) -> Predictor:
     raise HttpError(400, f"No model has this name. Use one of {', '.join(m.name for m in predictor.models)}.")
 
 
-def _sample_files() -> list[Traversable]:
-    """Return the bundled samples, photos last."""
-    files = (resources.files("modiste") / "assets" / "samples").iterdir()
-    samples = (file for file in files if file.name.endswith((".png", ".jpg")))
-    return sorted(samples, key=lambda file: (file.name.endswith(".jpg"), file.name))
-
-
-def _sample(file: Traversable) -> Sample:
-    return Sample(file=f"samples/{file.name}", label=SAMPLE_LABELS[file.name.rpartition(".")[0]])
-
-
 def _add_static_routes(app: FastAPI) -> None:
     """Serve the files in `static/` and the samples from memory, so that no request can name another file."""
     for file in (resources.files("modiste") / "web" / "static").iterdir():
         _add_static_file(app, {"index.html": "/", "docs.html": "/docs"}.get(file.name, f"/{file.name}"), file)
-    for file in _sample_files():
+    for file in sample_files():
         _add_static_file(app, f"/samples/{file.name}", file)
 
 

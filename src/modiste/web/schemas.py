@@ -62,10 +62,15 @@ class Sample(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A loaded model; `scores` holds the metrics in its file by split, with the number of images as `n`."""
+    """A loaded model.
+
+    `scores` holds the metrics in its file by split, with the number of images as `n`; `label_groups` the classes that
+    photos often do not tell apart, such as kinds of shoe.
+    """
 
     name: str
     class_names: list[str]
+    label_groups: list[list[str]]
     image_size: int
     channels: int
     scores: dict[str, dict[str, float]]
