@@ -84,7 +84,7 @@ def summarize(session: Path) -> dict[str, Any]:
         survivors = [
             dict(zip(("file", "change", "line", "diff"), row, strict=True)) for row in database.execute(SURVIVORS)
         ]
-    return {"tested": tested, "found": tested - len(survivors), "survivors": survivors}
+    return {"tested": tested, "killed": tested - len(survivors), "survivors": survivors}
 
 
 def main() -> None:
@@ -107,13 +107,13 @@ def main() -> None:
     for package, session in zip(args.packages, sessions, strict=True):
         cosmic_ray(folder, "exec", f"{package}.toml", session.name)
     packages = {session.stem: summarize(session) for session in sessions}
-    tested, found = (sum(package[key] for package in packages.values()) for key in ("tested", "found"))
+    tested, killed = (sum(package[key] for package in packages.values()) for key in ("tested", "killed"))
     command = f"python benchmarks/mutations.py --count {args.count}"
     results.write(
-        ROOT / "results" / "mutations.json", recipe="mutations", command=command, runs=[], tested=tested, found=found,
-        share=found / tested, packages=packages,
+        ROOT / "results" / "mutations.json", recipe="mutations", command=command, runs=[], tested=tested, killed=killed,
+        share=killed / tested, packages=packages,
     )  # fmt: skip
-    print(f"{found} of {tested} changes are found by a test ({found / tested:.1%})")
+    print(f"{killed} of {tested} changes are found by a test ({killed / tested:.1%})")
 
 
 if __name__ == "__main__":

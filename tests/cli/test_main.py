@@ -168,7 +168,7 @@ def test_caches_are_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MPLCONFIGDIR", "elsewhere")
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
-    main_module._keep_caches_together()
+    main_module._set_cache_folders()
     assert os.environ["MPLCONFIGDIR"] == "elsewhere"
     assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "cache" / "modiste" / "torchinductor")
     assert list(tmp_path.iterdir()) == []

@@ -78,10 +78,10 @@ def check() -> list[Check]:
 def missing_packages() -> list[MissingExtra]:
     """Return the extras of which packages are not installed."""
     extras = {**EXTRAS, "heic": ("pi_heif",)}
-    found = {extra: tuple(name for name in names if find_spec(name) is None) for extra, names in extras.items()}
+    missing = {extra: tuple(name for name in names if find_spec(name) is None) for extra, names in extras.items()}
     return [
         MissingExtra(extra, names, COMMANDS_OF_EXTRA[extra], f"pip install 'modiste[{extra}]'")
-        for extra, names in found.items()
+        for extra, names in missing.items()
         if names
     ]
 

@@ -131,7 +131,7 @@ def _run_until_stopped() -> None:
     # Read when torch is imported: threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to
     # 7 times slower when other processes run, to sleep at once makes it a quarter slower on an idle machine.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    _keep_caches_together()
+    _set_cache_folders()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
     with stop_request(interrupts=True) as stop:
@@ -145,7 +145,7 @@ def _run_until_stopped() -> None:
             raise
 
 
-def _keep_caches_together() -> None:
+def _set_cache_folders() -> None:
     """Let libraries keep their caches in one folder of modiste, unless a variable names another or it is read-only."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - `Path.home` may fail
     existing = next((folder for folder in (home, *home.parents) if folder.exists()), home)

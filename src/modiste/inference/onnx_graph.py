@@ -18,7 +18,7 @@ FLOAT, UINT8, INT32, INT64, STRING, BOOL = 1, 2, 6, 7, 8, 9
 
 RAW_TYPES = {FLOAT: "<f4", UINT8: "u1", INT32: "<i4", INT64: "<i8", BOOL: "u1"}
 
-MAX_KNOWN = 4096
+MAX_VALUES = 4096
 """Elements of a tensor whose values are read: enough for every shape."""
 
 MAX_VALUES_PER_BYTE = 4
@@ -57,7 +57,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, "int | list[int] | str | Tensor | None"] = field(default_factory=dict)
 
-    def number(self, name: str, default: int) -> int:
+    def integer(self, name: str, default: int) -> int:
         """Return an integer attribute."""
         value = self.attributes.get(name, default)
         if not isinstance(value, int):
@@ -101,7 +101,7 @@ def read_graph(content: bytes) -> Graph:
     graph = model.message(7)
     if graph.has(15):
         raise UnsafeGraph("it has sparse tensors")
-    opsets = {opset.text(1): opset.number(2) for opset in model.messages(8)}
+    opsets = {opset.text(1): opset.integer(2) for opset in model.messages(8)}
     initializers: dict[str, Tensor] = {}
     for message in graph.messages(5):
         name = message.text(8)
@@ -121,7 +121,7 @@ def read_graph(content: bytes) -> Graph:
 def _read_input_shape(message: Fields) -> tuple[int, ...]:
     """Return the dimensions of a ValueInfoProto of a tensor; 0 for one that has a name or nothing."""
     dimensions = message.message(2).message(1).message(2).messages(1)
-    return tuple(as_signed(dimension.number(1)) for dimension in dimensions)
+    return tuple(as_signed(dimension.integer(1)) for dimension in dimensions)
 
 
 def _read_node(message: Fields) -> Node:
@@ -137,9 +137,9 @@ def _read_node(message: Fields) -> Node:
 
 
 def _read_attribute(message: Fields) -> int | list[int] | str | Tensor | None:
-    kind = message.number(20)
+    kind = message.integer(20)
     if kind == ATTRIBUTE_INT:
-        return as_signed(message.number(3))
+        return as_signed(message.integer(3))
     if kind == ATTRIBUTE_INTS:
         return message.integers(8)
     if kind == ATTRIBUTE_STRING:
@@ -152,12 +152,12 @@ def _read_attribute(message: Fields) -> int | list[int] | str | Tensor | None:
 
 
 def _read_tensor(message: Fields) -> Tensor:
-    shape, kind, raw = tuple(message.integers(1)), message.number(2), message.bytes(9)
+    shape, kind, raw = tuple(message.integers(1)), message.integer(2), message.bytes(9)
     if kind == STRING:
         raise UnsafeGraph("it has a tensor of texts")
     if min(shape, default=0) < 0 or math.prod(shape) > MAX_VALUES_PER_BYTE * message.length:
         raise UnsafeGraph("a tensor has more elements than the file has values for")
-    if math.prod(shape) > MAX_KNOWN or kind not in RAW_TYPES:
+    if math.prod(shape) > MAX_VALUES or kind not in RAW_TYPES:
         return Tensor(shape)
     typed = message.bytes(4) if kind == FLOAT else message.bytes(7 if kind == INT64 else 5)
     if raw and typed:

@@ -1,6 +1,6 @@
 """The shapes of operators that move, repeat or make elements, and the values of those that compute shapes.
 
-Values are computed by NumPy as ONNX defines the operators; their tensors have at most `MAX_KNOWN` elements.
+Values are computed by NumPy as ONNX defines the operators; their tensors have at most `MAX_VALUES` elements.
 """
 
 import math
@@ -8,8 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.inference.onnx_graph import MAX_KNOWN, Node, Tensor, UnsafeGraph
-from modiste.inference.onnx_shapes import Inputs, Rule, integers, known, normalized, required
+from modiste.inference.onnx_graph import MAX_VALUES, Node, Tensor, UnsafeGraph
+from modiste.inference.onnx_shapes import Inputs, Rule, integers, make_tensor, normalized, required
 
 LAST = 2**31 - 1
 """An end of a slice beyond this is the end of the axis."""
@@ -29,12 +29,12 @@ def _stand_in(tensor: Tensor) -> NDArray[np.int64]:
 
 
 def _view(tensor: Tensor, result: NDArray[np.int64]) -> Tensor:
-    return known(result.shape, None if tensor.values is None else np.ascontiguousarray(result))
+    return make_tensor(result.shape, None if tensor.values is None else np.ascontiguousarray(result))
 
 
 def _reshape(node: Node, inputs: Inputs) -> Tensor:
     tensor, target = required(inputs, 0), _needed(node, inputs, 1)
-    keeps_zero = node.number("allowzero", 0)
+    keeps_zero = node.integer("allowzero", 0)
     shape = [
         tensor.shape[axis] if side == 0 and not keeps_zero and axis < len(tensor.shape) else side
         for axis, side in enumerate(target)
@@ -44,13 +44,13 @@ def _reshape(node: Node, inputs: Inputs) -> Tensor:
         shape[shape.index(-1)] = tensor.size // others if others else 0
     if min(shape, default=0) < 0 or math.prod(shape) != tensor.size:
         raise UnsafeGraph("Reshape changes the number of elements")
-    return known(shape, tensor.values)
+    return make_tensor(shape, tensor.values)
 
 
 def _flatten(node: Node, inputs: Inputs) -> Tensor:
-    shape, axis = required(inputs, 0).shape, node.number("axis", 1)
+    shape, axis = required(inputs, 0).shape, node.integer("axis", 1)
     axis = axis if axis == len(shape) else normalized(axis, len(shape))
-    return known([math.prod(shape[:axis]), math.prod(shape[axis:])])
+    return make_tensor([math.prod(shape[:axis]), math.prod(shape[axis:])])
 
 
 def _transpose(node: Node, inputs: Inputs) -> Tensor:
@@ -73,25 +73,25 @@ def _expand(node: Node, inputs: Inputs) -> Tensor:
     if min(target, default=0) < 0:
         raise UnsafeGraph("Expand has a negative size")
     shape = np.broadcast_shapes(tensor.shape, tuple(target))
-    values = tensor.values if math.prod(shape) <= MAX_KNOWN else None
-    return known(shape, None if values is None else np.broadcast_to(values, shape))
+    values = tensor.values if math.prod(shape) <= MAX_VALUES else None
+    return make_tensor(shape, None if values is None else np.broadcast_to(values, shape))
 
 
 def _tile(node: Node, inputs: Inputs) -> Tensor:
     shape, repeats = required(inputs, 0).shape, _needed(node, inputs, 1)
-    return known([side * count for side, count in zip(shape, repeats, strict=True)])
+    return make_tensor([side * count for side, count in zip(shape, repeats, strict=True)])
 
 
 def _concat(node: Node, inputs: Inputs) -> Tensor:
     tensors = [required(inputs, index) for index in range(len(inputs))]
     shape = list(tensors[0].shape)
-    axis = normalized(node.number("axis", 0), len(shape))
+    axis = normalized(node.integer("axis", 0), len(shape))
     others = {(*tensor.shape[:axis], *tensor.shape[axis + 1 :]) for tensor in tensors}
     if len(others) > 1 or not shape:
         raise UnsafeGraph("Concat has tensors that do not fit together")
     shape[axis] = sum(tensor.shape[axis] for tensor in tensors)
     values = [part for tensor in tensors if (part := tensor.values) is not None]
-    return known(shape, np.concatenate(values, axis) if len(values) == len(tensors) else None)
+    return make_tensor(shape, np.concatenate(values, axis) if len(values) == len(tensors) else None)
 
 
 def _slice(node: Node, inputs: Inputs) -> Tensor:
@@ -101,33 +101,33 @@ def _slice(node: Node, inputs: Inputs) -> Tensor:
     steps = integers(node, inputs, 4) or [1] * len(starts)
     selection = [slice(None)] * len(tensor.shape)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
-        is_whole = step < 0 and end <= -LAST
-        selection[normalized(axis, len(tensor.shape))] = slice(start, None if is_whole else end, step)
+        is_to_first = step < 0 and end <= -LAST
+        selection[normalized(axis, len(tensor.shape))] = slice(start, None if is_to_first else end, step)
     return _view(tensor, _stand_in(tensor)[tuple(selection)])
 
 
 def _gather(node: Node, inputs: Inputs) -> Tensor:
     tensor, indices = required(inputs, 0), required(inputs, 1)
-    axis = normalized(node.number("axis", 0), len(tensor.shape))
+    axis = normalized(node.integer("axis", 0), len(tensor.shape))
     shape = (*tensor.shape[:axis], *indices.shape, *tensor.shape[axis + 1 :])
     values, positions = tensor.values, indices.values
-    if values is None or positions is None or math.prod(shape) > MAX_KNOWN:
-        return known(shape)
-    return known(shape, np.take(values, positions, axis))
+    if values is None or positions is None or math.prod(shape) > MAX_VALUES:
+        return make_tensor(shape)
+    return make_tensor(shape, np.take(values, positions, axis))
 
 
 def _gather_elements(node: Node, inputs: Inputs) -> Tensor:
-    return known(required(inputs, 1).shape)
+    return make_tensor(required(inputs, 1).shape)
 
 
 def _shape(node: Node, inputs: Inputs) -> Tensor:
     shape = required(inputs, 0).shape
-    values = np.array(shape[node.number("start", 0) : node.number("end", LAST)], np.int64)
-    return known(values.shape, values)
+    values = np.array(shape[node.integer("start", 0) : node.integer("end", LAST)], np.int64)
+    return make_tensor(values.shape, values)
 
 
 def _size(node: Node, inputs: Inputs) -> Tensor:
-    return known((), np.array(required(inputs, 0).size, np.int64))
+    return make_tensor((), np.array(required(inputs, 0).size, np.int64))
 
 
 def _constant(node: Node, inputs: Inputs) -> Tensor:
@@ -135,26 +135,26 @@ def _constant(node: Node, inputs: Inputs) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if "value_int" in node.attributes:
-        return known((), np.array(node.number("value_int", 0), np.int64))
+        return make_tensor((), np.array(node.integer("value_int", 0), np.int64))
     if "value_ints" in node.attributes:
         numbers = np.array(node.numbers("value_ints"), np.int64)
-        return known(numbers.shape, numbers)
+        return make_tensor(numbers.shape, numbers)
     if "value_float" in node.attributes:
-        return known(())
+        return make_tensor(())
     raise UnsafeGraph("it has a constant of a kind that is not read")
 
 
 def _constant_of_shape(node: Node, inputs: Inputs) -> Tensor:
     shape, value = _needed(node, inputs, 0), node.attributes.get("value")
     fill = value.values if isinstance(value, Tensor) and value.size == 1 else None
-    is_small = min(shape, default=0) >= 0 and math.prod(shape) <= MAX_KNOWN
-    return known(shape, None if fill is None or not is_small else np.full(shape, fill.item(), np.int64))
+    is_small = min(shape, default=0) >= 0 and math.prod(shape) <= MAX_VALUES
+    return make_tensor(shape, None if fill is None or not is_small else np.full(shape, fill.item(), np.int64))
 
 
 def _range(node: Node, inputs: Inputs) -> Tensor:
     (start,), (limit,), (delta,) = (_needed(node, inputs, index) for index in range(3))
     numbers = range(start, limit, delta)
-    return known([len(numbers)], np.array(numbers, np.int64) if len(numbers) <= MAX_KNOWN else None)
+    return make_tensor([len(numbers)], np.array(numbers, np.int64) if len(numbers) <= MAX_VALUES else None)
 
 
 def _pad(node: Node, inputs: Inputs) -> Tensor:
@@ -163,7 +163,7 @@ def _pad(node: Node, inputs: Inputs) -> Tensor:
     sides = list(shape)
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
         sides[normalized(axis, len(shape))] += before + after
-    return known(sides)
+    return make_tensor(sides)
 
 
 def _resize(node: Node, inputs: Inputs) -> Tensor:
@@ -179,33 +179,33 @@ def _resize(node: Node, inputs: Inputs) -> Tensor:
             sides[normalized(axis, len(shape))] = math.ceil(sides[axis] * factor)
     else:
         raise UnsafeGraph("Resize has a size that cannot be computed before it is run")
-    return known(sides)
+    return make_tensor(sides)
 
 
 def _split(node: Node, inputs: Inputs) -> Tensor:
     """Return the largest part as the shape of all; where they differ, it is that of each only as a bound."""
     shape, parts = required(inputs, 0).shape, integers(node, inputs, 1, "split")
-    axis, sides = normalized(node.number("axis", 0), len(shape)), list(shape)
+    axis, sides = normalized(node.integer("axis", 0), len(shape)), list(shape)
     if parts is not None and (min(parts, default=0) < 0 or len(set(parts)) > 1):
         raise UnsafeGraph("Split has parts of different sizes")
     sides[axis] = parts[0] if parts else -(-sides[axis] // len(node.outputs))
-    return known(sides)
+    return make_tensor(sides)
 
 
 def _top_k(node: Node, inputs: Inputs) -> Tensor:
     shape, (count,) = list(required(inputs, 0).shape), _needed(node, inputs, 1)
-    shape[normalized(node.number("axis", -1), len(shape))] = count
-    return known(shape)
+    shape[normalized(node.integer("axis", -1), len(shape))] = count
+    return make_tensor(shape)
 
 
 def _blocks(node: Node, inputs: Inputs) -> Tensor:
     images, channels, height, width = required(inputs, 0).shape
-    side = node.number("blocksize", 1)
+    side = node.integer("blocksize", 1)
     if side < 1:
         raise UnsafeGraph("a block of pixels is empty")
     if node.op == "DepthToSpace":
-        return known([images, channels // side**2, height * side, width * side])
-    return known([images, channels * side**2, height // side, width // side])
+        return make_tensor([images, channels // side**2, height * side, width * side])
+    return make_tensor([images, channels * side**2, height // side, width // side])
 
 
 LAYOUT_RULES: dict[str, Rule] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.inference.onnx_graph import FLOAT, MAX_KNOWN, RAW_TYPES, Node, Tensor, UnsafeGraph
+from modiste.inference.onnx_graph import FLOAT, MAX_VALUES, RAW_TYPES, Node, Tensor, UnsafeGraph
 
 Inputs = Sequence[Tensor | None]
 Rule = Callable[[Node, Inputs], Tensor]
@@ -60,12 +60,12 @@ ARITHMETIC: dict[str, Callable[..., Integers]] = {
 }
 
 
-def known(shape: Sequence[int], values: "Integers | None" = None) -> Tensor:
+def make_tensor(shape: Sequence[int], values: "Integers | None" = None) -> Tensor:
     """Return a tensor of a shape; with its values if these are few and small."""
     shape = tuple(int(side) for side in shape)
     if min(shape, default=0) < 0:
         raise UnsafeGraph("it has a tensor of a negative size")
-    is_read = values is not None and values.size <= MAX_KNOWN
+    is_read = values is not None and values.size <= MAX_VALUES
     if values is None or not is_read or (values.size and np.abs(values).max() >= MAX_VALUE):
         return Tensor(shape)
     return Tensor(shape, values.reshape(shape))
@@ -106,13 +106,15 @@ def _unchanged(node: Node, inputs: Inputs) -> Tensor:
 
 def _identity(node: Node, inputs: Inputs) -> Tensor:
     tensor = required(inputs, 0)
-    is_integer = node.op == "Identity" or (node.number("to", FLOAT) in RAW_TYPES and node.number("to", FLOAT) != FLOAT)
+    is_integer = node.op == "Identity" or (
+        node.integer("to", FLOAT) in RAW_TYPES and node.integer("to", FLOAT) != FLOAT
+    )
     if tensor.values is None or not is_integer:
         return Tensor(tensor.shape)
-    limit = {"u1": 2**8, "<i4": 2**31, "<i8": 2**63}[RAW_TYPES[node.number("to", 7)]]
+    limit = {"u1": 2**8, "<i4": 2**31, "<i8": 2**63}[RAW_TYPES[node.integer("to", 7)]]
     if tensor.size and (tensor.values.min() < 0 or tensor.values.max() >= limit) and limit < 2**31:
         return Tensor(tensor.shape)
-    return known(tensor.shape, tensor.values)
+    return make_tensor(tensor.shape, tensor.values)
 
 
 def _broadcast(node: Node, inputs: Inputs) -> Tensor:
@@ -120,34 +122,34 @@ def _broadcast(node: Node, inputs: Inputs) -> Tensor:
     shape = np.broadcast_shapes(*(tensor.shape for tensor in tensors))
     values = [tensor.values for tensor in tensors if tensor.values is not None]
     if node.op in ARITHMETIC and len(values) == len(tensors) == (3 if node.op == "Where" else 2):
-        return known(shape, ARITHMETIC[node.op](*values) if math.prod(shape) <= MAX_KNOWN else None)
-    return known(shape)
+        return make_tensor(shape, ARITHMETIC[node.op](*values) if math.prod(shape) <= MAX_VALUES else None)
+    return make_tensor(shape)
 
 
 def _reduce(node: Node, inputs: Inputs) -> Tensor:
     tensor = required(inputs, 0)
     rank = len(tensor.shape)
     is_arg = node.op.startswith("Arg")
-    axes = [node.number("axis", 0)] if is_arg else integers(node, inputs, 1, "axes")
+    axes = [node.integer("axis", 0)] if is_arg else integers(node, inputs, 1, "axes")
     if not axes:
-        axes = [] if node.number("noop_with_empty_axes", 0) else list(range(rank))
+        axes = [] if node.integer("noop_with_empty_axes", 0) else list(range(rank))
     reduced = {normalized(axis, rank) for axis in axes}
-    if node.number("keepdims", 1):
+    if node.integer("keepdims", 1):
         shape = [1 if axis in reduced else side for axis, side in enumerate(tensor.shape)]
     else:
         shape = [side for axis, side in enumerate(tensor.shape) if axis not in reduced]
     if node.op == "ReduceProd" and tensor.values is not None and len(shape) <= 1:
         product = math.prod(int(value) for value in tensor.values.reshape(-1))
-        return known(shape, np.full(shape, product, np.int64)) if abs(product) < MAX_VALUE else known(shape)
-    return known(shape)
+        return make_tensor(shape, np.full(shape, product, np.int64)) if abs(product) < MAX_VALUE else make_tensor(shape)
+    return make_tensor(shape)
 
 
 def _gemm(node: Node, inputs: Inputs) -> Tensor:
     first, second = required(inputs, 0).shape, required(inputs, 1).shape
     if len(first) != 2 or len(second) != 2:
         raise UnsafeGraph("Gemm takes matrices")
-    rows = first[1] if node.number("transA", 0) else first[0]
-    return known([rows, second[0] if node.number("transB", 0) else second[1]])
+    rows = first[1] if node.integer("transA", 0) else first[0]
+    return make_tensor([rows, second[0] if node.integer("transB", 0) else second[1]])
 
 
 def _matmul(node: Node, inputs: Inputs) -> Tensor:
@@ -155,7 +157,7 @@ def _matmul(node: Node, inputs: Inputs) -> Tensor:
     if not first or not second:
         raise UnsafeGraph("MatMul takes matrices")
     batch = np.broadcast_shapes(first[:-2], second[:-2])
-    return known([*batch, *first[-2:-1], *(second[-1:] if len(second) > 1 else ())])
+    return make_tensor([*batch, *first[-2:-1], *(second[-1:] if len(second) > 1 else ())])
 
 
 def _window(node: Node, inputs: Inputs) -> Tensor:
@@ -183,13 +185,13 @@ def _window(node: Node, inputs: Inputs) -> Tensor:
         if mode.startswith("SAME"):
             sides.append(-(-side // strides[axis]))
         else:
-            sides.append((math.ceil(steps) if node.number("ceil_mode", 0) else math.floor(steps)) + 1)
-    return known([shape[0], channels, *sides])
+            sides.append((math.ceil(steps) if node.integer("ceil_mode", 0) else math.floor(steps)) + 1)
+    return make_tensor([shape[0], channels, *sides])
 
 
 def _global_pool(node: Node, inputs: Inputs) -> Tensor:
     shape = required(inputs, 0).shape
-    return known([*shape[:2], *[1] * (len(shape) - 2)])
+    return make_tensor([*shape[:2], *[1] * (len(shape) - 2)])
 
 
 RULES: dict[str, Rule] = {

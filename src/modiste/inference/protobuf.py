@@ -14,21 +14,21 @@ class Fields:
     values: dict[int, list[int | memoryview]]
     length: int
 
-    def has(self, number: int) -> bool:
+    def has(self, tag: int) -> bool:
         """Return whether a field occurs."""
-        return number in self.values
+        return tag in self.values
 
-    def number(self, number: int) -> int:
+    def integer(self, tag: int) -> int:
         """Return the last integer of a field, 0 without one."""
-        value = self.values.get(number, [0])[-1]
+        value = self.values.get(tag, [0])[-1]
         if not isinstance(value, int):
             raise ValueError("bytes in place of an integer")  # noqa: TRY004 - of the file, not of an argument
         return value
 
-    def integers(self, number: int) -> list[int]:
+    def integers(self, tag: int) -> list[int]:
         """Return a list of signed integers, packed or not."""
         numbers: list[int] = []
-        for value in self.values.get(number, []):
+        for value in self.values.get(tag, []):
             if isinstance(value, int):
                 numbers.append(as_signed(value))
                 continue
@@ -40,30 +40,30 @@ class Fields:
             raise ValueError("a list of too many integers")
         return numbers
 
-    def bytes(self, number: int) -> bytes:
+    def bytes(self, tag: int) -> bytes:
         """Return the bytes of a field, those of all its occurrences one after the other."""
-        return b"".join(self._views(number))
+        return b"".join(self._views(tag))
 
-    def text(self, number: int) -> str:
+    def text(self, tag: int) -> str:
         """Return the last text of a field, empty without one."""
-        return bytes(self._views(number)[-1]).decode("utf-8", "backslashreplace") if number in self.values else ""
+        return bytes(self._views(tag)[-1]).decode("utf-8", "backslashreplace") if tag in self.values else ""
 
-    def texts(self, number: int) -> tuple[str, ...]:
+    def texts(self, tag: int) -> tuple[str, ...]:
         """Return all texts of a field."""
-        return tuple(bytes(view).decode("utf-8", "backslashreplace") for view in self._views(number))
+        return tuple(bytes(view).decode("utf-8", "backslashreplace") for view in self._views(tag))
 
-    def message(self, number: int) -> "Fields":
+    def message(self, tag: int) -> "Fields":
         """Return a message; if it occurs several times, these are merged."""
-        views = self._views(number)
+        views = self._views(tag)
         return read_fields(views[0] if len(views) == 1 else memoryview(b"".join(views)))
 
-    def messages(self, number: int) -> Iterator["Fields"]:
+    def messages(self, tag: int) -> Iterator["Fields"]:
         """Yield the messages of a list."""
-        return map(read_fields, self._views(number))
+        return map(read_fields, self._views(tag))
 
-    def _views(self, number: int) -> list[memoryview]:
-        views = [value for value in self.values.get(number, []) if isinstance(value, memoryview)]
-        if len(views) != len(self.values.get(number, [])):
+    def _views(self, tag: int) -> list[memoryview]:
+        views = [value for value in self.values.get(tag, []) if isinstance(value, memoryview)]
+        if len(views) != len(self.values.get(tag, [])):
             raise ValueError("an integer in place of bytes")
         return views
 
@@ -76,8 +76,8 @@ def as_signed(value: int) -> int:
 def read_fields(data: memoryview) -> Fields:
     """Read all fields of a message; raises ValueError if it is not one."""
     values: dict[int, list[int | memoryview]] = {}
-    for number, value in iterate_fields(data):
-        values.setdefault(number, []).append(value)
+    for tag, value in iterate_fields(data):
+        values.setdefault(tag, []).append(value)
     return Fields(values, len(data))
 
 

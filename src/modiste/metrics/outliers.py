@@ -27,6 +27,6 @@ def fit_outliers(
     transforms = np.linalg.cholesky(np.linalg.inv(covariances))
     detector = OutlierDetector(means, transforms, np.inf, 1.0)
     distances = np.sort(detector.distances(validation))
-    allowed = int(max_false_alarms * len(distances))
-    threshold = float(distances[len(distances) - 1 - allowed])
+    max_count = int(max_false_alarms * len(distances))
+    threshold = float(distances[len(distances) - 1 - max_count])
     return OutlierDetector(means, transforms, threshold, float((distances <= threshold).mean()))

@@ -42,8 +42,8 @@ def is_stream(path: Path) -> bool:
 
 def open_stream(path: Path) -> BinaryIO:
     """Open a path for which `is_stream` is true; of a FIFO this waits for its reader."""
-    number = _descriptor(path)
-    return path.open("wb") if number is None else os.fdopen(os.dup(number), "wb")
+    descriptor = _descriptor(path)
+    return path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 
 def _descriptor(path: Path) -> int | None:
@@ -51,8 +51,8 @@ def _descriptor(path: Path) -> int | None:
     for _ in range(MAX_LINKS):
         if str(path) in DESCRIPTORS:
             return DESCRIPTORS[str(path)]
-        if number := re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path)):
-            return int(number[1])
+        if match := re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path)):
+            return int(match[1])
         if not path.is_symlink():
             break
         path = path.parent / path.readlink()
