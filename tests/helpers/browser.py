@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, expect, sync_playwright
+
+from helpers.service import SAMPLES
 
 CHROMIUM = shutil.which("chromium")
 OPTIONS = [
@@ -32,3 +34,8 @@ def open_browser(*options: str) -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*OPTIONS, *options])
         yield chromium
         chromium.close()
+
+
+def payload(name: str) -> FilePayload:
+    """A sample as a chosen file."""
+    return {"name": f"{name}.png", "mimeType": "image/png", "buffer": (SAMPLES / f"{name}.png").read_bytes()}

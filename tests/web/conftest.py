@@ -1,9 +1,10 @@
 """A browser, shared by the tests of a file."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from helpers.browser import open_browser
 
@@ -13,3 +14,24 @@ def browser() -> Iterator[Browser]:
     """One browser, with a fake camera."""
     with open_browser() as chromium:
         yield chromium
+
+
+@pytest.fixture(params=["en-US"])
+def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page in a language; warnings, errors and requests to other hosts fail the test."""
+    context = browser.new_context(locale=request.param)
+    tab = context.new_page()
+    problems: list[str] = []
+    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("request", lambda request: problems.append(request.url) if is_foreign(request.url, service) else None)
+    tab.goto(service.url)
+    expect(tab.locator("#samples button")).to_have_count(9)
+    yield tab
+    context.close()
+    assert [text for text in problems if not re.search("415|422|50[23]", text)] == []
+
+
+def is_foreign(url: str, service: Service) -> bool:
+    """Whether a URL is on another host than the service."""
+    return not url.startswith((service.url, "blob:", "data:"))

@@ -1,52 +1,18 @@
 """The page in a real browser: every input, errors, both languages, keyboard and camera."""
 
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from helpers.browser import needs_chromium
 from helpers.models import tiny_model
-from helpers.photos import saved
-from helpers.service import BOOT, SAMPLES, Service, serving
-from modiste.inference import prediction_csv
+from helpers.service import SAMPLES, serving
 from modiste.inference.calibration import Calibration
-from modiste.inference.prediction import Prediction
 
 pytestmark = needs_chromium
-
-AXE = Path(__file__).parents[1] / "assets" / "axe-core" / "axe.min.js"
-
-NAMES = ("dress", "bag", "trouser")
-"""Of samples."""
-
-
-@pytest.fixture(params=["en-US"])
-def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page in a language; warnings, errors and requests to other hosts fail the test."""
-    context = browser.new_context(locale=request.param)
-    tab = context.new_page()
-    problems: list[str] = []
-    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("request", lambda request: problems.append(request.url) if is_foreign(request.url, service) else None)
-    tab.goto(service.url)
-    expect(tab.locator("#samples button")).to_have_count(9)
-    yield tab
-    context.close()
-    assert [text for text in problems if not re.search("415|422|50[23]", text)] == []
-
-
-def is_foreign(url: str, service: Service) -> bool:
-    """Whether a URL is on another host than the service."""
-    return not url.startswith((service.url, "blob:", "data:"))
 
 
 def dispatch_file(page: Page, event: str, event_class: str, transfer_property: str, photo: Path) -> None:
@@ -98,84 +64,6 @@ def test_a_sample_is_predicted_by_keyboard_alone(page: Page) -> None:
     page.locator("#samples button").nth(1).focus()
     page.keyboard.press("Enter")
     expect(page.locator("#status")).to_have_text("Bag")
-
-
-def test_several_photos_are_rows_of_a_table(page: Page) -> None:
-    """Each has a thumbnail, its name, its class and the probability, and the reason where it cannot be used."""
-    broken: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"<html>"}
-    files = [
-        {"name": f"{n}.png", "mimeType": "image/png", "buffer": (SAMPLES / f"{n}.png").read_bytes()} for n in NAMES
-    ]
-    page.set_input_files("#file-input", [*files, broken])
-    expect(page.locator("#progress")).to_have_text("4 photos, 1 of which could not be used")
-    rows = page.locator("#rows tr")
-    expect(rows.locator("img")).to_have_count(3)
-    assert [row.locator("td").nth(1).inner_text() for row in rows.all()][:3] == ["Dress", "Bag", "Trouser"]
-    expect(rows.nth(3).locator(".error")).to_contain_text("JPEG, PNG or WebP")
-    page.click("#photos thead button:text('File')")
-    assert column(page, "th") == ["bag.png", "broken.png", "dress.png", "trouser.png"]
-    page.click("#photos thead button:text('Probability')")
-    values = [float(value.rstrip("%")) for value in column(page, "td:last-child")[:3]]
-    assert values == sorted(values, reverse=True)
-    expect(page.locator("#photos thead th").nth(2)).to_have_attribute("aria-sort", "descending")
-    rows.locator("th button", has_text="bag.png").click()
-    expect(page.locator("#status")).to_have_text("Bag")
-    page.click("#remove-button")
-    expect(page.locator("#photos")).to_be_hidden()
-
-
-def test_photos_can_be_added_right_after_all_were_removed(page: Page) -> None:
-    """While requests for the former ones still run."""
-    page.set_input_files("#file-input", [payload(name) for name in NAMES * 3])
-    page.click("#remove-button")
-    page.set_input_files("#file-input", [payload(name) for name in NAMES])
-    expect(page.locator("#progress")).to_have_text("3 photos predicted")
-    expect(page.locator("#rows tr")).to_have_count(3)
-
-
-def column(page: Page, cell: str) -> list[str]:
-    """The texts of a column of the table."""
-    return [row.locator(cell).inner_text() for row in page.locator("#rows tr").all()]
-
-
-def test_a_busy_service_is_asked_again(page: Page) -> None:
-    """After the seconds of Retry-After; no photo of the table is lost."""
-    responses = [503, 503, 502]
-
-    def respond(route: Route) -> None:
-        if not responses:
-            return route.continue_()
-        return route.fulfill(status=responses.pop(), json={"error": "Full."}, headers={"Retry-After": "1"})
-
-    page.route("**/predict?*", respond)
-    page.set_input_files("#file-input", [SAMPLES / f"{name}.png" for name in NAMES])
-    expect(page.locator("#progress")).to_have_text("3 photos predicted")
-    assert not responses
-
-
-@pytest.mark.slow
-def test_memory_stays_flat_over_hundreds_of_photos(page: Page, tmp_path: Path) -> None:
-    """200 photos at once, twice: nothing of the first ones is left after the second ones."""
-    with Image.open(SAMPLES / "ankle-boot.png") as boot:
-        content = saved(boot.resize((400, 400)))
-    files = [tmp_path / f"{number}.png" for number in range(200)]
-    for file in files:
-        file.write_bytes(content)
-    sizes = []
-    for _ in range(2):
-        page.set_input_files("#file-input", files)
-        expect(page.locator("#progress")).to_have_text("200 photos predicted", timeout=300_000)
-        expect(page.locator("#rows img")).to_have_count(200)
-        page.click("#remove-button")
-        sizes.append(heap_size(page))
-    assert sizes[1] < sizes[0] + 2 * 2**20
-
-
-def heap_size(page: Page) -> int:
-    """Bytes of JavaScript that are in use."""
-    session = page.context.new_cdp_session(page)
-    session.send("HeapProfiler.collectGarbage")
-    return int(session.send("Runtime.getHeapUsage")["usedSize"])
 
 
 @pytest.mark.parametrize(
@@ -361,91 +249,3 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_input_files("#file-input", SAMPLES / "ankle-boot.png")
     expect(page.locator("#probabilities li")).to_have_count(5)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", ["en-US", "zh-CN"], indirect=True)
-def test_no_violation_of_accessibility_rules_is_found(page: Page, service: Service) -> None:
-    """By axe-core, in light and dark: at the start, with a prediction, a table, a drawing, and in the API page."""
-    assert violations(page) == []
-    page.set_input_files("#file-input", SAMPLES / "dress.png")
-    expect(page.locator("#heatmap")).to_be_visible()
-    assert violations(page) == []
-    broken: FilePayload = {"name": "x.png", "mimeType": "image/png", "buffer": b"x"}
-    page.set_input_files("#file-input", [payload("dress"), payload("bag"), broken])
-    expect(page.locator("#rows .error")).to_be_visible()
-    page.click("#draw-button")
-    assert violations(page) == []
-    page.goto(f"{service.url}docs")
-    expect(page.locator("#operations section").nth(4)).to_be_visible()
-    assert violations(page) == []
-
-
-def payload(name: str) -> FilePayload:
-    """A sample as a chosen file."""
-    return {"name": f"{name}.png", "mimeType": "image/png", "buffer": (SAMPLES / f"{name}.png").read_bytes()}
-
-
-def violations(page: Page) -> list[str]:
-    """The rules of axe-core that the page violates in light or dark colors, with the first element."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    problems = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        result = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-        problems += [f"{scheme} {each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]
-    return problems
-
-
-def test_the_csv_of_the_page_equals_that_of_the_command(page: Page) -> None:
-    """Of the same records, with names that look like formulas; the download begins with a byte order mark."""
-    names = ("=1+1.png", "'=x.png", "-1.png", 'a "b", c.png', "käse.png")
-    records = [Prediction(name, "Bag", 0.5, (("Bag", 0.5), ("Dress", 0.25)), "m").as_dict() for name in names]
-    records.append(Prediction("x.png", None, None, (), "m", "@ error").as_dict())
-    script = "async (records) => (await import('/csv.js')).toCsv(records, 3)"
-    expected = prediction_csv.format_header(3) + "".join(prediction_csv.format_row(record, 3) for record in records)
-    assert page.evaluate(script, records) == expected
-    page.set_input_files("#file-input", [payload(name) for name in NAMES])
-    expect(page.locator("#csv-button")).to_be_enabled()
-    with page.expect_download() as download:
-        page.click("#csv-button")
-    lines = download.value.path().read_text(encoding="utf-8").splitlines()
-    assert lines[0] == prediction_csv.BOM + prediction_csv.format_header(3).strip()
-    assert [line.split(",")[:2] for line in lines[1:]] == [[f"{name}.png", name.capitalize()] for name in NAMES]
-
-
-@pytest.mark.parametrize("page", ["en-US", "zh-CN"], indirect=True)
-def test_the_api_can_be_tried_in_its_page(page: Page, service: Service) -> None:
-    """The form sends the sample or the chosen photo; the request is shown in three languages, with this address."""
-    page.goto(f"{service.url}docs")
-    expect(page.locator("#answer")).to_contain_text('"label": "Ankle boot"')
-    page.fill("#try-top", "2")
-    for language, words in (
-        ("curl", "curl --data-binary"),
-        ("python", "urllib.request"),
-        ("javascript", "await fetch"),
-    ):
-        page.click(f"button[data-language={language}]")
-        expect(page.locator("#code")).to_contain_text(words)
-        expect(page.locator("#code")).to_contain_text(f"{service.url}predict?top=2")
-    page.set_input_files("#try-file", SAMPLES / "bag.png")
-    page.click("#try-form button")
-    expect(page.locator("#answer")).to_contain_text("HTTP 200")
-    assert json.loads(page.locator("#answer").inner_text().partition("\n")[2])["label"] == "Bag"
-    expect(page.locator("[data-text]:empty")).to_have_count(0)
-
-
-def test_the_python_code_of_the_api_page_runs(page: Page, service: Service, tmp_path: Path) -> None:
-    """As it is, beside a photo of that name."""
-    page.goto(f"{service.url}docs")
-    page.click("button[data-language=python]")
-    (tmp_path / "boot.png").write_bytes(BOOT)
-    code = page.locator("#code").inner_text()
-    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("Ankle boot 0.9")
-
-
-def test_the_api_page_lists_every_operation(page: Page, service: Service) -> None:
-    """It is generated from the OpenAPI description, without files from other hosts."""
-    page.goto(f"{service.url}docs")
-    expect(page.locator("#operations section")).to_have_count(5)
