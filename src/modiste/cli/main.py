@@ -32,6 +32,7 @@ COMMANDS = {
 }
 
 EXTRAS = {
+    "pdf": ("weasyprint",),
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
     "audit": ("cleanlab",),
