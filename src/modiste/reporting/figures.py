@@ -92,7 +92,7 @@ def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
 
 @canvas.with_style
 def plot_mistakes(
-    images: Sequence[NDArray[np.uint8]],
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
     true: Sequence[str],
     predicted: Sequence[str],
     probabilities: Sequence[float],

@@ -32,7 +32,7 @@ def describe_sample(data: ReportData, texts: Texts) -> Section | None:
         return None
     plot = figures.plot_image(decode.decode_bytes(png)[..., 0])
     head = texts.titles("sample", "model prediction")
-    blocks = [
+    blocks: list[Block] = [
         Paragraph(texts.get("sample.about")),
         Figure("fig-sample", texts.get("sample.figure_caption"), plot),
         Table("tab-sample", texts.get("sample.caption"), head, rows),
