@@ -110,7 +110,7 @@ class FileList:
         return next(((file, label) for file, label, _ in rows if Path(file).parent.name != label), None)
 
     def _photo_folder(self, split: str) -> Path:
-        """Return the folder of the tables, or that in it which holds the first photo: named as the table or the split."""
+        """Return the folder with the first photo: that of the tables, or one in it, named as the table or the split."""
         first, _, _ = self._rows[split][0]
         named = [self.folder / self._table(split).stem, self.folder / split, self.folder / "images"]
         return next((folder for folder in (self.folder, *named) if (folder / first).is_file()), self.folder)
