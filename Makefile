@@ -13,7 +13,7 @@ COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrad
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults setup docs check-docs lint format types check-base lock clean
+.PHONY: help demo test faults setup docs check-docs lint format types check-base check-release lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -74,10 +74,13 @@ check-base: $(READY) ## install the wheel without torch and predict
 	@$(BIN)/hatchling build --target wheel --directory $(WHEELS) > /dev/null
 	@PYTHON=$(PYTHON) tools/check_base_install.sh $(WHEELS)/*.whl
 
+check-release: ## build wheel and sdist, and test them in fresh environments on each installed Python from 3.11 to 3.14
+	@PYTHON=$(PYTHON) tools/check_release.sh
+
 lock: ## update all lock files to the newest compatible versions
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
-	@$(call COMPILE,build/lock) --extra audit --extra heic --extra mlflow --extra parquet --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
+	@$(call COMPILE,build/lock) --extra audit --extra heic --extra mlflow --extra notebook --extra parquet --extra pdf --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
 	@$(call COMPILE,build/lock) --extra web --constraint requirements.lock --output-file requirements-web.lock
 	@rm -rf build/lock

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from helpers.browser import open_browser
+from helpers.service import Service
 
 
 @pytest.fixture(scope="module")  # while it is open, no other test of this process can use asyncio

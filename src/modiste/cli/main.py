@@ -39,6 +39,7 @@ COMMANDS = {
 }
 
 EXTRAS = {
+    "pdf": ("weasyprint",),
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
     "audit": ("cleanlab",),

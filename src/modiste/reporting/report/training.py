@@ -1,55 +1,106 @@
 """The sections on how the methods were trained, and on the tricks that they use."""
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from markupsafe import Markup
 
 from modiste.recipes.ranges import is_factory
-from modiste.reporting.html_report.dataset import Section
-from modiste.reporting.html_report.texts import Texts, read_text
+from modiste.reporting.report.document import (
+    Block,
+    Formula,
+    Heading,
+    Paragraph,
+    Section,
+    Source,
+    Table,
+    tables_by_method,
+)
+from modiste.reporting.report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
 from modiste.reporting.results_table import MethodResult, accuracy_differences, setting_differences
 
 TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
 """Beginnings of the settings that belong to tricks."""
 
+Values = Sequence[object]
+
 
 def describe_training(data: ReportData, texts: Texts) -> Section:
-    """Return a row for each setting, the cross-validations, and the formulas of losses and optimizers."""
-    cross_validations = [
-        {"name": r.name, "n": r.n, "accuracy": f"{r.accuracy:.2%}", "images": f"{r.images:,}", "source": source}
-        for source, results in (("own", data.own), ("published", data.published))
+    """Return the settings of each method, the cross-validations, and the formulas of losses and optimizers."""
+    rows = _used_rows(
+        "training", {key: [value(r, texts) for r in data.methods] for key, value in SETTINGS.items()}, texts
+    )
+    head = [texts.get("training.setting"), *(result.name for result in data.methods)]
+    blocks: list[Block] = [
+        Paragraph(texts.get("training.about")),
+        *tables_by_method("tab-settings", texts.get("training.caption"), head, rows, texts.get("page.continued")),
+        *_describe_cross_validations(data.own, texts),
+        *_list_formulas(data.methods, texts),
+    ]
+    return texts.section("training", blocks)
+
+
+def _describe_cross_validations(results: Sequence[MethodResult], texts: Texts) -> list[Block]:
+    """Return a paragraph for each result over folds."""
+    return [
+        Paragraph(
+            texts.get(
+                "training.cross_validation", name=r.name, n=r.n, images=f"{r.images:,}", accuracy=f"{r.accuracy:.2%}"
+            )
+        )
         for r in results
         if r.split == "validation" and r.n > 1
     ]
-    return {
-        "names": [result.name for result in data.methods],
-        "rows": [
-            [texts.get(f"training.{key}"), *(value(result, texts) for result in data.methods)]
-            for key, value in SETTINGS.items()
-        ],
-        "cross_validations": cross_validations,
-        "formulas": tomllib.loads(read_text("formulas.toml")),
+
+
+def _list_formulas(methods: Sequence[MethodResult], texts: Texts) -> list[Block]:
+    """Return the formulas of the losses and optimizers that the methods use."""
+    formulas = tomllib.loads(read_text("formulas.toml"))
+    optimizers = [method.recipe.optimizer for method in methods if method.recipe.optimizer.name in ("sgd", "muon")]
+    is_used = {
+        "cross_entropy": any(method.recipe.loss.name == "cross_entropy" for method in methods),
+        "momentum": any(each.momentum for each in optimizers),
+        "nesterov": any(each.momentum and each.nesterov for each in optimizers),
+        "pytorch": any(each.momentum and each.nesterov for each in optimizers),
     }
+    blocks: list[Block] = [Heading(texts.get("training.formulas"))] if any(is_used.values()) else []
+    for key in (key for key, used in is_used.items() if used):
+        blocks += [Paragraph(texts.get(f"training.{key}_formula")), Formula(formulas[key])]
+    return [*blocks, Paragraph(texts.get("training.two_forms"))] if is_used["pytorch"] else blocks
 
 
 def describe_tricks(data: ReportData, texts: Texts) -> Section:
-    """Return which methods use which trick, and the measured effect of each."""
-    return {
-        "names": [result.name for result in data.methods],
-        "rows": [
-            [texts.get(f"tricks.{key}"), *(value(result) for result in data.methods)] for key, value in TRICKS.items()
-        ],
-        "own": _compare_tricks(data.own),
-        "published": _compare_tricks(data.published),
-    }
+    """Describe the tricks that the methods use, and the measured effect of each."""
+    values = {key: [texts.translate(str(value(result))) for result in data.methods] for key, value in TRICKS.items()}
+    rows = _used_rows("tricks", values, texts)
+    used = [key for key in TRICKS if not _is_unused(values[key])]
+    about = [Markup(" ").join(texts.get(f"tricks.{key}_about") for key in used)] if used else []
+    head = [texts.get("tricks.trick"), *(result.name for result in data.methods)]
+    tables = tables_by_method("tab-tricks", texts.get("tricks.caption"), head, rows, texts.get("page.continued"))
+    effects = compare_tricks(data.own, "own", texts)
+    return texts.section("tricks", [*map(Paragraph, about), *(tables if used else []), *effects])
 
 
-def _compare_tricks(results: Sequence[MethodResult]) -> Section | None:
-    """Compare methods with the two-layer CNN, or without one with the first method; None if none differs in tricks."""
+def _used_rows(section: str, values: Mapping[str, Values], texts: Texts) -> list[Values]:
+    """Return a row with its title for each key, without those that say nothing about any method."""
+    return [[texts.get(f"{section}.{key}"), *row] for key, row in values.items() if not _is_unused(row)]
+
+
+def _is_unused(row: Values) -> bool:
+    return all(value in ("-", "?") for value in row)
+
+
+def compare_tricks(results: Sequence[MethodResult], source: Source, texts: Texts) -> list[Block]:
+    """Return the differences of methods to the two-layer CNN, or without one to the first; nothing without any."""
     tested = [result for result in results if result.on_fashion_mnist and result.accuracy is not None]
     baseline = find_result(tested, CNN) or next(iter(tested), None)
     rows = [row for result in tested if baseline and (row := _compare_methods(result, baseline))]
-    return {"baseline": baseline.name, "rows": rows} if baseline and rows else None
+    if not rows or not baseline:
+        return []
+    caption = texts.get(f"tricks.effect_{source}", name=baseline.name)
+    head = texts.titles("tricks", "change points loss n pairs")
+    return [Table(f"tab-effects-{source}", caption, head, [(source, row) for row in rows], "lrrrr")]
 
 
 def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
@@ -98,6 +149,19 @@ def _describe_loss(result: MethodResult, texts: Texts) -> str:
     return texts.get("training.smoothing" if result.recipe.optimizer.label_smoothing else "training.cross_entropy")
 
 
+def _describe_class_weights(result: MethodResult) -> str:
+    weights = result.recipe.loss.class_weights
+    return weights if isinstance(weights, str) and weights else ", ".join(f"{each:g}" for each in weights) or "-"
+
+
+def _is_sampled(result: MethodResult) -> bool:
+    return result.recipe.data.sampling == "balanced"
+
+
+def _is_built_in(result: MethodResult) -> bool:
+    return result.network in ("cnn", "resnet18", "residual")
+
+
 def _describe_seconds(result: MethodResult, texts: Texts) -> str:
     seconds, teachers = f"{result.seconds:,.0f}", result.recipe.distillation.teachers
     return texts.get("training.with_teachers", seconds=seconds) if teachers else seconds
@@ -116,6 +180,8 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
     "lr": lambda result, _: result.recipe.optimizer.lr,
     "batch_size": lambda result, _: result.recipe.optimizer.batch_size,
     "weight_decay": lambda result, _: result.recipe.optimizer.weight_decay,
+    "class_weights": lambda result, _: _describe_class_weights(result),
+    "sampling": lambda result, texts: texts.get("training.balanced") if _is_sampled(result) else "-",
     "schedule": _describe_schedule,
     "early_stopping": _describe_early_stopping,
     "max_epochs": lambda result, _: result.recipe.schedule.epochs,
@@ -129,10 +195,10 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
 """Rows of the table of settings, by the key of their text."""
 
 TRICKS: dict[str, Callable[[MethodResult], object]] = {
-    "batch_norm": lambda result: "✓" if result.network in ("cnn", "resnet18", "residual") else "?",
-    "xavier": lambda result: "✓" if result.recipe.model.init == "xavier" else "-",
+    "batch_norm": lambda result: "yes" if _is_built_in(result) else "?",
+    "xavier": lambda result: "yes" if _is_built_in(result) and result.recipe.model.init == "xavier" else "-",
     "dropout": lambda result: (result.recipe.model.dropout or "-") if result.network == "cnn" else "-",
-    "flip": lambda result: "✓" if result.recipe.augmentation.horizontal_flip else "-",
+    "flip": lambda result: "yes" if result.recipe.augmentation.horizontal_flip else "-",
     "crop": lambda result: result.recipe.augmentation.random_crop_padding or "-",
     "erase": lambda result: result.recipe.augmentation.random_erasing_prob or "-",
     "mixup": lambda result: result.recipe.augmentation.mixup_prob or "-",

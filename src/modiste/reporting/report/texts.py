@@ -1,12 +1,14 @@
 """The texts of the report in one language, from a TOML file per language."""
 
 import tomllib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 from markupsafe import Markup
 
 from modiste.errors import SettingError
+from modiste.reporting.report.document import Block, Section
 
 LANGUAGES = ("en", "zh")
 
@@ -16,7 +18,7 @@ class Texts:
     """All texts of one language.
 
     Args:
-        lang: language code of the HTML page.
+        lang: language code.
         texts: section -> key -> markup with {placeholders}.
         terms: English class name or text of a figure -> translation.
     """
@@ -27,12 +29,29 @@ class Texts:
 
     def get(self, key: str, **values: object) -> Markup:
         """Return the text `section.key` with its placeholders filled in; values that are not markup are escaped."""
-        section, name = key.split(".")
+        section, name = key.split(".", 1)
         return Markup(self.texts[section][name]).format(**values)  # noqa: S704 -- a text of this package, no input
+
+    def titles(self, section: str, keys: str) -> list[Markup]:
+        """Return the texts of a section with these keys, which spaces separate."""
+        return [self.get(f"{section}.{key}") for key in keys.split()]
+
+    def section(self, key: str, blocks: Sequence[Block]) -> Section:
+        """Return a section with its title."""
+        return Section(key, self.get(f"{key}.title"), blocks)
 
     def translate(self, english: str) -> str:
         """Translate a class name or a text of a figure; without a translation it stays English."""
         return self.terms.get(english, english)
+
+    def join(self, names: Iterable[str]) -> str:
+        """Join names to a list."""
+        return self.translate(", ").join(names)
+
+    @staticmethod
+    def escape(text: str) -> Markup:
+        """Return plain text as markup."""
+        return Markup.escape(text)
 
 
 def read(lang: str) -> Texts:
@@ -45,4 +64,4 @@ def read(lang: str) -> Texts:
 
 def read_text(name: str) -> str:
     """Read a text file of this package."""
-    return (resources.files("modiste") / "reporting" / "html_report" / name).read_text(encoding="utf-8")
+    return (resources.files("modiste") / "reporting" / "report" / name).read_text(encoding="utf-8")

@@ -11,19 +11,22 @@ import pytest
 
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
-from helpers.runs import write_results, write_run
+from helpers.runs import rows, write_results, write_run
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
-from modiste.reporting import claims, results_table
+from modiste.reporting import canvas, results_table
 from modiste.reporting.evaluate import evaluate
-from modiste.reporting.html_report import page, texts, training
+from modiste.reporting.report import html_format, texts, training
+from modiste.reporting.report.build import build_document
+from modiste.reporting.report.front_matter import FrontMatter
+from modiste.reporting.report.write import write_report
 from modiste.reporting.report_data import ReportData
 from modiste.reporting.results_table import MethodResult
-from modiste.runs import files
+from modiste.runs import files, metrics_file
 from modiste.runs.folder import Run
 
-VOID = {"meta", "img", "br", "hr", "link", "input"}
+VOID = {"meta", "col", "img", "br", "hr", "link", "input"}
 
 
 class PageParser(HTMLParser):
@@ -57,7 +60,11 @@ def parse(html: str) -> PageParser:
 
 def render(*own: MethodResult, published: tuple[MethodResult, ...] = (), lang: str = "en") -> str:
     """The page about these results; every tag of it is closed."""
-    html = page.render_report(ReportData(own, published), texts.read(lang))
+    language = texts.read(lang)
+    document = build_document(ReportData(own, published), language, FrontMatter())
+    for figure in document.figures:
+        canvas.translate(figure.plot, language.terms)
+    html = html_format.to_html(document)
     parse(html)
     return html
 
@@ -89,7 +96,7 @@ def runs(tmp_path: Path) -> list[Path]:
 def test_the_page_is_self_contained(tmp_path: Path, runs: list[Path], lang: str) -> None:
     """It has no external address, no script and no duplicate id, and names are escaped."""
     out = tmp_path / "deep" / "report.html"
-    page.write_report(runs, out, lang, tmp_path)
+    write_report(runs, out, lang, tmp_path)
     text = out.read_text(encoding="utf-8")
     parser = parse(text)
     assert all(address.startswith(("data:", "#")) for address in parser.addresses)
@@ -106,36 +113,62 @@ def test_rows_of_the_leaderboard_are_marked_against_the_best_result(tmp_path: Pa
     """Higher, lower or not distinguishable from the most accurate result of the user; without any there is no mark."""
     worse = read_results(tmp_path / "worse.json", accuracies=(0.90, 0.91))
     html = render(read_results(tmp_path / "best.json", accuracies=(0.936, 0.937, 0.938)), worse)
-    assert '<th scope="col">than best</th>' in html
+    assert '<th scope="col" class="l">than best</th>' in html
     for row, mark in (("WRN-28-10", "higher"), ("2 Conv+2 FC", "not distinguishable"), ("GRU+SVM", "lower")):
-        assert re.search(rf'<th scope="row">{re.escape(row)}</th>.*<td>{mark}</td></tr>', html.replace("\n", ""))
-    assert ">than " not in render(published=(worse,))
+        assert re.search(
+            rf'<th scope="row">{re.escape(row)}</th>.*<td class="l">{mark}</td></tr>', html.replace("\n", "")
+        )
 
 
-def test_published_results_are_marked_as_published(tmp_path: Path) -> None:
-    """In the tables, in the figure and under a claim."""
+def test_published_results_are_apart(tmp_path: Path) -> None:
+    """They are in a section of their own, and only there, in tables, figure and claims."""
     own, other = (
         read_results(tmp_path / "own.json", recipe=named.sprint()),
         read_results(tmp_path / "classic-cnn.json"),
     )
     html = render(own, published=(other,))
-    assert html.count('<tr class="own"><th scope="row">own</th>') == 2  # results and leaderboard
-    assert html.count('<tr class="published"><th scope="row">classic-cnn</th>') == 2
-    assert '<tr class="own"><th scope="row">classic-cnn</th>' not in html
-    assert {">measured here</text>", ">published with modiste</text>"} <= set(re.findall(r">[a-z ]+</text>", html))
-    assert '<tr class="own"><th scope="row">measured here</th><td>not measured here</td>' in html
-    assert '<tr class="published"><th scope="row">published with modiste</th><td>93.05% (n = 2)</td>' in html
-    claim = html[html.index("92.75% after about 40 epochs") :]
-    assert claim.index("None of your results measures this") < claim.index("published with modiste")
+    before, section = html.split('<section id="published">')
+    assert "classic-cnn" not in before
+    assert row_of("own", "own") in before
+    assert row_of("classic-cnn", "published") in section
+    assert {">measured here</text>", ">published with modiste</text>"} <= set(re.findall(r">[a-z ]+</text>", section))
 
 
-def test_a_single_run_of_sprint_gives_a_complete_page(tmp_path: Path) -> None:
-    """It lists what was not measured: CNN, ResNet, tricks, leaderboard."""
+def row_of(name: str, source: str = "") -> str:
+    """The beginning of a table's row."""
+    return f'<tr class="{source}"><th scope="row">{name}</th>'
+
+
+def test_only_what_was_trained_is_described(tmp_path: Path) -> None:
+    """A run of sprint: no other network, no trick that it does not use, no claim about others."""
     html = render(*read_runs(write_run(tmp_path / "run", named.sprint())))
-    networks = ("The CNN of the course report was not", "The ResNet-18 of the course report was not")
-    for sentence in (*networks, "Not evaluated yet", "no two of your methods", "none of your results is on"):
-        assert sentence in html
-    assert html.count('"verdict not_measured"') == len(claims.check_claims(ReportData(()))) - 1
+    assert "Not evaluated yet" in html
+    assert "Small residual network" not in html  # it has no layers.json here
+    assert "Skipping easy images" in html
+    for text in ("ResNet-18", "Two convolutional", "Dropout</b>", "Mixup", "Xavier", "92.75%"):
+        assert text not in html
+
+
+def test_references_are_those_that_are_cited(tmp_path: Path) -> None:
+    """They are numbered in the order of their first citation."""
+    html = render(*read_runs(write_run(tmp_path / "run", named.sprint())))
+    entries = re.findall(r'<li id="ref-(\w+)">', html)
+    cited = list(dict.fromkeys(re.findall(r'<a href="#ref-(\w+)">', html)))
+    assert entries == cited
+    assert "jiang2019" in entries
+    assert "zhang2018" not in entries
+
+
+@pytest.mark.parametrize(("accuracies", "falls"), [((0.8, 0.6), True), ((0.8, 0.9), False)])
+def test_a_falling_train_accuracy_of_sprint_is_explained(
+    tmp_path: Path, accuracies: tuple[float, float], falls: bool
+) -> None:
+    """Only where it falls."""
+    run = write_run(tmp_path / "run", named.sprint())
+    epochs = zip(rows((0.6, 0.4), held_out=False), accuracies, strict=True)
+    metrics_file.write(run.metrics, [replace(row, train_accuracy=accuracy) for row, accuracy in epochs])
+    sentence = "it is trained only on the 32% of the images with the highest loss"
+    assert (sentence in render(*read_runs(run))) == falls
 
 
 def test_layers_are_read_from_the_runs(tmp_path: Path) -> None:
@@ -149,9 +182,9 @@ def test_layers_are_read_from_the_runs(tmp_path: Path) -> None:
     for run in (first, second):
         files.write_json(run.layers, layers)
     html = render(*read_runs(first, second, write_run(tmp_path / "c")))
-    assert '<th scope="row">Conv2d 3 × 3</th><td>8 × 26 × 26</td><td>80</td>' in html
-    assert "<td>1,280</td>" in html
-    assert html.count("2 layers, 1.28K parameters") == 1
+    assert row_of("Conv2d 3 × 3") + '<td class="r">8 × 26 × 26</td><td class="r">80</td>' in html
+    assert '<td class="r">1,280</td>' in html
+    assert html.count("2 layers of a, b, 1.28K parameters") == 1
     assert "there is no layers.json: c" in html
 
 
@@ -178,13 +211,12 @@ def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("lang", "note"), [("en", "The epoch of the weights was chosen"), ("zh", "权重所属的轮次")])
 def test_scores_of_the_split_that_chose_the_epoch_say_so(tmp_path: Path, lang: str, note: str) -> None:
-    """On the card, in the table and with the scores of the run, where its note is translated."""
+    """In the table and with the scores of the run, where its note is translated."""
     run = write_run(tmp_path / "run", dataset="fashion-mnist")
     evaluate(run.path, "validation")
     html = render(*read_runs(run), lang=lang)
     chosen = texts.read(lang).get("results.chosen")
-    assert f"<small>{chosen}" in html
-    assert f"<td>{chosen}</td>" in html
+    assert f'<td class="l">{chosen}</td>' in html
     assert f'<p class="missing">{note}' in html
 
 
@@ -206,45 +238,37 @@ def test_results_on_folds_are_called_cross_validation(tmp_path: Path) -> None:
     """They are not in the leaderboard, and the page says that the best epochs were chosen on the folds."""
     html = render(read_results(tmp_path / "folds.json", accuracies=(0.93, 0.94), split="validation"))
     assert "2-fold cross-validation of folds" in html
-    assert "none of your results is on the official test split" in html
+    assert "The public leaderboard is left out" in html
     assert "the best epoch was chosen on it" in html
 
 
 @pytest.mark.parametrize("is_evaluated", [True, False])
 @pytest.mark.parametrize("class_names", [FASHION_MNIST[:2], ("dark", "bright")])
-def test_runs_on_other_data_are_marked_and_not_compared(
+def test_a_report_on_other_data_is_about_that_data(
     tmp_path: Path, is_evaluated: bool, class_names: tuple[str, ...]
 ) -> None:
-    """Their data is named; they answer no claim and predict no sample, with or without scores."""
+    """Without the description of Fashion-MNIST, published results, claims and the sample, with or without scores."""
     data = write_idx_folder(tmp_path / "beans", labels=2)
     (data / "labels.json").write_text(json.dumps(class_names))
     run = write_run(tmp_path / "run", named.classic_resnet18(), data)
     run.model.write_bytes(tiny_model(class_names))
     if is_evaluated:
         evaluate(run.path)
-    html = render(*read_runs(run))
+    html = render(*read_runs(run), published=(read_results(tmp_path / "published.json"),))
+    assert "<title>Report: beans</title>" in html
+    assert "The first training images of each class of beans." in html
+    assert row_of("run") + '<td class="l">beans</td><td class="r">80</td>' in html
+    assert html.count("test (beans)") == (2 if is_evaluated else 0)  # table and details
+    assert "MNIST" not in html
+    assert "ourse report" not in html
+
+
+def test_runs_on_other_data_beside_fashion_mnist_are_not_compared(tmp_path: Path) -> None:
+    """A note names them."""
+    data = write_idx_folder(tmp_path / "beans", labels=2)
+    other = write_run(tmp_path / "run", named.sprint(), data)
+    html = render(read_results(tmp_path / "own.json"), *read_runs(other))
     assert "Not on the official files of Fashion-MNIST: run (beans)." in html
-    assert "The first training images of each class of beans:" in html
-    assert '<th scope="row">run</th><td>beans</td><td>80</td>' in html
-    assert html.count("test (beans)") == (3 if is_evaluated else 0)  # card, table and details
-    assert "The ResNet-18 of the course report was not measured here" in html
-    assert "none of your results is on the official test split" in html
-    assert "Course report: Shirt" not in html
-    assert html.count('"verdict not_measured"') == len(claims.check_claims(ReportData(()))) - 1
-    sample = html[html.index('<section id="sample">') : html.index('<section id="leaderboard">')]
-    assert "bundled model" in sample
-    assert '<th scope="row">run</th>' not in sample
-
-
-@pytest.mark.parametrize("source", ["own", "published"])
-def test_the_accuracy_figure_explains_the_colors_that_it_has(tmp_path: Path, source: str) -> None:
-    """Without results of the user there is no blue, and without published ones no gray."""
-    results = tuple(read_results(tmp_path / f"{name}.json") for name in "ab")
-    html = render(*results) if source == "own" else render(published=results)
-    assert ("Blue: measured here." in html) == (source == "own")
-    assert ("Gray: published with modiste." in html) == (source == "published")
-    assert (">published with modiste</text>" in html) == (source == "published")
-    assert ">measured here</text>" not in html
 
 
 def test_mixed_precisions_are_reported(tmp_path: Path) -> None:
@@ -269,14 +293,14 @@ def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
     other = read_results(tmp_path / "erasing.json", accuracies=(0.92, 0.93), recipe=erasing)
     html = render(one, other)
     assert "augmentation.random_crop_padding 0 → 4, augmentation.random_erasing_prob 0.0 → 0.5" in html
-    assert "<td>-1.00</td>" in html
+    assert '<td class="r">-1.00</td>' in html
 
 
 def test_classes_with_equal_recall_are_listed_together(tmp_path: Path) -> None:
     """Under the confusion matrix, as in the claim."""
     run = write_run(tmp_path / "run", dataset="fashion-mnist")
     evaluate(run.path)
-    assert "highest recall T-shirt/top = Trouser = Pullover" in render(*read_runs(run))
+    assert "highest recall has T-shirt/top = Trouser = Pullover" in render(*read_runs(run))
 
 
 def test_both_languages_have_the_same_texts() -> None:
@@ -297,7 +321,9 @@ def test_both_languages_have_the_same_texts() -> None:
 @pytest.mark.parametrize(("lang", "interval"), [("en", "93.00 to 93.97"), ("zh", "93.00 至 93.97")])
 def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, interval: str) -> None:
     """The word between the ends of an interval is translated."""
-    assert f"<td>{interval}</td>" in render(read_results(tmp_path / "a.json", accuracies=(0.93, 0.94)), lang=lang)
+    assert f'<td class="r">{interval}</td>' in render(
+        read_results(tmp_path / "a.json", accuracies=(0.93, 0.94)), lang=lang
+    )
 
 
 def test_every_word_of_a_chinese_figure_is_translated(runs: list[Path]) -> None:
