@@ -2,21 +2,30 @@
 
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modiste.data import idx
 from modiste.data.idx_folder import is_idx_folder
-from modiste.errors import InputError
+from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import MAX_BYTES
+from modiste.imaging.photo_files import FORMATS as FORMATS_BY_SUFFIX
 from modiste.imaging.photo_files import find_photos as find_photos_below
 from modiste.imaging.preprocess import PhotoInput
 from modiste.inference import bundled_files
 from modiste.inference.prediction import STDIN, printable
+from modiste.runs.storage import Storage, is_url
+
+if TYPE_CHECKING:
+    from modiste.inference.shards import Shard
 
 NamedPhoto = tuple[str, PhotoInput]
 """A photo and its name: its path, FILE#7 for the eighth image of an IDX file, - for standard input."""
+
+PARQUET = ".parquet"
 
 FORMATS = "JPEG, PNG and WebP are read, and HEIC with modiste[heic]."
 
@@ -28,6 +37,55 @@ def find_photos(files: tuple[str, ...]) -> list[NamedPhoto]:
         InputError: the only argument is a folder without photos, a folder holds IDX files, or an IDX file is damaged.
     """
     return [photo for file in files for photo in _expand(file, is_only=len(files) == 1)]
+
+
+def cut_shards(files: tuple[str, ...], is_local: bool = True) -> "tuple[Shard, ...]":
+    """Cut the photos that the arguments stand for into shards; URLs and Parquet files are allowed here.
+
+    Raises:
+        InputError: as `find_photos`; a URL has no photos; or some arguments are Parquet files and others are not.
+        SettingError: an argument is an IDX file or standard input, which other machines cannot read.
+    """
+    from modiste.inference import shards
+
+    absolute = files if is_local else tuple(file if is_url(file) else str(Path(file).absolute()) for file in files)
+    tables = [table for file in absolute for table in _list_parquet(file)]
+    photos = [photo for file in absolute if not _list_parquet(file) for photo in _list_photos(file, len(files) == 1)]
+    if tables and photos:
+        raise InputError(f"{tables[0]} is a Parquet file, but other files are photos. Predict them one after another.")
+    if not is_local and (STDIN in files or not all(isinstance(photo, str) for _, photo in photos)):
+        raise SettingError("Standard input and IDX files are not read on a cluster. Leave out --cluster.")
+    if tables:
+        return shards.cut_parquet(tables)
+    return shards.cut_photos([(name, read_photo(name, photo)) for name, photo in photos])
+
+
+def _list_parquet(file: str) -> list[str]:
+    """Return the Parquet files that an argument stands for: itself, or those of a folder or prefix of such files."""
+    if file.endswith(PARQUET):
+        return [file]
+    if not is_url(file) and not Path(file).is_dir():
+        return []
+    storage = Storage(file)
+    return [storage.path(name) for name in _names(storage) if name.endswith(PARQUET)]
+
+
+def _list_photos(file: str, is_only: bool) -> list[NamedPhoto]:
+    """Return the photos that an argument stands for; of a URL those with the suffix of a format that is read."""
+    if not is_url(file):
+        return _expand(file, is_only)
+    if Path(file).suffix.lower() in FORMATS_BY_SUFFIX:
+        return [(file, file)]
+    storage = Storage(file)
+    found_photos = [storage.path(name) for name in _names(storage) if Path(name).suffix.lower() in FORMATS_BY_SUFFIX]
+    if not found_photos:
+        raise InputError(f"{printable(file)} has no photo that can be read. {FORMATS}")
+    return [(url, url) for url in found_photos]
+
+
+@cache
+def _names(storage: Storage) -> list[str]:
+    return storage.names()
 
 
 def read_photo(name: str, photo: PhotoInput) -> PhotoInput:
