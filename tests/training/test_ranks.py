@@ -4,13 +4,13 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from scaling_ranks import TORCHRUN, ranks_of
 
 from helpers.command import OWN, TINY, TRICKS, environment
 from helpers.command import modiste as run_modiste
@@ -23,7 +23,6 @@ from modiste.training import ranks
 from modiste.training.build import build_training
 from modiste.training.ranks import Ranks
 
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 EXACT = ("--set=compute.threads=1", "--set=compute.precision=fp32", "--set=early_stopping.patience=0")
 
 
@@ -40,21 +39,6 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     out, err = process.communicate(timeout=500)
     assert process.returncode == code, f"exit {process.returncode}\n{out}\n{err}"
     return out, err
-
-
-def ranks_of(launcher: int) -> dict[int, int]:
-    """The processes that torchrun has started, by their rank."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int(folder.joinpath("stat").read_text().rpartition(")")[2].split()[1])
-            variables = folder.joinpath("environ").read_bytes().split(b"\0")
-        except (OSError, IndexError):
-            continue
-        rank = [each.partition(b"=")[2] for each in variables if each.startswith(b"RANK=")]
-        if parent == launcher and rank:
-            found[int(rank[0])] = int(folder.name)
-    return found
 
 
 def tiny(idx: Path, **changes: object) -> Recipe:

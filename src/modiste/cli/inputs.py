@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +47,14 @@ def cut_shards(files: tuple[str, ...], is_local: bool = True) -> "tuple[Shard, .
     """
     from modiste.inference import shards
 
-    absolute = files if is_local else tuple(file if is_url(file) else str(Path(file).absolute()) for file in files)
-    tables = [table for file in absolute for table in _list_parquet(file)]
-    photos = [photo for file in absolute if not _list_parquet(file) for photo in _list_photos(file, len(files) == 1)]
+    tables: list[str] = []
+    photos: list[NamedPhoto] = []
+    for file in files:
+        found_tables, found_photos = _find(
+            file if is_local or is_url(file) else str(Path(file).absolute()), not files[1:]
+        )
+        tables += found_tables
+        photos += found_photos
     if tables and photos:
         raise InputError(f"{tables[0]} is a Parquet file, but other files are photos. Predict them one after another.")
     if not is_local and (STDIN in files or not all(isinstance(photo, str) for _, photo in photos)):
@@ -60,32 +64,32 @@ def cut_shards(files: tuple[str, ...], is_local: bool = True) -> "tuple[Shard, .
     return shards.cut_photos([(name, read_photo(name, photo)) for name, photo in photos])
 
 
-def _list_parquet(file: str) -> list[str]:
-    """Return the Parquet files that an argument stands for: itself, or those of a folder or prefix of such files."""
-    if file.endswith(PARQUET):
-        return [file]
-    if not is_url(file) and not Path(file).is_dir():
-        return []
-    storage = Storage(file)
-    return [storage.path(name) for name in _names(storage) if name.endswith(PARQUET)]
+def _find(file: str, is_only: bool) -> tuple[list[str], list[NamedPhoto]]:
+    """Return the Parquet files or the photos that an argument stands for: those of a folder where it has no photos."""
+    if Path(file).suffix.lower() == PARQUET:
+        return [file], []
+    if is_url(file):
+        return _find_below_url(file)
+    path = Path(file)
+    tables = sorted(map(str, path.rglob(f"*{PARQUET}"))) if path.is_dir() else []
+    if tables and not find_photos_below(path).readable:
+        return tables, []
+    return [], _expand(file, is_only)
 
 
-def _list_photos(file: str, is_only: bool) -> list[NamedPhoto]:
-    """Return the photos that an argument stands for; of a URL those with the suffix of a format that is read."""
-    if not is_url(file):
-        return _expand(file, is_only)
-    if Path(file).suffix.lower() in FORMATS_BY_SUFFIX:
-        return [(file, file)]
-    storage = Storage(file)
-    found_photos = [storage.path(name) for name in _names(storage) if Path(name).suffix.lower() in FORMATS_BY_SUFFIX]
-    if not found_photos:
-        raise InputError(f"{printable(file)} has no photo that can be read. {FORMATS}")
-    return [(url, url) for url in found_photos]
+def _find_below_url(url: str) -> tuple[list[str], list[NamedPhoto]]:
+    """Return the Parquet files or the photos of a URL, by the suffixes of their names."""
+    storage = Storage(url)
+    paths = [url] if _is_photo(url) else [storage.path(name) for name in storage.names()]
+    photos: list[NamedPhoto] = [(path, path) for path in paths if _is_photo(path)]
+    tables = [path for path in paths if Path(path).suffix.lower() == PARQUET]
+    if not photos and not tables:
+        raise InputError(f"{printable(url)} has no photo that can be read. {FORMATS}")
+    return ([], photos) if photos else (tables, [])
 
 
-@cache
-def _names(storage: Storage) -> list[str]:
-    return storage.names()
+def _is_photo(url: str) -> bool:
+    return Path(url).suffix.lower() in FORMATS_BY_SUFFIX
 
 
 def read_photo(name: str, photo: PhotoInput) -> PhotoInput:

@@ -34,7 +34,7 @@ class Storage:
         import fsspec
 
         try:
-            return fsspec.core.url_to_fs(self.url)  # type: ignore[no-any-return]
+            return fsspec.core.url_to_fs(self.url, use_listings_cache=False)  # type: ignore[no-any-return]
         except ValueError as error:
             raise InputError(f"{self.url} cannot be opened ({error}). Give a folder, or a URL such as s3://.") from None
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_cluster import add_node, kill_node, open_cluster
 
-from helpers.cluster import add_node, cluster, kill_node
-from helpers.command import TINY, run_in_process, start
+from helpers.command import TINY, environment, run_in_process, start
 from helpers.idx import write_idx_folder
 
 pytest.importorskip("ray")
@@ -25,8 +25,10 @@ TIMES = {"seconds", "hardware"}
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """A head and one node with one CPU."""
-    with cluster(workers=1) as started:
-        yield started
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        with open_cluster() as started:
+            yield started
 
 
 @pytest.fixture
