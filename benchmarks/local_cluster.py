@@ -1,11 +1,13 @@
 """A small Ray cluster on this machine: processes of a head and of worker nodes, without its dashboard."""
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 OBJECT_STORE_BYTES = 100 * 2**20
+ATTEMPTS = 3
 
 
 @contextmanager
@@ -15,7 +17,7 @@ def open_cluster(nodes: int = 1, cpus: int = 1) -> Iterator[Any]:
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     head = {"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
+    cluster = _retry(lambda: Cluster(initialize_head=True, head_node_args=head))
     try:
         for _ in range(nodes):
             add_node(cluster, cpus)
@@ -26,7 +28,17 @@ def open_cluster(nodes: int = 1, cpus: int = 1) -> Iterator[Any]:
 
 def add_node(cluster: Any, cpus: int = 1) -> Any:
     """Add a node to a cluster."""
-    return cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES)
+    return _retry(lambda: cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES))
+
+
+def _retry(start: Callable[[], Any]) -> Any:
+    """Start processes; once more where a busy machine does not do so within the half minute that Ray waits."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return start()
+        except Exception as error:  # noqa: BLE001 - Ray raises nothing more specific
+            print(f"started again: {error}", file=sys.stderr)
+    return start()
 
 
 def kill_node(cluster: Any, node: Any) -> None:

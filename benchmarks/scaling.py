@@ -31,6 +31,7 @@ TIMES = {"seconds", "hardware"}
 """Of the record of a training, what no two runs share."""
 
 MAX_OVERHEAD, MIN_SPEEDUP = 0.05, 1.8
+REPORTS = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def measure_trials(home: Path, sizes: Sizes) -> dict[str, Any]:
     seconds, tables = {}, {}
     seconds["processes"], tables["processes"] = run_bench(home / "processes", arguments)
     with open_cluster(nodes=1) as cluster:
+        reports_per_second = measure_reports(cluster)
         run_bench(home / "warm", ["bench", *arguments[1:2], "--seeds=1", *arguments[3:], address(cluster)])
         seconds["one_node"], tables["one_node"] = run_bench(home / "one", [*arguments, address(cluster)])
     with open_cluster(nodes=2) as cluster:
@@ -102,6 +104,7 @@ def measure_trials(home: Path, sizes: Sizes) -> dict[str, Any]:
         "kills": len(kills),
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "seconds_per_trial": round(seconds["processes"] / sizes.seeds, 2),
+        "reports_per_second": round(reports_per_second),
         "overhead_seconds_per_trial": round((seconds["one_node"] - seconds["processes"]) / sizes.seeds, 2),
         "overhead": overhead,
         "overhead_reached": overhead <= MAX_OVERHEAD,
@@ -111,6 +114,22 @@ def measure_trials(home: Path, sizes: Sizes) -> dict[str, Any]:
         "run_bytes": sum(file.stat().st_size for file in (home / "processes/runs").rglob("*") if file.is_file())
         // sizes.seeds,
     }
+
+
+def measure_reports(cluster: Any) -> float:
+    """Return how many reports without changes the machine of the command answers in a second."""
+    import ray
+
+    from modiste.experiments.cluster import connection
+    from modiste.experiments.cluster.executor import STORE_THREADS
+    from modiste.experiments.cluster.run_store import RunStore
+
+    with connection.connect(cluster.address):
+        store = connection.to_remote(RunStore, num_cpus=0, max_concurrency=STORE_THREADS).remote()
+        ray.get(store.start.remote("/nowhere/run", 1, True))
+        started = time.perf_counter()
+        ray.get([store.report.remote("/nowhere/run", 1, {}, [], 0) for _ in range(REPORTS)])
+        return REPORTS / (time.perf_counter() - started)
 
 
 def address(cluster: Any) -> str:

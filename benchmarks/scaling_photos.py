@@ -70,8 +70,8 @@ def write_photos(folder: Path, count: int) -> Path:
         if index % 1000 == 999:
             file.write_bytes(b"no photo")
             continue
-        coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((SIDE, SIDE)).save(file, quality=80)
+        pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((SIDE, SIDE)).save(file, quality=80)
     return folder
 
 

@@ -50,11 +50,11 @@ def cut_shards(files: tuple[str, ...], is_local: bool = True) -> "tuple[Shard, .
     tables: list[str] = []
     photos: list[NamedPhoto] = []
     for file in files:
-        found_tables, found_photos = _find(
+        more_tables, more_photos = _find(
             file if is_local or is_url(file) else str(Path(file).absolute()), not files[1:]
         )
-        tables += found_tables
-        photos += found_photos
+        tables += more_tables
+        photos += more_photos
     if tables and photos:
         raise InputError(f"{tables[0]} is a Parquet file, but other files are photos. Predict them one after another.")
     if not is_local and (STDIN in files or not all(isinstance(photo, str) for _, photo in photos)):

@@ -125,8 +125,8 @@ def describe_difference(here: Mapping[str, str], there: Mapping[str, str]) -> st
     for package in sorted(here.keys() | there.keys()):
         ours, theirs = here.get(package), there.get(package)
         if ours != theirs:
-            found_there = f"{package} {theirs}" if theirs else f"no {package}"
-            return f"{found_there}, this machine {ours or 'none'}"
+            other = f"{package} {theirs}" if theirs else f"no {package}"
+            return f"{other}, this machine {ours or 'none'}"
     return ""
 
 

@@ -127,8 +127,8 @@ def open_cluster(folder: Path, resources: Resources) -> Iterator[RayExecutor]:
     """
     cpus, gpus = resources.cpus or 1, resources.gpus or 0.0
     with connection.connect(resources.cluster):
-        room = connection.require_room(cpus, gpus)
-        jobs = min(resources.jobs or room, MAX_PARALLEL)
+        capacity = connection.require_room(cpus, gpus)
+        jobs = min(resources.jobs or capacity, MAX_PARALLEL)
         large_files = _open_storage(folder, resources.storage)
         options = {"num_cpus": 0, "max_concurrency": STORE_THREADS, "scheduling_strategy": connection.this_node()}
         store = connection.to_remote(RunStore, **options).remote()

@@ -45,21 +45,21 @@ class ShardPredictor:
 
 @contextmanager
 def open_cluster(address: str, output: Storage, inputs: list[str], cpus: int) -> Iterator[int]:
-    """Connect to a cluster for predictions; yield how many actors it has room for.
+    """Connect to a cluster for predictions; yield how many actors it has capacity for.
 
     Raises:
         InputError: there is no cluster at the address, a node has other versions or too few cores, cannot see the
             inputs, or cannot write to the output.
     """
     with connection.connect(address):
-        room = connection.require_room(cpus, 0)
+        capacity = connection.require_room(cpus, 0)
         if local := [path for path in inputs if not is_url(path)]:
             connection.require_readable(local)
         if not is_url(output.url):
             Path(output.url).mkdir(parents=True, exist_ok=True)
             connection.require_readable([output.url])
         connection.require_writable(output, "--out")
-        yield room
+        yield capacity
 
 
 def predict(plan: Plan, output: Storage, predictor: Predictor, actors: int, cpus: int) -> Iterator[int]:

@@ -27,10 +27,10 @@ RUNNING, STOPPED, PRUNED, OUTDATED = "running", "stopped", "pruned", "outdated"
 
 def run_files(run: Run) -> list[Path]:
     """List the files of a run and its log; checkpoint and weights first, the marker of a finished run last."""
-    found_files = [*run.path.rglob("*"), Path(f"{run.path}.log")]
+    paths = [*run.path.rglob("*"), Path(f"{run.path}.log")]
     usable = [
         path
-        for path in found_files
+        for path in paths
         if path.is_file() and path.name != LOCK_NAME and not path.name.endswith(files.PARTIAL_SUFFIX)
     ]
     return sorted(usable, key=lambda path: (path == run.finished_marker, not is_large(run, path), path))

@@ -23,7 +23,7 @@ from modiste.runs.metrics_file import EpochMetrics
 from modiste.training.checkpoint import FILE as CHECKPOINT
 from modiste.training.signals import StopRequest
 
-REPORT_SECONDS = 0.5
+REPORT_SECONDS = 1.0
 MAX_REPORT_SHARE = 0.1
 """Of the time of a trial that may pass in sending files: a long report is followed by a long pause."""
 
