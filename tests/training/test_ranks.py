@@ -80,7 +80,7 @@ def test_without_randomness_two_processes_are_one(idx: Path, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_training_resumes_after_a_kill_of_either_process(idx: Path, tmp_path: Path) -> None:
     """With the same torchrun, to bit-identical weights; one process may not resume what two have started."""
-    command = ["-m", "modiste", "train", "classic-cnn", f"--data={idx}", *TINY, *EXACT, *TRICKS, "--epochs=30"]
+    command = ["-m", "modiste", "train", "classic-cnn", f"--data={idx}", *TINY, *EXACT, *TRICKS, "--epochs=12"]
     finish(torchrun(tmp_path, *command, "--name=unbroken"))
     killed, saved = tmp_path / "runs/killed", tmp_path / "runs/killed/last/checkpoint.safetensors"
     process = torchrun(tmp_path, *command, "--name=killed")

@@ -153,7 +153,8 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
         InputError: the output is of other photos, of another model or `top`, or of something else.
         OutputError: it cannot be written.
     """
-    names, description = set(storage.names()), plan.describe()
+    names = {name for name in storage.names() if not name.startswith(".")}
+    description = plan.describe()
     if PLAN_FILE in names:
         if json.loads(storage.read(PLAN_FILE)) != description:
             raise InputError(
