@@ -21,7 +21,7 @@ from modiste.errors import InputError, ModisteError, SettingError
 
 Network = TypeVar("Network", bound=nn.Module)
 
-SAME_ERROR_SECONDS = 5
+SAME_ERROR_SECONDS = 30
 """In which torchrun ends all processes after the first has failed, so that an error of all is printed once."""
 
 TIMEOUT = timedelta(minutes=30)

@@ -1,6 +1,7 @@
 """What a node of a cluster does: run a trial in a temporary folder, and send its changes to the command's machine."""
 
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -24,6 +25,8 @@ from modiste.training.checkpoint import FILE as CHECKPOINT
 from modiste.training.signals import StopRequest
 
 REPORT_SECONDS = 1.0
+SCRATCH = "modiste-trial-"
+
 MAX_REPORT_SHARE = 0.1
 """Of the time of a trial that may pass in sending files: a long report is followed by a long pause."""
 
@@ -75,13 +78,22 @@ def run_task(task: Task, store: Any) -> End:
     with suppress(OSError):
         os.chdir(task.working_folder)
     parent = task.trial.path.parent
-    with tempfile.TemporaryDirectory(prefix="modiste-") as scratch:
+    _remove_leftovers()
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as scratch:
         local = replace(task.trial, path=Path(scratch) / task.trial.path.name)
         try:
             outcome = _run(task, local, store)
         except ModisteError as error:
             return End(_describe(error, scratch, parent), is_fatal=True)
         return End(_describe(outcome.error, scratch, parent), False, outcome.pruned, outcome.seconds)
+
+
+def _remove_leftovers() -> None:
+    """Remove the temporary folders of workers that were killed, with their checkpoints."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        process = folder.name.removeprefix(SCRATCH).partition("-")[0]
+        if not Path(f"/proc/{process}").exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _describe(error: ModisteError | None, scratch: str, parent: Path) -> tuple[str, str]:
