@@ -61,7 +61,7 @@ def epochs(run: Path) -> int:
 @pytest.mark.slow
 def test_a_killed_node_changes_nothing(small: list[str], tmp_path: Path, nodes: Any) -> None:
     """The table from a cluster that loses a node in mid-training is that from processes, and runs come back whole."""
-    small += ["--set=schedule.epochs=30", "--set=early_stopping.patience=0", "--seeds=2"]
+    small += ["--set=schedule.epochs=12", "--set=early_stopping.patience=0", "--seeds=2"]
     node, run = add_node(nodes), tmp_path / "runs/bench/small/seed-0"
 
     def kill() -> None:
@@ -78,7 +78,6 @@ def test_a_killed_node_changes_nothing(small: list[str], tmp_path: Path, nodes: 
     assert lost.stderr.count("test accuracy") == 2
     for seed in (0, 1):
         ours, theirs = (tmp_path / each / f"bench/small/seed-{seed}" for each in ("lost", "runs"))
-        ours = tmp_path / f"lost/bench/small/seed-{seed}"
         assert {file.name for file in ours.iterdir()} | {".lock"} == {file.name for file in theirs.iterdir()}
         assert (ours / "probabilities.npz").read_bytes() == (theirs / "probabilities.npz").read_bytes()
 

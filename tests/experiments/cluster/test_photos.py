@@ -16,6 +16,7 @@ from modiste.inference import shards
 
 pytest.importorskip("ray")
 parquet = pytest.importorskip("pyarrow.parquet")
+pytestmark = pytest.mark.filterwarnings("default")  # Ray Data warns of its own defaults
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,8 @@ def connect(address: str) -> Iterator[None]:
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise InputError(_describe_failure(address, error)) from None
+    # Ray prints the deaths of nodes on standard output, where JSON may stand; there is no public way to prevent that
+    ray._private.worker._worker_logs_enabled = False  # noqa: SLF001
     try:
         require_same_versions()
         yield

@@ -76,7 +76,7 @@ def predict(plan: Plan, output: Storage, predictor: Predictor, actors: int, cpus
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     items = [{"index": index, "shard": shards.to_json(plan.shards[index])} for index in missing]
-    model = [ray.put(predictor)]  # in a list, so that Ray passes the reference on
+    model = [ray.put(predictor)]  # in a list, so that Ray passes the reference on, and here until the end
     results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         ShardPredictor,
         fn_constructor_args=(model, output, plan.top, cpus),
