@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WHEELS := build/wheels
-DOC_TOOLS := results_tables reference charts pictures
+DOC_TOOLS := results_tables reference charts pictures scaling_tables
 COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrade --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 pyproject.toml
 
@@ -80,7 +80,7 @@ check-release: ## build wheel and sdist, and test them in fresh environments on 
 lock: ## update all lock files to the newest compatible versions
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
-	@$(call COMPILE,build/lock) --extra audit --extra heic --extra mlflow --extra notebook --extra parquet --extra pdf --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
+	@$(call COMPILE,build/lock) --extra audit --extra cluster --extra heic --extra mlflow --extra notebook --extra parquet --extra pdf --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
 	@$(call COMPILE,build/lock) --extra web --constraint requirements.lock --output-file requirements-web.lock
 	@rm -rf build/lock

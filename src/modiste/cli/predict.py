@@ -16,16 +16,32 @@ if TYPE_CHECKING:
     from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile
+    from modiste.inference.shards import Counts, Plan
 
 ROWS_PER_WRITE = 100
 """A killed command loses the predictions of at most as many photos."""
+
+
+def check_out(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
+    """Raise a SettingError for a file with another suffix; on a cluster, the output is a folder or prefix."""
+    if out is not None and not context.params.get("cluster"):
+        OutputFile(".csv", ".jsonl", ".parquet").convert(out, option, context)
+    return out
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
-@click.option("--out", type=OutputFile(".csv", ".jsonl"), metavar="F", help="Write predictions to a .csv or .jsonl.")
+@click.option(
+    "--out", metavar="F", callback=check_out,
+    help="Write predictions to a .csv, .jsonl or .parquet; with --cluster, to Parquet files in a folder or prefix.",
+)  # fmt: skip
+@click.option(
+    "--cluster", metavar="ADDRESS", is_eager=True,
+    help="Predict on a Ray cluster: HOST:PORT, or auto for that of this machine.",
+)  # fmt: skip
+@click.option("--cpus", type=click.IntRange(1), default=1, help="CPU cores of each model on a cluster.  [default: 1]")
 @click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of the regions that matter.")
 @click.option("--show", type=OutputFile(".png"), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
@@ -35,7 +51,9 @@ def predict(
     files: tuple[str, ...],
     model: str | None,
     top: int,
-    out: Path | None,
+    out: str | None,
+    cluster: str | None,
+    cpus: int,
     heatmap: Path | None,
     show: Path | None,
     as_json: bool,
@@ -56,6 +74,10 @@ def predict(
     CSV has the columns file, label, probability, then label_1, probability_1 and so on for --top classes, model and
     error. Cells that a spreadsheet would take for a formula begin with an apostrophe.
 
+    With --out F.parquet and on a cluster, FILE may also be an s3:// prefix or any other URL that fsspec opens, or
+    Parquet files with a column of bytes. Predictions are written in shards; a command that was stopped predicts the
+    shards that are missing. A photo that could not be used is a row with its error.
+
     The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could.
 
     \b
@@ -64,6 +86,8 @@ def predict(
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
       modiste predict --csv --bom --top 3 wardrobe/ > labels.csv
+      modiste predict --out labels.parquet s3://shop/photos
+      modiste predict --cluster auto --out s3://shop/labels s3://shop/photos
       modiste predict --heatmap heatmap.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
@@ -74,17 +98,26 @@ def predict(
     from modiste.errors import SettingError
 
     if sum(map(bool, (out, as_json, as_csv))) > 1:
-        raise SettingError("--out writes a file (.csv or .jsonl); --json and --csv print. Leave all but one out.")
-    if bom and not (as_csv or (out and out.suffix.lower() == ".csv")):
+        raise SettingError("--out writes a file; --json and --csv print. Leave all but one out.")
+    if bom and not (as_csv or (out and Path(out).suffix.lower() == ".csv")):
         raise SettingError("--bom is for CSV. Add --csv, or an --out that ends in .csv, or leave --bom out.")
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
+    if cluster and not out:
+        raise SettingError("--cluster writes Parquet files. Add --out with a folder or s3:// prefix.")
+    if out and (cluster or Path(out).suffix.lower() == ".parquet"):
+        if drawings:
+            raise SettingError(f"{next(iter(drawings))} draws one photo. Leave it out, or --out.")
+        counts = _predict_shards(files, out, model, top, cluster, cpus)
+        if counts.failed:
+            sys.exit(2 if counts.failed == counts.rows else 1)
+        return
     photos = find_photos(files)
     _require_drawable(drawings, [name for name, _ in photos])
     threads = 0 if len(photos) == 1 else 1  # of a model; several photos are predicted on a thread each
     predictor = inference.load(find_model(model), threads)
     _write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = _write_predictions(out, files, photos, predictor, top, bom)
+        rows, failed = _write_predictions(Path(out), files, photos, predictor, top, bom)
     elif as_csv:
         rows, failed = len(photos), _print_csv(_predict(photos, predictor, top), top, bom)
     else:
@@ -92,6 +125,50 @@ def predict(
         failed = _print_and_count_failures(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
     if failed:
         sys.exit(2 if failed == rows else 1)
+
+
+def _predict_shards(
+    files: tuple[str, ...], out: str, model: str | None, top: int, cluster: str | None, cpus: int
+) -> "Counts":
+    """Predict photos into Parquet, here or on a cluster, and print a summary; raises Stopped on Ctrl-C."""
+    import signal
+
+    from modiste import inference
+    from modiste.cli.inputs import cut_shards, find_model
+    from modiste.errors import Stopped
+    from modiste.inference import shards
+    from modiste.inference.shards import Plan
+    from modiste.runs.environment import usable_cores
+    from modiste.runs.storage import Storage, is_url
+
+    predictor = inference.load(find_model(model), 1)
+    plan = Plan(cut_shards(files, is_local=cluster is None), predictor.sha256, top)
+    try:
+        if cluster is None:
+            _advance(plan, shards.predict_to_file(Path(out), plan, predictor, usable_cores()))
+            counts = shards.count_file(Path(out))
+        else:
+            from modiste.experiments.cluster import photos  # imports Ray, which takes seconds
+
+            output = Storage(out if is_url(out) else str(Path(out).absolute()))
+            inputs = [file if is_url(file) else str(Path(file).absolute()) for file in files]
+            with photos.open_cluster(cluster, output, inputs, cpus) as actors:
+                _advance(plan, photos.predict(plan, output, predictor, actors, cpus))
+            counts = shards.read_counts(output, plan)
+    except KeyboardInterrupt:
+        raise Stopped(signal.SIGINT, f"Stopped. The shards in {out} are used when the command is repeated.") from None
+    failed = f"; {counts.failed} could not be used" if counts.failed else ""
+    click.echo(f"{printable(out)}: {_format_count(counts.rows)}{failed}")
+    return counts
+
+
+def _advance(plan: "Plan", sizes: Iterable[int]) -> None:
+    """Show the progress of shards, by the number of their photos."""
+    from modiste.training.progress import progress_bar
+
+    with progress_bar(sum(shard.size for shard in plan.shards)) as advance:
+        for size in sizes:
+            advance(size)
 
 
 def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:

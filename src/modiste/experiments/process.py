@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from modiste.errors import STOP_SIGNALS, InputError, OutputError, Stopped, TrainingError
+from modiste.experiments import child_process
 from modiste.runs import metrics_file
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
@@ -44,12 +45,12 @@ def run_modiste(
         Killed: the process was killed.
         ModisteError: the command failed; the class is that of its exit code, the message its last line.
     """
-    variables = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), child_process.PARENT: str(os.getpid())}
     log_file = Path(f"{path}.log")
     with log_file.open("a", encoding="utf-8") as log:
         _lock(log.fileno())  # of an open file that the child inherits: until both have ended
         # -P: a click.py in the current folder is not imported
-        command = [sys.executable, "-P", "-m", "modiste", *arguments]
+        command = [sys.executable, "-P", "-m", child_process.__name__, *arguments]
         # a session of its own, so that Ctrl-C reaches this process only, which passes it on once
         process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)  # noqa: S603
         pruned = _wait(process, Run(path).metrics, stop, prune)
@@ -89,12 +90,14 @@ def _lock(file: int) -> bool:
 def _wait(process: subprocess.Popen[bytes], metrics: Path, stop: StopRequest, prune: Prune | None) -> bool:
     """Wait for the end; end the process when a stop is requested or it is pruned, and return whether it was."""
     pruned = False
-    while process.poll() is None and not stop() and not pruned:
-        time.sleep(POLL_SECONDS)
-        pruned = prune is not None and metrics.exists() and prune(metrics_file.read(metrics))
-    if process.poll() is None:
-        process.send_signal(stop.signal_number if stop() else signal.SIGTERM)
-        process.wait()
+    try:
+        while process.poll() is None and not stop() and not pruned:
+            time.sleep(POLL_SECONDS)
+            pruned = prune is not None and metrics.exists() and prune(metrics_file.read(metrics))
+    finally:
+        if process.poll() is None:
+            process.send_signal(stop.signal_number if stop() else signal.SIGTERM)
+            process.wait()
     return pruned
 
 

@@ -21,8 +21,13 @@ MAX_BF16_TIME = 0.85
 """Of fp32's time: `auto` chooses bf16 only where it is clearly faster, so that noise does not decide."""
 
 
-def resolve_device(options: ComputeConfig) -> torch.device:
-    """Return the device of a recipe; `auto` is CUDA where there is a GPU. Raises SettingError for a missing device."""
+def resolve_device(options: ComputeConfig, local_rank: int | None = None) -> torch.device:
+    """Return the device of a recipe; `auto` is CUDA where there is a GPU. Raises SettingError for a missing device.
+
+    Of several processes on one machine, each has the GPU of its local rank.
+    """
+    if local_rank is not None and options.device in {"auto", "cuda"} and torch.cuda.is_available():
+        return torch.device("cuda", local_rank)
     if options.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     available = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]

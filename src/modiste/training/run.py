@@ -1,10 +1,12 @@
-"""A training as a run folder: what `modiste train` does."""
+"""A training as a run folder: what `modiste train` does, in one process or in several, of which the first writes."""
 
 import hashlib
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import torch
@@ -20,11 +22,12 @@ from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
 from modiste.runs.run_info import RunInfo
-from modiste.training import checkpoint, compute, linear_probe, loggers
+from modiste.training import checkpoint, compute, linear_probe, loggers, ranks
 from modiste.training.build import Training, build_training
 from modiste.training.finish import finish
 from modiste.training.loggers import LoggerName
 from modiste.training.loop import ProgressCallback, State, train
+from modiste.training.ranks import Ranks
 from modiste.training.signals import StopRequest, stop_request
 from modiste.training.step import NotANumber
 
@@ -37,20 +40,40 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: 
     Raises:
         ModisteError: bad data, settings or weights or a path in use, before anything is written; or as `resume`.
     """
-    folder.require_unused(path)
-    loggers.require(logger_names)
-    training = build_training(recipe)
-    if networks.is_custom(recipe.model):
-        onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
+    with ranks.join(recipe.compute.device) as processes:
+        if processes.is_first:
+            folder.require_unused(path)
+        loggers.require(logger_names)
+        training = build_training(recipe, ranks=processes)
+        if networks.is_custom(recipe.model):
+            onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
+        run = Run(path)
+        if processes.is_first:
+            _warn(training)
+            run = folder.create(path, recipe)
+        with _write_lock(run, processes):
+            if processes.is_first:
+                files.write_json(run.environment, _environment(training))
+                loggers.start(run, logger_names)
+            _train(training, run, progress)
+    return run
+
+
+def _warn(training: Training) -> None:
+    """Log what is odd about the data; on stderr, unless a program that trains configures logging."""
     data = training.data.train
     for warning in count_warnings(count_images(training.data.class_names, data.labels, data.candidate_labels)):
-        log.warning("warning: %s", warning)  # on stderr, unless a program that trains configures logging
-    run = folder.create(path, recipe)
+        log.warning("warning: %s", warning)
+
+
+@contextmanager
+def _write_lock(run: Run, processes: Ranks) -> Iterator[None]:
+    """Lock a run folder for all processes of its training, of which only the first writes to it."""
+    if not processes.is_first:
+        yield
+        return
     with lock(run.path):
-        files.write_json(run.environment, _environment(training))
-        loggers.start(run, logger_names)
-        _train(training, run, progress)
-    return run
+        yield
 
 
 def extend(
@@ -71,6 +94,7 @@ def extend(
             data has changed; or the new path is in use.
         ModisteError: as `resume`.
     """
+    _require_one_process("A finished run is trained on")
     old = folder.open_run(path)
     folder.require_unused(new_path)
     logger_names = loggers.names_of(old)
@@ -118,8 +142,9 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
         Stopped: by a signal; the run can be resumed again.
     """
     run = folder.open_run(path)
-    with lock(run.path):
-        files.remove_partials(run.path)
+    with ranks.join(run.recipe().compute.device) as processes, _write_lock(run, processes):
+        if processes.is_first:
+            files.remove_partials(run.path)
         if run.finished:
             raise InputError(f"{path} is finished. Train under a new --name, or evaluate it: modiste evaluate {path}")
         has_checkpoint = (run.last / checkpoint.FILE).exists()
@@ -128,16 +153,36 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
                 f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
             )
         recipe, info = _recipe_of(run, data_source), run_info.read(run)
-        options = _on_same_device(recipe, info)
-        training = build_training(options, not has_checkpoint, info.precision, info.continued_epochs, info.threads)
+        _require_as_many(processes, info.processes, run)
+        training = build_training(
+            _on_same_device(recipe, info), not has_checkpoint, info.precision, info.continued_epochs, info.threads,
+            processes,
+        )  # fmt: skip
         _require_same_device(training, run, info)
-        _require_same_data(training, run)
-        if data_source:
+        if processes.is_first:
+            _require_same_data(training, run)
+        if data_source and processes.is_first:
             files.write_text(run.recipe_file, settings.to_json(recipe))
         if has_checkpoint:
             checkpoint.load(training.state, run.last)
         _train(training, run, progress)
     return run
+
+
+def _require_as_many(processes: Ranks, started_with: int, run: Run) -> None:
+    """Raise an InputError for another number of processes than a run was started with, which gives other bits."""
+    if processes.size != started_with:
+        command = f"torchrun --nproc-per-node {started_with} -m modiste" if started_with > 1 else "modiste"
+        raise InputError(
+            f"{run.path} was started with {started_with} process{'es' * (started_with != 1)}, not {processes.size}. "
+            f"Resume it with: {command} train --resume {run.path}"
+        )
+
+
+def _require_one_process(what: str) -> None:
+    """Raise a SettingError under torchrun for what has no use of several processes."""
+    if ranks.from_environment().size > 1:
+        raise SettingError(f"{what} by one process. Leave out torchrun.")
 
 
 def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:
@@ -173,42 +218,60 @@ def _require_same_device(training: Training, run: Run, info: RunInfo) -> None:
 
 def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
     """Train until the end or until a signal stops it, then write the files of a finished run."""
+    processes = training.ranks
     with stop_request() as stop:
-        _run_loop(training, run, progress, stop)
-        if stop():
-            raise _stopped(stop, run)
+        with _explain_failures(training, run):
+            _fit(training, run, progress, lambda: processes.any(stop()))
+            is_stopped = processes.any(stop())
+        if is_stopped:
+            raise _stopped(stop, run, processes)
+        if not processes.is_first:
+            return
         run.broken_step.unlink(missing_ok=True)  # of a step that did not fail again
         stop.interrupts = True  # each file follows from the checkpoint, so `finish` can end anywhere
         try:
             finish(training, run)
         except BaseException:
             if stop():  # whatever the exporter makes of the interrupt
-                raise _stopped(stop, run) from None
+                raise _stopped(stop, run, processes) from None
             raise
     loggers.finish(run)
 
 
-def _run_loop(training: Training, run: Run, progress: ProgressCallback, stop: StopRequest) -> None:
-    """Train until the end or until a stop is requested; errors say what to do."""
-    loop = training.batches, training.step, training.schedule, training.validator
+def _fit(training: Training, run: Run, progress: ProgressCallback, stop: Callable[[], bool]) -> None:
+    """Train until the end or until a stop is requested."""
+    state, processes = training.state, training.ranks
     method = linear_probe.train if training.recipe.optimizer.name == "lbfgs" else train
 
     def save(state: State) -> None:
+        if not processes.is_first:
+            return
         checkpoint.save(state, run.last)
         metrics_file.write(run.metrics, state.history)
         if state.history and not state.step:
             loggers.append(run, state.history[-1])
 
+    if training.recipe.model.head_init == "linear_probe" and not state.has_started:
+        linear_probe.initialize_head(state, training.batches, training.step, progress, stop)
+        for network in (state.network, state.evaluated_model):
+            processes.copy_from_first(network)
+    if not stop():
+        loop = training.batches, training.step, training.schedule, training.validator
+        method(state, *loop, save, progress, stop)
+
+
+@contextmanager
+def _explain_failures(training: Training, run: Run) -> Iterator[None]:
+    """Raise a ModisteError for what is no fault of this package when the block fails."""
     try:
-        if training.recipe.model.head_init == "linear_probe" and not training.state.has_started:
-            linear_probe.initialize_head(training.state, training.batches, training.step, progress, stop)
-        if not stop():
-            method(training.state, *loop, save, progress, stop)
+        yield
     except torch.OutOfMemoryError:
         raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
     except NotANumber as error:
         raise _describe_broken_step(error, training, run) from None
     except Exception as error:
+        if training.ranks.size > 1 and ranks.is_lost_connection(error):
+            raise ranks.describe_lost_connection(str(run.path)) from None
         if isinstance(error, ModisteError) or not factories.find_place(error):
             raise
         raise SettingError(
@@ -217,8 +280,9 @@ def _run_loop(training: Training, run: Run, progress: ProgressCallback, stop: St
         ) from error
 
 
-def _stopped(stop: StopRequest, run: Run) -> Stopped:
-    return Stopped(stop.signal_number, f"Stopped. Resume with: modiste train --resume {run.path}")
+def _stopped(stop: StopRequest, run: Run, processes: Ranks) -> Stopped:
+    command = "modiste" if processes.size == 1 else "the same torchrun options and: -m modiste"
+    return Stopped(stop.signal_number or SIGTERM, f"Stopped. Resume with: {command} train --resume {run.path}")
 
 
 def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> NotANumber:
@@ -226,7 +290,8 @@ def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> No
     state, batches = training.state, training.batches
     epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
     indices = batches.indices(state.order, step).tolist()
-    files.write_json(run.broken_step, {"epoch": epoch + 1, "step": step + 1, "images": indices})
+    if training.ranks.is_first:
+        files.write_json(run.broken_step, {"epoch": epoch + 1, "step": step + 1, "images": indices})
     last_epoch = f"Epoch {epoch} is saved. " if epoch else ""
     return NotANumber(
         f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the "
@@ -241,6 +306,7 @@ def _environment(training: Training) -> dict[str, Any]:
         **environment.describe(),
         **compute.describe(device, training.step.precision),
         "precision_setting": training.recipe.compute.precision,
+        "processes": training.ranks.size,
         "parameters": networks.count_parameters(training.state.network),
         "data": {
             "source": sources.dataset_name(training.recipe.data),
