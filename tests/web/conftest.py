@@ -1,13 +1,18 @@
 """A browser, shared by the tests of a file."""
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from helpers.browser import open_browser
 from helpers.service import Service
+from modiste.errors import InputError
+from modiste.inference.model import Model
+from modiste.web import onnxruntime_web
+from modiste.web.static_site import Site, write_site
 
 
 @pytest.fixture(scope="module")  # while it is open, no other test of this process can use asyncio
@@ -36,3 +41,15 @@ def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> 
 def is_foreign(url: str, service: Service) -> bool:
     """Whether a URL is on another host than the service."""
     return not url.startswith((service.url, "blob:", "data:"))
+
+
+@pytest.fixture(scope="session")
+def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Model], Site]:
+    """Write the site of a model; skipped where the runtime cannot be downloaded, but not in CI."""
+    try:
+        onnxruntime_web.read_files()
+    except InputError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return lambda model: write_site(model, tmp_path_factory.mktemp("site"))
