@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from modiste.reporting import canvas
 from modiste.runs import metrics_file, results
@@ -118,7 +119,7 @@ def plot(outcome: Outcome, path: Path) -> None:
         axes.plot([row.epoch for row in rows], [row.train_loss for row in rows], style, linewidth=width, label=label)
     moments = [min(kill.epoch + kill.part, kill.epoch + 1.0) for kill in outcome.kills]
     low, high = axes.get_ylim()
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.vlines(moments, low, low + 0.08 * (high - low), linewidth=0.5, colors="gray", label="kill -9")
     axes.set(xlabel="epochs", ylabel="training loss")
     axes.legend()

@@ -8,6 +8,7 @@ arXiv 1807.03888, with statistics of the pixels in place of the features of a ne
 import base64
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def image_statistics(images: Images) -> Floats:
     ).astype(np.float64)  # fmt: skip
 
 
-def _mean(values: NDArray[np.float32] | NDArray[np.bool_]) -> NDArray[np.float32]:
+def _mean(values: NDArray[np.floating[Any]] | NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.asarray(values.mean((1, 2), dtype=np.float32), np.float32)
 
 
