@@ -1,25 +1,18 @@
 """`modiste predict`: classify photos."""
 
-import os
-from collections.abc import Generator, Iterable
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from modiste.cli.drawings import require_drawable, write_drawings
 from modiste.cli.options import OutputFile
-from modiste.inference.prediction import STDIN, printable
+from modiste.cli.predict_files import predict_photos, write_rows, write_shards
 
 if TYPE_CHECKING:
-    from modiste.cli.inputs import NamedPhoto
-    from modiste.imaging.preprocess import PhotoInput
-    from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
-    from modiste.inference.predictions_file import PredictionsFile
-    from modiste.inference.shards import Counts, Plan
-
-ROWS_PER_WRITE = 100
-"""A killed command loses the predictions of at most as many photos."""
 
 
 def check_out(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
@@ -91,180 +84,52 @@ def predict(
       modiste predict --heatmap heatmap.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
-    import sys
-
     from modiste import inference
     from modiste.cli.inputs import find_model, find_photos
     from modiste.errors import SettingError
 
-    if sum(map(bool, (out, as_json, as_csv))) > 1:
-        raise SettingError("--out writes a file; --json and --csv print. Leave all but one out.")
-    if bom and not (as_csv or (out and Path(out).suffix.lower() == ".csv")):
-        raise SettingError("--bom is for CSV. Add --csv, or an --out that ends in .csv, or leave --bom out.")
+    suffix = Path(out).suffix.lower() if out and not cluster else ""
+    _require_consistent(out, as_json, as_csv, bom, cluster, suffix)
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
-    if cluster and not out:
-        raise SettingError("--cluster writes Parquet files. Add --out with a folder or s3:// prefix.")
-    if out and (cluster or Path(out).suffix.lower() == ".parquet"):
+    if out and (cluster or suffix == ".parquet"):
         if drawings:
             raise SettingError(f"{next(iter(drawings))} draws one photo. Leave it out, or --out.")
-        counts = _predict_shards(files, out, model, top, cluster, cpus)
-        if counts.failed:
-            sys.exit(2 if counts.failed == counts.rows else 1)
-        return
+        counts = write_shards(files, out, model, top, cluster, cpus)
+        _exit(counts.rows, counts.failed)
     photos = find_photos(files)
-    _require_drawable(drawings, [name for name, _ in photos])
+    require_drawable(drawings, [name for name, _ in photos])
     threads = 0 if len(photos) == 1 else 1  # of a model; several photos are predicted on a thread each
     predictor = inference.load(find_model(model), threads)
-    _write_drawings(drawings, photos[0][1], predictor)
+    write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = _write_predictions(Path(out), files, photos, predictor, top, bom)
+        rows, failed = write_rows(Path(out), files, photos, predictor, top, bom)
     elif as_csv:
-        rows, failed = len(photos), _print_csv(_predict(photos, predictor, top), top, bom)
+        rows, failed = len(photos), _print_csv(predict_photos(photos, predictor, top), top, bom)
     else:
         rows = len(photos)
-        failed = _print_and_count_failures(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
-    if failed:
-        sys.exit(2 if failed == rows else 1)
+        failed = _print_and_count_failures(
+            predict_photos(photos, predictor, top), rows, as_json, show_model=model is None
+        )
+    _exit(rows, failed)
 
 
-def _predict_shards(
-    files: tuple[str, ...], out: str, model: str | None, top: int, cluster: str | None, cpus: int
-) -> "Counts":
-    """Predict photos into Parquet, here or on a cluster, and print a summary; raises Stopped on Ctrl-C."""
-    import signal
-
-    from modiste import inference
-    from modiste.cli.inputs import cut_shards, find_model
-    from modiste.errors import Stopped
-    from modiste.inference import shards
-    from modiste.inference.shards import Plan
-    from modiste.runs.environment import usable_cores
-    from modiste.runs.storage import Storage, is_url
-
-    predictor = inference.load(find_model(model), 1)
-    plan = Plan(cut_shards(files, is_local=cluster is None), predictor.sha256, top)
-    try:
-        if cluster is None:
-            _advance(plan, shards.predict_to_file(Path(out), plan, predictor, usable_cores()))
-            counts = shards.count_file(Path(out))
-        else:
-            from modiste.experiments.cluster import photos  # imports Ray, which takes seconds
-
-            output = Storage(out if is_url(out) else str(Path(out).absolute()))
-            inputs = [file if is_url(file) else str(Path(file).absolute()) for file in files]
-            with photos.open_cluster(cluster, output, inputs, cpus) as actors:
-                _advance(plan, photos.predict(plan, output, predictor, actors, cpus))
-            counts = shards.read_counts(output, plan)
-    except KeyboardInterrupt:
-        raise Stopped(signal.SIGINT, f"Stopped. The shards in {out} are used when the command is repeated.") from None
-    failed = f"; {counts.failed} could not be used" if counts.failed else ""
-    click.echo(f"{printable(out)}: {_format_count(counts.rows)}{failed}")
-    return counts
-
-
-def _advance(plan: "Plan", sizes: Iterable[int]) -> None:
-    """Show the progress of shards, by the number of their photos."""
-    from modiste.training.progress import progress_bar
-
-    with progress_bar(sum(shard.size for shard in plan.shards)) as advance:
-        for size in sizes:
-            advance(size)
-
-
-def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
-    """Raise a SettingError unless each drawing is of one photo and is written to a file of its own."""
+def _require_consistent(
+    out: str | None, as_json: bool, as_csv: bool, bom: bool, cluster: str | None, suffix: str
+) -> None:
+    """Raise a SettingError for options that exclude one another."""
     from modiste.errors import SettingError
 
-    for option in drawings:
-        if len(names) != 1 or names == [STDIN]:
-            raise SettingError(f"{option} draws one photo. Give the path of one.")
-    paths = [os.path.realpath(path) for path in (*drawings.values(), *(names if drawings else ()))]
-    if len(set(paths)) < len(paths):
-        raise SettingError("Each drawing needs a file of its own, which is not the photo. Give another name.")
+    if sum(map(bool, (out, as_json, as_csv))) > 1:
+        raise SettingError("--out writes a file; --json and --csv print. Leave all but one out.")
+    if bom and not (as_csv or suffix == ".csv"):
+        raise SettingError("--bom is for CSV. Add --csv, or an --out that ends in .csv, or leave --bom out.")
+    if cluster and not out:
+        raise SettingError("--cluster writes Parquet files. Add --out with a folder or s3:// prefix.")
 
 
-def _write_drawings(drawings: dict[str, Path], photo: "PhotoInput", predictor: "Predictor") -> None:
-    from modiste.runs.files import write_bytes
-
-    for option, path in drawings.items():
-        draw = _heatmap_png if option == "--heatmap" else _stages_png
-        write_bytes(path, draw(photo, predictor))
-
-
-def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
-    """Draw the occlusion map of the most probable class over the image that the model takes."""
-    from modiste.imaging import png
-    from modiste.imaging.heatmap import overlay
-
-    model, image = predictor.preprocess(photo)
-    label = int(model.probabilities(image[None]).argmax())
-    return png.encode(overlay(image, model.occlusion_map(image, label)))
-
-
-def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
-    """Draw the photo after each stage of preprocessing."""
-    import numpy as np
-
-    from modiste.imaging.contact_sheet import contact_sheet
-    from modiste.imaging.preprocess import preprocessing_steps
-
-    model, _ = predictor.preprocess(photo)
-    steps = preprocessing_steps(photo, model.image_size, model.channels, model.is_on_black, model.resize_mode)
-    rows = [(f"{name}\n{image.width} x {image.height}", np.asarray(image)[None]) for name, image in steps]
-    return contact_sheet(rows, side=224)
-
-
-def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Generator["Prediction"]:
-    """Yield the prediction of each photo, with its name as `file`; print the error of one that could not be used."""
-    from dataclasses import replace
-    from itertools import starmap
-
-    from modiste.cli.inputs import read_photo
-    from modiste.runs.environment import usable_cores
-
-    threads = min(usable_cores(), len(photos)) or 1
-    predictions = predictor.stream(starmap(read_photo, photos), top, threads)
-    for prediction, (name, _) in zip(predictions, photos, strict=True):
-        if prediction.error is not None:
-            click.echo(f"modiste: {prediction.error}", err=True)
-        yield replace(prediction, file=printable(name))
-
-
-def _write_predictions(
-    out: Path, files: tuple[str, ...], photos: "list[NamedPhoto]", predictor: "Predictor", top: int, bom: bool
-) -> tuple[int, int]:
-    """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
-    from modiste.inference.predictions_file import open_predictions
-
-    by_name = dict(photos)
-    with open_predictions(out, predictor.sha256, top, list(by_name), files, bom) as file:
-        old_rows = file.rows
-        _append_predictions(file, _predict([(name, by_name[name]) for name in file.missing], predictor, top))
-    summary = f"{printable(str(out))}: {_format_count(file.rows)}"
-    summary += f", {old_rows} of them from before" if old_rows else ""
-    summary += f", {file.replaced} predicted again" if file.replaced else ""
-    summary += f", {file.removed} removed because their photos are gone" if file.removed else ""
-    click.echo(summary + (f"; {file.failed} could not be used" if file.failed else ""))
-    return file.rows, file.failed
-
-
-def _append_predictions(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
-    """Append the predictions in batches, with a progress bar on a terminal; raises Stopped on Ctrl-C."""
-    import signal
-    from itertools import islice
-
-    from modiste.errors import Stopped
-    from modiste.training.progress import progress_bar
-
-    try:
-        with progress_bar(len(file.missing)) as advance:
-            while batch := list(islice(predictions, ROWS_PER_WRITE)):
-                file.append(batch)
-                advance(len(batch))
-    except KeyboardInterrupt:
-        predictions.close()
-        rows = _format_count(file.count_rows())
-        raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
+def _exit(rows: int, failed: int) -> NoReturn:
+    """End with the exit code for so many photos that could not be used."""
+    sys.exit(0 if not failed else 2 if failed == rows else 1)
 
 
 def _print_csv(predictions: Iterable["Prediction"], top: int, bom: bool) -> int:
@@ -321,7 +186,3 @@ def _format_close_labels(labels: list[str]) -> str:
     *first, last = labels
     text = f"{', '.join(first)} or {last}"
     return f"shoe: {text.lower()}" if {*labels} <= {*SHOES} else text
-
-
-def _format_count(photos: int) -> str:
-    return f"{photos} photo{'s' * (photos != 1)}"

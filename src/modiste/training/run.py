@@ -11,18 +11,16 @@ from typing import Any
 
 import torch
 
-from modiste.data import sources
 from modiste.data.verify import count_images, count_warnings
 from modiste.errors import InputError, ModisteError, SettingError, Stopped, TrainingError
 from modiste.export import onnx_file
 from modiste.models import networks
 from modiste.recipes import factories, settings
 from modiste.recipes.recipe import Recipe
-from modiste.runs import environment, files, folder, metrics_file, run_info
+from modiste.runs import files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
-from modiste.runs.run_info import RunInfo
-from modiste.training import checkpoint, compute, linear_probe, loggers, ranks
+from modiste.training import checkpoint, linear_probe, loggers, ranks, run_environment
 from modiste.training.build import Training, build_training
 from modiste.training.finish import finish
 from modiste.training.loggers import LoggerName
@@ -53,7 +51,7 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: 
             run = folder.create(path, recipe)
         with _write_lock(run, processes):
             if processes.is_first:
-                files.write_json(run.environment, _environment(training))
+                files.write_json(run.environment, run_environment.describe(training))
                 loggers.start(run, logger_names)
             _train(training, run, progress)
     return run
@@ -106,9 +104,9 @@ def extend(
     if epochs <= done:
         raise InputError(f"{path} has {done} epochs already. Give more with --epochs, as {2 * done}.")
     info = run_info.read(old)
-    training = build_training(_on_same_device(recipe, info), False, info.precision, done, info.threads)
-    _require_same_device(training, old, info)
-    _require_same_data(training, old)
+    training = build_training(run_environment.on_same_device(recipe, info), False, info.precision, done, info.threads)
+    run_environment.require_same_device(training, old, info)
+    run_environment.require_same_data(training, old)
     checkpoint.load(training.state, old.last)
     sha256 = hashlib.sha256((old.last / checkpoint.FILE).read_bytes()).hexdigest()
     record = {"run": old.name, "epochs": done, "checkpoint_sha256": sha256}
@@ -116,7 +114,7 @@ def extend(
     def write_state(run: Run) -> None:
         checkpoint.save(training.state, run.last)
         metrics_file.write(run.metrics, training.state.history)
-        files.write_json(run.environment, {**_environment(training), "continued_from": record})
+        files.write_json(run.environment, {**run_environment.describe(training), "continued_from": record})
 
     run = folder.create(new_path, recipe, write_state)
     with lock(run.path):
@@ -153,14 +151,14 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
                 f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
             )
         recipe, info = _recipe_of(run, data_source), run_info.read(run)
-        _require_as_many(processes, info.processes, run)
+        run_environment.require_as_many(processes, info.processes, run)
+        options = run_environment.on_same_device(recipe, info)
         training = build_training(
-            _on_same_device(recipe, info), not has_checkpoint, info.precision, info.continued_epochs, info.threads,
-            processes,
-        )  # fmt: skip
-        _require_same_device(training, run, info)
+            options, not has_checkpoint, info.precision, info.continued_epochs, info.threads, processes
+        )
+        run_environment.require_same_device(training, run, info)
         if processes.is_first:
-            _require_same_data(training, run)
+            run_environment.require_same_data(training, run)
         if data_source and processes.is_first:
             files.write_text(run.recipe_file, settings.to_json(recipe))
         if has_checkpoint:
@@ -169,19 +167,9 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
     return run
 
 
-def _require_as_many(processes: Ranks, started_with: int, run: Run) -> None:
-    """Raise an InputError for another number of processes than a run was started with, which gives other bits."""
-    if processes.size != started_with:
-        command = f"torchrun --nproc-per-node {started_with} -m modiste" if started_with > 1 else "modiste"
-        raise InputError(
-            f"{run.path} was started with {started_with} process{'es' * (started_with != 1)}, not {processes.size}. "
-            f"Resume it with: {command} train --resume {run.path}"
-        )
-
-
 def _require_one_process(what: str) -> None:
     """Raise a SettingError under torchrun for what has no use of several processes."""
-    if ranks.from_environment().size > 1:
+    if ranks.from_environment.describe().size > 1:
         raise SettingError(f"{what} by one process. Leave out torchrun.")
 
 
@@ -191,29 +179,6 @@ def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:
     changes |= {"schedule.epochs": epochs} if epochs else {}
     recipe = settings.with_settings(run.recipe(), changes)
     return settings.with_absolute_paths(recipe) if data_source else recipe
-
-
-def _on_same_device(recipe: Recipe, info: RunInfo) -> Recipe:
-    """Return the recipe with the CPU as its device if the run was started there, though there is a GPU now."""
-    if info.device == "cpu" and recipe.compute.device == "auto":
-        return settings.with_settings(recipe, {"compute.device": "cpu"})
-    return recipe
-
-
-def _require_same_device(training: Training, run: Run, info: RunInfo) -> None:
-    """Raise an InputError for another device than the run was started on; warn of another processor."""
-    device = compute.describe(training.batches.images.device, training.step.precision)["device"]
-    if info.device and info.device != device:
-        raise InputError(
-            f"{run.path} was started on {info.device}, but here is {device}, which gives other weights. Resume it "
-            "there, or train under a new --name."
-        )
-    if info.hardware and info.hardware != environment.hardware():
-        log.warning(
-            "warning: %s was started on %s. On this processor the last bits of its weights may differ.",
-            run.path,
-            info.hardware,
-        )
 
 
 def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
@@ -297,50 +262,3 @@ def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> No
         f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the "
         f"images whose indices are in {run.broken_step}."
     )
-
-
-def _environment(training: Training) -> dict[str, Any]:
-    """Describe machine, versions and data for environment.json."""
-    device = training.batches.images.device
-    return {
-        **environment.describe(),
-        **compute.describe(device, training.step.precision),
-        "precision_setting": training.recipe.compute.precision,
-        "processes": training.ranks.size,
-        "parameters": networks.count_parameters(training.state.network),
-        "data": {
-            "source": sources.dataset_name(training.recipe.data),
-            **_data_hashes(training),
-            "validation_images_sha256": training.data.validation.images_sha256(),
-        },
-    }
-
-
-def _data_hashes(training: Training) -> dict[str, Any]:
-    """Return what identifies the images and teachers of a training, wherever they are."""
-    data, teachers = training.data, training.step.teachers
-    return {
-        "sha256": sources.sha256(training.recipe.data),
-        "train": {"n": len(data.train), "sha256": data.train.sha256()},
-        "validation": {"n": len(data.validation), "sha256": data.validation.sha256()},
-        **({"teachers": list(teachers.records)} if teachers else {}),
-    }
-
-
-def _require_same_data(training: Training, run: Run) -> None:
-    """Raise an InputError for other images or teachers than those that the run was started with."""
-    if not run.environment.exists():  # stopped before anything was trained
-        files.write_json(run.environment, _environment(training))
-        return
-    recorded, current = files.read_json(run.environment).get("data", {}), _data_hashes(training)
-    if recorded.get("teachers") != current.get("teachers"):
-        names = ", ".join(training.recipe.distillation.teachers)
-        raise InputError(
-            f"The teachers of {run.path} ({names}) are not those that it was started with. Restore them, or train "
-            "under a new --name."
-        )
-    if any(recorded.get(key) != value for key, value in current.items()):
-        raise InputError(
-            f"The data of {run.path} has changed since it was started. Restore it, name the folder to which it was "
-            "moved with --data, or train under a new --name."
-        )

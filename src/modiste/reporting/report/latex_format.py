@@ -14,7 +14,8 @@ PREAMBLE = {
 \documentclass[a4paper]{article}
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
 \usepackage[utf8]{inputenc}""",
-    "zh": r"""% Compile twice: xelatex FILE. It needs ctex: Debian's texlive-xetex, texlive-lang-chinese and texlive-fonts-recommended.
+    "zh": r"""% Compile twice: xelatex FILE. It needs ctex, in Debian's texlive-xetex,
+% texlive-lang-chinese and texlive-fonts-recommended.
 \documentclass[a4paper]{ctexart}""",
 }
 PACKAGES = r"""\usepackage[margin=22mm]{geometry}
