@@ -115,7 +115,7 @@ def test_a_name_that_leads_elsewhere_is_refused(command: list[str], name: str, t
     [
         (["predict", "--heatmap", "a.jpg", "photo.jpg"], ".png"),
         (["data", "show", "--out", "a.jpg"], ".png"),
-        (["report", "run", "--out", "a.pdf"], ".html"),
+        (["report", "run", "--out", "a.docx"], ".html"),
         (["export", "run", "--out", "a.pt"], ".onnx"),
     ],
     ids="".join,

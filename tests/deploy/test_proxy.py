@@ -114,7 +114,7 @@ def test_page_camera_and_documentation_work_in_a_browser(proxy: Proxy, browser: 
     expect(page.locator("#frame-rate")).to_contain_text("frames per second", timeout=20_000)
     page.goto(f"{proxy.name_url}docs")
     expect(page.locator("#operations section")).to_have_count(5)
-    expect(page.locator("#operations")).to_contain_text(f"{proxy.name_url}predict")
+    expect(page.locator("#code")).to_contain_text(f"{proxy.name_url}predict")
     context.close()
     assert failed == []
 

@@ -40,10 +40,11 @@ def test_every_service_of_the_page_starts(options: list[str], tmp_path: Path) ->
 
 
 def test_every_file_that_is_copied_exists() -> None:
-    """All files in deploy/ are described, with the prefix and name that they have."""
+    """All files in deploy/ are described, here or in docs/scaling.md, with the prefix and name that they have."""
     copied = [sources[0] for sources in commands("cp")]
     assert [name for name in copied if not (ROOT / name).exists()] == []
-    assert [path.name for path in (ROOT / "deploy").iterdir() if f"deploy/{path.name}" not in PAGE] == []
+    pages = PAGE + (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    assert [path.name for path in (ROOT / "deploy").iterdir() if f"deploy/{path.name}" not in pages] == []
     assert f"https://{NAME}{PREFIX}/" in PAGE
 
 

@@ -18,9 +18,9 @@ STATED = dict(re.findall(r"(?m)^    ([\w*-]+): (.+)$", (ROOT / "NOTICE").read_te
 
 FAMILIES = {
     "MIT": r"\bMIT\b", "BSD": r"BSD", "Apache": r"Apache", "PSF": r"PSF|Python Software Foundation", "LGPL": r"LGPL",
-    "MPL": r"MPL", "Zlib": r"Zlib", "NVIDIA": r"NVIDIA|Proprietary",
+    "ISC": r"\bISC\b|ISCL", "MPL": r"MPL", "Zlib": r"Zlib", "NVIDIA": r"NVIDIA|Proprietary",
 }  # fmt: skip
-PERMISSIVE = {"MIT", "BSD", "Apache", "PSF", "Zlib"}
+PERMISSIVE = {"MIT", "BSD", "Apache", "ISC", "PSF", "Zlib"}
 
 
 def dependencies() -> set[str]:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from modiste.errors import InputError
 from modiste.recipes import named, settings
 from modiste.runs import files, folder
 from modiste.runs.folder import Run
-from modiste.runs.run_info import RunInfo
+from modiste.training import compute, run_environment
 from modiste.training import run as training_run
 from modiste.training.build import build_training
 
@@ -47,7 +46,7 @@ def started(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def record(run: Run, **changes: object) -> None:
     """Write what the start of a run recorded, with changes."""
     training = build_training(run.recipe())
-    files.write_json(run.environment, {**training_run._environment(training), **changes})
+    files.write_json(run.environment, {**run_environment.describe(training), **changes})
 
 
 @pytest.mark.slow
@@ -104,11 +103,12 @@ def test_fault_43_a_training_is_not_resumed_on_another_device(started: Run) -> N
     assert not started.metrics.exists()
 
 
-def test_fault_43_a_training_of_a_cpu_is_resumed_there_beside_a_gpu() -> None:
+def test_fault_43_a_training_of_a_cpu_is_resumed_there_beside_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where `auto` would choose the GPU."""
-    info = RunInfo(device="cpu")
-    assert training_run._on_same_device(named.sprint(), info).compute.device == "cpu"
-    assert training_run._on_same_device(named.sprint(), replace(info, device="")).compute.device == "auto"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    options = named.sprint().compute
+    assert compute.resolve_device(options, original="cpu").type == "cpu"
+    assert compute.resolve_device(options).type == "cuda"
 
 
 def test_fault_43_another_processor_is_named(started: Run, caplog: pytest.LogCaptureFixture) -> None:

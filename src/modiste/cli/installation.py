@@ -36,6 +36,8 @@ COMMANDS_OF_EXTRA = {
     "tune": ("tune",),
     "web": ("serve",),
     "report": ("report", "compare", "evaluate"),
+    "pdf": ("report --format pdf",),
+    "cluster": ("bench --cluster", "ablate --cluster", "tune --cluster", "predict --cluster"),
     "heic": ("predict X.heic",),
 }
 """The commands that need an extra."""

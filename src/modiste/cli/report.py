@@ -60,8 +60,8 @@ def _choose_format(out: Path | None, kind: str | None, suffixes: "dict[Format, t
     by_suffix = {suffix: each for each, names in suffixes.items() for suffix in names}
     if out is None:
         return cast("Format", kind or "html")
-    found = by_suffix.get(out.suffix.lower())
-    if found is None or kind not in (None, found):
+    meant = by_suffix.get(out.suffix.lower())
+    if meant is None or kind not in (None, meant):
         ends = " or ".join(suffixes[cast("Format", kind)] if kind else by_suffix)
         raise SettingError(f"--out is {out}, but it must end in {ends}. Give another name.")
-    return found
+    return meant

@@ -77,7 +77,7 @@ class FileList:
         """
         rows = self._rows[name]
         labels = to_labels(self._values(name), self._classes, f"The labels of {self._table(name)}")
-        folder = self._photo_folder(name)
+        folder = self._photo_folder(name, self._rows[name][0][0])
         paths = [folder / file for file, _, _ in rows]
         missing = [file for (file, _, _), path in zip(rows, paths, strict=True) if not path.is_file()]
         if missing and not self.is_lenient:
@@ -92,7 +92,7 @@ class FileList:
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read all photo files of a split; their names hold their labels."""
-        folder = self._photo_folder(name)
+        folder = self._photo_folder(name, self._rows[name][0][0])
         for file, label, _ in self._rows[name]:
             yield f"{label}/{file}", (folder / file).read_bytes()
 
@@ -109,9 +109,8 @@ class FileList:
         rows = (row for rows in self._rows.values() for row in rows)
         return next(((file, label) for file, label, _ in rows if Path(file).parent.name != label), None)
 
-    def _photo_folder(self, split: str) -> Path:
+    def _photo_folder(self, split: str, first: str) -> Path:
         """Return the folder with the first photo: that of the tables, or one in it, named as the table or the split."""
-        first, _, _ = self._rows[split][0]
         named = [self.folder / self._table(split).stem, self.folder / split, self.folder / "images"]
         return next((folder for folder in (self.folder, *named) if (folder / first).is_file()), self.folder)
 
@@ -122,13 +121,16 @@ class FileList:
     def _rows(self) -> dict[str, list[Row]]:
         """The rows of each split."""
         rows: dict[str, list[Row]] = {}
-        listed: set[str] = set()
         for split, file in self.files.items():
             for row in _read(file, split):
-                if row[0] in listed:
-                    raise InputError(f"{file} lists {row[0]} for the second time. Remove one of the rows.")
-                listed.add(row[0])
                 rows.setdefault(row[2], []).append(row)
+        listed: set[Path] = set()
+        for split, of_split in rows.items():
+            folder = self._photo_folder(split, of_split[0][0])
+            for name, _, _ in of_split:
+                if folder / name in listed:
+                    raise InputError(f"{self._table(split)} lists {name} for the second time. Remove one of the rows.")
+                listed.add(folder / name)
         return rows
 
     @cached_property

@@ -55,6 +55,10 @@ class RunInfo:
         return sum(float(teacher["seconds"]) for teacher in self.teachers)
 
 
+NEW_RUN = RunInfo()
+"""Of a training that has not started."""
+
+
 def read(run: Run) -> RunInfo:
     """Read the environment of a run, empty without environment.json; raises InputError when the file is damaged."""
     if not run.environment.exists():

@@ -13,6 +13,7 @@ from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, normalization
 from modiste.recipes.ranges import is_factory
 from modiste.recipes.recipe import Recipe
+from modiste.runs.run_info import NEW_RUN, RunInfo
 from modiste.training import compute, linear_probe, own_optimizer, targets
 from modiste.training.batches import Batches
 from modiste.training.distillation import load_teachers
@@ -42,33 +43,27 @@ class Training:
 
 
 def build_training(
-    recipe: Recipe,
-    initialize: bool = True,
-    precision: str = "",
-    continued_epochs: int = 0,
-    threads: int = 0,
-    ranks: Ranks = SINGLE,
+    recipe: Recipe, initialize: bool = True, original: RunInfo = NEW_RUN, ranks: Ranks = SINGLE
 ) -> Training:
     """Open the data of a recipe and build what is trained; raises a ModisteError for anything wrong with them.
 
     Args:
         recipe: what to train.
         initialize: load the weights of `model.weights`; a training that is resumed has its own.
-        precision: "fp32" or "bf16", in which a training that is resumed was started; empty is the recipe's.
-        continued_epochs: of the run that this training continues.
-        threads: with which a training that is resumed was started, as their number decides the last bits of sums.
+        original: with which precision, threads and device a training that is resumed was started, as these decide the
+            last bits of sums; and how many epochs another run had that it continues.
         ranks: the processes that train together.
     """
-    schedule = create_schedule(recipe, continued_epochs)
-    compute.configure(recipe.compute, threads)
-    device = compute.resolve_device(recipe.compute, ranks.local_rank if ranks.size > 1 else None)
+    schedule = create_schedule(recipe, original.continued_epochs)
+    compute.configure(recipe.compute, original.threads)
+    device = compute.resolve_device(recipe.compute, ranks.local_rank if ranks.size > 1 else None, original.device)
     data = sources.open_training(recipe.data, recipe.seed)
     ranks.require_equal_slices(recipe.optimizer.batch_size, len(data.train))
     images, labels = _to_tensors(data.train, device)
     num_classes = len(data.class_names)
     batch_targets = targets.to_distributions(labels, num_classes) if recipe.augmentation.mixup_prob else labels
     network = _build_network(recipe, num_classes, images, initialize).to(device)
-    dtype = compute.resolve_precision(precision or recipe.compute.precision, device)
+    dtype = compute.resolve_precision(original.precision or recipe.compute.precision, device)
     dtype = torch.bfloat16 if ranks.of_first(dtype == torch.bfloat16) else torch.float32  # each has measured it
     if recipe.optimizer.name == "lbfgs":
         if ranks.size > 1:

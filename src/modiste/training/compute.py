@@ -21,20 +21,25 @@ MAX_BF16_TIME = 0.85
 """Of fp32's time: `auto` chooses bf16 only where it is clearly faster, so that noise does not decide."""
 
 
-def resolve_device(options: ComputeConfig, local_rank: int | None = None) -> torch.device:
-    """Return the device of a recipe; `auto` is CUDA where there is a GPU. Raises SettingError for a missing device.
+def resolve_device(options: ComputeConfig, local_rank: int | None = None, original: str = "") -> torch.device:
+    """Return the device of a recipe; raises a SettingError for one that is not here.
 
-    Of several processes on one machine, each has the GPU of its local rank.
+    Args:
+        options: its device; `auto` is CUDA where there is a GPU.
+        local_rank: of one of several processes on a machine, which each have the GPU of that index.
+        original: device that a resumed training was started on; where it was the CPU, `auto` is the CPU.
     """
-    if local_rank is not None and options.device in {"auto", "cuda"} and torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    device = "cpu" if options.device == "auto" and original == "cpu" else options.device
+    if local_rank is not None and device in {"auto", "cuda"} and has_gpu:
         return torch.device("cuda", local_rank)
-    if options.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    if device == "auto":
+        return torch.device("cuda" if has_gpu else "cpu")
+    available = ["cpu", *(["cuda"] if has_gpu else [])]
     available += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    if options.device not in available:
-        raise SettingError(f"There is no device {options.device!r} here. Choose one of {', '.join(available)}.")
-    return torch.device(options.device)
+    if device not in available:
+        raise SettingError(f"There is no device {device!r} here. Choose one of {', '.join(available)}.")
+    return torch.device(device)
 
 
 def choose_precision(device: torch.device) -> str:

@@ -5,6 +5,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any
@@ -104,7 +105,7 @@ def extend(
     if epochs <= done:
         raise InputError(f"{path} has {done} epochs already. Give more with --epochs, as {2 * done}.")
     info = run_info.read(old)
-    training = build_training(run_environment.on_same_device(recipe, info), False, info.precision, done, info.threads)
+    training = build_training(recipe, initialize=False, original=replace(info, continued_from={"epochs": done}))
     run_environment.require_same_device(training, old, info)
     run_environment.require_same_data(training, old)
     checkpoint.load(training.state, old.last)
@@ -152,10 +153,7 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
             )
         recipe, info = _recipe_of(run, data_source), run_info.read(run)
         run_environment.require_as_many(processes, info.processes, run)
-        options = run_environment.on_same_device(recipe, info)
-        training = build_training(
-            options, not has_checkpoint, info.precision, info.continued_epochs, info.threads, processes
-        )
+        training = build_training(recipe, not has_checkpoint, info, processes)
         run_environment.require_same_device(training, run, info)
         if processes.is_first:
             run_environment.require_same_data(training, run)
@@ -169,7 +167,7 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
 
 def _require_one_process(what: str) -> None:
     """Raise a SettingError under torchrun for what has no use of several processes."""
-    if ranks.from_environment.describe().size > 1:
+    if ranks.from_environment().size > 1:
         raise SettingError(f"{what} by one process. Leave out torchrun.")
 
 

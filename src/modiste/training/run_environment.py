@@ -6,8 +6,6 @@ from typing import Any
 from modiste.data import sources
 from modiste.errors import InputError
 from modiste.models import networks
-from modiste.recipes import settings
-from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files
 from modiste.runs.folder import Run
 from modiste.runs.run_info import RunInfo
@@ -33,13 +31,6 @@ def describe(training: Training) -> dict[str, Any]:
             "validation_images_sha256": training.data.validation.images_sha256(),
         },
     }
-
-
-def on_same_device(recipe: Recipe, info: RunInfo) -> Recipe:
-    """Return the recipe with the CPU as its device if the run was started there, though there is a GPU now."""
-    if info.device == "cpu" and recipe.compute.device == "auto":
-        return settings.with_settings(recipe, {"compute.device": "cpu"})
-    return recipe
 
 
 def require_as_many(processes: Ranks, started_with: int, run: Run) -> None:

@@ -1,5 +1,6 @@
 """What goes between a worker and the machine of the command: files of a run, and orders."""
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,7 +94,12 @@ def test_a_full_storage_is_one_sentence(run: Run, tmp_path: Path) -> None:
     large_files, trial = LargeFiles(storage, run.path.parent), Trial(sprint(), run.path)
     large_files.send(trial, {CHECKPOINT: b"weights"}, [])
     (name,) = storage.names()
-    Path(f"{storage.path(name)}.partial").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match=r"cannot be written \(No space left on device\)"):
-        large_files.send(trial, {CHECKPOINT: b"newer"}, [])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot be written \(File too large\)"):
+            large_files.send(trial, {CHECKPOINT: bytes(2_000_000)}, [])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert storage.read(name) == b"weights"
+    assert storage.names() == [name]

@@ -25,25 +25,26 @@ SECTIONS = (
 TERMS = ("figure", "table", "abstract", "references", "colon")
 
 
-def build_document(data: ReportData, language: Texts, written: FrontMatter) -> Document:
+def build_document(data: ReportData, language: Texts, front_matter: FrontMatter) -> Document:
     """Return the report.
 
     Args:
         data: results of the user, at least one, and published ones.
         language: of all texts but those that the user wrote.
-        written: by the user.
+        front_matter: by the user.
     """
     described = [_introduce(data, language), *(describe(data, language) for describe in SECTIONS)]
-    if written.conclusion:
-        described.append(language.section("conclusion", [Paragraph(text) for text in _as_markup(written.conclusion)]))
+    if front_matter.conclusion:
+        paragraphs = [Paragraph(text) for text in _as_markup(front_matter.conclusion)]
+        described.append(language.section("conclusion", paragraphs))
     references = tomllib.loads(texts.read_text("references.toml"))
     return Document(
         lang=language.lang,
-        title=written.title or _default_title(data, language),
+        title=front_matter.title or _default_title(data, language),
         sections=[section for section in described if section and section.blocks],
-        authors=written.authors,
-        course=written.course,
-        abstract=_as_markup(written.abstract),
+        authors=front_matter.authors,
+        course=front_matter.course,
+        abstract=_as_markup(front_matter.abstract),
         references={key: Markup(text) for key, text in references.items()},  # noqa: S704 -- of this package
         terms={key: language.get(f"page.{key}") for key in TERMS}
         | {"foot": language.get("page.foot", version=modiste.__version__)},

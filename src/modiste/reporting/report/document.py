@@ -129,13 +129,13 @@ class Document:
         labels: dict[str, str] = {}
         for kind, name in ((Figure, "figure"), (Table, "table")):
             keys = [block.key for block in self.blocks if isinstance(block, kind)]
-            labels |= {key: f"{self.terms[name]} {number}" for number, key in enumerate(keys, start=1)}
+            labels |= {key: f"{self.terms[name]} {index}" for index, key in enumerate(keys, start=1)}
         return labels
 
     def citations(self) -> dict[str, int]:
         """Return the number of each reference that is cited, in the order in which they are."""
         keys = dict.fromkeys(key for text in self._texts() for key in CITATION.findall(text))
-        return {key: number for number, key in enumerate(keys, start=1)}
+        return {key: index for index, key in enumerate(keys, start=1)}
 
     def _texts(self) -> Iterator[str]:
         yield from self.abstract
@@ -187,8 +187,8 @@ def column_widths(table: Table) -> list[float]:
         max(low, 2 + min(MAX_CELL, max(_width(_plain(cell)) for cell in cells)))
         for low, cells in zip(least, columns, strict=True)
     ]
-    room, missing = PAGE_CHARACTERS - sum(least), sum(wanted) - sum(least)
-    share = max(0.0, min(1.0, room / missing)) if missing else 0.0
+    spare, missing = PAGE_CHARACTERS - sum(least), sum(wanted) - sum(least)
+    share = max(0.0, min(1.0, spare / missing)) if missing else 0.0
     widths = [low + share * (high - low) for low, high in zip(least, wanted, strict=True)]
     return [width / max(PAGE_CHARACTERS, sum(widths)) for width in widths]
 

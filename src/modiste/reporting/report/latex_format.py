@@ -76,8 +76,8 @@ def _list_parts(document: Document, figures: Mapping[str, str], style: InlineFor
         yield f"\\section{{{inline.convert(section.title, style)}}}"
         yield from (_write_block(block, figures, style) for block in section.blocks)
     if keys := document.citations():
-        entries = "\n".join(f"\\bibitem{{{key}}} {inline.convert(document.references[key], style)}" for key in keys)
-        yield f"\\begin{{thebibliography}}{{99}}\n{entries}\n\\end{{thebibliography}}"
+        items = [f"\\bibitem{{{key}}} {inline.convert(document.references[key], style)}\n" for key in keys]
+        yield f"\\begin{{thebibliography}}{{99}}\n{''.join(items)}\\end{{thebibliography}}"
     yield f"\\bigskip\\noindent{{\\footnotesize {inline.convert(document.terms['foot'], style)}}}\n\n\\end{{document}}"
 
 

@@ -40,13 +40,13 @@ def _list_parts(
     if document.abstract:
         yield f"## {document.terms['abstract']}"
         yield from (inline.convert(text, style) for text in document.abstract)
-    for number, section in enumerate(document.sections, start=1):
-        yield f"## {number}. {inline.convert(section.title, style)}"
+    for index, section in enumerate(document.sections, start=1):
+        yield f"## {index}. {inline.convert(section.title, style)}"
         yield from (_write_block(block, labels, figures, style) for block in section.blocks)
     if citations := document.citations():
         yield f"## {document.terms['references']}"
-        entries = {key: inline.convert(document.references[key], style) for key in citations}
-        yield "\n".join(f"{number}. {entries[key]}" for key, number in citations.items())
+        references = {key: inline.convert(document.references[key], style) for key in citations}
+        yield "\n".join(f"{index}. {references[key]}" for key, index in citations.items())
     yield f"---\n\n{inline.convert(document.terms['foot'], style)}"
 
 
