@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from modiste import inference
 from modiste.imaging.preprocess import to_image, to_photo
 from modiste.imaging.resize import RESIZE_MODES, enlarge_center
 from modiste.inference.model import Model
+from modiste.inference.outliers import image_statistics
 from modiste.web.static_site import Site
 
 RANDOM = np.random.default_rng(0)
@@ -195,7 +197,7 @@ def test_records_equal_those_of_python(
 
 @pytest.mark.slow
 @needs_chromium
-def test_the_page_works_without_a_connection(browser: Browser, write: Callable[[Model], Site]) -> None:
+def test_the_page_works_without_a_connection(browser: Browser, write: Callable[[Model], Site], tmp_path: Path) -> None:
     """After the first visit, from all that the service worker saved; several photos get the labels of the command."""
     model = load("fashion-mnist")
     with hosting(write(model).folder) as host, browser.new_context(locale="en-US") as context:
@@ -205,11 +207,13 @@ def test_the_page_works_without_a_connection(browser: Browser, write: Callable[[
         host.stop()
         tab.reload()
         expect(tab.locator("#samples img")).to_have_count(6)
-        photos = sorted(SAMPLES.glob("*.*g"))
+        photos = [*sorted(SAMPLES.glob("*.*g")), tmp_path / "noise.png"]
+        photos[-1].write_bytes(saved(noise(28, 28)))
         tab.set_input_files("#file-input", photos)
-        expect(tab.locator("#progress")).to_have_text("9 photos predicted")
+        expect(tab.locator("#progress")).to_have_text("10 photos predicted")
         labels = [tab.locator("#rows tr").nth(row).locator("td").nth(1).inner_text() for row in range(len(photos))]
         assert labels == [prediction.label for prediction in model.predict(photos)]
+        assert labels[-1] == "none of these"
         tab.locator("#samples button").first.click()
         expect(tab.locator("#status")).to_have_text("Ankle boot")
         expect(tab.locator("#preview img")).to_be_visible()
@@ -217,6 +221,25 @@ def test_the_page_works_without_a_connection(browser: Browser, write: Callable[[
         expect(tab.locator("#frame-rate")).to_contain_text("frames per second")
         tab.click("#camera-button")
         assert tab.problems == []  # type: ignore[attr-defined]
+
+
+STATISTICS = """async (images) => {
+    const { imageStatistics } = await import("/outliers.js");
+    return images.map(([side, data]) => imageStatistics({ width: side, data }));
+}"""
+
+
+@needs_chromium
+def test_statistics_of_images_equal_those_of_python(page: Page) -> None:
+    """Of noise, a gradient and an image of Fashion-MNIST, of sides that are and are not a multiple of 4."""
+    images = [RANDOM.integers(0, 256, (side, side), dtype=np.uint8) for side in (28, 33)]
+    images += [
+        np.add.outer(np.arange(28), np.arange(28)).astype(np.uint8),
+        np.asarray(PHOTOS["image of Fashion-MNIST"]()),
+    ]
+    found = page.evaluate(STATISTICS, [[len(image), image.ravel().tolist()] for image in images])
+    expected = [image_statistics(image[None])[0] for image in images]
+    np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
 @needs_chromium

@@ -188,6 +188,12 @@ class Model(Predictor):
         """
         return tta.average_views(self._forward(images), images, self._forward, self.tta_threshold, self.tta_crop)
 
+    @property
+    def can_abstain(self) -> bool:
+        """Whether some images are "none of these"."""
+        is_unsure = self.calibration.threshold > 0
+        return is_unsure or self.outliers is not None or NONE_OF_THESE in self.class_names
+
     def occlusion_map(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
         """Return how much each part of an image, uint8 as `image_shape`, supports a class; raises as `probabilities`.
 

@@ -65,7 +65,7 @@ class ModelInfo(BaseModel):
     """A loaded model.
 
     `scores` holds the metrics in its file by split, with the number of images as `n`; `label_groups` the classes that
-    photos often do not tell apart, such as kinds of shoe.
+    photos often do not tell apart, such as kinds of shoe; with `can_abstain`, some images are "none of these".
     """
 
     name: str
@@ -73,6 +73,7 @@ class ModelInfo(BaseModel):
     label_groups: list[list[str]]
     image_size: int
     channels: int
+    can_abstain: bool
     scores: dict[str, dict[str, float]]
 
 

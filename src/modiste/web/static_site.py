@@ -15,6 +15,7 @@ from typing import Any
 
 import modiste
 from modiste.errors import InputError
+from modiste.inference import outliers
 from modiste.inference.model import Model
 from modiste.runs import files
 from modiste.web import onnxruntime_web
@@ -97,6 +98,8 @@ def _describe(model: Model) -> dict[str, Any]:
         "tta_threshold": model.tta_threshold,
         "tta_crop": model.tta_crop,
         "scores": model.scores,
+        "can_abstain": model.can_abstain,
+        "outliers": model.outliers and json.loads(model.outliers.to_metadata()[outliers.KEY]),
     }
 
 

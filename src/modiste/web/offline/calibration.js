@@ -26,12 +26,15 @@ export function calibrate(probabilities, temperature) {
   return powers.map((value) => value / sum);
 }
 
-// Returns label, probability and all classes, best first, of calibrated probabilities, for a model of about.json.
-export function toPrediction(probabilities, { class_names: names, threshold, label_groups: groups }) {
-  const top = names.map((label, i) => ({ label, probability: probabilities[i] })).sort((a, b) => b.probability - a.probability);
+// Returns label, probability and all classes, best first, of calibrated probabilities, for a model of about.json. An
+// outlier shows none of the classes.
+export function toPrediction(probabilities, { class_names: names, threshold, label_groups: groups, outliers }, isOutlier) {
+  const shown = isOutlier ? probabilities.map((value) => value * (1 - outliers.coverage)) : probabilities;
+  const top = names.map((label, i) => ({ label, probability: shown[i] })).sort((a, b) => b.probability - a.probability);
   const best = names[argmax(probabilities)];
   const group = groups.find((each) => each.includes(best)) ?? [best];
   const confidence = group.reduce((sum, label) => sum + probabilities[names.indexOf(label)], 0);
-  if (confidence >= threshold) return { ...top[0], top };
-  return { label: NONE_OF_THESE, probability: probabilities[names.indexOf(NONE_OF_THESE)] ?? 1 - confidence, top };
+  if (confidence >= threshold && !isOutlier) return { ...top[0], top };
+  const none = isOutlier ? outliers.coverage : 1 - confidence;
+  return { label: NONE_OF_THESE, probability: shown[names.indexOf(NONE_OF_THESE)] ?? none, top };
 }

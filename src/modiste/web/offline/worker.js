@@ -2,6 +2,7 @@
 import * as ort from "./onnxruntime/ort.js";
 import { average, calibrate, createViews, toPrediction } from "./calibration.js";
 import { decode } from "./decode.js";
+import { isOutlier } from "./outliers.js";
 import { PhotoError } from "./photo-error.js";
 import { toImage } from "./preprocess.js";
 
@@ -34,7 +35,8 @@ async function predict({ photo, preview }) {
     for (const view of createViews(image, model.tta_crop)) lists.push(await run(view));
     probabilities = average(lists);
   }
-  const record = { ...toPrediction(calibrate(probabilities, model.temperature), model), model: model.name, error: null };
+  const prediction = toPrediction(calibrate(probabilities, model.temperature), model, isOutlier(image, model.outliers));
+  const record = { ...prediction, model: model.name, error: null };
   return preview ? { ...record, preview: await toDataUrl(image) } : record;
 }
 

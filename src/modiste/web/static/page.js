@@ -37,8 +37,9 @@ function leadText(models) {
   return text("ownLead", { names: names.slice(0, MAX_LISTED).map(labelText).join(text("comma")) + rest });
 }
 
-function createModelRow({ name, class_names: classes, scores }) {
-  const facts = [text(classes.includes(NONE_OF_THESE) ? "classesWithNone" : "classes", { count: classes.length })];
+function createModelRow({ name, class_names: classes, can_abstain: canAbstain, scores }) {
+  const key = classes.includes(NONE_OF_THESE) ? "classesWithNone" : canAbstain ? "classesOrNone" : "classes";
+  const facts = [text(key, { count: classes.length })];
   const split = ["test", "folds", "validation"].find((each) => scores[each]?.n && scores[each].accuracy);
   if (split) {
     const { accuracy, n } = scores[split];
