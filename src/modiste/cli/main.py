@@ -89,9 +89,7 @@ def modiste() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # Read when torch is imported: threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to
-    # 7 times slower when other processes run, to sleep at once makes it a quarter slower on an idle machine.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    _configure_torch()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
     try:
@@ -118,6 +116,15 @@ def main() -> None:
         if extra is None:
             raise
         _exit(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
+
+
+def _configure_torch() -> None:
+    """Set what PyTorch reads when it is imported."""
+    # Threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to 7 times slower when other
+    # processes run, to sleep at once makes it a quarter slower on an idle machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if "RANK" in os.environ:  # started by torchrun: PyTorch warns of an option of its own that `training.ranks` needs
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def _os_error_message(error: OSError) -> tuple[str, int]:

@@ -40,21 +40,27 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: 
         ModisteError: bad data, settings or weights or a path in use, before anything is written; or as `resume`.
     """
     with ranks.join(recipe.compute.device) as processes:
+        return _start(recipe, path, progress, logger_names, processes)
+
+
+def _start(
+    recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: Collection[LoggerName], processes: Ranks
+) -> Run:
+    if processes.is_first:
+        folder.require_unused(path)
+    loggers.require(logger_names)
+    training = build_training(recipe, ranks=processes)
+    if networks.is_custom(recipe.model):
+        onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
+    run = Run(path)
+    if processes.is_first:
+        _warn(training)
+        run = folder.create(path, recipe)
+    with _write_lock(run, processes):
         if processes.is_first:
-            folder.require_unused(path)
-        loggers.require(logger_names)
-        training = build_training(recipe, ranks=processes)
-        if networks.is_custom(recipe.model):
-            onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
-        run = Run(path)
-        if processes.is_first:
-            _warn(training)
-            run = folder.create(path, recipe)
-        with _write_lock(run, processes):
-            if processes.is_first:
-                files.write_json(run.environment, _environment(training))
-                loggers.start(run, logger_names)
-            _train(training, run, progress)
+            files.write_json(run.environment, _environment(training))
+            loggers.start(run, logger_names)
+        _train(training, run, progress)
     return run
 
 
@@ -141,26 +147,32 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
     """
     run = folder.open_run(path)
     with ranks.join(run.recipe().compute.device) as processes, _write_lock(run, processes):
-        if processes.is_first:
-            files.remove_partials(run.path)
-        if run.finished:
-            raise InputError(f"{path} is finished. Train under a new --name, or evaluate it: modiste evaluate {path}")
-        has_checkpoint = (run.last / checkpoint.FILE).exists()
-        if run.metrics.exists() and not has_checkpoint:
-            raise InputError(
-                f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
-            )
-        recipe, info = _recipe_of(run, data_source), run_info.read(run)
-        _require_as_many(processes, info.processes, run)
-        training = build_training(recipe, not has_checkpoint, info.precision, info.continued_epochs, processes)
-        if processes.is_first:
-            _require_same_data(training, run)
-        if data_source and processes.is_first:
-            files.write_text(run.recipe_file, settings.to_json(recipe))
-        if has_checkpoint:
-            checkpoint.load(training.state, run.last)
-        _train(training, run, progress)
+        _resume(run, progress, data_source, processes)
     return run
+
+
+def _resume(run: Run, progress: ProgressCallback, data_source: str, processes: Ranks) -> None:
+    if processes.is_first:
+        files.remove_partials(run.path)
+    if run.finished:
+        raise InputError(
+            f"{run.path} is finished. Train under a new --name, or evaluate it: modiste evaluate {run.path}"
+        )
+    has_checkpoint = (run.last / checkpoint.FILE).exists()
+    if run.metrics.exists() and not has_checkpoint:
+        raise InputError(
+            f"{run.path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
+        )
+    recipe, info = _recipe_of(run, data_source), run_info.read(run)
+    _require_as_many(processes, info.processes, run)
+    training = build_training(recipe, not has_checkpoint, info.precision, info.continued_epochs, processes)
+    if processes.is_first:
+        _require_same_data(training, run)
+    if data_source and processes.is_first:
+        files.write_text(run.recipe_file, settings.to_json(recipe))
+    if has_checkpoint:
+        checkpoint.load(training.state, run.last)
+    _train(training, run, progress)
 
 
 def _require_as_many(processes: Ranks, started_with: int, run: Run) -> None:
@@ -200,6 +212,7 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
     if processes.is_first:
         finish(training, run)
         loggers.finish(run)
+    processes.wait_for_all()
 
 
 def _fit(training: Training, run: Run, progress: ProgressCallback, stop: Callable[[], bool]) -> None:
