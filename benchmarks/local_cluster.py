@@ -17,7 +17,7 @@ def open_cluster(nodes: int = 1, cpus: int = 1) -> Iterator[Any]:
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     head = {"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    cluster = _retry(lambda: Cluster(initialize_head=True, head_node_args=head))
+    cluster = _retry(lambda: Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False))
     try:
         for _ in range(nodes):
             add_node(cluster, cpus)

@@ -130,9 +130,7 @@ def _wait_for_threads(others: set[threading.Thread], code: int | str | None) -> 
 
 def _run_until_stopped() -> None:
     """Prepare the environment and run; a signal ends the command in one line."""
-    # Read when torch is imported: threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to
-    # 7 times slower when other processes run, to sleep at once makes it a quarter slower on an idle machine.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    _configure_torch()
     _set_cache_folders()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
@@ -180,6 +178,15 @@ def _run() -> None:
         if extra is None:
             raise
         _exit(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
+
+
+def _configure_torch() -> None:
+    """Set what PyTorch reads when it is imported."""
+    # Threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to 7 times slower when other
+    # processes run, to sleep at once makes it a quarter slower on an idle machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if "RANK" in os.environ:  # started by torchrun: PyTorch warns of an option of its own that `training.ranks` needs
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def _os_error_message(error: OSError) -> tuple[str, int]:

@@ -5,8 +5,10 @@ all processes, bit by bit. Batch norm computes its statistics on the slice of ea
 evaluated and saved are those of the first. Only the first process, rank 0, writes files.
 """
 
+import gc
 import os
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,7 +109,14 @@ class Ranks:
             return network
         # Without a search for unused parameters, DDP would group the gradients anew after the first step, which changes
         # the order of their sums, and a training that is resumed would not end with the same bits.
-        return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False, find_unused_parameters=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch 2.14 renames broadcast_buffers, 2.10 has no other
+            return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False, find_unused_parameters=True)
+
+    def wait_for_all(self) -> None:
+        """Wait until all processes are here, since torchrun ends all when one fails, also at its exit."""
+        if self.size > 1:
+            dist.barrier()
 
     def _device(self) -> torch.device:
         is_nccl = dist.get_backend() == "nccl"
@@ -130,6 +139,8 @@ def from_environment() -> Ranks:
 def join(device: str) -> Iterator[Ranks]:
     """Connect the processes that torchrun has started, until the block ends; yield one process without torchrun.
 
+    What was built for the training must be out of scope at the end of the block.
+
     Args:
         device: the setting compute.device.
 
@@ -149,6 +160,7 @@ def join(device: str) -> Iterator[Ranks]:
         try:
             yield ranks
         finally:
+            gc.collect()  # networks that use the connection, whose threads would otherwise outlive the interpreter
             dist.destroy_process_group()
     except ModisteError:
         if not ranks.is_first:

@@ -40,21 +40,27 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: 
         ModisteError: bad data, settings or weights or a path in use, before anything is written; or as `resume`.
     """
     with ranks.join(recipe.compute.device) as processes:
+        return _start(recipe, path, progress, logger_names, processes)
+
+
+def _start(
+    recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: Collection[LoggerName], processes: Ranks
+) -> Run:
+    if processes.is_first:
+        folder.require_unused(path)
+    loggers.require(logger_names)
+    training = build_training(recipe, ranks=processes)
+    if networks.is_custom(recipe.model):
+        onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
+    run = Run(path)
+    if processes.is_first:
+        _warn(training)
+        run = folder.create(path, recipe)
+    with _write_lock(run, processes):
         if processes.is_first:
-            folder.require_unused(path)
-        loggers.require(logger_names)
-        training = build_training(recipe, ranks=processes)
-        if networks.is_custom(recipe.model):
-            onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
-        run = Run(path)
-        if processes.is_first:
-            _warn(training)
-            run = folder.create(path, recipe)
-        with _write_lock(run, processes):
-            if processes.is_first:
-                files.write_json(run.environment, run_environment.describe(training))
-                loggers.start(run, logger_names)
-            _train(training, run, progress)
+            files.write_json(run.environment, run_environment.describe(training))
+            loggers.start(run, logger_names)
+        _train(training, run, progress)
     return run
 
 
@@ -142,27 +148,33 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
     """
     run = folder.open_run(path)
     with ranks.join(run.recipe().compute.device) as processes, _write_lock(run, processes):
-        if processes.is_first:
-            files.remove_partials(run.path)
-        if run.finished:
-            raise InputError(f"{path} is finished. Train under a new --name, or evaluate it: modiste evaluate {path}")
-        has_checkpoint = (run.last / checkpoint.FILE).exists()
-        if run.metrics.exists() and not has_checkpoint:
-            raise InputError(
-                f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
-            )
-        recipe, info = _recipe_of(run, data_source), run_info.read(run)
-        run_environment.require_as_many(processes, info.processes, run)
-        training = build_training(recipe, not has_checkpoint, info, processes)
-        run_environment.require_same_device(training, run, info)
-        if processes.is_first:
-            run_environment.require_same_data(training, run)
-        if data_source and processes.is_first:
-            files.write_text(run.recipe_file, settings.to_json(recipe))
-        if has_checkpoint:
-            checkpoint.load(training.state, run.last)
-        _train(training, run, progress)
+        _resume(run, progress, data_source, processes)
     return run
+
+
+def _resume(run: Run, progress: ProgressCallback, data_source: str, processes: Ranks) -> None:
+    if processes.is_first:
+        files.remove_partials(run.path)
+    if run.finished:
+        raise InputError(
+            f"{run.path} is finished. Train under a new --name, or evaluate it: modiste evaluate {run.path}"
+        )
+    has_checkpoint = (run.last / checkpoint.FILE).exists()
+    if run.metrics.exists() and not has_checkpoint:
+        raise InputError(
+            f"{run.path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
+        )
+    recipe, info = _recipe_of(run, data_source), run_info.read(run)
+    run_environment.require_as_many(processes, info.processes, run)
+    training = build_training(recipe, not has_checkpoint, info, processes)
+    run_environment.require_same_device(training, run, info)
+    if processes.is_first:
+        run_environment.require_same_data(training, run)
+    if data_source and processes.is_first:
+        files.write_text(run.recipe_file, settings.to_json(recipe))
+    if has_checkpoint:
+        checkpoint.load(training.state, run.last)
+    _train(training, run, progress)
 
 
 def _require_one_process(what: str) -> None:
@@ -188,17 +200,22 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
             is_stopped = processes.any(stop())
         if is_stopped:
             raise _stopped(stop, run, processes)
-        if not processes.is_first:
-            return
-        run.broken_step.unlink(missing_ok=True)  # of a step that did not fail again
-        stop.interrupts = True  # each file follows from the checkpoint, so `finish` can end anywhere
-        try:
-            finish(training, run)
-        except BaseException:
-            if stop():  # whatever the exporter makes of the interrupt
-                raise _stopped(stop, run, processes) from None
-            raise
-    loggers.finish(run)
+        if processes.is_first:
+            _finish(training, run, stop)
+        processes.wait_for_all()
+
+
+def _finish(training: Training, run: Run, stop: StopRequest) -> None:
+    """Write the files of a finished run; each follows from the checkpoint, so a signal may end it anywhere."""
+    run.broken_step.unlink(missing_ok=True)  # of a step that did not fail again
+    stop.interrupts = True
+    try:
+        finish(training, run)
+        loggers.finish(run)
+    except BaseException:
+        if stop():  # whatever the exporter makes of the interrupt
+            raise _stopped(stop, run, training.ranks) from None
+        raise
 
 
 def _fit(training: Training, run: Run, progress: ProgressCallback, stop: Callable[[], bool]) -> None:
