@@ -32,7 +32,7 @@ def compare_interfaces(photos: list[Path], *options: str) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         page = browser.new_page()
         page.goto(url)
-        page.wait_for_selector("#samples button")
+        page.wait_for_selector("#models li")
         by_server = [(predict_by_api(url, photo), predict_by_page(page, photo)) for photo in photos]
         browser.close()
     same = [command == api == shown for command, (api, shown) in zip(by_command, by_server, strict=True)]

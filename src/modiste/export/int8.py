@@ -14,6 +14,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process  # type: ignore[import-untyped]
 
 from modiste.runs import files
+from modiste.runs.temporary_folder import temporary_folder
 
 BATCH_SIZE = 32
 
@@ -60,7 +61,7 @@ def _temporary_folder() -> Iterator[str]:
     """
     default, place = tempfile.tempdir, Path(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - named
     try:
-        with tempfile.TemporaryDirectory(prefix="modiste-") as folder:
+        with temporary_folder() as folder:
             tempfile.tempdir = folder
             try:
                 yield folder

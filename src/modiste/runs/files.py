@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from typing import Any, TextIO
 
 from modiste.errors import InputError, OutputError
 from modiste.runs import streams
+from modiste.runs.temporary_folder import temporary_folder
 
 PARTIAL_SUFFIX = ".partial"
 
@@ -193,7 +193,7 @@ def _is_running(process: int) -> bool:
 def _through_temporary_file(path: Path) -> Iterator[Path]:
     """Yield a temporary file, and copy it to a stream if the block ends without an error."""
     try:
-        with tempfile.TemporaryDirectory(prefix="modiste-") as folder:
+        with temporary_folder() as folder:
             temporary = Path(folder) / "output"
             yield temporary
             with temporary.open("rb") as source, streams.open_stream(path) as stream:
