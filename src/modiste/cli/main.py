@@ -137,12 +137,24 @@ def _run_until_stopped() -> None:
     with stop_request(interrupts=True) as stop:
         try:
             _run()
-        except (click.Abort, KeyboardInterrupt):
+        except (click.Abort, KeyboardInterrupt) as interrupt:
+            if error := _interrupted_error(interrupt):
+                _exit(str(error), error.exit_code)
             _exit("Stopped.", 128 + (stop.signal_number or signal.SIGINT))
         except Exception:
             if stop():  # whatever a library makes of the interrupt, this is no error
                 _exit("Stopped.", 128 + stop.signal_number)
             raise
+
+
+def _interrupted_error(interrupt: BaseException) -> ModisteError | None:
+    """Return the error that ended the command already when a signal arrived, if there is one."""
+    cause: BaseException | None = interrupt
+    while cause:
+        if isinstance(cause, ModisteError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _set_cache_folders() -> None:

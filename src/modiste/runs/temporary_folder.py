@@ -25,11 +25,11 @@ def _delayed_signals() -> Iterator[None]:
         yield
         return
     arrived: list[int] = []
-    handlers = {caught: signal.signal(caught, lambda number, _: arrived.append(number)) for caught in STOP_SIGNALS}
+    handlers = {each: signal.signal(each, lambda caught, _: arrived.append(caught)) for each in STOP_SIGNALS}
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
+        for caught in arrived:
+            signal.raise_signal(caught)
