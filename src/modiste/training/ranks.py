@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from signal import SIGTERM
 from typing import TypeVar
 
 import torch
@@ -164,8 +165,16 @@ def join(device: str) -> Iterator[Ranks]:
             dist.destroy_process_group()
     except ModisteError:
         if not ranks.is_first:
-            time.sleep(SAME_ERROR_SECONDS)
+            _wait_to_be_ended()
         raise
+
+
+def _wait_to_be_ended() -> None:
+    """Let torchrun end this process, without a word, while the first one prints the error of all."""
+    try:
+        time.sleep(SAME_ERROR_SECONDS)
+    except KeyboardInterrupt:
+        raise SystemExit(128 + SIGTERM) from None
 
 
 def _require_devices(ranks: Ranks, device: str, has_gpus: bool) -> None:

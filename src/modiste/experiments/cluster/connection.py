@@ -86,23 +86,25 @@ def to_remote(function: Callable[..., Any], **options: Any) -> Any:
 
 
 def call_on_nodes(function: Callable[..., Any], *arguments: Any) -> list[tuple[str, Any]]:
-    """Call a function on every node; return address and result of each.
+    """Call a function on every node; return address and result of each that does not leave the cluster meanwhile.
 
     Raises InputError for a node that does not answer, or lacks this package.
     """
     remote = to_remote(function, num_cpus=0, max_retries=1)
-    addresses, calls = [], []
+    calls = {}
     for node in nodes():
         strategy = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        addresses.append(str(node["NodeManagerAddress"]))
-        calls.append(remote.options(scheduling_strategy=strategy).remote(*arguments))
+        call = remote.options(scheduling_strategy=strategy).remote(*arguments)
+        calls[node["NodeID"]] = str(node["NodeManagerAddress"]), call
     results = []
-    for address, call in zip(addresses, calls, strict=True):
+    for node_id, (address, call) in calls.items():
         try:
             results.append((address, ray.get(call, timeout=PROBE_SECONDS)))
         except ray.exceptions.GetTimeoutError:
             raise InputError(f"Node {address} does not answer. Stop it: ray stop") from None
         except ray.exceptions.RayError as error:
+            if all(node["NodeID"] != node_id for node in nodes()):
+                continue  # it has left the cluster meanwhile
             reason = str(error).strip().splitlines()[-1]
             raise InputError(
                 f"Node {address} cannot run modiste ({reason}). Install there what is installed here: "
