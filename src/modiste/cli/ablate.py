@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import check_name
+from modiste.cli.options import check_name, experiment_options
+from modiste.experiments.resources import Resources
 
 if TYPE_CHECKING:
     from modiste.experiments.tricks import Row
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
     help="Images to evaluate on: validation to make choices, test to publish.",
 )  # fmt: skip
 @click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE-ablation]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
-)
 @click.option("--list", "list_only", is_flag=True, help="List the rows and train nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@experiment_options
 def ablate(
     recipe: str,
     seeds: int,
@@ -46,9 +43,9 @@ def ablate(
     only: tuple[str, ...],
     split: str,
     name: str | None,
-    jobs: int,
-    out: Path,
     list_only: bool,
+    resources: Resources,
+    out: Path,
     as_json: bool,
 ) -> None:
     """Train RECIPE with each of its tricks taken out, or in, alone, and compare with the unchanged recipe.
@@ -73,7 +70,7 @@ def ablate(
     base = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
     rows = _choose_rows(base, only, typed_rows)
     title = name or f"{base.name}-ablation"
-    plan = ablation.plan(base, rows, seeds, split, Path("runs") / "ablate" / title, jobs)
+    plan = ablation.plan(base, rows, seeds, split, Path("runs") / "ablate" / title, resources)
     if list_only:
         _list_rows(rows, as_json)
         return
@@ -143,7 +140,8 @@ def _print_table(content: dict[str, Any]) -> None:
     from modiste.reporting.formatting import format_percent
 
     table = Table("row", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for title in ("n", f"{content['split']} accuracy", "difference", "95 % interval", "detectable", "time"):
+    titles = ("difference", "95 % interval", "p", "p (Holm)", "detectable", "time")
+    for title in ("n", f"{content['split']} accuracy", *titles):
         table.add_column(title, justify="right", no_wrap=True)
     for row in content["tricks"]:
         table.add_row(escape(row["recipe"]), str(row["n"]), format_percent(row.get("mean")), *_difference_cells(row))
@@ -159,13 +157,15 @@ def _print_table(content: dict[str, Any]) -> None:
 
 def _difference_cells(row: dict[str, Any]) -> list[str]:
     from modiste.experiments.ablation import UNCHANGED
+    from modiste.reporting.formatting import format_p_value
 
     if row["recipe"] == UNCHANGED or "difference" not in row:
-        return ["", "", "", ""]
+        return [""] * 6
     interval, detectable = row["difference_interval"], row["minimum_detectable_difference"]
     return [
         f"{100 * row['difference']:+.2f}",
         f"{100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}" if interval else "-",
+        *(format_p_value(row[key]) for key in ("p_value", "p_holm")),
         "-" if detectable is None else f"{100 * detectable:.2f}",
         f"x {row['seconds_ratio']:.2f}" if row["seconds_ratio"] else "-",
     ]
@@ -179,7 +179,7 @@ def _print_notes(content: dict[str, Any]) -> None:
         )
     click.echo(
         "Differences are percentage points, paired over seeds. detectable: the least that so many seeds would show in "
-        "4 of 5 ablations. The intervals are not adjusted for the number of rows."
+        "4 of 5 ablations. p (Holm) is corrected for the number of rows; the intervals are not."
     )
     if content["split"] == "validation" and content["base"]["early_stopping.patience"]:
         click.echo("The epoch of each training was chosen on the same images, which favors rows with early stopping.")

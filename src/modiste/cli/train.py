@@ -1,6 +1,7 @@
 """`modiste train`: train a recipe into a run folder, or resume a run."""
 
 import inspect
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ def train(
 
     Ctrl-C stops after the current step. A run that is resumed ends with bit-identical weights.
 
+    With torchrun, several processes train on slices of each batch, one on each GPU, or on CPU cores of their own.
+
     With --resume RUN --epochs N a finished run is trained on to N epochs as a new run, RUN-N-epochs or --name; RUN
     is not changed. The learning rate is then that of the schedule of N epochs, so it may rise again.
 
@@ -67,6 +70,7 @@ def train(
       modiste train --resume runs/my-cnn
       modiste train --resume runs/my-cnn --epochs 80
       modiste train marathon-teacher --fold 1 --name teachers/fold-1
+      torchrun --nproc-per-node 2 -m modiste train classic-cnn --name my-cnn
     """
     from modiste.errors import SettingError
 
@@ -135,6 +139,8 @@ def _print_result(run: "Run", as_json: bool) -> None:
     from modiste.cli.output import print_json
     from modiste.runs import metrics_file
 
+    if os.environ.get("RANK", "0") != "0":  # of several processes that torchrun started, the first one prints
+        return
     rows, early_stopping = metrics_file.read(run.metrics), run.recipe().early_stopping
     best = rows[metrics_file.best_epoch(rows, early_stopping) - 1]
     if as_json:

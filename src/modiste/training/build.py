@@ -8,10 +8,12 @@ from torch import Tensor
 from modiste.data import sources
 from modiste.data.folds import balanced_weights
 from modiste.data.split import Split, TrainingData
+from modiste.errors import SettingError
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, normalization
 from modiste.recipes.ranges import is_factory
 from modiste.recipes.recipe import Recipe
+from modiste.runs.run_info import NEW_RUN, RunInfo
 from modiste.training import compute, linear_probe, own_optimizer, targets
 from modiste.training.batches import Batches
 from modiste.training.distillation import load_teachers
@@ -20,6 +22,7 @@ from modiste.training.loop import State
 from modiste.training.losses import create_loss
 from modiste.training.optimizer import create_optimizer
 from modiste.training.randomness import derive_seed
+from modiste.training.ranks import SINGLE, Ranks
 from modiste.training.schedule import Schedule, create_schedule
 from modiste.training.step import Step
 from modiste.training.validator import Validator
@@ -36,27 +39,35 @@ class Training:
     schedule: Schedule
     validator: Validator
     state: State
+    ranks: Ranks = SINGLE
 
 
-def build_training(recipe: Recipe, initialize: bool = True, precision: str = "", continued_epochs: int = 0) -> Training:
+def build_training(
+    recipe: Recipe, initialize: bool = True, original: RunInfo = NEW_RUN, ranks: Ranks = SINGLE
+) -> Training:
     """Open the data of a recipe and build what is trained; raises a ModisteError for anything wrong with them.
 
     Args:
         recipe: what to train.
         initialize: load the weights of `model.weights`; a training that is resumed has its own.
-        precision: "fp32" or "bf16", in which a training that is resumed was started; empty is the recipe's.
-        continued_epochs: of the run that this training continues.
+        original: with which precision, threads and device a training that is resumed was started, as these decide the
+            last bits of sums; and how many epochs another run had that it continues.
+        ranks: the processes that train together.
     """
-    schedule = create_schedule(recipe, continued_epochs)
-    compute.configure(recipe.compute)
-    device = compute.resolve_device(recipe.compute)
+    schedule = create_schedule(recipe, original.continued_epochs)
+    compute.configure(recipe.compute, original.threads)
+    device = compute.resolve_device(recipe.compute, ranks.local_rank if ranks.size > 1 else None, original.device)
     data = sources.open_training(recipe.data, recipe.seed)
+    ranks.require_equal_slices(recipe.optimizer.batch_size, len(data.train))
     images, labels = _to_tensors(data.train, device)
     num_classes = len(data.class_names)
     batch_targets = targets.to_distributions(labels, num_classes) if recipe.augmentation.mixup_prob else labels
     network = _build_network(recipe, num_classes, images, initialize).to(device)
-    dtype = compute.resolve_precision(precision or recipe.compute.precision, device)
+    dtype = compute.resolve_precision(original.precision or recipe.compute.precision, device)
+    dtype = torch.bfloat16 if ranks.of_first(dtype == torch.bfloat16) else torch.float32  # each has measured it
     if recipe.optimizer.name == "lbfgs":
+        if ranks.size > 1:
+            raise SettingError("optimizer.name=lbfgs fits one layer, in one process. Leave out torchrun.")
         linear_probe.freeze_features(network)
     create = own_optimizer.create_optimizer if is_factory(recipe.optimizer.name) else create_optimizer
     optimizer = create(recipe.optimizer, network, dtype)
@@ -79,11 +90,22 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "",
             skip_easy_fraction,
             image_weights,
             data.train.groups,
+            ranks,
         ),
-        Step(network, optimizer, create_loss(recipe, batch_targets, num_classes), dtype, recipe.seed, ema, teachers),
+        Step(
+            ranks.parallel(network),
+            optimizer,
+            create_loss(recipe, batch_targets, num_classes),
+            dtype,
+            recipe.seed,
+            ema,
+            teachers,
+            ranks,
+        ),
         schedule,
-        Validator(*_to_tensors(data.validation, device)),
+        Validator(*_to_tensors(data.validation, device), ranks),
         State(network, optimizer, losses.to(device), totals.to(device), ema),
+        ranks,
     )
 
 
