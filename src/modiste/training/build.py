@@ -20,7 +20,7 @@ from modiste.training.distillation import load_teachers
 from modiste.training.ema import ModelEma
 from modiste.training.loop import State
 from modiste.training.losses import create_loss
-from modiste.training.optimizer import create_optimizer
+from modiste.training.optimizer import Optimizer, create_optimizer
 from modiste.training.randomness import derive_seed
 from modiste.training.ranks import SINGLE, Ranks
 from modiste.training.schedule import Schedule, create_schedule
@@ -65,33 +65,15 @@ def build_training(
     network = _build_network(recipe, num_classes, images, initialize).to(device)
     dtype = compute.resolve_precision(original.precision or recipe.compute.precision, device)
     dtype = torch.bfloat16 if ranks.of_first(dtype == torch.bfloat16) else torch.float32  # each has measured it
-    if recipe.optimizer.name == "lbfgs":
-        if ranks.size > 1:
-            raise SettingError("optimizer.name=lbfgs fits one layer, in one process. Leave out torchrun.")
-        linear_probe.freeze_features(network)
-    create = own_optimizer.create_optimizer if is_factory(recipe.optimizer.name) else create_optimizer
-    optimizer = create(recipe.optimizer, network, dtype)
+    optimizer = _build_optimizer(recipe, network, dtype, ranks)
     ema_decay, initial_weight = recipe.optimizer.ema_decay, recipe.optimizer.initial_weight
     ema = ModelEma(network, ema_decay, initial_weight) if ema_decay else None
     teachers = load_teachers(recipe, data, device, dtype)
-    batch_size, skip_easy_fraction = recipe.optimizer.batch_size, recipe.schedule.skip_easy_fraction
-    is_balanced = recipe.data.sampling == "balanced"
-    image_weights = torch.from_numpy(balanced_weights(data.train, data.class_names)).to(device) if is_balanced else None
     losses, totals = torch.full((len(labels),), torch.inf), torch.zeros(3, dtype=torch.float64)
     return Training(
         recipe,
         data,
-        Batches(
-            images,
-            batch_targets,
-            batch_size,
-            recipe.augmentation,
-            recipe.seed,
-            skip_easy_fraction,
-            image_weights,
-            data.train.groups,
-            ranks,
-        ),
+        _build_batches(recipe, data, images, batch_targets, ranks),
         Step(
             ranks.parallel(network),
             optimizer,
@@ -105,6 +87,33 @@ def build_training(
         schedule,
         Validator(*_to_tensors(data.validation, device), ranks),
         State(network, optimizer, losses.to(device), totals.to(device), ema),
+        ranks,
+    )
+
+
+def _build_optimizer(recipe: Recipe, network: NormalizedModel, dtype: torch.dtype, ranks: Ranks) -> Optimizer:
+    """Build the optimizer; with L-BFGS, all but the last layer is frozen before."""
+    if recipe.optimizer.name == "lbfgs":
+        if ranks.size > 1:
+            raise SettingError("optimizer.name=lbfgs fits one layer, in one process. Leave out torchrun.")
+        linear_probe.freeze_features(network)
+    create = own_optimizer.create_optimizer if is_factory(recipe.optimizer.name) else create_optimizer
+    return create(recipe.optimizer, network, dtype)
+
+
+def _build_batches(recipe: Recipe, data: TrainingData, images: Tensor, batch_targets: Tensor, ranks: Ranks) -> Batches:
+    """Build the batches of the training images; with balanced sampling, each image has a weight."""
+    is_balanced = recipe.data.sampling == "balanced"
+    weights_of_images = balanced_weights(data.train, data.class_names) if is_balanced else None
+    return Batches(
+        images,
+        batch_targets,
+        recipe.optimizer.batch_size,
+        recipe.augmentation,
+        recipe.seed,
+        recipe.schedule.skip_easy_fraction,
+        None if weights_of_images is None else torch.from_numpy(weights_of_images).to(images.device),
+        data.train.groups,
         ranks,
     )
 
