@@ -102,15 +102,11 @@ def predict(
     predictor = inference.load(find_model(model), threads)
     write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = write_rows(Path(out), files, photos, predictor, top, bom)
-    elif as_csv:
-        rows, failed = len(photos), _print_csv(predict_photos(photos, predictor, top), top, bom)
-    else:
-        rows = len(photos)
-        failed = _print_and_count_failures(
-            predict_photos(photos, predictor, top), rows, as_json, show_model=model is None
-        )
-    _exit(rows, failed)
+        _exit(*write_rows(Path(out), files, photos, predictor, top, bom))
+    predictions = predict_photos(photos, predictor, top)
+    if as_csv:
+        _exit(len(photos), _print_csv(predictions, top, bom))
+    _exit(len(photos), _print_and_count_failures(predictions, len(photos), as_json, show_model=model is None))
 
 
 def _require_consistent(
