@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from modiste.training.loggers import LoggerName
 
 
+RESUMABLE_SETTINGS = {"data.source", "schedule.epochs"}
+"""That may be given with --resume."""
+
+
 @click.command()
 @click.argument("recipe", required=False)
 @click.option("--data", help=DATA_HELP)
@@ -83,21 +87,27 @@ def train(
             raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
         _list_recipes(as_json)
     elif resume is not None:
-        if recipe or changes.keys() - {"data.source", "schedule.epochs"} or sets or tensorboard or mlflow:
-            raise SettingError(
-                "--resume takes its recipe from the run. Leave out all other settings but --data, and --epochs with "
-                "--name to train a finished run on."
-            )
-        if name and epochs is None:
-            raise SettingError(
-                "A run is resumed under its own name. Leave out --name, or give --epochs to train it on."
-            )
+        others = bool(recipe or changes.keys() - RESUMABLE_SETTINGS or sets or tensorboard or mlflow)
+        _require_resumable(name, epochs, others)
         _extend(resume, epochs, name, data or "", as_json) if epochs else _resume(resume, data or "", as_json)
     elif recipe is None:
         raise SettingError("No recipe is named. Try modiste train sprint; modiste train --list shows all.")
     else:
         loggers: dict[LoggerName, bool] = {"tensorboard": tensorboard, "mlflow": mlflow}
         _start(_resolve(recipe, changes, sets), name, [each for each in loggers if loggers[each]], as_json)
+
+
+def _require_resumable(name: str | None, epochs: int | None, has_other_settings: bool) -> None:
+    """Raise a SettingError for options that a resumed run does not take."""
+    from modiste.errors import SettingError
+
+    if has_other_settings:
+        raise SettingError(
+            "--resume takes its recipe from the run. Leave out all other settings but --data, and --epochs with "
+            "--name to train a finished run on."
+        )
+    if name and epochs is None:
+        raise SettingError("A run is resumed under its own name. Leave out --name, or give --epochs to train it on.")
 
 
 def _resolve(recipe: str, changes: Mapping[str, object], sets: tuple[str, ...]) -> "Recipe":
