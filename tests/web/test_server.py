@@ -1,9 +1,11 @@
 """Start, load, timeouts and shutdown of the service."""
 
 import asyncio
+import gc
 import signal
 import socket
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -152,7 +154,7 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
 def test_too_many_open_requests_are_rejected_with_retry_after() -> None:
     """Above the limit the status is 503, health checks still work, and the service recovers (fault 18)."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
-    with serving(setup="from modiste.web import admission; admission.MAX_REQUESTS = 1") as service:
+    with serving(setup="from modiste.web import admission; admission.MAX_OPEN_REQUESTS = 1") as service:
         with socket.create_connection(service.address) as slow:
             slow.sendall(head)
             time.sleep(0.5)
@@ -222,6 +224,28 @@ def test_a_queue_counts_the_jobs_in_it() -> None:
     queue.closing = True
     with pytest.raises(HttpError, match="stopping"):
         asyncio.run(queue.submit([fail]))
+
+
+def test_a_rejected_request_is_not_kept_in_memory() -> None:
+    """An error that is raised has no frames of earlier requests, which would hold their photos (fault 11)."""
+
+    class Text(str):
+        __slots__ = ("__weakref__",)
+
+    def job() -> None: ...
+
+    text, queue = Text("!"), WorkQueue(threads=1, capacity=2)
+    references = weakref.ref(text), weakref.ref(job)
+    with pytest.raises(HttpError):
+        request_reader._decode_base64(text)
+    with pytest.raises(HttpError):
+        asyncio.run(queue.submit([job] * 3))
+    queue.closing = True
+    with pytest.raises(HttpError):
+        asyncio.run(queue.submit([job]))
+    del text, job
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
 
 
 def test_a_job_that_waits_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 import modiste
 from modiste.inference.model import Predictor
 from modiste.web.admission import Admission
-from modiste.web.http_error import STOPPING, HttpError, error_response, from_validation_errors
+from modiste.web.http_error import HttpError, error_response, from_validation_errors, stopping
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
 from modiste.web.request_reader import FORM_TYPE, JSON_TYPE, PHOTO_TYPES, RequestReader, Upload
@@ -160,7 +160,7 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
     @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Readiness check")
     async def ready() -> Status:
         if queue.closing:
-            raise STOPPING
+            raise stopping()
         return Status(status="ready")
 
     @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")

@@ -1,6 +1,7 @@
 """Error responses: an HTTP status, one sentence and the id of the request."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -25,7 +26,8 @@ class HttpError(Exception):
 RETRY_AFTER = {"Retry-After": "1"}
 """Header of each response that rejects a request because the service is busy; in seconds."""
 
-STOPPING = HttpError(503, "The service is stopping. Use another one.")
+stopping = partial(HttpError, 503, "The service is stopping. Use another one.")
+"""Create the error; one that is raised twice would keep the frames of the first time, and so the request, in memory."""
 
 
 def error_response(error: HttpError, request_id: str) -> JSONResponse:
