@@ -29,7 +29,6 @@ from modiste.web.schemas import (
     ModelInfo,
     PredictionOptions,
     PredictionResponse,
-    Sample,
     ServiceInfo,
     Status,
 )
@@ -170,7 +169,7 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
 
 def _add_about_route(app: FastAPI, predictor: Predictor) -> None:
     models = [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models]
-    samples = [Sample.model_validate(sample, from_attributes=True) for sample in find_samples(predictor.models)]
+    samples = find_samples(predictor.models)
 
     @app.get("/about", summary="Loaded models and bundled samples")
     async def about() -> ServiceInfo:
