@@ -48,9 +48,12 @@ def test_the_python_code_of_the_api_page_runs(page: Page, service: Service, tmp_
 
 
 def test_the_api_page_lists_every_operation(page: Page, service: Service) -> None:
-    """It is generated from the OpenAPI description, without files from other hosts."""
+    """It is generated from the OpenAPI description, without other hosts; each status has its Chinese text."""
     page.goto(f"{service.url}docs")
     expect(page.locator("#operations section")).to_have_count(5)
+    responses = service.ask("GET", "/openapi.json")[1]["paths"]["/predict"]["post"]["responses"]
+    texts = page.evaluate("import('/texts.js').then(({ TEXTS }) => Object.keys(TEXTS.zh.statuses))")
+    assert set(texts) == responses.keys()
 
 
 @pytest.mark.slow
