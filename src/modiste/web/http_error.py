@@ -6,8 +6,6 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from modiste.errors import InputError, UnsupportedPhoto
-
 
 class HttpError(Exception):
     """An error that the client receives as JSON.
@@ -33,11 +31,6 @@ stopping = partial(HttpError, 503, "The service is stopping. Use another one.")
 def error_response(error: HttpError, request_id: str) -> JSONResponse:
     """Return the response for an error; the operator finds the request in the log by its id."""
     return JSONResponse({"error": error.message, "request_id": request_id}, error.status, error.headers)
-
-
-def from_input_error(error: InputError) -> HttpError:
-    """Convert the reason why a photo cannot be used: status 415 for an unsupported format, otherwise 422."""
-    return HttpError(415 if isinstance(error, UnsupportedPhoto) else 422, str(error))
 
 
 def from_validation_errors(errors: Iterable[Mapping[str, Any]]) -> HttpError:

@@ -11,7 +11,7 @@ export const labelText = (label) => TEXTS[language].labels[label] ?? label;
 export const percent = (fraction) => `${(100 * fraction).toFixed(1)}%`;
 
 // "a, b or c"
-export function alternatives(labels) {
+function alternatives(labels) {
   const names = labels.map(labelText);
   return [names.slice(0, -1).join(text("comma")), names.at(-1)].join(text("or"));
 }
