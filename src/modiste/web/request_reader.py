@@ -151,7 +151,8 @@ async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> U
     for file in files:
         photos.append(await file.read())
         await file.close()  # frees its copy
-    options = {name: value for name, value in form.multi_items() if name in PredictionOptions.model_fields}
+    texts = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    options = {name: texts[name] for name in texts.keys() & PredictionOptions.model_fields}
     return Upload(photos, [_file_name(file.filename or "") for file in files], options, is_form=True)
 
 
