@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from modiste.data import fashion_mnist, file_list, folders, folds, idx
-from modiste.data.annotate import corrections_file, open_part
-from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE
+from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE, corrections_file, open_part
 from modiste.data.arrays import ImageFormat
 from modiste.data.file_list import FileList
 from modiste.data.folders import ClassFolders

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modiste.data.annotate import open_part, read_group_names
+from modiste.data.annotations import open_part, read_group_names
 from modiste.data.class_values import simplify
 from modiste.data.duplicates import find_exact, find_near
 from modiste.data.file_list import FileList
