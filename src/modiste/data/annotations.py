@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from modiste.csv_cells import unescape_formula
 from modiste.data.lazy_split import LazySplit, Source
 from modiste.data.split import Groups
 from modiste.errors import InputError
@@ -208,10 +209,11 @@ def _read_rows(file: Path) -> list[list[str]]:
 
 def _by_name(file: Path, pairs: list[tuple[str, str]]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for name, value in pairs:
+    for cell, value in pairs:
+        name = unescape_formula(cell)  # as mistakes.csv has it
         if name in values:
             raise InputError(f"{file}: {name!r} is listed twice. Correct or remove the row.")
-        values[name] = value.strip()
+        values[name] = unescape_formula(value.strip())
     return values
 
 
