@@ -101,7 +101,7 @@ def test_copies_in_different_splits_are_warned_of(photos: Path) -> None:
     draw(6).save(photos / "test" / "boots" / "compressed.jpg", quality=30)
     (photos / "groups.csv").write_text("file,group\ntrain/boots/1.jpg,anna\ntest/boots/new.jpg,anna\n")
     assert [warning.partition(".jpg. ")[0] for warning in verify(config(photos))["warnings"]] == [
-        "1 groups are in train and in test, such as anna: scores are too good. Move each into one of the two.",
+        "train and test have 1 group in common, such as anna: scores are too good. Move each into one of the two.",
         "1 set of images in different splits: the same, such as train/hats/5.jpg and test/hats/copy",
         "1 set of images in different splits: nearly the same, such as train/boots/6.jpg and test/boots/compressed",
     ]

@@ -92,7 +92,9 @@ def content_digest(images: Images, labels: Labels) -> str:
 
 def are_fashion_mnist(images: Images, labels: Labels) -> bool:
     """Return whether these are the official train or test images of Fashion-MNIST with their labels, in any order."""
-    if len(images) not in (60_000, 10_000) or images.shape[1:] != (28, 28) or labels.dtype.kind != "i":
+    if len(images) not in (60_000, 10_000) or len(labels) != len(images) or labels.dtype.kind != "i":
+        return False
+    if images.shape[1:] != (28, 28):
         return False
     return content_digest(images, labels) in FASHION_MNIST_DIGESTS
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, are_fashion_mnist, index_names, loader, require_pairs
-from modiste.data.class_values import Values, as_values, classes_of, names_of, require_classes, to_labels
+from modiste.data.class_values import Values, as_values, classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
 from modiste.data.split import Images
 from modiste.data.split_names import split_in
@@ -93,10 +93,6 @@ class NpzFile:
         if (file := self.folder / LABELS_FILE).is_file():
             yield file.name, file.read_bytes()
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how the arrays of a split are called."""
         return f"Add the arrays x_{split} and y_{split} to {self.file}"
@@ -124,9 +120,7 @@ class NpzFile:
     @cached_property
     def _classes(self) -> list[Any]:
         split = next(filter(self.has_split, SPLITS))
-        classes = classes_of(self._values(split))
-        require_classes(classes, f"{self._keys[split].labels} in {self.file}")
-        return classes
+        return classes_of(self._values(split), f"{self._keys[split].labels} in {self.file}")
 
     def _values(self, split: str) -> Values:
         key = self._keys[split].labels

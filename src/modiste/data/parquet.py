@@ -13,7 +13,7 @@ import numpy as np
 
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, index_names
-from modiste.data.class_values import as_values, classes_of, names_of, require_classes, to_labels
+from modiste.data.class_values import as_values, classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
 from modiste.data.photo_loader import photo_loader
 from modiste.errors import InputError
@@ -83,10 +83,6 @@ class ParquetFiles:
         if (file := self.folder / LABELS_FILE).is_file():
             yield file.name, file.read_bytes()
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how the files of a split are called."""
         return f"Put a file {split}.parquet into {self.folder}"
@@ -100,13 +96,12 @@ class ParquetFiles:
 
     @cached_property
     def _classes(self) -> list[Any]:
-        classes = classes_of(np.array(self._values(self._first_split)))
-        names = self._schema(self._first_split).names
-        require_classes(classes, f"The labels of {self._place(self._first_split)}")
+        split = self._first_split
+        classes = classes_of(np.array(self._values(split)), f"The labels of {self._place(split)}")
+        names = self._schema(split).names
         if names and classes[-1] >= len(names):
             raise InputError(
-                f"{self._place(self._first_split)} has the label {classes[-1]}, but its schema names {len(names)} "
-                f"classes. {ADVICE}"
+                f"{self._place(split)} has the label {classes[-1]}, but its schema names {len(names)} classes. {ADVICE}"
             )
         return classes
 
@@ -117,7 +112,10 @@ class ParquetFiles:
         column = self._schema(split).label
         values = list(chain.from_iterable(_read_column(file, column).to_pylist() for file in self.files[split]))
         if None in values:
-            raise InputError(f"{self._place(split)} has rows without a label, the first is {values.index(None)}.")
+            row = values.index(None)
+            raise InputError(
+                f"{self._place(split)} has rows without a label, the first is {row} (from 0). Remove them."
+            )
         if not values:
             raise InputError(f"{self._place(split)} has no rows. Name other data with --data.")
         return list(as_values(np.array(values), f"The labels of {self._place(split)}").tolist())

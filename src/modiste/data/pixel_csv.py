@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, are_fashion_mnist, index_names, loader, require_pairs
-from modiste.data.class_values import classes_of, names_of, require_classes, to_labels
+from modiste.data.class_values import classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
 from modiste.data.split import Images, Labels
 from modiste.errors import InputError
@@ -79,10 +79,6 @@ class PixelCsv:
             if file.is_file():
                 yield (file.name if file.name == LABELS_FILE else "table", file.read_bytes())
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how the table of a split is called."""
         return f"Put a table with {split} in its name into {self.folder}"
@@ -90,9 +86,7 @@ class PixelCsv:
     @cached_property
     def _classes(self) -> list[int]:
         split = next(filter(self.has_split, SPLITS))
-        classes = classes_of(self._read(split).values)
-        require_classes(classes, f"The labels of {self.files[split]}")
-        return classes
+        return classes_of(self._read(split).values, f"The labels of {self.files[split]}")
 
     def _read(self, split: str) -> Table:
         if split not in self.tables:

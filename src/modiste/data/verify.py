@@ -37,9 +37,8 @@ Record = dict[str, Any]
 
 
 class Inspected(NamedTuple):
-    """An image that was read: itself, a digest of its pixels (of the photo, where it is made from one), a thumbnail."""
+    """What is left of an image, or of the photo that it is made from: a digest of its pixels, and a thumbnail."""
 
-    image: Images
     digest: bytes
     thumbnail: Images
 
@@ -102,7 +101,7 @@ def verify(data: DataConfig) -> Record:
     return {
         "dataset": dataset_name(data),
         "splits": [report.record for report in reports],
-        "ignored": list(map(str, source.ignored_files())),
+        "ignored": list(map(str, source.ignored_files())) if isinstance(source, ClassFolders) else [],
         "unreadable": [{"file": file, "error": error} for file, error in unreadable],
         "similar_names": similar,
         "duplicates": [[names[index] for index in same] for same in exact],
@@ -149,11 +148,12 @@ def _read_split(source: Source, data: DataConfig, split: str) -> SplitReport:
         if isinstance(result, InputError):
             unreadable.append((part.names[row], str(result)))
             continue
-        digest.update(np.ascontiguousarray(result.image).data)
-        shape = list(result.image.shape)
+        image, rest = result
+        digest.update(np.ascontiguousarray(image).data)
+        shape = list(image.shape)
         names.append(part.names[row])
         rows.append(row)
-        inspected.append(result._replace(image=result.image[:0]))
+        inspected.append(rest)
     for values in (part.labels, part.candidate_labels):
         if values is not None:
             digest.update(np.ascontiguousarray(values).data)
@@ -173,21 +173,21 @@ def _read_split(source: Source, data: DataConfig, split: str) -> SplitReport:
     return SplitReport(record, names, labels, inspected, unreadable, group_names)
 
 
-def _inspect_all(part: LazySplit) -> Iterator[Inspected | InputError]:
+def _inspect_all(part: LazySplit) -> Iterator[tuple[Images, Inspected] | InputError]:
     """Yield each image of a split, or the error that reading it raised."""
     with ThreadPoolExecutor(MAX_DECODERS) as pool:
         for start in range(0, len(part.labels), BLOCK):
             yield from pool.map(partial(_inspect, part), range(start, min(start + BLOCK, len(part.labels))))
 
 
-def _inspect(part: LazySplit, index: int) -> Inspected | InputError:
+def _inspect(part: LazySplit, index: int) -> tuple[Images, Inspected] | InputError:
     try:
         image = part.load(np.array([index]))[0]
         pixels = image if part.photo is None else preprocess.to_photo(part.photo(index))
     except InputError as error:
         return error
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16, key=str(pixels.shape).encode())
-    return Inspected(image, digest.digest(), gray_thumbnail(pixels))
+    return image, Inspected(digest.digest(), gray_thumbnail(pixels))
 
 
 def _find_near_only(thumbnails: list[Images], exact: list[list[int]]) -> list[list[int]]:
@@ -209,8 +209,8 @@ def _group_warnings(reports: list[SplitReport]) -> list[str]:
     groups = [(report.record["split"], set(filter(None, report.group_names or ()))) for report in reports]
     shared = [(first, second, sorted(one & other)) for (first, one), (second, other) in combinations(groups, 2)]
     return [
-        f"{len(names)} groups are in {first} and in {second}, such as {names[0]}: scores are too good. Move each into "
-        "one of the two."
+        f"{first} and {second} have {len(names)} group{'s' * (len(names) > 1)} in common, such as {names[0]}: scores "
+        "are too good. Move each into one of the two."
         for first, second, names in shared
         if names
     ]
