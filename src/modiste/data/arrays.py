@@ -33,11 +33,6 @@ class ImageFormat:
     resize_mode: str = "squash"
 
 
-def index_names(split: str, count: int) -> list[str]:
-    """Name images that have no file: `train#7` is the eighth of the train split."""
-    return [f"{split}#{index}" for index in range(count)]
-
-
 def require_pairs(place: Place, images: Images, labels: Labels) -> None:
     """Raise an InputError unless there is at least one image, and a label for each."""
     if len(images) != len(labels):

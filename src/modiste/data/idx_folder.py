@@ -12,8 +12,9 @@ import numpy as np
 
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE, read_class_names
-from modiste.data.arrays import are_fashion_mnist, index_names, require_pairs, require_size
+from modiste.data.arrays import are_fashion_mnist, require_pairs, require_size
 from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.split import index_names
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 

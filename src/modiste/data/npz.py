@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data.annotations import LABELS_FILE
-from modiste.data.arrays import ImageFormat, are_fashion_mnist, index_names, loader, require_pairs
+from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
 from modiste.data.class_values import Values, as_values, classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.split import Images
+from modiste.data.split import Images, index_names
 from modiste.data.split_names import split_in
 from modiste.errors import InputError
 from modiste.imaging.decode import to_uint8

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from modiste.data.annotations import LABELS_FILE
-from modiste.data.arrays import ImageFormat, index_names
+from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import as_values, classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
 from modiste.data.photo_loader import photo_loader
+from modiste.data.split import index_names
 from modiste.errors import InputError
 
 if TYPE_CHECKING:

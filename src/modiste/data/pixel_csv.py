@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE
-from modiste.data.arrays import ImageFormat, are_fashion_mnist, index_names, loader, require_pairs
+from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
 from modiste.data.class_values import classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.split import Images, Labels
+from modiste.data.split import Images, Labels, index_names
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 

@@ -92,7 +92,7 @@ def verify(data: DataConfig) -> Record:
     similar = _similar_names(source.class_names)
     train = reports[0]
     warnings = [
-        *(count_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
+        *(class_size_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
         *(f"The classes {first!r} and {second!r} differ only in case, accents or spaces." for first, second in similar),
         *_group_warnings(reports),
         *_duplicate_warnings("the same", exact, reports),
@@ -110,7 +110,7 @@ def verify(data: DataConfig) -> Record:
     }
 
 
-def count_images(
+def count_by_class(
     class_names: Sequence[str], labels: Labels, candidate_labels: CandidateLabels | None
 ) -> dict[str, int]:
     """Count the images of each class; one with several candidate labels counts for each of them."""
@@ -121,7 +121,7 @@ def count_images(
     return dict(zip(class_names, counts.tolist(), strict=True))
 
 
-def count_warnings(counts: Mapping[str, int]) -> list[str]:
+def class_size_warnings(counts: Mapping[str, int]) -> list[str]:
     """Return sentences on classes with few training images, and on classes of very different sizes, by their counts."""
     warnings = []
     if small := [f"{name} {count}" for name, count in counts.items() if count < MIN_IMAGES]:
@@ -164,7 +164,7 @@ def _read_split(source: Source, data: DataConfig, split: str) -> SplitReport:
         "split": split,
         "images": len(rows),
         "shape": shape,
-        "labels": count_images(source.class_names, labels, candidate_labels),
+        "labels": count_by_class(source.class_names, labels, candidate_labels),
         "sha256": "" if unreadable else digest.hexdigest(),
     }
     group_names = read_group_names(source, data, split, part)
