@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.command import OWN, TINY, run_in_process
+from helpers.command import OWN, TINY, parse, run_in_process
 from helpers.progress import Silent
 from modiste.errors import InputError
 from modiste.recipes import settings
@@ -19,8 +19,7 @@ from modiste.training import run as training_run
 
 def recipe(idx: Path, epochs: int) -> Recipe:
     """A tiny network that is trained at a constant learning rate, with a moving average."""
-    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN))
-    changes |= {"data.source": str(idx), "schedule.epochs": epochs, "schedule.name": "constant"}
+    changes = parse(*TINY, *OWN) | {"data.source": str(idx), "schedule.epochs": epochs, "schedule.name": "constant"}
     changes |= {"early_stopping.patience": 0, "compute.precision": "fp32", "optimizer.ema_decay": 0.9}
     return settings.with_settings(classic_cnn(), changes)
 
