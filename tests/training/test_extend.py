@@ -48,8 +48,11 @@ def test_a_longer_run_ends_as_one_of_that_length(finished: Run, idx: Path, tmp_p
 
 
 def test_a_longer_run_records_which_one_it_continues(finished: Run, tmp_path: Path) -> None:
-    """In environment.json and in the model card."""
-    longer = training_run.extend(finished.path, 3, tmp_path / "b", Silent())
+    """In environment.json and in the model card; a finished run without environment.json gets none."""
+    bare = Run(shutil.copytree(finished.path, tmp_path / "a"))
+    bare.environment.unlink()
+    longer = training_run.extend(bare.path, 3, tmp_path / "b", Silent())
+    assert not bare.environment.exists()
     record = files.read_json(longer.environment)["continued_from"]
     assert (record["run"], record["epochs"], len(record["checkpoint_sha256"])) == ("a", 2, 64)
     assert "It continues the run `a`, from which its first 2 epochs are." in longer.card.read_text()

@@ -163,6 +163,8 @@ def _resume(run: Run, progress: ProgressCallback, data_source: str, processes: R
     run_environment.require_same_device(training, run, info)
     if processes.is_first:
         run_environment.require_same_data(training, run)
+        if not run.environment.exists():  # stopped before anything was trained
+            files.write_json(run.environment, run_environment.describe(training))
     if data_source and processes.is_first:
         files.write_text(run.recipe_file, settings.to_json(recipe))
     if has_checkpoint:
