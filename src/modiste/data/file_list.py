@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import Values, as_values, classes_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.photo_loader import photo_loader
+from modiste.data.photo_loader import load_photos
 from modiste.data.split_names import split_of_word
 from modiste.errors import InputError
 
@@ -86,7 +86,7 @@ class FileList:
                 f"{self._table(name)} lists files that do not exist: {', '.join(missing[:5])}{more}. Paths are "
                 f"relative to {folder}. Correct them, or remove the rows."
             )
-        load = photo_loader(paths.__getitem__, names, self.image_format)
+        load = partial(load_photos, paths.__getitem__, names, self.image_format)
         return LazySplit(labels, load, names, photo=paths.__getitem__)
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:

@@ -4,7 +4,7 @@ import bisect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -15,7 +15,7 @@ from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import as_values, classes_of, names_of, to_labels
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.photo_loader import photo_loader
+from modiste.data.photo_loader import load_photos
 from modiste.data.split import index_names
 from modiste.errors import InputError
 
@@ -76,7 +76,8 @@ class ParquetFiles:
         labels = to_labels(np.array(self._values(name)), self._classes, f"The labels of {self._place(name)}")
         photos = _Photos(self.files[name], self._schema(name).image, name)
         names = index_names(name, len(labels))
-        return LazySplit(labels, photo_loader(photos.read, names, self.image_format), names, photo=photos.read)
+        load = partial(load_photos, photos.read, names, self.image_format)
+        return LazySplit(labels, load, names, photo=photos.read)
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the files of a split and labels.json as stored."""
