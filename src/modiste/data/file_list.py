@@ -10,7 +10,7 @@ import numpy as np
 
 from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import Values, as_values, classes_of, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.lazy_split import LazySplit, first_split
 from modiste.data.photo_loader import load_photos
 from modiste.data.split_names import split_of_word
 from modiste.errors import InputError
@@ -131,7 +131,7 @@ class FileList:
 
     @cached_property
     def _classes(self) -> list[str]:
-        split = next(filter(self.has_split, SPLITS))
+        split = first_split(self)
         return classes_of(self._values(split), f"The labels of {self._table(split)}")
 
     def _values(self, split: str) -> Values:

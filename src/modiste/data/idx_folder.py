@@ -13,7 +13,7 @@ import numpy as np
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE, read_class_names
 from modiste.data.arrays import are_fashion_mnist, require_pairs, require_size
-from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.lazy_split import LazySplit, first_split
 from modiste.data.split import index_names
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
@@ -54,7 +54,7 @@ class IdxFolder:
         file = self.place / LABELS_FILE
         if not file.is_file() and self.is_fashion_mnist:
             return FASHION_MNIST
-        labels = idx.read_labels(*self._read(FILES[next(filter(self.has_split, SPLITS))][1]))
+        labels = idx.read_labels(*self._read(FILES[first_split(self)][1]))
         return read_class_names(file, int(labels.max(initial=1)) + 1)
 
     def has_split(self, name: str) -> bool:
@@ -66,7 +66,7 @@ class IdxFolder:
         """Whether the files of train, or of test where there is no train, have the official images and labels."""
         if self.md5:
             return True
-        images, labels = FILES[next(filter(self.has_split, SPLITS))]
+        images, labels = FILES[first_split(self)]
         return are_fashion_mnist(idx.read_images(*self._read(images)), idx.read_labels(*self._read(labels)))
 
     def part(self, name: str) -> LazySplit:

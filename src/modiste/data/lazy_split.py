@@ -94,3 +94,8 @@ class Source(Protocol):
 
     def how_to_add(self, split: str) -> str:
         """Return a sentence on how to add a split that is not there, without its period."""
+
+
+def first_split(source: Source) -> str:
+    """Return the split that decides the classes: train where there is one, else validation or test."""
+    return next(filter(source.has_split, SPLITS))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
 from modiste.data.class_values import Values, as_values, classes_of, names_of, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.lazy_split import LazySplit, first_split
 from modiste.data.split import Images, index_names
 from modiste.data.split_names import split_in
 from modiste.errors import InputError
@@ -65,7 +65,7 @@ class NpzFile:
     @cached_property
     def is_fashion_mnist(self) -> bool:
         """Whether the arrays of the first split are the official images and labels, in any order."""
-        split = next(filter(self.has_split, SPLITS))
+        split = first_split(self)
         values = self._values(split)
         return len(values) in (60_000, 10_000) and are_fashion_mnist(self._images(split), values)
 
@@ -119,7 +119,7 @@ class NpzFile:
 
     @cached_property
     def _classes(self) -> list[Any]:
-        split = next(filter(self.has_split, SPLITS))
+        split = first_split(self)
         return classes_of(self._values(split), f"{self._keys[split].labels} in {self.file}")
 
     def _values(self, split: str) -> Values:

@@ -14,7 +14,7 @@ import numpy as np
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import as_values, classes_of, names_of, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.lazy_split import LazySplit, first_split
 from modiste.data.photo_loader import load_photos
 from modiste.data.split import index_names
 from modiste.errors import InputError
@@ -61,7 +61,7 @@ class ParquetFiles:
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """The labels of train, or of the first split there is, by the names of the schema or of labels.json."""
-        return names_of(self._classes, self.folder / LABELS_FILE, self._schema(self._first_split).names)
+        return names_of(self._classes, self.folder / LABELS_FILE, self._schema(first_split(self)).names)
 
     def has_split(self, name: str) -> bool:
         """Whether the split has a file."""
@@ -89,16 +89,12 @@ class ParquetFiles:
         """Return how the files of a split are called."""
         return f"Put a file {split}.parquet into {self.folder}"
 
-    @property
-    def _first_split(self) -> str:
-        return next(filter(self.has_split, SPLITS))
-
     def _place(self, split: str) -> Path:
         return self.files[split][0]
 
     @cached_property
     def _classes(self) -> list[Any]:
-        split = self._first_split
+        split = first_split(self)
         classes = classes_of(np.array(self._values(split)), f"The labels of {self._place(split)}")
         names = self._schema(split).names
         if names and classes[-1] >= len(names):

@@ -15,7 +15,7 @@ from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
 from modiste.data.class_values import classes_of, names_of, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.lazy_split import LazySplit, first_split
 from modiste.data.split import Images, Labels, index_names
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
@@ -61,7 +61,7 @@ class PixelCsv:
     @cached_property
     def is_fashion_mnist(self) -> bool:
         """Whether the first table has the official images and labels, in any order."""
-        return are_fashion_mnist(*self._read(next(filter(self.has_split, SPLITS))))
+        return are_fashion_mnist(*self._read(first_split(self)))
 
     def has_split(self, name: str) -> bool:
         """Whether the split has a table."""
@@ -85,7 +85,7 @@ class PixelCsv:
 
     @cached_property
     def _classes(self) -> list[int]:
-        split = next(filter(self.has_split, SPLITS))
+        split = first_split(self)
         return classes_of(self._read(split).values, f"The labels of {self.files[split]}")
 
     def _read(self, split: str) -> Table:
