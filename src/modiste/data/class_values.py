@@ -35,7 +35,8 @@ def as_values(labels: NDArray[Any], place: str) -> Values:
             "of one-hot rows their argmax(1)."
         )
     if labels.dtype.kind in "biuf":
-        numbers = labels.astype(np.int64)
+        with np.errstate(invalid="ignore"):  # NaN is named below
+            numbers = labels.astype(np.int64)
         if len(invalid := labels[(numbers != labels) | (numbers < 0)]):
             raise InputError(f"{place} have the value {invalid[0]}, but a label is a whole number from 0. Correct it.")
         return numbers

@@ -15,6 +15,7 @@ from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
 from modiste.data.class_values import classes_of, names_of, to_labels
+from modiste.data.file_list import find_column
 from modiste.data.lazy_split import LazySplit, first_split
 from modiste.data.split import Images, Labels, index_names
 from modiste.errors import InputError
@@ -96,7 +97,7 @@ class PixelCsv:
 
 def is_pixel_csv(header: list[str]) -> bool:
     """Return whether a table has a column `label` and at least 64 others."""
-    return _label_column(header) is not None and len(header) > MIN_PIXELS
+    return find_column(header, ("label",)) is not None and len(header) > MIN_PIXELS
 
 
 def read_table(file: Path) -> Table:
@@ -108,7 +109,7 @@ def read_table(file: Path) -> Table:
     content = idx.read_bytes(file)
     head, _, _ = content.partition(b"\n")
     header = next(csv.reader([head.decode("utf-8-sig", "replace")]), [])
-    label_column = _label_column(header)
+    label_column = find_column(header, ("label",))
     if label_column is None:
         raise InputError(f"{file} has no column label. Add one with a number for each image.")
     shape = _image_shape(file, len(header) - 1)
@@ -120,11 +121,6 @@ def read_table(file: Path) -> Table:
     images = np.ascontiguousarray(pixels).reshape(-1, *shape)
     require_pairs(file, images, labels)
     return Table(images, labels)
-
-
-def _label_column(header: list[str]) -> int | None:
-    titles = [title.strip().casefold() for title in header]
-    return titles.index("label") if "label" in titles else None
 
 
 def _image_shape(file: Path, pixels: int) -> tuple[int, ...]:
