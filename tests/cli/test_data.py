@@ -145,7 +145,7 @@ def test_verify_takes_every_format(tmp_path: Path) -> None:
     arguments = ["verify", f"--data={tmp_path / 'list.csv'}", "--json", "--group-pattern"]
     content = json.loads(CliRunner().invoke(data, [*arguments, "(photo)s"]).stdout)
     assert [split["images"] for split in content["splits"]] == [2, 2]
-    assert any("1 groups are in train and in test, such as photo" in warning for warning in content["warnings"])
+    assert any("train and test have 1 group in common, such as photo" in warning for warning in content["warnings"])
     assert "--group-pattern" in str(CliRunner().invoke(data, [*arguments, "photo"]).exception)
 
 

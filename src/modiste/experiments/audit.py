@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import fashion_mnist, folds, sources
-from modiste.data.annotate import open_part
+from modiste.data.annotations import open_part
 from modiste.data.folders import ClassFolders
 from modiste.data.split import Images, Split
 from modiste.errors import InputError, SettingError, TrainingError

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from modiste.csv_cells import escape_formula
 from modiste.data.annotations import CORRECTIONS_FILE
 from modiste.data.split import Split
 from modiste.imaging import thumbnails
@@ -19,7 +20,6 @@ from modiste.reporting.formatting import format_percent
 from modiste.reporting.report import texts
 from modiste.reporting.report.html_format import ENVIRONMENT
 from modiste.runs import parsing
-from modiste.runs.csv_cells import escape_formula
 
 MAX_SHOWN = 2000
 """Images in the page; the table has all mistakes."""
