@@ -60,7 +60,7 @@ def _transpose(node: Node, inputs: Inputs) -> Tensor:
 
 def _squeeze(node: Node, inputs: Inputs) -> Tensor:
     tensor, axes = required(inputs, 0), integers(node, inputs, 1, "axes")
-    return _view(tensor, _stand_in(tensor).squeeze(None if axes is None else tuple(axes)))
+    return _view(tensor, _stand_in(tensor).squeeze(tuple(axes) if axes else None))
 
 
 def _unsqueeze(node: Node, inputs: Inputs) -> Tensor:
@@ -171,24 +171,25 @@ def _resize(node: Node, inputs: Inputs) -> Tensor:
     axes = node.numbers("axes") or list(range(len(shape)))
     factors = inputs[2].factors if len(inputs) > 2 and inputs[2] is not None else None
     sides = list(shape)
+    if node.text("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise UnsafeGraph("Resize keeps the aspect ratio, so that its size depends on the runtime")
     if sizes:
         for axis, side in zip(axes, sizes, strict=True):
             sides[normalized(axis, len(shape))] = side
     elif factors is not None and factors.size and np.isfinite(factors).all() and factors.max() < LAST:
-        for axis, factor in zip(axes, factors.reshape(-1).tolist(), strict=True):
-            sides[normalized(axis, len(shape))] = math.ceil(sides[axis] * factor)
+        for axis, factor in zip(axes, factors.reshape(-1), strict=True):
+            sides[normalized(axis, len(shape))] = int(np.float32(sides[axis]) * factor)
     else:
         raise UnsafeGraph("Resize has a size that cannot be computed before it is run")
     return make_tensor(sides)
 
 
 def _split(node: Node, inputs: Inputs) -> Tensor:
-    """Return the largest part as the shape of all; where they differ, it is that of each only as a bound."""
     shape, parts = required(inputs, 0).shape, integers(node, inputs, 1, "split")
     axis, sides = normalized(node.integer("axis", 0), len(shape)), list(shape)
-    if parts is not None and (min(parts, default=0) < 0 or len(set(parts)) > 1):
+    if len(set(parts or ())) > 1 or sides[axis] % len(node.outputs):
         raise UnsafeGraph("Split has parts of different sizes")
-    sides[axis] = parts[0] if parts else -(-sides[axis] // len(node.outputs))
+    sides[axis] = parts[0] if parts else sides[axis] // len(node.outputs)
     return make_tensor(sides)
 
 
