@@ -6,7 +6,7 @@ merged, lists are continued. What ONNX allows but no classifier of images needs 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Node:
     domain: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, "int | list[int] | str | Tensor | None"] = field(default_factory=dict)
+    attributes: Mapping[str, int | list[int] | str | Tensor | None]
 
     def integer(self, name: str, default: int) -> int:
         """Return an integer attribute."""

@@ -93,8 +93,8 @@ def integers(node: Node, inputs: Inputs, index: int, name: str = "") -> list[int
     return [int(value) for value in tensor.values.reshape(-1)]
 
 
-def normalized(axis: int, rank: int) -> int:
-    """Return an axis counted from the first."""
+def normalize_axis(axis: int, rank: int) -> int:
+    """Return an axis as counted from the first, of those of a tensor with so many."""
     if not -rank <= axis < max(rank, 1):
         raise UnsafeGraph("an axis does not exist")
     return axis % rank if rank else 0
@@ -131,7 +131,7 @@ def _reduce(node: Node, inputs: Inputs) -> Tensor:
     axes = [node.integer("axis", 0)] if is_arg else integers(node, inputs, 1, "axes")
     if not axes:
         axes = [] if node.integer("noop_with_empty_axes", 0) else list(range(rank))
-    reduced = {normalized(axis, rank) for axis in axes}
+    reduced = {normalize_axis(axis, rank) for axis in axes}
     if node.integer("keepdims", 1):
         shape = [1 if axis in reduced else side for axis, side in enumerate(tensor.shape)]
     else:
