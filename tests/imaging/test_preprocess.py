@@ -107,6 +107,7 @@ class Tensor:
     ("photo", "expected"),
     [
         (io.BytesIO(saved(clothes(48, 40))), RGB),
+        (bytearray(saved(clothes(48, 40))), RGB),
         (Image.fromarray(GRAY).convert("LA"), GRAY),
         (Tensor(), RGB),
         (RGB.astype(np.int64), RGB),

@@ -172,7 +172,7 @@ def shard_name(index: int) -> str:
     return f"part-{index:05}.parquet"
 
 
-def write_shard(storage: Storage, index: int, shard: Shard, predictor: Predictor, top: int, threads: int = 1) -> Counts:
+def write_shard(storage: Storage, index: int, shard: Shard, predictor: Predictor, top: int, threads: int) -> Counts:
     """Predict a shard and write its file.
 
     Raises:
