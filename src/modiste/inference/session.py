@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from typing import Any
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
@@ -48,7 +49,7 @@ class Session:
         """Pickle the content; the session is made anew."""
         return Session, (self.content, self.source, self.threads)
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.generic]:
+    def run(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """Return the probabilities of a batch of images; raises an UnsafeGraph, or what the runtime raises."""
         if len(images) not in self._checked:
             onnx_safety.require_safe(self._graph, len(images))
