@@ -58,8 +58,8 @@ class PredictionTask:
 
     def _figures(self, model: Model, image: NDArray[np.uint8], label: str) -> dict[str, str]:
         """Draw the requested figures of an image, uint8 of the model's `image_shape`, as data URLs."""
-        figures = {"preview": png.data_url(png.encode(image))} if self.preview else {}
+        figures = {"preview": png.data_url(image)} if self.preview else {}
         if self.heatmap:
             occlusion_map = model.occlusion_map(image, model.class_names.index(label))
-            figures["heatmap"] = png.data_url(png.encode(overlay(image, occlusion_map)))
+            figures["heatmap"] = png.data_url(overlay(image, occlusion_map))
         return figures
