@@ -50,7 +50,7 @@ def audit(
       modiste audit sprint-94 --jobs 2 --evaluate runs/my-cnn
       modiste audit --rate verdicts.json
     """
-    from modiste.cli.output import print_json
+    from modiste.cli.output import log, print_json
     from modiste.experiments import audit as experiment
     from modiste.experiments import verdicts as verdict_files
 
@@ -65,7 +65,7 @@ def audit(
     changes = {"data.source": data} if data else {}
     chosen = settings.with_settings(chosen, changes | dict(map(settings.parse_setting, sets)))
     plan = experiment.Audit(settings.with_absolute_paths(chosen), out, targets, jobs)
-    content = experiment.run(plan, command, lambda line: click.echo(line, err=True))
+    content = experiment.run(plan, command, log)
     print_json(content) if as_json else click.echo(_format_audit(content, out))
 
 

@@ -89,7 +89,7 @@ def train(
     elif resume is not None:
         others = bool(recipe or changes.keys() - RESUMABLE_SETTINGS or sets or tensorboard or mlflow)
         _require_resumable(name, epochs, others)
-        _extend(resume, epochs, name, data or "", as_json) if epochs else _resume(resume, data or "", as_json)
+        _resume(resume, epochs, name, data or "", as_json)
     elif recipe is None:
         raise SettingError("No recipe is named. Try modiste train sprint; modiste train --list shows all.")
     else:
@@ -123,25 +123,19 @@ def _start(recipe: "Recipe", name: str | None, loggers: "list[LoggerName]", as_j
     _print_result(api.train(recipe, name=name, loggers=loggers), as_json)
 
 
-def _extend(path: Path, epochs: int, name: str | None, data: str, as_json: bool) -> None:
+def _resume(path: Path, epochs: int | None, name: str | None, data: str, as_json: bool) -> None:
+    """Resume a run, or train a finished one on to this number of epochs."""
     from modiste.runs import folder
     from modiste.training import run as training
     from modiste.training.progress import TrainingProgress
 
     old = folder.open_run(path)
-    new = folder.named_path(name) if name else old.path.with_name(training.extended_name(old.name, epochs))
-    with TrainingProgress(epochs) as progress:
-        run = training.extend(path, epochs, new, progress, data)
-    _print_result(run, as_json)
-
-
-def _resume(path: Path, data: str, as_json: bool) -> None:
-    from modiste.runs import folder
-    from modiste.training import run as training
-    from modiste.training.progress import TrainingProgress
-
-    with TrainingProgress(folder.open_run(path).recipe().schedule.epochs) as progress:
-        run = training.resume(path, progress, data)
+    with TrainingProgress(old.recipe().schedule.epochs if epochs is None else epochs) as progress:
+        if epochs is None:
+            run = training.resume(path, progress, data)
+        else:
+            new = folder.named_path(name) if name else old.path.with_name(training.extended_name(old.name, epochs))
+            run = training.extend(path, epochs, new, progress, data)
     _print_result(run, as_json)
 
 
