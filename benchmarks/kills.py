@@ -123,7 +123,7 @@ def plot(outcome: Outcome, path: Path) -> None:
     axes.vlines(moments, low, low + 0.08 * (high - low), linewidth=0.5, colors="gray", label="kill -9")
     axes.set(xlabel="epochs", ylabel="training loss")
     axes.legend()
-    canvas.save_png(figure, path, "modiste")
+    canvas.save(figure, path, "modiste")
 
 
 def to_results(outcome: Outcome) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _run(plan: "Ablation", title: str, path: Path, as_json: bool) -> None:
     files.make_folder(path.parent)  # before hours of training
     ablation.write(path, title, typed_command(), plan, ablation.run(plan, log))
     content, figure = results.read(path), path.with_suffix(".png")
-    canvas.save_png(_plot(content, plan.recipe.name), figure)
+    canvas.save(_plot(content, plan.recipe.name), figure)
     if as_json:
         print_json(content)
     else:

@@ -82,7 +82,7 @@ def _run(tuning: "Tuning", title: str, path: Path, as_json: bool) -> None:
     result = experiment.run(tuning, log)
     experiment.write(path, title, typed_command(), tuning, result)
     content, figure, base_name = results.read(path), path.with_suffix(".png"), tuning.recipe.name
-    canvas.save_png(plot_tuning(result.trials, result.importances, base_name), figure)
+    canvas.save(plot_tuning(result.trials, result.importances, base_name), figure)
     if as_json:
         print_json(content)
     else:

@@ -116,7 +116,7 @@ def _check_course_figures(
     loss_interval = intervals.t_interval(list(result.by_seed("loss").values()))
     to = translate("to")
     values = {"accuracy": f"{result.accuracy:.2%}", "interval": formatting.format_interval(interval, to)}
-    values |= {"n": str(result.n), "loss_interval": _format_interval(loss_interval, to)}
+    values |= {"n": str(result.n), "loss_interval": _format_loss_interval(loss_interval, to)}
     values |= {"loss": f"{result.loss:.4f}", "limit": f"{loss:.4f}", "epochs": f"{result.epochs:.3g}"}
     return [
         Answer(f"{network}_accuracy", _to_verdict(interval, low=accuracy), f"accuracy{suffix}", values),
@@ -129,8 +129,8 @@ def _interval(comparison: Comparison | None) -> Interval | None:
     return comparison.interval if comparison else None
 
 
-def _format_interval(interval: Interval | None, to: str, scale: float = 1.0, digits: int = 4) -> str:
-    return "-" if interval is None else f"{scale * interval[0]:.{digits}f} {to} {scale * interval[1]:.{digits}f}"
+def _format_loss_interval(interval: Interval | None, to: str) -> str:
+    return "-" if interval is None else f"{interval[0]:.4f} {to} {interval[1]:.4f}"
 
 
 def _check_resnet18(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
@@ -162,7 +162,7 @@ def _check_overfitting(results: Sequence[MethodResult], translate: Translate) ->
     values = {"name": first.name, "best": str(best.epoch), "last": str(last.epoch), "n": str(len(same))}
     values |= {"before": f"{best.val_loss or 0:.4f}", "after": f"{last.val_loss or 0:.4f}"}
     values |= {"train_before": f"{best.train_loss:.4f}", "train_after": f"{last.train_loss:.4f}"}
-    values["interval"] = _format_interval(intervals.t_interval(rises), translate("to"))
+    values["interval"] = _format_loss_interval(intervals.t_interval(rises), translate("to"))
     return Answer("overfit", verdict, "overfit", values)
 
 
@@ -201,8 +201,8 @@ def _check_crop_and_erasing(
     )
     change, to = (augmented.accuracy or 0.0) - (plain.accuracy or 0.0), translate("to")
     values = {"points": f"{100 * change:+.2f}"}
-    values["interval"] = _format_interval(accuracy, to, scale=100, digits=2)
-    values["loss_interval"] = _format_interval(loss, to)
+    values["interval"] = formatting.format_interval(accuracy, to)
+    values["loss_interval"] = _format_loss_interval(loss, to)
     for key, result in (("with", augmented), ("without", plain)):
         values |= {key: f"{result.accuracy or 0:.2%}", f"loss_{key}": f"{result.loss:.4f}", f"n_{key}": str(result.n)}
     return [
@@ -225,7 +225,7 @@ def _check_xavier(results: Sequence[MethodResult], translate: Translate) -> Answ
                 values = {"name": xavier.name, "default": default.name, "n": f"{len(losses)} / {len(others)}"}
                 means = {"loss": fmean(losses.values()), "default_loss": fmean(others.values())}
                 values |= {key: f"{mean:.4f}" for key, mean in means.items()}
-                values["interval"] = _format_interval(interval, translate("to"))
+                values["interval"] = _format_loss_interval(interval, translate("to"))
                 return Answer("xavier", _to_verdict(interval, high=0.0), "xavier", values)
     return _not_measured("xavier", "no_pair")
 

@@ -36,8 +36,8 @@ def _markdown_table(table: TextTable) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Escape the characters that have a meaning in Markdown, line breaks included."""
-    return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", " ".join(text.split()))
+    """Escape the characters that have a meaning in the Markdown of GitHub or Pandoc, line breaks included."""
+    return re.sub(r"([\\`*_{}\[\]<>|~$#&])", r"\\\1", re.sub(r"[\r\n]", " ", text))
 
 
 def to_latex(tables: Sequence[TextTable], sentences: Sequence[str] = ()) -> str:

@@ -22,7 +22,7 @@ SECTIONS = (
 )
 """Each returns a section, or None or an empty one where it has nothing to say."""
 
-TERMS = ("figure", "table", "abstract", "references", "colon")
+TERMS = ("figure", "table", "abstract", "references")
 
 
 def build_document(data: ReportData, language: Texts, front_matter: FrontMatter) -> Document:

@@ -56,13 +56,14 @@ def describe_split(result: MethodResult, texts: Texts) -> Markup:
 
 
 def _list_cells(result: MethodResult, texts: Texts) -> list[object]:
+    to = texts.translate("to")
     return [
         result.name,
         describe_split(result, texts),
         formatting.format_percent(result.accuracy),
-        formatting.format_interval(result.interval_images, texts.translate("to")),
-        formatting.format_half_width(result.interval_seeds),
-        "-" if result.loss is None else f"{result.loss:.4f}",
+        formatting.format_interval(result.interval_images, to),
+        formatting.format_half_width(result.interval_seeds, to),
+        formatting.format_loss(result.loss),
         result.n,
         formatting.abbreviate_number(result.parameters) if result.parameters else "-",
     ]
@@ -141,14 +142,8 @@ def _plot_mistakes(place: str, result: MethodResult, texts: Texts) -> list[Block
     shown = mistakes.read_shown(run.mistakes_page, run.mistakes_table, MISTAKES)
     if not shown:
         return []
-    plot = figures.plot_mistakes(
-        [image for _, image in shown],
-        [mistake.true_label for mistake, _ in shown],
-        [mistake.predicted_label for mistake, _ in shown],
-        [mistake.probability for mistake, _ in shown],
-        MISTAKES_PER_ROW,
-        canvas.PAGE_WIDTH,
-    )
+    shown_mistakes, images = zip(*shown, strict=True)
+    plot = figures.plot_mistakes(images, shown_mistakes, MISTAKES_PER_ROW, canvas.PAGE_WIDTH)
     return [Figure(f"fig-mistakes-{place}", texts.get("results.mistakes_caption", name=result.name), plot)]
 
 
