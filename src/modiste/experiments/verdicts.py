@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ def rate(folder: Path, path: Path, command: str) -> dict[str, Any]:
         images=sample["images"],
         annotators=verdicts.annotators,
         method=verdicts.method,
-        **{key: estimate.as_dict() for key, estimate in estimates.items()},
+        **{key: asdict(estimate) for key, estimate in estimates.items()},
     )
     return results.read(folder / RATE)
 
