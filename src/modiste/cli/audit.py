@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from modiste.cli.options import DATA_HELP
+from modiste.cli.options import DATA_HELP, set_option
 from modiste.reporting.formatting import format_interval, format_percent
 
 
@@ -16,7 +16,7 @@ from modiste.reporting.formatting import format_interval, format_percent
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("audit"), show_default=True, help="Folder of all results."
 )
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@set_option
 @click.option(
     "--evaluate", "targets", multiple=True, metavar="RUN_OR_MODEL",
     help="Also give the accuracy of this run, model or file of probabilities with and without suspects.",

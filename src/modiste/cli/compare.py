@@ -109,7 +109,8 @@ def _format_tables(compared: "ComparedMethods", table_format: str) -> str:
     from modiste.reporting import comparison_tables, statements, text_tables
 
     if table_format == "csv":
-        return text_tables.to_csv(comparison_tables.to_records(compared.methods, compared.pairs))
+        records = comparison_tables.to_records(compared.methods, compared.pairs)
+        return text_tables.to_csv(list(records[0]), [list(each.values()) for each in records]).rstrip("\n")
     tables = [
         comparison_tables.methods_table(compared.methods),
         comparison_tables.scores_table(compared.methods),

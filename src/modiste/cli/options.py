@@ -18,6 +18,10 @@ DATA_HELP = (
     "Folder with class folders or IDX files, or a .csv, .npz or .parquet file; left out: the bundled Fashion-MNIST."
 )
 
+set_option = click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated."
+)
+
 
 def check_name(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
     """Raise a SettingError if a name, or an absolute path, does not end in a name or leads out of its folder."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import DATA_HELP, check_name
+from modiste.cli.options import DATA_HELP, check_name, set_option
 
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
@@ -28,7 +28,7 @@ RESUMABLE_SETTINGS = {"data.source", "schedule.epochs"}
 @click.option("--epochs", type=int, help="Maximum number of epochs.")
 @click.option("--fold", type=int, help="Index of the fold that is held out for validation.")
 @click.option("--device", help="cpu, cuda or cuda:1.  [default: CUDA where there is a GPU]")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@set_option
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import check_name, experiment_options, resolve_recipe
+from modiste.cli.options import check_name, experiment_options, resolve_recipe, set_option
 from modiste.experiments.resources import Resources
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--range", "ranges", multiple=True, metavar="KEY=LOW..HIGH|KEY=A,B,C",
     help="A setting to tune and its values, instead of the usual ones; can be repeated.",
 )  # fmt: skip
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@set_option
 @click.option(
     "--gain-folds", type=click.IntRange(1), default=4, show_default=True,
     help="Maximum number of other folds to measure the gain on.",

@@ -16,6 +16,7 @@ from modiste.metrics.label_quality import LabelQuality
 from modiste.reporting.audit_pages import pages
 from modiste.reporting.audit_pages.pages import VerdictCard
 from modiste.runs import files, results
+from modiste.runs.csv_cells import unescape_formula
 
 SAMPLE, PAGE, RATE = "sample.json", "verdicts.html", "label-errors.json"
 
@@ -143,7 +144,8 @@ def _read_csv(path: Path) -> list[Row]:
     columns = ("image", "verdict", "annotator", "method")
     if not rows or (missing := [name for name in columns if name not in rows[0]]):
         raise InputError(f"{path} lacks {', '.join(missing) if rows else 'rows'}. It needs {', '.join(columns)}.")
-    image, verdict, annotator, method = ([(row[name] or "").strip() for row in rows] for name in columns)
+    cells = ([unescape_formula((row[name] or "").strip()) for row in rows] for name in columns)
+    image, verdict, annotator, method = cells
     return list(zip(image, verdict, annotator, method, strict=True))
 
 
