@@ -110,12 +110,14 @@ def _choose_rows(recipe: "Recipe", only: tuple[str, ...], typed: tuple[str, ...]
 
 def _list_rows(rows: "list[Row]", as_json: bool) -> None:
     from modiste.cli.output import print_json
+    from modiste.recipes import settings
 
     if as_json:
         print_json([{"row": row.name, "settings": row.settings} for row in rows], indent=2)
         return
     for row in rows:
-        click.echo(f"{row.name}\n    {' '.join(f'{key}={value}' for key, value in row.settings.items())}")
+        changes = [f"{key}={settings.format_value(value)}" for key, value in row.settings.items()]
+        click.echo(f"{row.name}\n    {' '.join(changes)}")
 
 
 def _plot(content: dict[str, Any], recipe: str) -> Any:

@@ -180,7 +180,7 @@ def _list_settings(recipe: "Recipe", as_json: bool) -> None:
         print_json(settings.to_settings(recipe), indent=2)
         return
     for key, value, explanation in settings.describe(recipe):
-        click.echo(f"{key}={value}\n    {explanation}")
+        click.echo(f"{key}={settings.format_value(value)}\n    {explanation}")
 
 
 def _list_recipes(as_json: bool) -> None:

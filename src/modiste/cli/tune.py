@@ -93,6 +93,8 @@ def _run(tuning: "Tuning", title: str, path: Path, as_json: bool) -> None:
 
 
 def _print(content: dict[str, Any], recipe: str) -> None:
+    from modiste.recipes import settings
+
     states = [trial["state"] for trial in content["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
     click.echo(f"{len(states)} trials: {counts}")
@@ -105,7 +107,8 @@ def _print(content: dict[str, Any], recipe: str) -> None:
         return
     click.echo(f"Trial {best['trial']} is the best on fold {content['fold']}: {best['val_accuracy']:.2%}, with")
     for key, value in best["settings"].items():
-        click.echo(f"  {key}={value}  (before: {content['base'][key]})")
+        before = settings.format_value(content["base"][key])
+        click.echo(f"  {key}={settings.format_value(value)}  (before: {before})")
     for failed in content.get("failed", []):
         click.echo(f"The training on fold {failed['fold']} failed. {failed['reason']}")
     if content["gain"]:

@@ -102,6 +102,11 @@ def _to_verdict(interval: Interval | None, low: float = -math.inf, high: float =
     return "fails" if interval[1] < low or high < interval[0] else "not_distinguishable"
 
 
+def _combine(verdicts: set[Verdict]) -> Verdict:
+    """Return the verdict on a claim that holds if it holds each time, and fails if it fails once."""
+    return "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "not_distinguishable"
+
+
 def _check_course_figures(
     network: str, result: MethodResult | None, translate: Translate, suffix: str = ""
 ) -> list[Answer]:
@@ -177,10 +182,7 @@ def _check_class(
             return _not_measured(claim, "no_class_scores")
         return Answer(claim, "not_measured", "no_run", {"command": f"modiste evaluate {shlex.quote(str(runs[0]))}"})
     findings = {name: find(scores) for name, scores in scores_by_run.items()}
-    verdicts = [_to_verdict(finding.lead, low=0.0) for finding in findings.values()]
-    verdict: Verdict = "holds" if set(verdicts) == {"holds"} else "not_distinguishable"
-    if "fails" in verdicts:
-        verdict = "fails"
+    verdict = _combine({_to_verdict(finding.lead, low=0.0) for finding in findings.values()})
     texts = [
         f"{name}: {' = '.join(map(translate, finding.classes)) or '-'} {finding.figure}"
         for name, finding in findings.items()
@@ -245,8 +247,7 @@ def _check_two_layers(cnn: MethodResult | None) -> Answer:
     each = [intervals.combined_interval([accuracy], leaderboard.TEST_IMAGES) for accuracy in rows]
     if cnn and cnn.accuracies:
         each.append(intervals.combined_interval(cnn.accuracies, cnn.images))
-    verdicts = {_to_verdict(interval, 0.905, 0.935) for interval in each}
-    verdict: Verdict = "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "not_distinguishable"
+    verdict = _combine({_to_verdict(interval, 0.905, 0.935) for interval in each})
     values = {"within": str(sum(91 <= round(100 * accuracy) <= 93 for accuracy in rows)), "rows": str(len(rows))}
     values |= {"low": f"{min(rows):.1%}", "high": f"{max(rows):.1%}"}
     values["outside"] = str(sum(_to_verdict(interval, 0.905, 0.935) == "fails" for interval in each[: len(rows)]))
