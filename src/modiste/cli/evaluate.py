@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path), metavar="RUN_OR_MODEL")
-@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
+@click.option(
+    "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True, help="Split to evaluate."
+)
 @click.option(
     "--data",
     metavar="D",
