@@ -96,8 +96,9 @@ def read_shown(page: Path, table: Path, count: int) -> list[tuple[Mistake, NDArr
         urls = IMAGE_URL.findall(page.read_text(encoding="utf-8"))
         shown = []
         for index, (row, url) in enumerate(zip(rows, urls, strict=False)):
-            *names, probability = (unescape_formula(row[column]) for column in COLUMNS)
-            shown.append((Mistake(index, *names, float(probability)), thumbnails.read_url(url)))
+            file, label, predicted = (unescape_formula(row[column]) for column in COLUMNS[:3])
+            mistake = Mistake(index, file, label, predicted, float(row["probability"]))
+            shown.append((mistake, thumbnails.read_url(url)))
         return shown
 
 
