@@ -8,6 +8,7 @@ import pytest
 
 from helpers.command import OWN, TINY, parse, run_in_process
 from helpers.progress import Silent
+from helpers.runs import write_run
 from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn
@@ -117,3 +118,10 @@ def test_the_command_trains_on_beside_the_run(idx: Path, tmp_path: Path) -> None
     assert "under its own name" in run_in_process(tmp_path, "train", "--resume=runs/a", "--name=c", code=2).stderr
     arguments = ("train", "--resume=runs/a", "--epochs=3", "--name=a/../../b")
     assert "without '..'" in run_in_process(tmp_path, *arguments, code=2).stderr
+
+
+def test_no_epochs_are_a_number_of_epochs(tmp_path: Path) -> None:
+    """The option is not ignored, as if the run was resumed to its own number."""
+    write_run(tmp_path / "a").finished_marker.unlink()
+    message = run_in_process(tmp_path, "train", "--resume=a", "--epochs=0", code=2).stderr
+    assert "Resume it first, without --epochs" in message
