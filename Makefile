@@ -72,7 +72,7 @@ check-base: $(READY) ## install the wheel without torch and predict
 lock: ## update both lock files to the newest compatible versions
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
-	@$(call COMPILE,build/lock) --extra heic --extra photo --extra tensorboard --extra web --group dev --output-file requirements.lock
+	@$(call COMPILE,build/lock) --extra audit --extra heic --extra mlflow --extra parquet --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
 	@rm -rf build/lock
 

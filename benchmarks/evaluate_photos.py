@@ -214,5 +214,5 @@ def rate(answers: Answers, mask: Mask, name: str) -> dict[str, Any]:
     scores: dict[str, Any] = {"images": int(mask.sum()), "groups": len(np.unique(groups))}
     for suffix, is_correct in answers.outcomes.items():
         scores[f"{name}{suffix}"] = float(is_correct[mask].mean()) if mask.any() else None
-        scores[f"{name}{suffix}_interval"] = intervals.cluster_bootstrap(is_correct[mask], groups)
+        scores[f"{name}{suffix}_interval"] = intervals.cluster_interval(is_correct[mask], groups)
     return scores

@@ -105,37 +105,22 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_trick_is_compared_over_the_same_seeds(
+def test_transfer_is_measured_by_the_number_of_labels(
     idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The recipe has no difference to itself; a trick has its settings, its difference and its relative time.
-
-    The row without flip TTA is of the same trainings.
-    """
-    tricks = script("tricks")
-    recipe = tmp_path / "tiny.json"
-    recipe.write_text(settings.to_json(tiny(idx, **{"schedule.epochs": 1})))
-    monkeypatch.setattr(tricks, "BASELINE", str(recipe))
-    monkeypatch.setattr(tricks, "TRICKS", {str(recipe): (), "without smoothing": ("optimizer.label_smoothing=0",)})
-    monkeypatch.setattr(sys, "argv", ["tricks.py", "--seeds", "2"])
+    """Both kinds of weights are trained on the same images, which are enlarged, and compared on test."""
+    small = [f"data.source={idx}", "optimizer.batch_size=20", "schedule.epochs=1", "compute.threads=1"]
+    sets = [argument for setting in small for argument in ("--set", setting)]
+    monkeypatch.setattr(sys, "argv", ["transfer.py", "--seeds=1", "--labels", "40", *sets])
     monkeypatch.chdir(tmp_path)
-    tricks.main()
-    content = json.loads((tmp_path / "results" / "tricks.json").read_text())
-    baseline, trick, without_tta = content["tricks"]
-    assert (baseline["difference"], baseline["seconds_ratio"]) == (0, 1)
-    assert (trick["settings"], trick["n"]) == (["optimizer.label_smoothing=0"], 2)
-    assert without_tta["mean"] == baseline["accuracy"]
-    assert without_tta["difference"] == pytest.approx(baseline["accuracy"] - baseline["mean"])
-    assert without_tta["seconds"] < baseline["seconds"]
-    assert trick["difference_interval"][0] <= trick["difference"] <= trick["difference_interval"][1]
-    assert {run["split"] for run in content["runs"]} == {"validation"}
-
-
-def test_every_trick_is_a_setting_of_the_recipe(script: Any) -> None:
-    """Each one except the baseline changes the recipe."""
-    for name, changes in script("tricks").TRICKS.items():
-        changed = settings.with_settings(sprint(), dict(map(settings.parse_setting, changes)))
-        assert (changed == sprint()) == (name == "sprint")
+    script("transfer").main()
+    content = json.loads((tmp_path / "results" / "transfer.json").read_text())
+    (size,) = content["sizes"]
+    assert (size["labels"], size["base"]["model.upscale"], content["split"]) == (40, 2, "test")
+    assert [run["recipe"] for run in content["runs"]] == ["40 labels, unchanged", "40 labels, random weights"]
+    random_weights = size["rows"][-1]
+    accuracies = [run["accuracy"] for run in content["runs"]]
+    assert random_weights["difference"] == pytest.approx(accuracies[1] - accuracies[0])
 
 
 @pytest.mark.slow

@@ -271,6 +271,7 @@ def test_trainings_end_with_the_benchmark(tmp_path: Path) -> None:
     changes = set_options({**SMALL, "schedule.epochs": 10000})
     sets, home = [str(tmp_path / "collection"), str(tmp_path / "more")], tmp_path / "runs"
     command = [sys.executable, str(BENCHMARKS / "photos.py"), *sets, "--home", str(home), "--only=fold-0", *changes]
+    command.append(f"--measurements={tmp_path}")
     benchmark = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not (home / "fold-0" / "metrics.csv").exists():
         assert benchmark.poll() is None

@@ -18,15 +18,17 @@ from modiste.imaging import decode
 from modiste.imaging.preprocess import to_image
 
 
+@pytest.mark.slow
 def test_verify_checks_the_bundled_files() -> None:
     """All four checksums are those published, and the images of both splits are counted."""
     result = CliRunner().invoke(data, ["verify"])
     lines = result.stdout.splitlines()
-    assert (result.exit_code, len(lines)) == (0, 9)
+    assert (result.exit_code, len(lines)) == (0, 11)
     assert sum(line.endswith("as published") for line in lines) == 4
     assert lines[4] == "dataset: fashion-mnist"
     assert lines[5].startswith("train: 60000 images of 28 x 28")
     assert lines[7].startswith("test: 10000 images of 28 x 28")
+    assert lines[9].startswith("warning: 109 sets of images in different splits: nearly the same, such as train#74")
 
 
 def test_verify_names_an_altered_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +119,34 @@ def test_verify_lists_ignored_files(tmp_path: Path) -> None:
     result = CliRunner().invoke(data, ["verify", "--data", str(tmp_path)])
     ignored = [line.removeprefix("not used: ") for line in result.stdout.splitlines() if line.startswith("not used")]
     assert ignored == [str(tmp_path / name) for name in ("runs", "train/boots/notes.txt", "train/rest")]
+
+
+def test_verify_names_every_file_that_cannot_be_read(tmp_path: Path) -> None:
+    """Damaged photos, other formats and folders in class folders; then the exit code is 1."""
+    for label in ("boots", "hats"):
+        damaged = fill(tmp_path / label, 3) / "1.png"
+        damaged.write_bytes(damaged.read_bytes()[:100])
+        (tmp_path / label / "2.tiff").write_bytes(b"II*")
+    fill(tmp_path / "hats" / "more", 1)
+    result = CliRunner().invoke(data, ["verify", "--data", str(tmp_path), "--json"])
+    content = json.loads(result.stdout)
+    names = [str(Path(each["file"]).name) for each in content["unreadable"]]
+    assert (result.exit_code, names) == (1, ["2.tiff", "2.tiff", "more", "1.png", "1.png"])
+    assert [split["images"] for split in content["splits"]] == [4]
+    lines = CliRunner().invoke(data, ["verify", "--data", str(tmp_path)]).stdout.splitlines()
+    assert sum(line.startswith("unreadable: ") and str(tmp_path) in line for line in lines) == 5
+
+
+def test_verify_takes_every_format(tmp_path: Path) -> None:
+    """Also a file; groups are those of a pattern."""
+    fill(tmp_path / "photos", 4)
+    rows = [f"photos/{n}.png,{'ab'[n % 2]},{('train', 'test')[n // 2]}" for n in range(4)]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label,split", *rows]))
+    arguments = ["verify", f"--data={tmp_path / 'list.csv'}", "--json", "--group-pattern"]
+    content = json.loads(CliRunner().invoke(data, [*arguments, "(photo)s"]).stdout)
+    assert [split["images"] for split in content["splits"]] == [2, 2]
+    assert any("1 groups are in train and in test, such as photo" in warning for warning in content["warnings"])
+    assert "--group-pattern" in str(CliRunner().invoke(data, [*arguments, "photo"]).exception)
 
 
 def test_a_missing_folder_exits_with_2(tmp_path: Path) -> None:

@@ -39,7 +39,9 @@ RUN_FILES = {
     "model.safetensors",
     "recipe.json",
 }
-EVALUATION_FILES = {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+EVALUATION_FILES = {
+    "scores.json", "probabilities.npz", "confusion.png", "mistakes.png", "mistakes.csv", "mistakes.html"
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,18 @@ def copy_teachers(folder: Path, name: str, teachers: Path) -> None:
     """Copy the teachers of that recipe, if it has any, to their relative paths."""
     for path in NAMED[name]().distillation.teachers:
         shutil.copytree(teachers / path, folder / path)
+
+
+def test_small_classes_and_imbalance_are_warned_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Before the first step, in a line each."""
+    photos = write_photos(tmp_path)
+    fill(photos / "coat", 120, lambda n: Image.new("RGB", (30, 30), (n, 90, 90)))
+    run_in_process(tmp_path, "train", "classic-cnn", f"--data={photos}", "--epochs=1", *TINY, *OWN)
+    warnings = [record.getMessage() for record in caplog.records if record.name.startswith("modiste")]
+    assert [warning.partition(":")[2].partition(":")[0].strip() for warning in warnings] == [
+        "1 of 2 classes have fewer than 20 training images (bag 8)",
+        "coat has 104 training images, bag 8",
+    ]
 
 
 def test_a_tiny_network_is_trained_evaluated_and_used(trained: Path, tmp_path: Path) -> None:
@@ -257,6 +271,7 @@ def test_settings_are_listed_with_their_changes(tmp_path: Path) -> None:
     assert "Name one" in run_in_process(tmp_path, "train", *arguments, code=2).stderr
 
 
+NOT_SMOOTHED = ("--set=optimizer.label_smoothing=0",)
 ERRORS: dict[str, tuple[list[str], str]] = {
     "no recipe": ([], "No recipe is named"),
     "unknown recipe": (["clasic-cnn"], "Did you mean 'classic-cnn'"),
@@ -273,7 +288,14 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "another kind of device": (["sprint", "--device=meta"], "There is no device"),
     "a name too long": (["sprint", f"--data={'x' * 300}"], "x" * 300),
     "no run": (["--resume=nowhere"], "not a run folder"),
-    "resume with settings": (["--resume=nowhere", "--epochs=3"], "Leave out all other settings"),
+    "resume with settings": (["--resume=nowhere", "--seed=3"], "Leave out all other settings"),
+    "train on with settings": (["--resume=nowhere", "--epochs=3", "--set=optimizer.lr=1"], "Leave out all other"),
+    "train on what is no run": (["--resume=nowhere", "--epochs=3"], "not a run folder"),
+    "loss that fails": (["sprint", "--set=loss=helpers.factories:fails", *NOT_SMOOTHED], "factories.py, line "),
+    "schedule that fails": (["sprint", "--set=schedule=helpers.factories:fails"], "factories.py, line "),
+    "optimizer that fails": (["sprint", "--set=optimizer=helpers.factories:fails"], "factories.py, line "),
+    "network that fails": (["sprint", "--set=model=helpers.factories:fails"], "factories.py, line "),
+    "no such network of timm": (["sprint", "--set=model=timm:resnet19"], "Did you mean 'resnet18'"),
     "resume with a recipe": (["sprint", "--resume=nowhere"], "Leave out all other settings"),
 }
 
@@ -286,6 +308,27 @@ def test_a_bad_argument_is_one_line_and_exit_2(case: str, tmp_path: Path) -> Non
     assert message in finished.stderr
     assert len(finished.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_own_code_that_fails_in_training_is_one_line_and_exit_2(idx: Path, tmp_path: Path) -> None:
+    """With its file and line; the run can be resumed when it is corrected."""
+    arguments = [f"--data={idx}", "--name=a", "--epochs=1", *TINY, *OWN]
+    optimizer = "--set=optimizer.name=helpers.factories:FailsLate"
+    finished = run_in_process(tmp_path, "train", "sprint", *arguments, optimizer, code=2)
+    message = finished.stderr.splitlines()[-1]
+    assert "RuntimeError: no third step (" in message
+    assert "factories.py, line " in message
+    assert message.endswith("resume with: modiste train --resume runs/a")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["timm:resnet18", "torchvision:mobilenet_v3_small"])
+def test_a_network_of_a_library_trains_with_adamw_and_cosine(network: str, idx: Path, tmp_path: Path) -> None:
+    """With class weights; its model is exported and verified as any other."""
+    settings = ("optimizer.name=adamw", "optimizer.lr=0.001", "schedule.name=cosine", "loss.class_weights=balanced")
+    arguments = [f"--data={idx}", "--name=a", "--epochs=1", *TINY, f"--set=model={network}"]
+    run_in_process(tmp_path, "train", "sprint", *arguments, *(f"--set={setting}" for setting in settings))
+    assert files(tmp_path / "runs" / "a") == RUN_FILES
 
 
 def _remove_class(folder: Path) -> None:

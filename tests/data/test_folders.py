@@ -13,6 +13,7 @@ from PIL import Image
 from helpers.photos import fill, noise
 from modiste.data import folders, sources
 from modiste.data.split import Split
+from modiste.data.verify import verify
 from modiste.errors import InputError
 from modiste.imaging import preprocess
 from modiste.labels import FASHION_MNIST
@@ -117,7 +118,7 @@ def test_usual_names_of_splits_are_recognized(tmp_path: Path, spelling: str) -> 
     for name, count in (("Train", 3), (spelling, 2), ("TESTING", 1)):
         for label in ("a", "b"):
             fill(tmp_path / name / label, count)
-    splits = {split["split"]: split["images"] for split in sources.describe(config(tmp_path))}
+    splits = {split["split"]: split["images"] for split in verify(config(tmp_path))["splits"]}
     assert splits == {"train": 6, "validation": 4, "test": 2}
 
 
@@ -162,7 +163,7 @@ def test_labels_json_in_a_split_applies_to_all_splits(tmp_path: Path) -> None:
         for name in ("tees", "pants"):
             fill(tmp_path / split / name, 2)
     (tmp_path / "train" / "labels.json").write_text('{"tees": "T-shirt/top", "pants": "Trouser"}')
-    labels = [split["labels"] for split in sources.describe(config(tmp_path))]
+    labels = [split["labels"] for split in verify(config(tmp_path))["splits"]]
     assert labels == [{"T-shirt/top": 2, "Trouser": 2}] * 2
     (tmp_path / "labels.json").write_text('{"tees": "Shirt"}')
     with pytest.raises(InputError, match=r"train/labels.json and another labels.json differ in 'tees'"):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from modiste.data.folds import balanced_weights, stratified_folds
+from modiste.data.folds import balanced_weights, stratified_fold, stratified_folds
 from modiste.data.split import Split
+from modiste.errors import InputError
 from modiste.labels import NONE_OF_THESE
 
 LABELS = np.repeat([0, 1], [40, 20])
@@ -67,3 +68,13 @@ def test_a_class_with_few_images_or_groups_has_fewer_folds() -> None:
     assert len(stratified_folds(LABELS, 5, seed=0, groups=np.minimum(np.arange(60), 42))) == 3
     assert stratified_folds(LABELS[:41], 5, seed=0) == []
     assert stratified_folds(LABELS, 5, seed=0, groups=LABELS) == []
+
+
+def test_a_fold_cuts_no_group() -> None:
+    """Of two images each; a class of too few groups is an error."""
+    groups = np.arange(60) // 2
+    train, held_out = stratified_fold(LABELS, 5, 1, seed=0, groups=groups)
+    assert not set(groups[train]) & set(groups[held_out])
+    assert len(train) + len(held_out) == 60
+    with pytest.raises(InputError, match="at least 5 groups of images, one for each fold, but one has only 2"):
+        stratified_fold(LABELS, 5, 0, seed=0, groups=np.arange(60) // 10)

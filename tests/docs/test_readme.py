@@ -19,7 +19,8 @@ LINE = re.compile(r"^ {4,}(?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 def pages() -> list[Path]:
     """The READMEs and the other pages that show commands."""
-    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", "docs/photos.md", "docs/speed.md"]]
+    names = ("audit", "photos", "speed", "statistics")
+    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", *(f"docs/{name}.md" for name in names)]]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -28,6 +29,8 @@ def test_every_command_line_is_valid(page: Path) -> None:
     for line in LINE.findall(page.read_text(encoding="utf-8")):
         name, *arguments = shlex.split(line.partition("#")[0])
         command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), arguments.pop(0))
         assert command, line
         options = {option for parameter in command.params for option in parameter.opts}
         assert {argument.partition("=")[0] for argument in arguments if argument.startswith("--")} <= options, line

@@ -50,6 +50,8 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
         "finished",
         "layers.json",
         "metrics.csv",
+        "mistakes.csv",
+        "mistakes.html",
         "mistakes.png",
         "probabilities.npz",
         "recipe.json",
@@ -99,7 +101,7 @@ def test_a_stopped_bench_resumes(small: list[str], tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "The same bench command resumes it" in err
+    assert "The same command resumes it" in err
     assert not (tmp_path / "runs" / "bench" / "small" / "seed-1").exists()
     assert json.loads(run_in_process(tmp_path, "bench", *long, "--json").stdout)["n"] == 2
 
@@ -110,11 +112,26 @@ def test_settings_need_a_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_training_that_fails_fails_the_bench(small: list[str], tmp_path: Path) -> None:
-    """The exit code and the sentence are those of the training, and no other seed is begun."""
+def test_a_bench_in_which_every_training_fails_fails(small: list[str], tmp_path: Path) -> None:
+    """The exit code and the sentence are those of a training; there is no results file."""
     done = run_in_process(tmp_path, "bench", *small, "--seeds=2", "--set=optimizer.lr=1e30", code=3)
     assert "not a number" in done.stderr.splitlines()[-1]
-    assert not (tmp_path / "runs" / "bench" / "small" / "seed-1").exists()
+    assert not (tmp_path / "results" / "small.json").exists()
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_is_listed_with_its_reason(small: list[str], tmp_path: Path) -> None:
+    """The others are run, and the exit code says that some failed."""
+    home = tmp_path / "runs" / "bench" / "small"
+    home.mkdir(parents=True)
+    (home / "seed-0").write_text("no folder can be made here")
+    done = run_in_process(tmp_path, "bench", *small, "--seeds=2", code=1)
+    content = json.loads((tmp_path / "results" / "small.json").read_text())
+    assert [run["seed"] for run in content["runs"]] == [1]
+    (failed,) = content["failed"]
+    assert (failed["seed"], failed["fold"]) == (0, 0)
+    assert "exists already and is not overwritten" in failed["reason"]
+    assert "Not in the mean: seed 0, fold 0 failed." in done.stdout
 
 
 def test_seeds_and_folds_differ_in_nothing_else() -> None:
@@ -160,7 +177,7 @@ def test_results_that_mix_precisions_say_so(tmp_path: Path, capsys: pytest.Captu
         for precision in ("fp32", "bf16")
     ]
     plan = bench.Bench(bench.vary_seed(sprint(), 2), "test", tmp_path)
-    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, records)
+    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, bench.Records(records, []))
     assert results.read(tmp_path / "x.json")["precision"] == ["bf16", "fp32"]
     print_results(tmp_path / "x.json", as_json=False)
     output = capsys.readouterr().out
@@ -168,11 +185,26 @@ def test_results_that_mix_precisions_say_so(tmp_path: Path, capsys: pytest.Captu
     assert "two trainings is usually too wide" in output
 
 
-def test_earlier_runs_decide_the_precision(tmp_path: Path) -> None:
-    """A bench that resumes does not measure again; a recipe that names a precision keeps it."""
-    first, second = bench.vary_seed(sprint(), 2)
-    plan = bench.Bench((first, second), "test", tmp_path)
-    folder.create(plan.run_of(second).path, settings.with_settings(second, {"compute.precision": "bf16"}))
-    assert [recipe.compute.precision for recipe in bench.with_one_precision(plan)] == ["bf16", "bf16"]
-    fixed = settings.with_settings(first, {"compute.precision": "fp32"})
-    assert bench.with_one_precision(bench.Bench((fixed,), "test", tmp_path)) == (fixed,)
+@pytest.mark.parametrize(
+    ("accuracies", "statement"),
+    [
+        (
+            (0.93,),
+            "One seed shows no spread, so there is no interval over seeds and no comparison with another recipe.",
+        ),
+        ((0.93, 0.931, 0.933), "95 % interval over 3 seeds: 92.75 to 93.51 %, sd 0.15 points. Compared with another"),
+        ((0.93, 0.93), "95 % interval over 2 seeds: 93.00 to 93.00 %, sd 0.00 points.\n"),
+    ],
+)
+def test_the_spread_over_seeds_is_stated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], accuracies: tuple[float, ...], statement: str
+) -> None:
+    """With the difference that as many seeds can show; one seed has no interval, and it says so."""
+    records = [
+        {"accuracy": accuracy, "accuracy_flip_tta": None, "loss": 1.0, "images": 1000, "precision": "fp32"}
+        for accuracy in accuracies
+    ]
+    plan = bench.Bench(bench.vary_seed(sprint(), len(accuracies)), "test", tmp_path)
+    bench.write(tmp_path / "x.json", "x", "modiste bench x", plan, bench.Records(records, []))
+    print_results(tmp_path / "x.json", as_json=False)
+    assert statement in capsys.readouterr().out

@@ -1,5 +1,9 @@
 """Custom networks, such as `--set model=helpers.network:tiny`."""
 
+import os
+import signal
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +32,15 @@ def sevens(num_classes: int, channels: int, image_size: int, options: ModelConfi
     network = nn.Sequential(nn.Flatten(), nn.Linear(channels * image_size * image_size, num_classes))
     nn.init.constant_(network[1].weight, 7)
     return network
+
+
+def killed(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
+    """Kill the process as many times as the file says that the variable KILLS names, then build `tiny`."""
+    file = Path(os.environ["KILLS"])
+    if kills := int(file.read_text()):
+        file.write_text(str(kills - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tiny(num_classes, channels, image_size, options)
 
 
 def no_arguments() -> nn.Module:

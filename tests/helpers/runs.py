@@ -72,13 +72,14 @@ def write_results(
     path: Path,
     accuracies: Sequence[float] = (0.93, 0.931),
     recipe: Recipe | None = None,
-    loss: float = 0.2,
+    loss: float | Sequence[float] = 0.2,
     split: str = "test",
 ) -> Path:
     """Write a results file of trainings with these accuracies, as `modiste bench` does; returns its path."""
     recipe = recipe or named.classic_cnn()
+    losses = [loss] * len(accuracies) if isinstance(loss, float) else loss
     records = [
-        {"seed": seed, "fold": 0, "accuracy": accuracy, "loss": loss, "images": 10_000,
+        {"seed": seed, "fold": 0, "accuracy": accuracy, "loss": losses[seed], "images": 10_000,
          "seconds": 600.0, "epochs": 20, "parameters": 16_842_506}
         for seed, accuracy in enumerate(accuracies)
     ]  # fmt: skip

@@ -21,18 +21,18 @@ def test_wilson_stays_between_0_and_1(correct: int) -> None:
 
 
 def test_groups_of_equal_images_count_as_one_image_each() -> None:
-    """40 people with 25 equal photos each have the interval of 40 images, five times as wide as that of 1,000."""
+    """40 people with 25 equal photos each have an interval of 40 images, five times as wide as that of 1,000."""
     correct, groups = np.repeat(np.arange(40) < 32, 25), np.repeat(np.arange(40), 25)
-    low, high = intervals.cluster_bootstrap(correct, groups)
-    expected = 1.96 * (0.8 * 0.2 / 40) ** 0.5
-    assert (low, high) == pytest.approx((0.8 - expected, 0.8 + expected), abs=0.02)
-    assert (low, high) == intervals.cluster_bootstrap(correct, groups)  # of one seed
+    low, high = intervals.cluster_interval(correct, groups)
+    assert (low, high) == pytest.approx(intervals.wilson_interval(32, 40), abs=0.03)
+    assert intervals.is_approximate(groups[: 29 * 25])
+    assert not intervals.is_approximate(groups)
 
 
 def test_groups_of_one_image_have_the_interval_of_images() -> None:
-    """The bootstrap of single images is close to Wilson's interval."""
+    """The interval over single images is close to Wilson's interval."""
     correct = np.arange(400) < 300
-    interval = intervals.cluster_bootstrap(correct, np.arange(400))
+    interval = intervals.cluster_interval(correct, np.arange(400))
     assert interval == pytest.approx(intervals.wilson_interval(300, 400), abs=0.01)
     assert intervals.accuracy_interval(correct, None) == intervals.wilson_interval(300, 400)
 
@@ -49,7 +49,35 @@ def test_an_interval_over_few_groups_has_a_width(
     correct: list[bool], groups: list[int], expected: tuple[float, float]
 ) -> None:
     """Also with all or no images correct, or with a single group."""
-    assert intervals.cluster_bootstrap(np.array(correct), np.array(groups)) == expected
+    assert intervals.cluster_interval(np.array(correct), np.array(groups)) == expected
+
+
+def test_a_large_group_widens_the_interval() -> None:
+    """50 people with one photo each, and one with 200: half of the images of 51 groups, or of 250 independent ones."""
+    groups = np.concatenate([np.arange(50), np.full(200, 50)])
+    correct = np.arange(250) % 4 > 0
+    correct[50:] = True
+    low, high = intervals.cluster_interval(correct, groups)
+    assert high - low > 2 * np.subtract(*intervals.wilson_interval(int(correct.sum()), 250)[::-1])
+
+
+def test_the_jackknife_of_groups_of_one_image_is_the_standard_error_of_a_mean() -> None:
+    """Its degrees of freedom are between a third of the groups and their number less one."""
+    values = np.random.default_rng(0).normal(size=(3, 50))
+    mean, standard_error, freedom = intervals.estimate_ratio(values, np.ones((3, 50)))
+    assert mean == pytest.approx(values.mean(1))
+    assert standard_error == pytest.approx(values.std(1, ddof=1) / 50**0.5)
+    assert ((freedom > 10) & (freedom < 49)).all()
+
+
+def test_the_combined_interval_is_wider_than_both() -> None:
+    """It adds the variance of the test images to that of the seeds; one seed has that of the images alone."""
+    accuracies = (0.93, 0.932, 0.934)
+    low, high = intervals.combined_interval(accuracies, 10_000)
+    for inner_low, inner_high in (intervals.t_interval(accuracies), intervals.wilson_interval(9320, 10_000)):
+        assert low < inner_low < inner_high < high
+    assert intervals.combined_interval((0.93,), 100) == intervals.wilson_interval(93, 100)
+    assert intervals.combined_interval((0.93, 0.93), 100) == intervals.wilson_interval(93, 100)
 
 
 def test_one_seed_has_no_interval_of_seeds() -> None:

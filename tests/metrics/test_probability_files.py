@@ -9,7 +9,7 @@ import pytest
 
 from modiste.data.split import Split
 from modiste.errors import InputError
-from modiste.metrics import probability_files
+from modiste.metrics import prediction_tables, probability_files
 
 NAMES = ("bag", "coat")
 GOOD = np.array([[0.75, 0.25], [0.5, 0.5]])
@@ -58,6 +58,79 @@ def test_csv_header_orders_the_columns(tmp_path: Path) -> None:
     assert (read(file) == GOOD).all()
     file.write_text("coat,bag\n0.25,0.75\n0.5,0.5\n")
     assert (read(file) == GOOD).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",bag,coat\n0,0.75,0.25\n1,0.5,0.5\n",
+        "id,bag,coat\n1,0.5,0.5\n0,0.75,0.25\n",
+        "index,0,1\n1,0.75,0.25\n2,0.5,0.5\n",
+        "0,1\n0.75,0.25\n0.5,0.5\n",
+        "0,0.75,0.25\n1,0.5,0.5\n",
+    ],
+)
+def test_an_index_column_and_numbered_classes_are_recognized(tmp_path: Path, text: str) -> None:
+    """With and without a header, as pandas writes them; rows are put into the order of their index."""
+    (tmp_path / "a.csv").write_text(text)
+    assert (read(tmp_path / "a.csv") == GOOD).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["bag\ncoat\ncoat\n", "0\n1\n1\n", "predicted\n0\n1.0\n1\n", "id,label\n0,bag\n1,coat\n2,coat\n",
+     "2,coat\n3,coat\n1,bag\n", "ImageId,Label\n1,0\n2,1\n3,1\n"],
+)  # fmt: skip
+def test_a_csv_of_predicted_labels_is_read(tmp_path: Path, text: str) -> None:
+    """Names or indices, with or without header and index column; a note says that there are no probabilities."""
+    (tmp_path / "a.csv").write_text(text)
+    file = probability_files.read_probabilities(tmp_path / "a.csv", NAMES, make_split([0, 1, 1]))
+    assert file.is_hard_labels
+    assert (file.probabilities == one_hot([0, 1, 1], 2)).all()
+    assert probability_files.HARD_LABELS in file.notes
+
+
+@pytest.mark.parametrize("array", [GOOD, GOOD.astype(np.float32), np.array([0, 1]), np.array(["bag", "coat"])])
+def test_an_npy_file_is_read(tmp_path: Path, array: np.ndarray) -> None:
+    """Probabilities, or predicted labels as numbers or names."""
+    np.save(tmp_path / "a.npy", array)
+    assert (read(tmp_path / "a.npy") == (GOOD if array.ndim == 2 else np.eye(2))).all()
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array([0, 2]), "has the labels 2.0, but the classes are bag, coat, or 0 to 1"),
+        (np.array([0.5, 1]), "has the labels 0.5"),
+        (np.array(["bag", "hat"]), "has the labels hat"),
+        (np.array([0, 1, 1]), "has 3 labels, but the split has 2 images"),
+        (np.zeros((2, 2, 2)), "shape"),
+        (np.array([[3.0, 1.0], [0.5, 0.5]]), "name them as such: modiste compare --logits"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, array: np.ndarray, message: str) -> None:
+    """Labels of no class, other images, and logits that are not said to be logits."""
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(InputError, match=message):
+        read(tmp_path / "a.npy")
+
+
+def test_an_index_that_does_not_number_the_images_is_refused(tmp_path: Path) -> None:
+    """Such as the rows of a shuffled part of the data."""
+    (tmp_path / "a.csv").write_text(",bag,coat\n17,0.75,0.25\n4,0.5,0.5\n")
+    with pytest.raises(InputError, match="does not number the images"):
+        read(tmp_path / "a.csv")
+
+
+def test_logits_that_are_said_to_be_logits_get_a_softmax(tmp_path: Path) -> None:
+    """A constant for all classes does not matter; infinite ones are refused."""
+    np.save(tmp_path / "a.npy", np.log(GOOD) + 3)
+    split = make_split([0, 1])
+    file = probability_files.read_probabilities(tmp_path / "a.npy", NAMES, split, is_logits=True)
+    assert file.probabilities == pytest.approx(GOOD)
+    np.save(tmp_path / "a.npy", np.array([[np.inf, 1.0], [0.5, 0.5]]))
+    with pytest.raises(InputError, match="non-finite number in row 0"):
+        probability_files.read_probabilities(tmp_path / "a.npy", NAMES, split, is_logits=True)
 
 
 def test_class_names_in_an_npz_order_columns_and_labels(tmp_path: Path) -> None:
@@ -139,12 +212,27 @@ def test_a_damaged_or_missing_file_is_an_error(tmp_path: Path, monkeypatch: pyte
     np.savez_compressed(tmp_path / "good.npz", probabilities=np.random.default_rng(0).random((50, 10)))
     good = (tmp_path / "good.npz").read_bytes()
     (tmp_path / "changed.npz").write_bytes(good[:200] + bytes(100) + good[300:])
-    monkeypatch.setattr(probability_files, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(prediction_tables, "MAX_BYTES", 10_000)
     np.savez_compressed(tmp_path / "bomb.npz", probabilities=np.zeros(10_001, np.int8))
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**13, 10)})
     with zipfile.ZipFile(tmp_path / "vast.npz", "w") as archive:
         archive.writestr("probabilities.npy", header.getvalue())
-    for name in ("bad.npz", "objects.npz", "changed.npz", "bomb.npz", "vast.npz", "none.npz", "none.csv"):
+    (tmp_path / "bad.npy").write_bytes(b"no array")
+    (tmp_path / "vast.npy").write_bytes(header.getvalue())
+    np.save(tmp_path / "objects.npy", np.array([{}]))
+    for name in (
+        "bad.npz",
+        "objects.npz",
+        "changed.npz",
+        "bomb.npz",
+        "vast.npz",
+        "none.npz",
+        "none.csv",
+        "none.npy",
+        "bad.npy",
+        "objects.npy",
+        "vast.npy",
+    ):
         with pytest.raises(InputError, match="has no probabilities"):
             read(tmp_path / name)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_fscore_support
 
 from helpers.scores import compute_scores
 from modiste.errors import InputError
@@ -140,3 +140,33 @@ def test_scores_by_class_equal_those_of_scikit_learn(k: int) -> None:
     expected = precision_recall_fscore_support(labels, probabilities.argmax(1), labels=range(k), zero_division=np.nan)
     figures = [[each.precision, each.recall, each.f1, each.support] for each in scores.per_class]
     assert np.array_equal(np.array(figures, float), np.transpose(expected), equal_nan=True)
+
+
+def test_the_scores_beside_accuracy_equal_those_of_scikit_learn() -> None:
+    """Balanced accuracy and macro F1; the Brier score is calculated by hand."""
+    random = np.random.default_rng(0)
+    probabilities, labels = random.dirichlet(np.ones(3), 200), random.choice(3, 200, p=(0.6, 0.3, 0.1))
+    scores, predicted = compute_scores(probabilities, labels, NAMES), probabilities.argmax(1)
+    assert scores.balanced_accuracy == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert scores.macro_f1 == pytest.approx(f1_score(labels, predicted, average="macro"))
+    distances = [
+        sum((p - (k == label)) ** 2 for k, p in enumerate(row))
+        for row, label in zip(probabilities, labels, strict=True)
+    ]
+    assert scores.brier == pytest.approx(sum(distances) / 200)
+
+
+def test_images_without_one_true_class_have_no_class_scores() -> None:
+    """All have several candidate labels."""
+    scores = compute_scores(np.full((2, 3), 1 / 3), np.array([0, 1]), NAMES, candidate_labels=np.ones((2, 3), bool))
+    assert (scores.balanced_accuracy, scores.brier) == (None, None)
+
+
+def test_an_interval_over_few_groups_is_marked_as_approximate() -> None:
+    """In the record and in a note."""
+    probabilities, labels = np.tile(PROBABILITIES, (12, 1)), np.tile(LABELS, 12)
+    few, many = (compute_scores(probabilities, labels, NAMES, groups=np.arange(60) // size) for size in (5, 2))
+    assert few.is_interval_approximate
+    assert "12 groups" in few.notes[0]
+    assert not many.is_interval_approximate
+    assert Scores.from_dict(json.loads(json.dumps(few.as_dict())), "here") == few

@@ -27,6 +27,11 @@ OPTIONS = {
     "blocks": ModelConfig(name="residual", width=16, stem_width=8, blocks_per_stage=2),
     "growth": ModelConfig(name="residual", width=14, stem_width=14, width_multiplier=1.0),
     "efficientnet_lite1": ModelConfig(name="efficientnet_lite1", init="default"),
+    "cnn without batch norm": ModelConfig(name="cnn", norm_layer="none"),
+    "resnet18 without batch norm": ModelConfig(name="resnet18", norm_layer="none"),
+    "resnet18 with group norm": ModelConfig(name="resnet18", norm_layer="group_norm"),
+    "resnet18 with the stem for small images": ModelConfig(name="resnet18", stem_type="cifar"),
+    "residual, enlarged": ModelConfig(name="residual", width=16, upscale=2),
 }
 
 
@@ -53,6 +58,10 @@ def safetensors_file(tensors: dict[str, object]) -> bytes:
         ("residual", 139_946),
         ("stem", 143_010),
         ("efficientnet_lite1", 4_148_490),
+        ("cnn without batch norm", 16_841_802 - 2 * (32 + 64)),
+        ("resnet18 without batch norm", 11_181_642 - 4800),
+        ("resnet18 with group norm", 11_181_642),
+        ("resnet18 with the stem for small images", 11_181_642 - 64 * 3 * (7 * 7 - 3 * 3)),
     ],
 )
 def test_networks_have_the_documented_number_of_parameters(name: str, count: int) -> None:
@@ -63,6 +72,7 @@ def test_networks_have_the_documented_number_of_parameters(name: str, count: int
 @pytest.mark.parametrize(
     ("recipe", "most"),
     [
+        ("marathon-2m", 2_200_000),
         ("marathon", 1_000_000),
         ("marathon-taught", 1_000_000),
         ("marathon-300k", 300_000),
@@ -100,6 +110,26 @@ def test_the_cnn_pads_its_second_convolution_to_16_pixels() -> None:
         (64, 8, 8),
         (4096,),
     ]
+
+
+@pytest.mark.parametrize(("stem_type", "size"), [("imagenet", 1), ("cifar", 4)])
+def test_the_stem_decides_the_size_of_the_last_feature_maps(stem_type: str, size: int) -> None:
+    """Of 28 pixels the stem for ImageNet leaves one, which has no shape left to see."""
+    shapes: list[torch.Size] = []
+    body: nn.Module = build("resnet18", stem_type=stem_type)
+    body.get_submodule("layer4").register_forward_hook(lambda _, __, output: shapes.append(output.shape))
+    body(torch.zeros(2, 1, 28, 28))
+    assert shapes == [torch.Size([2, 512, size, size])]
+
+
+def test_images_are_enlarged_before_the_first_layer() -> None:
+    """The network sees 56 pixels; its layers have the same names, so that pretrained weights fit."""
+    body = build("residual, enlarged")
+    shapes: list[torch.Size] = []
+    body.get_submodule("features.0").register_forward_pre_hook(lambda _, inputs: shapes.append(inputs[0].shape))
+    body(torch.zeros(2, 1, 28, 28))
+    assert shapes == [torch.Size([2, 1, 56, 56])]
+    assert list(body.state_dict()) == list(build("residual").state_dict())
 
 
 @pytest.mark.parametrize("shape", [(50, 9, 9), (50, 9, 9, 3)])
@@ -203,15 +233,56 @@ def test_weights_that_are_no_safetensors_are_refused(tmp_path: Path, content: by
     """Empty files, pickles and random bytes (fault 25)."""
     file = tmp_path / "w.safetensors"
     file.write_bytes(content)
-    with pytest.raises(InputError, match=r"Give another \.safetensors"):
+    with pytest.raises(InputError, match=r"cannot be read .* Give another file"):
         build("cnn", weights=str(file))
 
 
-def test_pickles_are_not_opened(tmp_path: Path) -> None:
-    """A .pth file is refused by its suffix, so no code in it can run (fault 25)."""
-    (tmp_path / "w.pth").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
-    with pytest.raises(InputError, match="not a weights file"):
-        build("cnn", weights=str(tmp_path / "w.pth"))
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".pkl"])
+def test_code_in_a_pickle_is_not_run(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state dict may hold tensors, and nothing that is called (fault 25)."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / f"w{suffix}"
+    for content in (b"cos\nsystem\n(S'touch pwned'\ntR.", b"", b"\xff" * 100):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"not a weights file|not a state dict of tensors"):
+            build("cnn", weights=str(file))
+    torch.save(build("cnn"), file)  # a whole network, whose classes would have to be imported
+    with pytest.raises(InputError, match=r"not a weights file|not a state dict of tensors"):
+        build("cnn", weights=str(file))
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+@pytest.mark.parametrize("key", ["", "state_dict", "model", "model_state_dict"])
+def test_a_state_dict_is_read(key: str, tmp_path: Path) -> None:
+    """As torch.save writes it, alone or in a checkpoint, and as DataParallel names it."""
+    tensors = build("residual").state_dict()
+    content = {f"module.{name}": value for name, value in tensors.items()}
+    torch.save({"epoch": 3, key: content} if key else content, tmp_path / "w.pth")
+    body = build("residual", weights=str(tmp_path / "w.pth"), init="default")
+    assert all(torch.equal(value, tensors[name]) for name, value in body.state_dict().items())
+
+
+def test_filters_of_rgb_images_are_added_up_for_gray_ones(tmp_path: Path) -> None:
+    """Which gives the same features for an image with three equal channels."""
+    options = replace(OPTIONS["residual"], weights=str(tmp_path / "w.safetensors"), init="default")
+    rgb, gray = (networks.build(options, 10, DataConfig(channels=channels)).eval() for channels in (3, 1))
+    save_file(rgb.state_dict(), options.weights)
+    weights.initialize(gray, options)
+    images = torch.rand(2, 1, 28, 28)
+    torch.testing.assert_close(gray(images), rgb(images.expand(-1, 3, -1, -1)))
+
+
+def test_a_custom_network_gets_its_own_arguments() -> None:
+    """It need not take the model section."""
+    options = ModelConfig(name="helpers.factories:deep", options={"depth": 3})
+    assert len(networks.build(options, 4, DataConfig(image_size=9))) == 10
+
+
+def test_a_custom_network_that_fails_is_an_error_with_its_line() -> None:
+    """In its factory, or because of an argument that it does not take."""
+    for name, options in (("fails", {}), ("deep", {"width": 3})):
+        with pytest.raises(SettingError, match=r"Error: .*factories\.py, line \d+\). A network's factory takes"):
+            networks.build(ModelConfig(name=f"helpers.factories:{name}", options=options), 4, DataConfig())
 
 
 def test_a_custom_network_is_imported_by_name() -> None:

@@ -1,5 +1,6 @@
 """The named recipes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,43 @@ def test_a_missing_recipe_is_an_error() -> None:
         resolve("clasic-cnn")
     with pytest.raises(InputError, match=r"nowhere\.json cannot be read"):
         resolve("nowhere.json")
+
+
+def write(path: Path, **content: object) -> str:
+    """Write a recipe file; return its path."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content))
+    return str(path)
+
+
+def test_a_file_builds_on_a_named_recipe_or_on_another_file(tmp_path: Path) -> None:
+    """It has only the settings that differ; a path is relative to the file's own folder."""
+    write(tmp_path / "slow.json", base="sprint", optimizer={"lr": 0.1}, schedule={"epochs": 9})
+    recipe = resolve(write(tmp_path / "ideas" / "slower.json", base="../slow.json", schedule={"epochs": 20}))
+    assert recipe == settings.with_settings(resolve("sprint"), {"optimizer.lr": 0.1, "schedule.epochs": 20})
+
+
+def test_bases_in_a_circle_are_refused(tmp_path: Path) -> None:
+    """The message has the files of the circle."""
+    write(tmp_path / "a.json", base="b.json")
+    write(tmp_path / "b.json", base="c.json")
+    write(tmp_path / "c.json", base="b.json")
+    with pytest.raises(SettingError, match=r"b\.json builds on .*c\.json builds on .*b\.json: .* in a circle"):
+        resolve(str(tmp_path / "a.json"))
+    with pytest.raises(SettingError, match="in a circle"):
+        resolve(write(tmp_path / "self.json", base="self.json"))
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [("sprnt", "builds on 'sprnt', which is no recipe or file. Did you mean 'sprint'"), (3, "must be the name")],
+)
+def test_a_base_that_is_missing_is_an_error(base: object, message: str, tmp_path: Path) -> None:
+    """An unknown name gets the most similar one."""
+    with pytest.raises(SettingError, match=message):
+        resolve(write(tmp_path / "a.json", base=base))
+    with pytest.raises(InputError, match=r"nowhere\.json cannot be read"):
+        resolve(write(tmp_path / "a.json", base="nowhere.json"))
 
 
 @pytest.mark.parametrize(("key", "value"), [("augmentation.mixup_prob", 0.5), ("schedule.epochs", 3)])

@@ -45,11 +45,47 @@ def test_dotted_keys_change_their_section() -> None:
         ('data.source="a b"', "a b"),
         ("distillation.teachers=7", "7"),
         ("distillation.teachers=[7, 1.50]", ["7", "1.50"]),
+        ("model.options.depth=3", 3),
+        ("model.options.kind=wide", "wide"),
+        ("loss.class_weights=balanced", "balanced"),
+        ("loss.class_weights=[1, 2.5]", [1, 2.5]),
     ],
 )
 def test_values_are_json_unless_the_setting_takes_text(text: str, value: Any) -> None:
     """A folder may be called 2024 or true; other values that are not JSON are text too."""
     assert settings.parse_setting(text) == (text.partition("=")[0], value)
+
+
+def test_arguments_of_a_factory_are_added_to_those_of_the_recipe(tmp_path: Path) -> None:
+    """One by one, or all as an object; they are read back as they were written."""
+    first = settings.with_settings(Recipe(), {"model": "a:b", "model.options.depth": 3, "model.options.sizes": (1, 2)})
+    assert first.model.options == {"depth": 3, "sizes": [1, 2]}
+    assert settings.with_settings(first, {"model.options.depth": None}).model.options == {
+        "depth": None,
+        "sizes": [1, 2],
+    }
+    assert settings.with_settings(first, {"model.options": {"width": 4}}).model.options == {"width": 4}
+    (tmp_path / "recipe.json").write_text(settings.to_json(first))
+    assert resolve(str(tmp_path / "recipe.json")) == first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model.options.depth": 3}, "empty, as model.name=cnn takes none"),
+        ({"model": "a:b", "model.options.channels": 3}, "without channels, which has a value of its own"),
+        ({"model": "a:b", "model.options.depth": {1}}, r"depth is \{1\}, but it must be a JSON value"),
+        ({"model": "a:b", "model.options.x": float("nan")}, "must be a JSON value"),
+        ({"model": "a:b", "model.options": 3}, "must be a JSON object"),
+        ({"model.options.no-name": 3}, "its last part must be the name of an argument"),
+        ({"data.options.x": 3}, "There is no setting 'data.options.x'"),
+        ({"optimizer.name": "lion"}, "one of sgd, muon, adamw, lbfgs, or package.module:factory"),
+    ],
+)
+def test_arguments_that_no_factory_takes_are_refused(changes: dict[str, Any], message: str) -> None:
+    """The message has the value and the rule."""
+    with pytest.raises(SettingError, match=message):
+        settings.with_settings(Recipe(), changes)
 
 
 @pytest.mark.parametrize("text", ["optimizer.lr", "=1", ""])
@@ -111,6 +147,9 @@ def test_an_unknown_key_gets_the_most_similar_one(key: str, nearest: str) -> Non
         ("model", 3, "text"),
         ("model.fold_batch_norm", True, "false, except for an efficientnet_lite with model.weights"),
         ("model.freeze_depthwise", True, "false when model.fold_batch_norm is false"),
+        ("model.stem_type", "cifar", "imagenet, except for resnet18 without ImageNet weights"),
+        ("model.norm_layer", "layer_norm", "one of batch_norm, group_norm, none"),
+        ("model.upscale", 9, "at least 1 and at most 8"),
         ("seed", -1, "at least 0 and at most 4294967295"),
     ],
 )
@@ -123,8 +162,17 @@ def test_a_value_that_does_not_fit_gets_its_rule(key: str, value: object, rule: 
 
 def test_muon_needs_batch_norm() -> None:
     """It scales the filters, which is only harmless before a batch norm."""
-    with pytest.raises(SettingError, match=r"optimizer.name is 'muon'.* sgd or adamw with model.fold_batch_norm"):
-        settings.with_settings(resolve("photo"), {"optimizer.name": "muon", "model.fold_batch_norm": True})
+    for recipe, changes in (("photo", {"model.fold_batch_norm": True}), ("classic-cnn", {"model.norm_layer": "none"})):
+        with pytest.raises(SettingError, match=r"optimizer.name is 'muon'.* sgd or adamw without batch norm"):
+            settings.with_settings(resolve(recipe), {"optimizer.name": "muon", **changes})
+
+
+def test_imagenet_weights_fit_one_architecture() -> None:
+    """ResNet-18 with another stem or norm has other layers than they were trained in."""
+    for changes in ({"model.stem_type": "cifar"}, {"model.norm_layer": "group_norm"}):
+        settings.with_settings(resolve("classic-resnet18"), changes)
+        with pytest.raises(SettingError, match="without ImageNet weights"):
+            settings.with_settings(resolve("classic-resnet18"), {"model.weights": "imagenet", **changes})
 
 
 @pytest.mark.parametrize(
@@ -161,5 +209,6 @@ def test_the_reference_explains_every_setting() -> None:
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
     assert [row[0].strip("| `") for row in rows] == list(settings.to_settings(Recipe()))
     assert all(len(row) == 4 and len(row[3]) > 10 for row in rows)
-    assert '| `schedule.name` | one of reduce_on_plateau, one_cycle, constant | `"reduce_on_plateau"` |' in text
+    values = "one of reduce_on_plateau, one_cycle, cosine, constant, or package.module:factory"
+    assert f'| `schedule.name` | {values} | `"reduce_on_plateau"` |' in text
     assert "## `optimizer`" in text

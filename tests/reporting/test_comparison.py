@@ -33,14 +33,16 @@ def test_the_public_function_compares_runs_and_results_files(tmp_path: Path) -> 
     run = write_run(tmp_path / "my-run", blind=1)
     scores = evaluate(run.path)
     paths = [run.path, write_results(tmp_path / "seeds.json", (0.93, 0.94))]
-    methods = modiste.compare(paths, tmp_path / "figures")
-    assert [(method.name, method.n, method.accuracy) for method in methods] == [
+    compared = modiste.compare(paths, tmp_path / "figures")
+    assert [(method.name, method.n, method.accuracy) for method in compared.methods] == [
         ("my-run", 1, scores.accuracy),
         ("seeds", 2, 0.935),
     ]
     figures = {path.name for path in (tmp_path / "figures").iterdir()}
     assert figures == {"loss.png", "accuracy.png", "accuracies.png", "confusion-my-run.png"}
-    assert modiste.compare(paths) == methods
+    again = modiste.compare(paths)
+    assert (again.methods, again.pairs, again.figures) == (compared.methods, compared.pairs, ())
+    assert "on different images" in compared.pairs[0].reason
 
 
 def test_figures_of_runs_that_are_no_longer_compared_are_removed(tmp_path: Path) -> None:

@@ -27,12 +27,14 @@ def run(tmp_path: Path) -> Run:
     return write_run(tmp_path / "run", blind=1)
 
 
-def test_evaluation_writes_four_files(run: Run) -> None:
-    """Scores, probabilities and two figures; the written scores equal the returned ones."""
+def test_evaluation_writes_six_files(run: Run) -> None:
+    """Scores, probabilities, figures, and tables of mistakes; the written scores equal the returned ones."""
     before = {path.name for path in run.path.iterdir()}
     scores = evaluate(run.path)
     written = {path.name for path in run.path.iterdir()} - before
-    assert written - {".lock"} == {"scores.json", "probabilities.npz", "confusion.png", "mistakes.png"}
+    assert written - {".lock"} == {
+        "scores.json", "probabilities.npz", "confusion.png", "mistakes.png", "mistakes.csv", "mistakes.html"
+    }  # fmt: skip
     assert scores.accuracy == pytest.approx(0.9)
     assert Scores.from_dict(files.read_json(run.scores)["test"], "here") == scores
     with np.load(run.probabilities) as arrays:

@@ -230,6 +230,42 @@ def test_own_results_are_ranked_in_the_public_table(tmp_path: Path) -> None:
     assert table[rank].result is not None
 
 
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [
+        ((0.9390, 0.9392), {"WRN-28-10": "higher", "2 Conv+2 FC": "not distinguishable", "GRU+SVM": "lower"}),
+        ((0.92, 0.96), {"WRN-28-10": "not distinguishable", "2 Conv+2 FC": "not distinguishable"}),
+        ((0.9391,), {"WRN-28-10": "higher", "2 Conv+2 FC": "not distinguishable", "GRU+SVM": "lower"}),
+        ((0.855,), {"Human performance": "not distinguishable", "GRU+SVM": "higher"}),
+    ],
+)
+def test_rows_of_the_public_table_are_marked(
+    tmp_path: Path, accuracies: tuple[float, ...], expected: dict[str, str]
+) -> None:
+    """By the error of the test images, of which people saw 1,000, and by the spread over seeds where there are two."""
+    result = results_table.read_results(write_results(tmp_path / "own.json", accuracies))
+    marks = {row.classifier: leaderboard.mark(row, result) for row in leaderboard.add_results([result])}
+    assert {name: marks[name] for name in expected} == expected
+    assert marks["own"] is None
+
+
+def test_scores_beside_accuracy_are_read_from_results_files(tmp_path: Path) -> None:
+    """Those of earlier versions have none; an infinite one is refused."""
+    path = write_results(tmp_path / "a.json", (0.9, 0.92))
+    assert results_table.read_results(path).mean("brier") is None
+    content = json.loads(path.read_text())
+    for record, brier in zip(content["runs"], (0.1, 0.2), strict=True):
+        record["brier"] = brier
+    path.write_text(json.dumps(content))
+    result = results_table.read_results(path)
+    assert (result.mean("brier"), result.mean("ece")) == (pytest.approx(0.15), None)
+    assert result.by_seed() == {(0, 0): 0.9, (1, 0): 0.92}
+    content["runs"][0]["brier"] = float("inf")
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="has no trainings"):
+        results_table.read_results(path)
+
+
 def test_results_on_other_data_are_not_in_the_public_table(tmp_path: Path) -> None:
     """A run on generated data has no row."""
     run = write_run(tmp_path / "run")

@@ -1,6 +1,7 @@
 """`modiste bench`: train recipes with several seeds or folds."""
 
 import shlex
+import sys
 from pathlib import Path
 
 import click
@@ -33,7 +34,8 @@ def bench(
 ) -> None:
     """Train each RECIPE with several seeds or folds, evaluate the runs, and write results/RECIPE.json.
 
-    Each training runs in its own process. A bench that was stopped resumes when the command is repeated.
+    Each training runs in its own process. A bench that was stopped resumes when the command is repeated. A training
+    that fails is listed with its reason, and the others are run.
 
     \b
     Examples:
@@ -51,7 +53,7 @@ def bench(
     if sets and not name:
         raise SettingError("--set makes another recipe. Add a --name for its results.")
     files.make_folder((out / name).parent if name else out)  # before hours of training
-    changes = dict(map(settings.parse_setting, sets))
+    changes, some_failed = dict(map(settings.parse_setting, sets)), False
     for typed in recipes:
         recipe = settings.with_absolute_paths(settings.with_settings(named.resolve(typed), changes))
         title = name or f"{recipe.name}{'-folds' if folds else ''}"
@@ -63,11 +65,15 @@ def bench(
         records = experiment.run(plan, lambda line: click.echo(line, err=True))
         experiment.write(out / f"{title}.json", title, shlex.join(command), plan, records)
         print_results(out / f"{title}.json", as_json)
+        some_failed = some_failed or bool(records.failed)
+    if some_failed:
+        sys.exit(1)
 
 
 def print_results(path: Path, as_json: bool) -> None:
     """Print a results file, as a sentence or as JSON."""
     from modiste.cli.output import print_json
+    from modiste.reporting import statements
     from modiste.reporting.formatting import format_interval
     from modiste.runs import results
 
@@ -75,11 +81,15 @@ def print_results(path: Path, as_json: bool) -> None:
     if as_json:
         print_json(content)
         return
+    unit = "folds" if content["split"] == "validation" else "seeds"
     click.echo(
-        f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} "
-        f"(95 % intervals: {format_interval(content['interval_images'])} % over images, "
-        f"{format_interval(content['interval_seeds'])} % over trainings), loss {content['mean_loss']:.4f}; {path}"
+        f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} {unit} "
+        f"(95 % interval over images {format_interval(content['interval_images'])} %), "
+        f"loss {content['mean_loss']:.4f}; {path}"
     )
+    click.echo(statements.describe_trainings([record["accuracy"] for record in content["runs"]], unit))
+    for failed in content.get("failed", []):
+        click.echo(f"Not in the mean: seed {failed['seed']}, fold {failed['fold']} failed. {failed['reason']}")
     if content["n"] == 2:
         click.echo("The interval over two trainings is usually too wide to be informative.")
     if len(content["precision"]) > 1:

@@ -1,5 +1,6 @@
-"""`modiste compare`: the results of several runs in one table, and in the public leaderboard."""
+"""`modiste compare`: which methods differ, in one table, in sentences, and in the public leaderboard."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,98 +13,185 @@ from rich.table import Table
 from modiste.reporting import formatting
 
 if TYPE_CHECKING:
+    from modiste.reporting.comparison import ComparedMethods
     from modiste.reporting.results_table import MethodResult
+    from modiste.reporting.text_tables import TextTable
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--logits", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="One more file, which has logits."
+)
+@click.option("--data", metavar="FOLDER", help="Data of the prediction files.  [default: that of the first run]")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "validation"]),
+    default="test",
+    show_default=True,
+    help="Split of the prediction files.",
+)
+@click.option(
+    "--format", "table_format", type=click.Choice(["markdown", "latex", "csv"]), help="Print tables to paste."
+)
+@click.option(
+    "--figures", "figure_format", type=click.Choice(["png", "svg", "pdf"]), default="png", show_default=True,
+    help="Format of the figures.",
+)  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), default="comparison", show_default=True, help="Folder of figures."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-def compare(runs: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Compare runs, or results files of several seeds, with one another and with the public leaderboard.
+def compare(
+    runs: tuple[Path, ...],
+    logits: tuple[Path, ...],
+    data: str | None,
+    split: str,
+    table_format: str | None,
+    figure_format: str,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Compare runs, results files of several seeds, and predictions of other tools, with one another.
 
-    Plots loss and accuracy over the epochs, the accuracies with their intervals, and the confusion matrices.
+    Each pair gets a sentence: the difference with its 95 % interval and a test, or that it cannot be shown. Seeds are
+    compared by a paired t-test where both methods have the same, by Welch's otherwise; single runs by McNemar's test on
+    the images that both predicted. Runs that differ in their seed alone are one method.
+
+    A prediction file (.npz, .npy, .csv) has one row per image: probabilities, or one predicted label. It may have a
+    header and an index column. All accuracies on the test split of Fashion-MNIST are put into the public leaderboard.
 
     \b
     Examples:
       modiste compare runs/my-cnn runs/my-resnet
       modiste compare results/classic-cnn.json results/sprint.json --out figures
+      modiste compare runs/my-cnn forest.npy svm.csv --format latex --figures pdf
     """
     from modiste.cli.output import print_json
-    from modiste.reporting import comparison, results_table
+    from modiste.errors import SettingError
+    from modiste.reporting import comparison
 
-    methods = results_table.read_methods(runs)
-    different_data = comparison.describe_different_data(methods)
-    figures = list(map(str, comparison.plot_figures(methods, out)))
+    if as_json and table_format:
+        raise SettingError("--json and --format are two forms of the same output. Give one of them.")
+    compared = comparison.compare(runs, out, logits=logits, data=data, split=split, figure_format=figure_format)
+    different_data = comparison.describe_different_data(compared.inputs)
+    figures = list(map(str, compared.figures))
     if as_json:
-        records = [method.as_dict() for method in methods]
-        print_json({"methods": records, "different_data": different_data, "figures": figures})
+        print_json(_as_dict(compared) | {"different_data": different_data, "figures": figures})
         return
-    _print_tables(methods)
-    _print_notes(methods, different_data)
-    click.echo(f"Figures: {', '.join(figures)}")
+    if table_format:
+        click.echo(_format_tables(compared, table_format))
+    else:
+        _print_tables(compared)
+    _print_notes(compared.inputs, different_data, to_stderr=bool(table_format))
+    click.echo(f"Figures: {', '.join(figures)}", err=bool(table_format))
 
 
-def _print_notes(methods: list["MethodResult"], different_data: dict[str, str]) -> None:
+def _as_dict(compared: "ComparedMethods") -> dict[str, object]:
+    from modiste.reporting import leaderboard, statements
+
+    measured = [method for method in compared.methods if method.on_fashion_mnist and method.accuracy is not None]
+    marks = [
+        {
+            "classifier": row.classifier,
+            "accuracy": row.accuracy,
+            "marks": {method.name: leaderboard.mark(row, method) for method in measured},
+        }
+        for row in (leaderboard.public_table() if measured else [])
+    ]
+    return {
+        "methods": [method.as_dict() for method in compared.methods],
+        "pairs": [pair.as_dict() | {"sentence": statements.describe_pair(pair)} for pair in compared.pairs],
+        "leaderboard": marks,
+    }
+
+
+def _format_tables(compared: "ComparedMethods", table_format: str) -> str:
+    from modiste.reporting import comparison_tables, statements, text_tables
+
+    if table_format == "csv":
+        return text_tables.to_csv(comparison_tables.to_records(compared.methods, compared.pairs))
+    tables = [
+        comparison_tables.methods_table(compared.methods),
+        comparison_tables.scores_table(compared.methods),
+        comparison_tables.pairs_table(compared.pairs),
+    ]
+    sentences = list(map(statements.describe_pair, compared.pairs))
+    convert = text_tables.to_markdown if table_format == "markdown" else text_tables.to_latex
+    return convert([table for table in tables if table.rows], sentences)
+
+
+def _print_notes(methods: Sequence["MethodResult"], different_data: dict[str, str], to_stderr: bool) -> None:
+    lines = []
     for method in methods:
         if method.accuracy is None and method.run:
-            click.echo(f"{method.name} is not evaluated yet. Try: modiste evaluate {method.run.path}")
+            lines.append(f"{method.name} is not evaluated yet. Try: modiste evaluate {method.run.path}")
         if method.chosen_on_split:
-            click.echo(f"{method.name}: the epoch was chosen on the validation split, so its accuracy is optimistic.")
+            lines.append(f"{method.name}: the epoch was chosen on the validation split, so its accuracy is optimistic.")
+        if method.scores and not method.run:
+            lines += [f"{method.name}: {note}" for note in method.scores.notes]
     precisions = {method.name: ", ".join(method.precisions) or "not recorded" for method in methods}
     if len({precision for method in methods for precision in method.precisions}) > 1:
-        click.echo("The trainings differ in precision, which changes accuracy and seconds:")
-        click.echo("\n".join(f"  {name}: {value}" for name, value in precisions.items()))
+        lines.append("The trainings differ in precision, which changes accuracy and seconds:")
+        lines += [f"  {name}: {value}" for name, value in precisions.items()]
     if different_data:
-        click.echo("The runs were trained or evaluated on different images, which changes accuracy and loss:")
-        click.echo("\n".join(f"  {name}: {data}" for name, data in different_data.items()))
+        lines.append("The runs were trained or evaluated on different images, which changes accuracy and loss:")
+        lines += [f"  {name}: {data}" for name, data in different_data.items()]
+    for line in lines:
+        click.echo(line, err=to_stderr)
 
 
-def _print_tables(methods: list["MethodResult"]) -> None:
+def _print_tables(compared: "ComparedMethods") -> None:
+    from modiste.reporting import comparison_tables, statements
+
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 140  # nothing is cut in a file or a pipe
-    console.print(_results_table(methods))
+    console.print(_to_rich(comparison_tables.methods_table(compared.methods)))
     console.print("images, seeds: 95 % interval of the accuracy over other images, other seeds; n = 2 is uninformative")
-    if any(method.on_fashion_mnist for method in methods):
-        console.print(_leaderboard(methods))
+    for table in (
+        comparison_tables.scores_table(compared.methods),
+        comparison_tables.pairs_table(compared.pairs),
+    ):
+        if table.rows:
+            console.print(_to_rich(table))
+    for pair in compared.pairs:
+        click.echo(statements.describe_pair(pair))
+    measured = [method for method in compared.methods if method.on_fashion_mnist and method.accuracy is not None]
+    if measured:
+        console.print(_leaderboard(measured))
         console.print(
-            "The public leaderboard calls its results untested; v1 is the data before 31 August 2017, v2 today's."
+            "The public leaderboard calls its results untested; v1 is the data before 31 August 2017, v2 today's. The "
+            "last columns say whether a row is higher or lower than ours, by the sampling error of both on the test "
+            "images and by the spread over our seeds."
         )
 
 
-def _results_table(methods: list["MethodResult"]) -> Table:
-    table = Table("run", "split", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.columns[0].overflow, table.columns[0].min_width = "fold", 12
-    for title in ("n", "accuracy", "images", "seeds", "loss", "epochs", "params", "s"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for method in methods:
-        table.add_row(
-            escape(method.name),
-            method.split or "-",
-            str(method.n),
-            formatting.format_percent(method.accuracy),
-            formatting.format_interval(method.interval_images),
-            formatting.format_half_width(method.interval_seeds),
-            "-" if method.loss is None else f"{method.loss:.4f}",
-            f"{method.epochs:.3g}",
-            formatting.abbreviate_number(method.parameters),
-            f"{method.seconds:.0f}",
-        )
-    return table
+def _to_rich(table: "TextTable") -> Table:
+    rich_table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for place, title in enumerate(table.headers):
+        is_name = place < table.names
+        rich_table.add_column(
+            title, justify="left" if is_name else "right", overflow="fold", min_width=12 if place == 0 else None,
+            no_wrap=not is_name and len(table.headers) > 7 and len(title) < 9,
+        )  # fmt: skip
+    for row in table.rows:
+        rich_table.add_row(*map(escape, row))
+    return rich_table
 
 
-def _leaderboard(methods: list["MethodResult"]) -> Table:
+def _leaderboard(methods: Sequence["MethodResult"]) -> Table:
     from modiste.reporting import leaderboard
 
     table = Table("classifier", "accuracy", "parameters", "data", "remark", box=box.SIMPLE_HEAD)
     table.columns[1].justify, table.columns[1].no_wrap = "right", True
+    for method in methods:
+        table.add_column(escape(f"than {method.name}"), overflow="fold")
     for row in leaderboard.add_results(methods):
         remark = row.note
         if row.result:
             remark = f"ours, n = {row.result.n}, {formatting.format_interval(row.result.interval_images)}"
         cells = (row.classifier, formatting.format_percent(row.accuracy), row.parameters, row.data_version, remark)
-        table.add_row(*map(escape, cells), style="bold green" if row.result else None)
+        marks = [leaderboard.mark(row, method) or "" for method in methods]
+        table.add_row(*map(escape, (*cells, *marks)), style="bold green" if row.result else None)
     return table

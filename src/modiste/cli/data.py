@@ -1,5 +1,6 @@
 """`modiste data`: look at the data before anything is trained on it."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 OPTIONS = {"data.image_size": "--size", "data.channels": "--channels", "data.resize_mode": "--resize-mode"}
+OPTIONS |= {"data.group_pattern": "--group-pattern"}
 """The settings that these commands take as options."""
 
 
@@ -41,16 +43,22 @@ def data() -> None:
     """
 
 
-@data.command(short_help="Check MD5 sums, images and labels.")
+@data.command(short_help="Check images, labels and MD5 sums.")
 @click.option("--data", "source", metavar="D", help=DATA_HELP)
 @click.option("--size", type=int, help="Pixels a side that images are made with.  [default: 28]")
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
+@click.option("--group-pattern", metavar="P", help="Regular expression of groups, as the setting data.group_pattern.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_name_options()
-def verify(source: str | None, size: int | None, channels: int | None, as_json: bool) -> None:
+def verify(
+    source: str | None, size: int | None, channels: int | None, group_pattern: str | None, as_json: bool
+) -> None:
     """Check the data: the published MD5 sums of the bundled files, then every image and label.
 
-    Files and folders that are not used are named.
+    Every file that cannot be read is named, and then the exit code is 1; so are files and folders that are not used.
+    Warnings are about classes with fewer than 20 training images, classes with ten times as many images as another,
+    class names that differ only in case or accents, groups in several splits, and images that are the same or nearly
+    the same.
 
     \b
     Examples:
@@ -58,13 +66,14 @@ def verify(source: str | None, size: int | None, channels: int | None, as_json: 
       modiste data verify --data my-clothes --json
     """
     from modiste.cli.output import print_json
-    from modiste.data import fashion_mnist, sources
+    from modiste.data import fashion_mnist
+    from modiste.data.verify import verify as verify_data
 
-    config = _data_config(source, size, channels)
-    splits, ignored = sources.describe(config), list(map(str, sources.ignored_files(config)))
-    files = [] if source else fashion_mnist.verify()  # an altered file was an error of `describe`
-    content = {"dataset": sources.dataset_name(config), "files": files, "splits": splits, "ignored": ignored}
+    content = verify_data(_data_config(source, size, channels, group_pattern=group_pattern))
+    content["files"] = [] if source else fashion_mnist.verify()  # an altered file was an error of `verify_data`
     print_json(content, indent=2) if as_json else _print(content)
+    if content["unreadable"]:
+        sys.exit(1)
 
 
 @data.command(short_help="Draw a contact sheet.")
@@ -105,7 +114,11 @@ def show(
 
 
 def _data_config(
-    source: str | None, size: int | None, channels: int | None, resize_mode: str | None = None
+    source: str | None,
+    size: int | None,
+    channels: int | None,
+    resize_mode: str | None = None,
+    group_pattern: str | None = None,
 ) -> "DataConfig":
     """Return a recipe's data section with all images in train, checked as a recipe is."""
     from modiste.recipes.recipe import Recipe
@@ -116,6 +129,7 @@ def _data_config(
         "data.image_size": size,
         "data.channels": channels,
         "data.resize_mode": resize_mode,
+        "data.group_pattern": group_pattern,
     }
     settings = {key: value for key, value in options.items() if value is not None}
     return with_settings(Recipe(), {"data.val_fraction": 0, "schedule.name": "constant"} | settings).data
@@ -127,7 +141,12 @@ def _print(content: dict[str, Any]) -> None:
     click.echo(f"dataset: {content['dataset']}")
     for split in content["splits"]:
         shape = " x ".join(map(str, split["shape"]))
-        click.echo(f"{split['split']}: {split['images']} images of {shape}, SHA-256 {split['sha256'][:16]}")
+        checksum = f", SHA-256 {split['sha256'][:16]}" if split["sha256"] else ""
+        click.echo(f"{split['split']}: {split['images']} images of {shape}{checksum}")
         click.echo("  " + ", ".join(f"{label} {count}" for label, count in split["labels"].items()))
     for path in content["ignored"]:
         click.echo(f"not used: {path}")
+    for unreadable in content["unreadable"]:
+        click.echo(f"unreadable: {unreadable['error']}")
+    for warning in content["warnings"]:
+        click.echo(f"warning: {warning}")

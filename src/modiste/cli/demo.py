@@ -50,10 +50,10 @@ def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     from modiste.training import run as training  # first, so that without torch the error names the extra `train`
 
     click.echo("1/4 training the recipe sprint on Fashion-MNIST; about 30 seconds on two CPU cores", err=True)
-    from modiste.cli.progress import TrainingProgress
     from modiste.recipes import named
     from modiste.reporting.evaluate import evaluate
     from modiste.reporting.html_report.page import write_report
+    from modiste.training.progress import TrainingProgress
 
     recipe = named.resolve("sprint")
     with TrainingProgress(recipe.schedule.epochs) as progress:

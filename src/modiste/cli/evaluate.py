@@ -16,19 +16,22 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
 @click.option(
     "--data",
-    metavar="FOLDER",
-    help="Folder of other data than the recipe's; then no scores are written, but the opening is counted.",
+    metavar="D",
+    help="Other data than the recipe's, as train takes it; then no scores are written, but the opening is counted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
-    """Evaluate a run folder, an .onnx model, the bundled fashion-mnist, or probabilities of any tool (.npz or .csv).
+    """Evaluate a run folder, an .onnx model, the bundled fashion-mnist, or predictions of any tool (.npz, .npy, .csv).
 
-    A run gets scores.json, probabilities.npz, confusion.png and mistakes.png; each opening of the test split is counted
-    there. Validation is the fold that the run held out.
+    A run gets scores.json, probabilities.npz, confusion.png and its mistakes: mistakes.png shows the worst,
+    mistakes.csv lists all with their files, and mistakes.html is a page to filter them and to correct labels, saved as
+    a corrections.csv that the next training reads. Each opening of the test split is counted in scores.json. Validation
+    is the fold that the run held out.
 
-    Probabilities have one row per image: of IDX files in their order, of class folders sorted by folder name, then by
-    file name, as in torchvision's ImageFolder. Columns are in the order of the classes; a CSV header of class names, or
-    the array class_names of an .npz, may state another. The array itself is called probabilities.
+    A file of predictions has one row per image: of class folders sorted by folder name, then by file name, as in
+    torchvision's ImageFolder; of other data in its order. Columns are probabilities in the order of the classes; a CSV
+    header of class names, or the array class_names of an .npz, may state another. The array of an .npz is called
+    probabilities. One column is the predicted label of each image. A CSV may number its rows in a first column.
 
     \b
     Examples:
@@ -39,9 +42,16 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     """
     from modiste.cli.output import print_json
     from modiste.reporting.evaluate import evaluate as evaluate_target
+    from modiste.runs.folder import Run
 
     scores = evaluate_target(target, split, data)
-    print_json(scores.as_dict()) if as_json else click.echo(_format_scores(target, scores))
+    if as_json:
+        print_json(scores.as_dict())
+        return
+    click.echo(_format_scores(target, scores))
+    page = Run(target if target.is_dir() else target.parent).mistakes_page
+    if data is None and page.is_file():
+        click.echo(f"all of them: {page}")
 
 
 def _format_scores(target: Path, scores: "Scores") -> str:
@@ -49,6 +59,9 @@ def _format_scores(target: Path, scores: "Scores") -> str:
     interval = f"95 % interval over images {format_interval(scores.interval_images)} %"
     figures = f"accuracy {format_percent(scores.accuracy)} ({interval}), loss {scores.loss:.4f}"
     figures += f", calibration error {scores.ece:.4f}"
+    if scores.macro_f1 is not None and scores.brier is not None:
+        figures += f", balanced accuracy {format_percent(scores.balanced_accuracy)}"
+        figures += f", macro F1 {format_percent(scores.macro_f1)}, Brier score {scores.brier:.4f}"
     if scores.ece_calibrated not in (None, scores.ece):
         figures += f", after the model's temperature {scores.ece_calibrated:.4f}"
     if scores.accuracy_flip_tta is not None:

@@ -45,9 +45,7 @@ def find_model(model: str | None) -> str | Path | None:
         return model
     from modiste.runs.folder import open_run, require_model  # here, since few commands need it
 
-    run = open_run(Path(model))
-    require_model(run)
-    return run.model
+    return require_model(open_run(Path(model)))
 
 
 def _expand(file: str, is_only: bool) -> list[NamedPhoto]:

@@ -6,16 +6,17 @@ from typing import Any
 import click
 
 from modiste.errors import SettingError
+from modiste.runs import folder
 
-DATA_HELP = "Folder with IDX files or class folders; left out: the bundled Fashion-MNIST."
+DATA_HELP = (
+    "Folder with class folders or IDX files, or a .csv, .npz or .parquet file; left out: the bundled Fashion-MNIST."
+)
 
 
 def check_name(context: click.Context, option: click.Parameter, name: str | None) -> str | None:
     """Raise a SettingError if a name, or an absolute path, does not end in a name or leads out of its folder."""
-    if name is not None and (not Path(name).name or ".." in Path(name).parts):
-        raise SettingError(
-            f"{option.opts[0]} is {name!r}, but it must be a name or an absolute path, without '..'. Give a plain name."
-        )
+    if name is not None:
+        folder.named_path(name, option.opts[0])
     return name
 
 

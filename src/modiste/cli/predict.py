@@ -164,8 +164,8 @@ def _append_predictions(file: "PredictionsFile", predictions: Generator["Predict
     import signal
     from itertools import islice
 
-    from modiste.cli.progress import progress_bar
     from modiste.errors import Stopped
+    from modiste.training.progress import progress_bar
 
     try:
         with progress_bar(len(file.missing)) as advance:

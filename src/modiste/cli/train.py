@@ -12,6 +12,7 @@ from modiste.cli.options import DATA_HELP, check_name
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
     from modiste.runs.folder import Run
+    from modiste.training.loggers import LoggerName
 
 
 @click.command()
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 @click.option("--device", help="cpu, cuda or cuda:1.  [default: CUDA where there is a GPU]")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
 @click.option(
-    "--resume", type=click.Path(path_type=Path), metavar="RUN", help="Resume a run; --data names data that was moved."
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Resume a run; --data names data that was moved. A finished run is trained on, as a new one, with --epochs.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to the folder `events` of the run.")
+@click.option("--mlflow", is_flag=True, help="Log to MLflow's database mlflow.db in the current folder.")
 @click.option(
     "--list", "list_only", is_flag=True, help="List recipes, costs and accuracies; with RECIPE, its settings."
 )
@@ -42,12 +47,16 @@ def train(
     sets: tuple[str, ...],
     resume: Path | None,
     tensorboard: bool,
+    mlflow: bool,
     list_only: bool,
     as_json: bool,
 ) -> None:
     """Train RECIPE, a name or a recipe.json, into a new run folder; or resume a run.
 
     Ctrl-C stops after the current step. A run that is resumed ends with bit-identical weights.
+
+    With --resume RUN --epochs N a finished run is trained on to N epochs as a new run, RUN-N-epochs or --name; RUN
+    is not changed. The learning rate is then that of the schedule of N epochs, so it may rise again.
 
     \b
     Examples:
@@ -56,6 +65,7 @@ def train(
       modiste train classic-cnn --name my-cnn
       modiste train sprint --seed 1 --set model.width=32
       modiste train --resume runs/my-cnn
+      modiste train --resume runs/my-cnn --epochs 80
       modiste train marathon-teacher --fold 1 --name teachers/fold-1
     """
     from modiste.errors import SettingError
@@ -69,13 +79,21 @@ def train(
             raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
         _list_recipes(as_json)
     elif resume is not None:
-        if recipe or changes.keys() - {"data.source"} or sets or name or tensorboard:
-            raise SettingError("--resume takes its recipe from the run. Leave out all other settings but --data.")
-        _resume(resume, data or "", as_json)
+        if recipe or changes.keys() - {"data.source", "schedule.epochs"} or sets or tensorboard or mlflow:
+            raise SettingError(
+                "--resume takes its recipe from the run. Leave out all other settings but --data, and --epochs with "
+                "--name to train a finished run on."
+            )
+        if name and epochs is None:
+            raise SettingError(
+                "A run is resumed under its own name. Leave out --name, or give --epochs to train it on."
+            )
+        _extend(resume, epochs, name, data or "", as_json) if epochs else _resume(resume, data or "", as_json)
     elif recipe is None:
         raise SettingError("No recipe is named. Try modiste train sprint; modiste train --list shows all.")
     else:
-        _start(_resolve(recipe, changes, sets), name, tensorboard, as_json)
+        loggers: dict[LoggerName, bool] = {"tensorboard": tensorboard, "mlflow": mlflow}
+        _start(_resolve(recipe, changes, sets), name, [each for each in loggers if loggers[each]], as_json)
 
 
 def _resolve(recipe: str, changes: Mapping[str, object], sets: tuple[str, ...]) -> "Recipe":
@@ -85,21 +103,28 @@ def _resolve(recipe: str, changes: Mapping[str, object], sets: tuple[str, ...]) 
     return settings.with_settings(named.resolve(recipe), {**changes, **dict(map(settings.parse_setting, sets))})
 
 
-def _start(recipe: "Recipe", name: str | None, tensorboard: bool, as_json: bool) -> None:
-    from modiste.cli.progress import TrainingProgress
-    from modiste.recipes import settings
-    from modiste.training import run as training
+def _start(recipe: "Recipe", name: str | None, loggers: "list[LoggerName]", as_json: bool) -> None:
+    from modiste import api
 
-    recipe = settings.with_absolute_paths(recipe)
-    with TrainingProgress(recipe.schedule.epochs) as progress:
-        run = training.start(recipe, Path("runs") / (name or f"{recipe.name}-{recipe.seed}"), progress, tensorboard)
+    _print_result(api.train(recipe, name=name, loggers=loggers), as_json)
+
+
+def _extend(path: Path, epochs: int, name: str | None, data: str, as_json: bool) -> None:
+    from modiste.runs import folder
+    from modiste.training import run as training
+    from modiste.training.progress import TrainingProgress
+
+    old = folder.open_run(path)
+    new = folder.named_path(name) if name else old.path.with_name(training.extended_name(old.name, epochs))
+    with TrainingProgress(epochs) as progress:
+        run = training.extend(path, epochs, new, progress, data)
     _print_result(run, as_json)
 
 
 def _resume(path: Path, data: str, as_json: bool) -> None:
-    from modiste.cli.progress import TrainingProgress
     from modiste.runs import folder
     from modiste.training import run as training
+    from modiste.training.progress import TrainingProgress
 
     with TrainingProgress(folder.open_run(path).recipe().schedule.epochs) as progress:
         run = training.resume(path, progress, data)

@@ -1,19 +1,20 @@
-"""Files that describe images and lie beside them: `labels.json` names classes, `groups.csv` groups photos."""
+"""Files that describe images and lie beside them.
+
+`labels.json` names classes, `groups.csv` says which images belong together, `corrections.csv` corrects labels.
+"""
 
 import csv
 import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from modiste.data.split import Groups
 from modiste.errors import InputError
 
-LABELS_FILE, GROUPS_FILE = "labels.json", "groups.csv"
+LABELS_FILE, GROUPS_FILE, CORRECTIONS_FILE = "labels.json", "groups.csv", "corrections.csv"
 
 FolderLabels = tuple[str, ...]
 """The labels that the photos of a folder may have; empty: the folder is left out."""
@@ -68,32 +69,70 @@ def read_class_names(file: Traversable, count: int) -> tuple[str, ...]:
     return tuple(class_names)
 
 
-def read_groups(root: Path, photos: list[Path]) -> Groups | None:
-    """Read the group of each photo, int64 [n], from root/groups.csv; None when there is no such file.
+def read_groups(file: Path) -> dict[str, str]:
+    """Read the group of each image that a groups.csv lists, by the image's name; empty when there is no such file.
 
-    Args:
-        root: the data folder. Its groups.csv has a header and the columns file, relative to `root`, and group.
-        photos: of one split; one that is not listed is a group of its own.
+    Its header begins with the columns file, the name, and group, which may be called otherwise; more are ignored.
 
     Raises:
-        InputError: it cannot be read, has other columns, or lists a file twice or one that does not exist.
+        InputError: it cannot be read, has other columns, or lists an image twice.
     """
-    path = root / GROUPS_FILE
-    if not path.is_file():
-        return None
-    header, *rows = [row for row in _read(path, lambda text: list(csv.reader(io.StringIO(text)))) if row] or [[]]
+    header, *rows = _read_rows(file) or [["file", "group"]]
     if header[:1] != ["file"] or any(len(row) < 2 for row in [header, *rows]):
-        raise InputError(f"{path} must have the columns file,group in this order, in each row. Correct it.")
-    groups: dict[str, str] = {}
-    for file, group, *_ in rows:
-        if file in groups or not (root / file).is_file():
-            missing = f"there is no file {file!r}; paths are relative to its folder"
-            problem = f"{file!r} is listed twice" if file in groups else missing
-            raise InputError(f"{path}: {problem}. Correct or remove the row.")
-        groups[file] = group
-    ids = {group: index for index, group in enumerate(dict.fromkeys(groups.values()))}
-    listed = [groups.get(photo.relative_to(root).as_posix()) for photo in photos]
-    return np.array([-1 - row if group is None else ids[group] for row, group in enumerate(listed)], np.int64)
+        raise InputError(f"{file} must have the columns file,group in this order, in each row. Correct it.")
+    return _by_name(file, [(row[0], row[1]) for row in rows])
+
+
+def read_corrections(file: Path) -> dict[str, str]:
+    """Read the label of each image that a corrections.csv lists, by the image's name; rows without a label are skipped.
+
+    Its columns are file, the name, and label, so that a mistakes.csv with a column of labels can be read.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, or lists an image twice.
+    """
+    header, *rows = _read_rows(file) or [[]]
+    if not {"file", "label"} <= set(header) or any(len(row) != len(header) for row in rows):
+        raise InputError(f"{file} must have the columns file and label, in each row. Correct it.")
+    file_column, label_column = header.index("file"), header.index("label")
+    return _by_name(file, [(row[file_column], row[label_column]) for row in rows if row[label_column].strip()])
+
+
+def require_names(file: Path, listed: Iterable[str], split: str, names: Collection[str], folder: Path | None) -> None:
+    """Raise an InputError if a file lists an image that does not exist.
+
+    Args:
+        file: that lists them.
+        listed: names of images of any split.
+        split: the one that is open.
+        names: of its images.
+        folder: that names of files are relative to; None where images have no files.
+    """
+    for name in listed:
+        index = re.fullmatch(r"(train|validation|test)#\d+", name)
+        is_other = index[1] != split if index else folder is not None and (folder / name).is_file()
+        if name not in names and not is_other:
+            raise InputError(
+                f"{file}: there is no file {name!r}; paths are relative to its folder, and images without files are "
+                "named as in mistakes.csv: train#7. Correct or remove the row."
+            )
+
+
+def _read_rows(file: Path) -> list[list[str]]:
+    """Return the rows of a table that are not empty; none when there is no such file."""
+    if not file.is_file():
+        return []
+    rows = _read(file, lambda text: [row for row in csv.reader(io.StringIO(text)) if row])
+    return rows or [[]]
+
+
+def _by_name(file: Path, pairs: list[tuple[str, str]]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name in values:
+            raise InputError(f"{file}: {name!r} is listed twice. Correct or remove the row.")
+        values[name] = value.strip()
+    return values
 
 
 def _read_json(file: Traversable) -> Any:

@@ -7,35 +7,25 @@ name.
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from modiste.data.annotations import GROUPS_FILE, LABELS_FILE, FolderLabels, read_folder_labels, read_groups
+from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE, LABELS_FILE, FolderLabels, read_folder_labels
+from modiste.data.arrays import ImageFormat
+from modiste.data.class_values import find_similar
 from modiste.data.lazy_split import LazySplit
-from modiste.data.split import Images, Indices
+from modiste.data.photo_loader import photo_loader
+from modiste.data.split_names import SPELLINGS
 from modiste.errors import InputError
-from modiste.imaging import photo_files, preprocess
+from modiste.imaging import photo_files
 from modiste.labels import NONE_OF_THESE
 
-SPELLINGS = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val", "dev"),
-    "test": ("test", "testing"),
-}
-"""Folder names of each split, in any case. `eval` is not one of them: some mean validation by it, others test."""
-
-MAX_DECODERS = 4
-"""Photos decoded in parallel; one of 65 million pixels takes 195 MB."""
-
-
-def is_split_name(name: str) -> bool:
-    """Return whether a folder of this name is a split."""
-    return any(name.casefold() in spellings for spellings in SPELLINGS.values())
+OTHER_FORMAT = "is of a format that is not read. Save it as JPEG or PNG."
+NO_SUBFOLDERS = "holds photos, but class folders have no folders of their own. Move them up."
 
 
 @dataclass(frozen=True)
@@ -43,18 +33,18 @@ class ClassFolders:
     """Photos in class folders, as a `Source`.
 
     Args:
-        root: the folder that holds the class folders, or those of the splits.
-        size: pixels a side of the images.
-        channels: 1 gray, 3 RGB.
+        folder: the folder that holds the class folders, or those of the splits.
+        image_format: the images that the photos become.
         more_classes: classes in addition to those of the folders.
-        resize_mode: how photos become square, as in `data.resize_mode`.
+        is_lenient: leave out files that cannot be used, which `unusable_files` lists, instead of raising an error.
     """
 
-    root: Path
-    size: int
-    channels: int
+    folder: Path
+    image_format: ImageFormat
     more_classes: tuple[str, ...] = ()
-    resize_mode: str = "squash"
+    is_lenient: bool = False
+    has_photos = True
+    is_fashion_mnist = False
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -72,16 +62,18 @@ class ClassFolders:
             )
         for path in chain.from_iterable(map(subfolders, self.split_folders.values())):
             if unknown := set(self._labels(path)) - names:
+                similar = find_similar(min(unknown), names)
+                advice = f"Rename it to {similar}" if similar else "Rename it"
                 raise InputError(
-                    f"{path} means {min(unknown)!r}, which {split} has no photos of. Rename it, or add such a folder "
-                    f"to {split}."
+                    f"{path} means {min(unknown)!r}, which {split} has no photos of. {advice}, or add such a folder to "
+                    f"{split}."
                 )
         return tuple(sorted(names, key=lambda name: (name == NONE_OF_THESE, name)))
 
     @cached_property
     def split_folders(self) -> dict[str, Path]:
         """The folder of each split; where no folder is named like a split, all photos are train."""
-        folders = subfolders(self.root)
+        folders = subfolders(self.folder)
         by_split: dict[str, Path] = {}
         for split, spellings in SPELLINGS.items():
             for path in (path for path in folders if path.name.casefold() in spellings):
@@ -89,7 +81,7 @@ class ClassFolders:
                     raise InputError(f"{other} and {path} are both the {split} split by their names. Merge the two.")
         others = [path for path in folders if path not in by_split.values()]
         if others and not any(map(subfolders, by_split.values())):
-            return {"train": self.root}  # a class may be called train
+            return {"train": self.folder}  # a class may be called train
         classes = {path.name for split_folder in by_split.values() for path in subfolders(split_folder)}
         for path in others:
             if classes & {path.name, *(below.name for below in subfolders(path))}:
@@ -114,12 +106,14 @@ class ClassFolders:
         candidate_labels = np.array(candidates, bool).reshape(len(photos), len(names))
         paths = [path for path, _ in photos]
         folders = np.unique([path.parent.name for path in paths], return_inverse=True)[1]
+        names_of_photos = [path.relative_to(self.folder).as_posix() for path in paths]
         return LazySplit(
             candidate_labels.argmax(1).astype(np.int64),
-            partial(self._load, paths),
+            photo_loader(paths.__getitem__, names_of_photos, self.image_format),
+            names_of_photos,
             candidate_labels if (candidate_labels.sum(1) > 1).any() else None,
-            read_groups(self.root, paths),
-            folders.astype(np.int64),
+            folders=folders.astype(np.int64),
+            photo=paths.__getitem__,
         )
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
@@ -129,27 +123,28 @@ class ClassFolders:
 
     def ignored_files(self) -> list[Path]:
         """List what is not a photo of a class: folders left out, and files beside class folders or in them."""
-        folders = {self.root, *self.split_folders.values()}
+        folders = {self.folder, *self.split_folders.values()}
         photos = {path for split in self.split_folders for path, _ in self._photos(split)}
         classes = {path.parent for path in photos}
-        used = folders | photos | classes | {self.root / GROUPS_FILE, *(folder / LABELS_FILE for folder in folders)}
+        used = folders | photos | classes | {self.folder / name for name in (GROUPS_FILE, CORRECTIONS_FILE)}
+        used |= {folder / LABELS_FILE for folder in folders}
         return sorted(path for folder in folders | classes for path in _visible(folder) if path not in used)
 
-    def _load(self, paths: list[Path], indices: Indices) -> Images:
-        shape = (self.size, self.size) if self.channels == 1 else (self.size, self.size, 3)
-        images = np.empty((len(indices), *shape), np.uint8)
-        decode = partial(preprocess.to_image, size=self.size, channels=self.channels, resize_mode=self.resize_mode)
-        with ThreadPoolExecutor(MAX_DECODERS) as pool:  # decoders release the interpreter's lock
-            for row, image in enumerate(pool.map(decode, [paths[index] for index in indices])):
-                images[row] = image
-        return images
+    def unusable_files(self) -> list[tuple[Path, str]]:
+        """List photos of formats that are not read, and folders with photos in class folders, with what is wrong."""
+        folders = [folder for split in self.split_folders for folder, labels in self._class_folders(split) if labels]
+        return [unusable for folder in folders for unusable in _unusable(folder)]
+
+    def how_to_add(self, split: str) -> str:
+        """Return where photos of a split belong."""
+        return f"Put photos not trained on in {self.folder}/{split}/CLASS"
 
     @cached_property
     def _folder_labels(self) -> dict[str, FolderLabels]:
         """What the folders mean by all labels.json files; InputError when two disagree or a folder is in no split."""
         folders = {folder.name for path in self.split_folders.values() for folder in subfolders(path)}
         merged: dict[str, FolderLabels] = {}
-        for place in dict.fromkeys((self.root, *self.split_folders.values())):
+        for place in dict.fromkeys((self.folder, *self.split_folders.values())):
             file = place / LABELS_FILE
             for folder, labels in read_folder_labels(file).items():
                 if folder not in folders:
@@ -174,8 +169,10 @@ class ClassFolders:
 
     def _photos(self, split: str) -> list[tuple[Path, FolderLabels]]:
         """The photos of a split, sorted by folder and file name, and the labels that each may have."""
-        classes = self._class_folders(split)
-        return [(path, labels) for folder, labels in classes if labels for path in _class_photos(folder)]
+        list_photos = _readable if self.is_lenient else _class_photos
+        return [
+            (path, labels) for folder, labels in self._class_folders(split) if labels for path in list_photos(folder)
+        ]
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -189,18 +186,31 @@ def subfolders(folder: Path) -> list[Path]:
 
 def _class_photos(folder: Path) -> list[Path]:
     """List the photos of a class folder, sorted; at least one."""
-    paths = _visible(folder)
-    readable = {path: photo_files.is_readable_photo(path) for path in paths if not path.is_dir()}
-    if unreadable := [path.name for path, is_readable in readable.items() if is_readable is False]:
+    unusable = _unusable(folder)
+    if unreadable := [path.name for path, rule in unusable if rule == OTHER_FORMAT]:
         names = ", ".join(unreadable[:5]) + (f" and {len(unreadable) - 5} more" if unreadable[5:] else "")
         raise InputError(f"{folder} has photos of formats that are not read: {names}. Save them as JPEG or PNG.")
-    for path in paths:
-        if path.is_dir() and any(map(Path.is_file, photo_files.find_photos(path).readable)):
-            raise InputError(f"{path} holds photos, but class folders have no folders of their own. Move them up.")
-    photos = [path for path in paths if readable.get(path)]
-    if not photos:
+    if unusable:
+        raise InputError(f"{unusable[0][0]} {NO_SUBFOLDERS}")
+    if not (photos := _readable(folder)):
         raise InputError(f"{folder} has no photos. Put JPEG, PNG or WebP photos in, or remove the folder.")
     return photos
+
+
+def _readable(folder: Path) -> list[Path]:
+    return [path for path in _visible(folder) if not path.is_dir() and photo_files.is_readable_photo(path)]
+
+
+def _unusable(folder: Path) -> list[tuple[Path, str]]:
+    """List photos of other formats in a class folder, and folders in it that hold photos, each with the rule."""
+    unusable = []
+    for path in _visible(folder):
+        if path.is_dir():
+            if any(map(Path.is_file, photo_files.find_photos(path).readable)):
+                unusable.append((path, NO_SUBFOLDERS))
+        elif photo_files.is_readable_photo(path) is False:
+            unusable.append((path, OTHER_FORMAT))
+    return unusable
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -12,26 +12,34 @@ NONE_WEIGHT = 3
 seldom for photos of other things than those of the training."""
 
 
-def stratified_fold(labels: Labels, folds: int, fold: int, seed: int) -> tuple[Indices, Indices]:
+def stratified_fold(
+    labels: Labels, folds: int, fold: int, seed: int, groups: Groups | None = None
+) -> tuple[Indices, Indices]:
     """Cut images into folds with the same share of every class, and hold out one, by `StratifiedKFold`.
 
     Args:
         labels: int64, [n].
-        folds: number of folds, at least 2; a class with fewer images is an InputError.
+        folds: number of folds, at least 2; a class with fewer images, or images of fewer groups, is an InputError.
         fold: which of them is held out, from 0.
         seed: of the shuffle before the cut.
+        groups: int64, [n]; no group is cut, by `StratifiedGroupKFold`. None: each image is a group.
 
     Returns:
         Indices of the training images and of the held-out images, both ascending.
     """
-    counts = np.bincount(labels)
-    fewest = int(counts[counts > 0].min())
-    if fewest < folds:
+    if (fewest := count_of_smallest_class(labels, groups)) < folds:
+        unit = "images" if groups is None else "groups of images"
         raise InputError(
-            f"A class needs at least {folds} images, one for each fold, but one has only {fewest}. Add images, make a "
+            f"A class needs at least {folds} {unit}, one for each fold, but one has only {fewest}. Add images, make a "
             "folder validation/, or hold nothing out with --set data.val_fraction=0."
         )
-    return _cut(labels, folds, seed, None)[fold]
+    return _cut(labels, folds, seed, groups)[fold]
+
+
+def count_of_smallest_class(labels: Labels, groups: Groups | None = None) -> int:
+    """Return how many images, or groups of images, the class with the fewest has; arguments as `stratified_fold`."""
+    units = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
+    return int(np.unique(units, return_counts=True)[1].min())
 
 
 def stratified_folds(
@@ -49,8 +57,7 @@ def stratified_folds(
         For each fold the indices of the training images and of the held-out images, both ascending; no fold where a
         class has one image, or images of one group.
     """
-    sizes = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
-    folds = min(folds, int(np.unique(sizes, return_counts=True)[1].min()))
+    folds = min(folds, count_of_smallest_class(labels, groups))
     return _cut(labels, folds, seed, groups) if folds > 1 else []
 
 

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import numpy as np
 
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE, read_class_names
+from modiste.data.arrays import index_names, require_pairs, require_size
 from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.errors import InputError, SettingError
+from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 
 FILES = {
@@ -34,14 +36,20 @@ class IdxFolder:
     """Gray images in IDX files, as a `Source`.
 
     Args:
-        folder: where the files are, each gzipped or not, with an optional labels.json.
+        place: where the files are, each gzipped or not, with an optional labels.json.
         size: pixels a side that the images must have; 0: any number.
         md5: checksums that the files must have, by file name; empty when any content is accepted.
     """
 
-    folder: Traversable
+    place: Traversable
     size: int
     md5: Mapping[str, str] = field(default_factory=dict)
+    has_photos = False
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the files; None for the bundled ones."""
+        return None if self.md5 or not isinstance(self.place, Path) else self.place
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -49,7 +57,7 @@ class IdxFolder:
 
         There are as many as the labels of train need, or of test where there is no train.
         """
-        file = self.folder / LABELS_FILE
+        file = self.place / LABELS_FILE
         if not file.is_file() and self.is_fashion_mnist:
             return FASHION_MNIST
         labels = idx.read_labels(*self._read(FILES[next(filter(self.has_split, SPLITS))][1]))
@@ -57,7 +65,7 @@ class IdxFolder:
 
     def has_split(self, name: str) -> bool:
         """Whether there is at least one of the split's two files."""
-        return any(_find(self.folder, stem).is_file() for stem in FILES.get(name, ()))
+        return any(_find(self.place, stem).is_file() for stem in FILES.get(name, ()))
 
     @property
     def is_fashion_mnist(self) -> bool:
@@ -79,12 +87,7 @@ class IdxFolder:
         """
         file, content = self._read(FILES[name][0])
         images, labels = idx.read_images(file, content), idx.read_labels(*self._read(FILES[name][1]))
-        if len(images) != len(labels):
-            raise InputError(
-                f"{file} holds {len(images)} images, but there are {len(labels)} labels. Take both from one place."
-            )
-        if not len(images):
-            raise InputError(f"{file} has no images. Name another folder with --data.")
+        require_pairs(file, images, labels)
         if (largest := labels.max()) >= (classes := len(self.class_names)):
             raise InputError(
                 f"The labels of {file} go up to {largest}, but there are {classes} classes, from 0 to {classes - 1}. "
@@ -95,23 +98,25 @@ class IdxFolder:
                 f"{file} has no image of class {empty[0]} ({self.class_names[empty[0]]}). Add some, or number the "
                 f"classes from 0 without gaps, also in {LABELS_FILE}."
             )
-        rows, columns = images.shape[1:]
-        if self.size and (rows, columns) != (self.size, self.size):
-            raise SettingError(
-                f"data.image_size is {self.size}, but the images of {file} have {rows} x {columns} pixels. "
-                f"{f'Set data.image_size to {rows}' if rows == columns else 'Pad them to squares'}, or name other data "
-                "with --data."
-            )
-        return LazySplit(labels, images.__getitem__)
+        require_size(file, images, self.size)
+        return LazySplit(labels, images.__getitem__, index_names(name, len(labels)))
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the split's files and labels.json as stored, without a check of their checksums."""
-        files = (*(_find(self.folder, stem) for stem in FILES.get(name, ())), self.folder / LABELS_FILE)
+        files = (*(_find(self.place, stem) for stem in FILES.get(name, ())), self.place / LABELS_FILE)
         yield from ((file.name, idx.read_bytes(file)) for file in files if file.is_file())
+
+    def ignored_files(self) -> list[Path]:
+        """List nothing: other files of the folder may be of anything."""
+        return []
+
+    def how_to_add(self, split: str) -> str:
+        """Return how a split is added: only train and test have IDX files."""
+        return "Add its two IDX files" if split in FILES else "Use class folders"
 
     def _read(self, stem: str) -> tuple[Traversable, bytes]:
         """Return a file's path and its content as stored."""
-        file = _find(self.folder, stem)
+        file = _find(self.place, stem)
         content = idx.read_bytes(file)
         expected = self.md5.get(file.name)
         if self.md5 and md5(content) != expected:
@@ -125,6 +130,15 @@ class IdxFolder:
 def is_idx_folder(folder: Traversable) -> bool:
     """Whether any of the four files is there."""
     return any(_find(folder, stem).is_file() for stem in FASHION_MNIST_MD5)
+
+
+def find_idx_folder(folder: Path) -> Path | None:
+    """Return the folder of IDX files: itself, or a folder `raw` in it or below it, as torchvision has; else None."""
+    places = [folder, folder / "raw", *sorted(folder.glob("*/raw"))]
+    idx_folders = [place for place in places if is_idx_folder(place)]
+    if len(idx_folders) > 1 and idx_folders[0] != folder:
+        raise InputError(f"{idx_folders[0]} and {idx_folders[1]} both hold IDX files. Name one of them with --data.")
+    return idx_folders[0] if idx_folders else None
 
 
 def md5(content: bytes | memoryview) -> str:

@@ -1,33 +1,46 @@
-"""Functions that open data: one for training, one for validation, one that counts for test, one that only verifies.
+"""Functions that open data: one for training, one for validation, one that counts for test.
 
-A recipe's `data.source` is empty (the bundled Fashion-MNIST), a folder of IDX files or a folder of class folders.
+A recipe's `data.source` is empty (the bundled Fashion-MNIST), or one of `FORMATS`, each of which has a reader.
 """
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from modiste.data import fashion_mnist, folders, folds
+from modiste.data import fashion_mnist, file_list, folders, folds, idx
+from modiste.data.annotate import corrections_file, open_part
+from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE
+from modiste.data.arrays import ImageFormat
+from modiste.data.file_list import FileList
 from modiste.data.folders import ClassFolders
-from modiste.data.idx_folder import IdxFolder, is_idx_folder
-from modiste.data.lazy_split import SPLITS, LazySplit, Source
+from modiste.data.idx_folder import IdxFolder, find_idx_folder
+from modiste.data.lazy_split import LazySplit, Source
+from modiste.data.npz import NpzFile
+from modiste.data.parquet import ParquetFiles
+from modiste.data.pixel_csv import PixelCsv, is_pixel_csv
 from modiste.data.split import Images, Indices, Split, TrainingData
+from modiste.data.split_names import by_split, companions, is_split_name, list_files, one_file_each
 from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
-from modiste.imaging.preprocess import is_on_black
+from modiste.imaging import preprocess
 from modiste.labels import FASHION_MNIST
 from modiste.recipes.config import DataConfig
+
+FORMATS = "a folder of class folders or of IDX files, or a .csv, .npz or .parquet file"
+
+NOT_TABLES = (GROUPS_FILE, CORRECTIONS_FILE)
+"""CSV files that describe other data."""
 
 
 def open_training(data: DataConfig, seed: int) -> TrainingData:
     """Open all data that a training may use. No file of the test split is opened.
 
-    Validation is the source's own validation split where it has one, and `data.val_fraction` is ignored then; else fold
-    `data.fold` of the train split; else empty. `data.max_train_images` keeps at most that many images of each, the same
-    number of each class where possible.
+    Validation is the source's own validation split where it has one and `data.use_val_split` is true, and
+    `data.val_fraction` is ignored then; else fold `data.fold` of the train split; else empty. `data.max_train_images`
+    keeps at most that many images of each, the same number of each class where possible.
 
     Args:
         data: the recipe's data section.
@@ -44,7 +57,7 @@ def open_training(data: DataConfig, seed: int) -> TrainingData:
         count = min(data.synthetic_per_class, data.max_train_images or data.synthetic_per_class)
         split = add_synthetic_images(split, source.class_names, count, seed)
     validation = _open_own_validation(source, data) or train.load_split("validation", held_out)
-    on_black = not isinstance(source, IdxFolder) or is_on_black(split.images)
+    on_black = is_on_black(source, split.images)
     return TrainingData(source.class_names, split, validation, on_black)
 
 
@@ -54,17 +67,18 @@ def open_validation(data: DataConfig, seed: int) -> Split:
     if own := _open_own_validation(source, data):
         return own
     if not data.folds:
-        test = (
-            "Use --split test"
-            if source.has_split("test")
-            else f"Put photos not trained on in {_root(data)}/validation/CLASS"
-        )
+        test = "Use --split test" if source.has_split("test") else source.how_to_add("validation")
         raise InputError(
             f"{_root(data)} has no validation split, and nothing was held out (data.val_fraction is 0). {test}, or "
             "train with --set data.val_fraction=0.2."
         )
     train, _, held_out = _cut_train(source, data, seed)
     return train.load_split("validation", held_out)
+
+
+def held_out_indices(data: DataConfig, seed: int) -> Indices:
+    """Return which training images, int64 [k], are held out, without loading any; arguments as `open_training`."""
+    return _cut_train(open_source(data), data, seed)[2]
 
 
 def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
@@ -76,51 +90,38 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     """
     source = open_source(data)
     if not source.has_split("test"):
-        is_idx = isinstance(source, IdxFolder)
-        advice = "Add its two IDX files" if is_idx else f"Put photos not trained on in {_root(data)}/test/CLASS"
         other = ", or use --split validation" if data.folds or source.has_split("validation") else ""
-        raise InputError(f"{_root(data)} has no test split. {advice}{other}.")
+        raise InputError(f"{_root(data)} has no test split. {source.how_to_add('test')}{other}.")
     count()
-    return source.part("test").load_split("test")
+    return open_part(source, data, "test").load_split("test")
 
 
 def dataset_name(data: DataConfig) -> str:
-    """Return "fashion-mnist" when the checksums of the files are the official ones; else the folder's name."""
+    """Return "fashion-mnist" when images and labels are the official ones; else the name of the folder or file."""
     source, name = open_source(data), _root(data).resolve().name
-    if isinstance(source, IdxFolder) and source.is_fashion_mnist:
-        return "fashion-mnist"
+    if source.is_fashion_mnist:
+        return "fashion-mnist (corrected labels)" if corrections_file(source, data) else "fashion-mnist"
     return f"{name} (other files)" if name == "fashion-mnist" else name
 
 
+def is_on_black(source: Source, images: Images) -> bool:
+    """Return whether photos for a model of these images, [n, s, s] or [n, s, s, 3], are prepared as Fashion-MNIST."""
+    return source.has_photos or images.ndim == 4 or preprocess.is_on_black(images)
+
+
 def sha256(data: DataConfig) -> str:
-    """Hash the train and validation files of a source; the same files in another folder have the same hash."""
+    """Hash the train and validation files of a source, and the file of corrected labels.
+
+    The same files in another folder have the same hash.
+    """
     source, digest = open_source(data), hashlib.sha256()
     for split in filter(source.has_split, ("train", "validation")):
         for file, content in source.read_files(split):
             digest.update(f"{split}/{file}\0{len(content)}\0".encode(errors="surrogateescape"))
             digest.update(content)
+    if corrections := corrections_file(source, data):
+        digest.update(b"corrections\0" + corrections.read_bytes())
     return digest.hexdigest()
-
-
-def describe(data: DataConfig) -> list[dict[str, Any]]:
-    """Read every image of every split, and describe the splits; nothing is evaluated, so no opening is counted.
-
-    Returns:
-        For each split `split`, `images` (how many), `shape` (of one), `labels` (how many of each) and `sha256`.
-    """
-    source, records = open_source(data), []
-    for name in filter(source.has_split, SPLITS):
-        split = source.part(name).load_split(name)
-        labels = {label: int((split.labels == index).sum()) for index, label in enumerate(source.class_names)}
-        record = {"split": name, "images": len(split), "shape": list(split.images.shape[1:]), "labels": labels}
-        records.append({**record, "sha256": split.sha256()})
-    return records
-
-
-def ignored_files(data: DataConfig) -> list[Path]:
-    """List the files and folders in class folders and beside them that are not used; raises as `open_training`."""
-    source = open_source(data)
-    return source.ignored_files() if isinstance(source, ClassFolders) else []
 
 
 def first_of_each_class(data: DataConfig, count: int) -> list[tuple[str, Images]]:
@@ -134,23 +135,101 @@ def first_of_each_class(data: DataConfig, count: int) -> list[tuple[str, Images]
 
 def open_source(data: DataConfig) -> Source:
     """Recognize what `data.source` is, without opening its splits; raises as `open_training`."""
-    root = Path(data.source)
-    if data.source and not root.is_dir():
-        problem = "is not a folder" if root.exists() else "does not exist"
-        raise InputError(f"{root} {problem}. Give a folder of IDX files or of class folders with --data.")
-    if not data.source or is_idx_folder(root):
-        if data.channels != 1:
-            images, gray = f"data.channels is {data.channels}, which needs photos", "Set data.channels to 1, or give"
-            problem, advice = (f"{images}, but IDX images are gray", gray) if data.source else (images, "Give")
-            raise SettingError(f"{problem}. {advice} a folder of photos for each class with --data FOLDER.")
-        return IdxFolder(root, data.image_size) if data.source else fashion_mnist.source(data.image_size)
-    if folders.subfolders(root):
-        more_classes = FASHION_MNIST if data.synthetic_per_class else ()
-        return ClassFolders(root, data.image_size, data.channels, more_classes, data.resize_mode)
-    raise InputError(
-        f"{root} holds neither IDX files nor class folders. Put train-images-idx3-ubyte.gz and its three companions "
-        "there, or a folder of photos for each class."
-    )
+    root = _root(data)
+    if not data.source:
+        _require_gray(data, "Give")
+        return fashion_mnist.source(data.image_size)
+    if not root.exists():
+        raise InputError(f"{root} does not exist. Give {FORMATS} with --data.")
+    return _open_folder(root, data) if root.is_dir() else _open_file(root, data)
+
+
+def _open_file(file: Path, data: DataConfig) -> Source:
+    """Open an archive or a table, with the files beside it that differ in the split only."""
+    suffix, folder = file.suffix.casefold(), file.parent
+    if suffix == ".npz":
+        return NpzFile(file, _image_format(data))
+    if suffix == ".parquet":
+        return ParquetFiles(folder, by_split(companions(file, are_shards=True), folder), _image_format(data))
+    if suffix == ".csv":
+        header = file_list.read_header(file)
+        fits = is_pixel_csv if is_pixel_csv(header) else file_list.is_file_list
+        if not fits(header) or file.name in NOT_TABLES:
+            raise InputError(
+                f"{file} is no table of images: its columns are {', '.join(header[:5]) or 'not readable'}. Write a "
+                "table with the columns label, pixel1, pixel2 and so on, or file and label, under another name."
+            )
+        return _open_tables([path for path in companions(file) if fits(file_list.read_header(path))], data)
+    advice = f"Give its folder, {folder}," if idx.is_images(file) else f"Give {FORMATS}"
+    raise InputError(f"{file} is no data that can be read. {advice} with --data.")
+
+
+def _open_folder(root: Path, data: DataConfig) -> Source:
+    """Open what a folder holds; class folders come before files that are beside them."""
+    if idx_folder := find_idx_folder(root):
+        _require_gray(data, "but IDX images are gray. Set data.channels to 1, or give")
+        return IdxFolder(idx_folder, data.image_size)
+    if shards := list_files(root, ".parquet", depth=3):
+        return ParquetFiles(root, by_split(shards, root), _image_format(data))
+    tables = _find_tables(root, is_pixels=True) or _find_tables(root, is_pixels=False)
+    archives, subfolders = list_files(root, ".npz"), folders.subfolders(root)
+    if has_classes := _are_class_folders(subfolders):
+        _require_agreement(root, tables)
+    if has_classes or (subfolders and not archives and not tables):
+        return ClassFolders(root, _image_format(data), FASHION_MNIST if data.synthetic_per_class else ())
+    if len(archives) + bool(tables) > 1:
+        names = ", ".join(path.name for path in (*archives, *tables))
+        raise InputError(f"{root} holds several datasets: {names}. Name one of these files with --data.")
+    if archives:
+        return NpzFile(archives[0], _image_format(data))
+    if tables:
+        return _open_tables(tables, data)
+    raise InputError(f"{root} holds no data that can be read. Give {FORMATS} with --data.")
+
+
+def _are_class_folders(subfolders: list[Path]) -> bool:
+    """Return whether these are several class folders, or folders of splits of which one holds class folders."""
+    splits = [folder for folder in subfolders if is_split_name(folder.name)]
+    return any(map(folders.subfolders, splits)) if splits else len(subfolders) > 1
+
+
+def _find_tables(folder: Path, is_pixels: bool) -> list[Path]:
+    """List the CSV files of a folder that hold pixels, or those that list files."""
+    files = [path for path in list_files(folder, ".csv") if path.name not in NOT_TABLES]
+    fits = is_pixel_csv if is_pixels else file_list.is_file_list
+    return [path for path in files if fits(file_list.read_header(path))]
+
+
+def _open_tables(tables: list[Path], data: DataConfig) -> Source:
+    files = one_file_each(tables, tables[0].parent)
+    is_pixels = is_pixel_csv(file_list.read_header(tables[0]))
+    return PixelCsv(files, _image_format(data)) if is_pixels else FileList(files, _image_format(data))
+
+
+def _require_agreement(root: Path, tables: list[Path]) -> None:
+    """Raise an InputError where a folder has class folders, and a table whose labels are not the names of these."""
+    for table in tables:
+        other = None
+        with suppress(InputError):  # a table of something else
+            other = FileList({"train": table}, ImageFormat(0)).first_in_other_folder()
+        if other:
+            raise InputError(
+                f"{root} has several folders and a table, {table}, in which {other[0]} has the label {other[1]}. To "
+                "use the table, name it with --data; to use the folders as classes, move the table out of them."
+            )
+
+
+def _image_format(data: DataConfig) -> ImageFormat:
+    return ImageFormat(data.image_size, data.channels, data.resize_mode)
+
+
+def _require_gray(data: DataConfig, advice: str) -> None:
+    if data.channels != 1:
+        separator = "." if advice == "Give" else ","
+        raise SettingError(
+            f"data.channels is {data.channels}, which needs photos{separator} {advice} a folder of photos for each "
+            "class with --data FOLDER."
+        )
 
 
 def _root(data: DataConfig) -> Path:
@@ -158,20 +237,25 @@ def _root(data: DataConfig) -> Path:
 
 
 def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, Indices, Indices]:
-    """Return the train split, the indices of its training images and of those held out."""
+    """Return the train split, the indices of its training images and of those held out; no group is in both."""
     if not source.has_split("train"):
-        raise InputError(f"{_root(data)} has no training images. Add train-images-idx3-ubyte.gz or a folder train/.")
-    part = source.part("train")
+        raise InputError(f"{_root(data)} has no training images. {source.how_to_add('train')}.")
+    part = open_part(source, data, "train")
     strata, limit = part.stratify_by, data.max_train_images
     train, held_out = np.arange(len(strata)), np.arange(0)
-    if data.folds and not source.has_split("validation"):
-        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed)
+    if data.folds and not _has_validation(source, data):
+        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed, part.groups)
     train, held_out = (indices[folds.balanced_subset(strata[indices], limit)] for indices in (train, held_out))
     return part, train, held_out
 
 
 def _open_own_validation(source: Source, data: DataConfig) -> Split | None:
-    if not source.has_split("validation"):
+    if not _has_validation(source, data):
         return None
-    part = source.part("validation")
+    part = open_part(source, data, "validation")
     return part.load_split("validation", folds.balanced_subset(part.stratify_by, data.max_train_images))
+
+
+def _has_validation(source: Source, data: DataConfig) -> bool:
+    """Whether the source has a validation split that the recipe uses."""
+    return data.use_val_split and source.has_split("validation")

@@ -35,8 +35,11 @@ class Split:
         images: uint8, [n, s, s] or [n, s, s, 3].
         labels: int64, [n]; the first of the candidate labels where an image has several.
         candidate_labels: bool, [n, classes]; None where every image has exactly one label, the usual case.
-        groups: int64, [n]; None where the data has no groups.csv.
+        groups: int64, [n]; None where the data has no groups.
         folders: int64, [n], the class folder of each image; None for data without folders.
+        names: n, the path of each image's file relative to the data, or `train#7` for the eighth image of train; None
+            for images that were not read.
+        n_corrected: number of labels that corrections.csv changed.
     """
 
     name: str
@@ -45,9 +48,16 @@ class Split:
     candidate_labels: CandidateLabels | None = None
     groups: Groups | None = None
     folders: Folders | None = None
+    names: tuple[str, ...] | None = None
+    n_corrected: int = 0
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """The file of each image, or split and position, such as test#7, for data that is not one file per image."""
+        return self.names or tuple(f"{self.name}#{index}" for index in range(len(self)))
 
     @property
     def strata(self) -> Labels:
@@ -66,6 +76,10 @@ class Split:
         if self.candidate_labels is None:
             return exact[np.arange(len(self)), self.labels]
         return np.asarray((exact * self.candidate_labels).sum(1))
+
+    def images_sha256(self) -> str:
+        """Hash the images in their order, whatever their labels."""
+        return hashlib.sha256(np.ascontiguousarray(self.images).data).hexdigest()
 
     def sha256(self) -> str:
         """Hash the images and labels in their order; groups are not part of it."""

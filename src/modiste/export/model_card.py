@@ -1,5 +1,6 @@
 """The model card of a run: what the model is, how good it is, how to use it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -46,15 +47,26 @@ ABSTAINS = f"It predicts {NONE_OF_THESE!r} for a photo that shows none of its cl
 
 
 def render(
-    name: str, recipe: Recipe, data: TrainingData, scores: dict[str, Any], calibration: Calibration, parameters: int
+    name: str,
+    recipe: Recipe,
+    data: TrainingData,
+    scores: dict[str, Any],
+    calibration: Calibration,
+    parameters: int,
+    continued_from: Mapping[str, Any] | None = None,
 ) -> str:
-    """Return the card of a run in Markdown; `scores` has `epoch`, and `validation` where images were held out."""
+    """Return the card of a run in Markdown; `scores` has `epoch`, and `validation` where images were held out.
+
+    `continued_from` has name and epochs of the run that it continues, if it does.
+    """
     size, resize_mode = recipe.data.image_size, recipe.data.resize_mode
     return CARD.substitute(
         name=name,
         recipe=recipe.name,
         seed=recipe.seed,
-        description=f"{recipe.description} {_changed_settings(recipe)}".strip(),
+        description=" ".join(
+            filter(None, [recipe.description, _changed_settings(recipe), _continuation(continued_from)])
+        ),
         class_names=", ".join(data.class_names),
         shape=f"[n, {size}, {size}" + ("]" if recipe.data.channels == 1 else f", 3]; resize mode {resize_mode}"),
         tta=_tta(recipe.model),
@@ -67,6 +79,13 @@ def render(
         limits=OWN_DATA_LIMITS if recipe.data.source else FASHION_MNIST_LIMITS,
         abstention=ABSTAINS if NONE_OF_THESE in data.class_names else ALWAYS_PREDICTS,
     )
+
+
+def _continuation(continued_from: Mapping[str, Any] | None) -> str:
+    if not continued_from:
+        return ""
+    epochs = continued_from["epochs"]
+    return f"It continues the run `{continued_from['run']}`, from which its first {epochs} epochs are."
 
 
 def _tta(options: ModelConfig) -> str:
@@ -102,6 +121,6 @@ def _changed_settings(recipe: Recipe) -> str:
     changes = [
         f"{key} = {value}"
         for key, value in settings.to_settings(recipe).items()
-        if value != defaults[key] and key not in ("seed", "description", "data.source")
+        if value != defaults[key] and key not in ("seed", "description", "data.source", "data.corrections")
     ]
     return f"Changed settings: {', '.join(changes)}." if changes else ""

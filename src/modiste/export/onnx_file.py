@@ -19,7 +19,7 @@ from modiste.inference import model_file
 from modiste.inference.calibration import Calibration
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
-from modiste.recipes.recipe import Recipe
+from modiste.recipes.recipe import Recipe, Settings
 from modiste.runs import files
 
 TOLERANCE = 1e-4  # largest difference of a probability between PyTorch and ONNX Runtime
@@ -58,9 +58,11 @@ def to_onnx(
 
 def without_paths(recipe: Recipe) -> Recipe:
     """Return the recipe with the names of its data, weights and teachers instead of paths on this machine."""
-    paths = (recipe.data.source, recipe.model.weights, *recipe.distillation.teachers)
-    source, weights, *teachers = (path and Path(path).resolve().name for path in paths)
-    changes = {"data.source": source, "model.weights": weights, "distillation.teachers": teachers}
+    data = recipe.data
+    paths = (data.source, data.corrections, recipe.model.weights, *recipe.distillation.teachers)
+    source, corrections, weights, *teachers = (path and Path(path).resolve().name for path in paths)
+    changes: Settings = {"data.source": source, "data.corrections": corrections}
+    changes |= {"model.weights": weights, "distillation.teachers": teachers}
     return settings.with_settings(recipe, changes)
 
 

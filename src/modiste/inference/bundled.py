@@ -22,6 +22,10 @@ class BundledModels(Predictor):
         self._loaded: dict[str, Model] = {}
         self._lock = Lock()
 
+    def __reduce__(self) -> tuple[type["BundledModels"], tuple[int]]:
+        """Pickle the number of threads; the models are loaded again."""
+        return BundledModels, (self.threads,)
+
     @property
     def models(self) -> tuple[Model, ...]:
         """All bundled models, loaded."""

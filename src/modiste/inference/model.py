@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
@@ -21,6 +20,7 @@ from modiste.imaging.preprocess import PhotoInput, as_photos, to_image, to_photo
 from modiste.inference import occlusion, tta
 from modiste.inference.calibration import Calibration
 from modiste.inference.prediction import Prediction, printable
+from modiste.inference.session import Session
 from modiste.labels import NONE_OF_THESE
 
 CHUNK_SIZE = 32
@@ -122,7 +122,7 @@ class Model(Predictor):
         metadata: the file's metadata, as text: `recipe`, `scores`, `temperature`, ...
         calibration: applied to its probabilities when photos are predicted.
         tta_threshold, tta_crop: threshold and crop of its test-time augmentation, see `tta.average_views`.
-        session: of ONNX Runtime.
+        session: of ONNX Runtime, made anew in each process.
     """
 
     name: str
@@ -135,7 +135,7 @@ class Model(Predictor):
     calibration: Calibration
     tta_threshold: float
     tta_crop: float
-    session: onnxruntime.InferenceSession
+    session: Session
 
     @property
     def recipe_json(self) -> str:
@@ -210,7 +210,7 @@ class Model(Predictor):
 
     def _run_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            (output,) = self.session.run(["probabilities"], {"image": np.ascontiguousarray(images)})
+            (output,) = self.session.get().run(["probabilities"], {"image": np.ascontiguousarray(images)})
         except Exception:  # noqa: BLE001  the runtime's exceptions have no base class of their own
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it again.") from None
         probabilities = np.asarray(output)

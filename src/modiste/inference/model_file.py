@@ -12,13 +12,12 @@ import json
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-import onnxruntime  # type: ignore[import-untyped]
-
 from modiste.errors import InputError
 from modiste.imaging.resize import RESIZE_MODES
-from modiste.inference import bundled_files, calibration, onnx_safety
+from modiste.inference import bundled_files, calibration
 from modiste.inference.model import Model
 from modiste.inference.prediction import printable
+from modiste.inference.session import Session
 
 FORMAT = "modiste-2"
 """Value of the metadata key `format`."""
@@ -38,9 +37,9 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         InputError: the file is missing, too large or damaged, refers to other files, or was not written by modiste.
     """
     content, name, source = _read_model(model)
-    session = _create_session(content, source, threads)
+    session = Session(content, source, threads)
     try:
-        metadata = dict(session.get_modelmeta().custom_metadata_map)
+        metadata = dict(session.get().get_modelmeta().custom_metadata_map)
         _require_format(metadata.get("format"), source)
         class_names = _parse_class_names(metadata["class_names"])
         image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
@@ -99,24 +98,6 @@ def _read_file(file: Traversable, advice: str) -> bytes:
     return content
 
 
-def _create_session(content: bytes, source: str, threads: int) -> onnxruntime.InferenceSession:
-    """Open a model all of whose tensors are in its file; raise an InputError for any other."""
-    try:
-        is_external = onnx_safety.has_external_data(content)
-    except ValueError:
-        raise InputError(f"{source} is truncated or not an ONNX model. Copy it again, or export it again.") from None
-    if is_external:
-        raise InputError(f"{source} refers to other files, which is not allowed. Export it with all its weights.")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 4  # failures are reported by our own errors
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001  as in Model._run_batch
-        raise InputError(f"{source} is not an ONNX model that can be run. Copy it again, or export it again.") from None
-
-
 def _require_format(file_format: str | None, source: str) -> None:
     if file_format == "modiste-1":
         raise InputError(f"{source} was written by an older version of modiste. Train the model again.")
@@ -144,8 +125,8 @@ def _require_declared_shapes(model: Model, source: str) -> None:
 
     Otherwise a size in the metadata alone would decide how much memory a prediction takes.
     """
-    inputs = [(each.name, each.type, tuple(each.shape[1:])) for each in model.session.get_inputs()]
-    outputs = {output.name for output in model.session.get_outputs()}
+    inputs = [(each.name, each.type, tuple(each.shape[1:])) for each in model.session.get().get_inputs()]
+    outputs = {output.name for output in model.session.get().get_outputs()}
     expected = [("image", "tensor(uint8)", model.image_shape)]
     is_sensible = 1 <= model.image_size <= MAX_IMAGE_SIZE and model.channels in (1, 3)
     if not is_sensible or inputs != expected or "probabilities" not in outputs:

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import sources
-from modiste.data.folders import ClassFolders, is_split_name
+from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import is_idx_folder
 from modiste.data.lazy_split import Source
 from modiste.data.split import Split
+from modiste.data.split_names import is_split_name
 from modiste.errors import InputError, SettingError
-from modiste.imaging.preprocess import is_on_black
 from modiste.inference import bundled_files
 from modiste.inference.model import Model
-from modiste.metrics.probability_files import SUFFIXES, read_probabilities
+from modiste.metrics.probability_files import SUFFIXES, ProbabilityFile, read_probabilities
 from modiste.metrics.scores import OPENINGS, SPLITS, Scores, calibration_error, compute_scores, read_scores
 from modiste.recipes import settings
 from modiste.recipes.config import DataConfig
@@ -26,6 +26,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import files, folder, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
+from modiste.runs.run_info import RunInfo
 
 LOCK_SECONDS = 600.0
 """How long to wait for another process that writes the scores of the same run."""
@@ -52,17 +53,21 @@ class Target:
 class Evaluation:
     """The scores of a split's images, and their probabilities, [n, k], as the network gave them.
 
-    Labels are indices into the target's class names. Other data than the run's, and files alone, have no run.
+    Labels are indices into the target's class names. Other data than the run's, and files alone, have no run. A file of
+    predicted labels has no probabilities: those here are 0 and 1.
     """
 
     scores: Scores
     probabilities: Probabilities
     split: Split
     run: Run | None
+    has_probabilities: bool = True
 
 
-def evaluate_split(path: Path, split_name: str = "test", data: str | None = None) -> Evaluation:
-    """Evaluate a target; arguments and errors as in `modiste.evaluate`.
+def evaluate_split(
+    path: Path, split_name: str = "test", data: str | None = None, is_logits: bool = False
+) -> Evaluation:
+    """Evaluate a target; arguments and errors as in `modiste.evaluate`; `is_logits` is of a file of another tool.
 
     An opening of a run's test split is counted before anything of it is read.
     """
@@ -74,19 +79,27 @@ def evaluate_split(path: Path, split_name: str = "test", data: str | None = None
     config = target.recipe.data
     if data is not None:
         config = replace(config, source=str(Path(data).resolve()))  # as `train --data` writes it
+    if config != target.recipe.data:
+        config = replace(config, corrections="")  # which names images of the other data
     source, split = _open_data(target, config, split_name)
     class_names = target.model.class_names if target.model else source.class_names
     split = _relabel(split, source.class_names, class_names)
     notes: tuple[str, ...] = ()
+    has_probabilities = True
     if target.model:
         probabilities: Probabilities = target.model.probabilities(split.images)
-        if target.model.is_on_black != (isinstance(source, ClassFolders) or is_on_black(split.images)):
+        if target.model.is_on_black != sources.is_on_black(source, split.images):
             notes = (OTHER_BACKGROUND,)
     else:
-        probabilities, notes = _read_file(target, source, class_names, split)
-    scores = replace(compute_scores(probabilities, split, class_names), notes=notes)
+        file = _read_file(target, source, class_names, split, is_logits)
+        probabilities, notes, has_probabilities = file.probabilities, file.notes, not file.is_hard_labels
+    if split.n_corrected:
+        notes += (f"corrections.csv gives {split.n_corrected:,} of these images another label.",)
+    scores = compute_scores(probabilities, split, class_names)
+    scores = replace(scores, notes=notes + scores.notes)
     scores = _with_model_scores(scores, target, split, probabilities)
-    return Evaluation(scores, probabilities, split, target.run if config == target.recipe.data else None)
+    run = target.run if config == target.recipe.data else None
+    return Evaluation(scores, probabilities, split, run, has_probabilities)
 
 
 def _open_target(path: Path, data: str | None) -> Target:
@@ -119,14 +132,16 @@ def _find_run(path: Path) -> Run | None:
             f"holds data to evaluate on: modiste evaluate RUN --data {shlex.quote(str(data))}"
         )
     if not path.exists():
-        raise InputError(f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz or .csv.")
+        raise InputError(
+            f"{path} does not exist. Give a run folder, an .onnx model, or probabilities as .npz, .npy or .csv."
+        )
     return run if path in (run.path, run.model) and run.recipe_file.is_file() else None
 
 
 def _open_data(target: Target, config: DataConfig, split_name: str) -> tuple[Source, Split]:
     """Open the data and its split; raises InputError where the model does not fit the data."""
     if not target.model:
-        if is_idx_folder(Path(config.source)):
+        if not sources.open_source(config).has_photos:
             config = replace(config, image_size=0)  # any, since only the labels are used
         return sources.open_source(config), _open_split(target, config, split_name)
     try:
@@ -148,8 +163,8 @@ def _require_classes(source: Source, class_names: tuple[str, ...]) -> None:
         return
     if isinstance(source, ClassFolders):
         advice = 'Map their folders to these in its labels.json, or leave them out: {"FOLDER": null}.'
-    elif len(source.class_names) <= len(class_names):
-        advice = "Write a labels.json beside its IDX files, with the model's name of each label in their order."
+    elif not source.has_photos and len(source.class_names) <= len(class_names):
+        advice = "Write a labels.json beside its files, with the model's name of each label in their order."
     else:
         advice = "Name data that has only classes of the model with --data."
     raise InputError(
@@ -160,11 +175,19 @@ def _require_classes(source: Source, class_names: tuple[str, ...]) -> None:
 
 def require_held_out(run: Run, validation: Split) -> None:
     """Raise an InputError if a run recorded the hash of its validation images, and these are others."""
-    if run_info.read(run).sha256.get("validation") not in (None, validation.sha256()):
+    info = run_info.read(run)
+    if "validation" in info.sha256 and not _are_held_out(info, validation):
         raise InputError(
             f"The data of {run.path} has changed since its training, so it may have been trained on some of the images "
             "held out now. Restore the data, or use --split test."
         )
+
+
+def _are_held_out(info: RunInfo, validation: Split) -> bool:
+    """Return whether these are the images that a run recorded as held out, whatever their labels are now."""
+    if info.validation_images_sha256:
+        return info.validation_images_sha256 == validation.images_sha256()
+    return info.sha256.get("validation") == validation.sha256()
 
 
 def _open_split(target: Target, config: DataConfig, name: str) -> Split:
@@ -188,7 +211,7 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
     """Open the validation split of data that was copied or moved; in other data, images may have been trained on."""
     with suppress(InputError):
         split = sources.open_validation(config, target.recipe.seed)
-        if target.run and run_info.read(target.run).sha256.get("validation") == split.sha256():
+        if target.run and _are_held_out(run_info.read(target.run), split):
             return split
     raise InputError(
         f"{config.source} does not have the validation images that {target.path} held out, so it may have been trained "
@@ -197,11 +220,12 @@ def _open_copy_of_validation(target: Target, config: DataConfig) -> Split:
 
 
 def _read_file(
-    target: Target, source: Source, class_names: tuple[str, ...], split: Split
-) -> tuple[Probabilities, tuple[str, ...]]:
+    target: Target, source: Source, class_names: tuple[str, ...], split: Split, is_logits: bool
+) -> ProbabilityFile:
     """Read a file of probabilities, and notes on it; notes and errors say which images were held out for validation."""
     held_out, recipe = "", target.recipe
-    if split.name == "validation" and not source.has_split("validation"):
+    uses_val_split = recipe.data.use_val_split and source.has_split("validation")
+    if split.name == "validation" and not uses_val_split:
         held_out = (
             f"The data has no validation split of its own. Of its {len(source.part('train').labels):,} training images "
             f"the {len(split):,} are used that `modiste train` holds out with "
@@ -209,10 +233,10 @@ def _read_file(
             "the order of the data."
         )
     try:
-        probabilities, notes = read_probabilities(target.path, class_names, split)
+        file = read_probabilities(target.path, class_names, split, is_logits)
     except InputError as error:
         raise InputError(f"{error} {held_out}".strip()) from None
-    return probabilities, (held_out, *notes) if held_out else notes
+    return file._replace(notes=(held_out, *file.notes)) if held_out else file
 
 
 def _count_opening(run: Run | None) -> None:

@@ -1,25 +1,23 @@
-"""Files of probabilities that any tool wrote, as .npz or .csv: read and checked."""
+"""Files of predictions that any tool wrote, as .npz, .npy or .csv: read and checked."""
 
-import csv
-import io
-import zipfile
+import shlex
 from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.special import softmax
 
 from modiste.data.folds import round_robin_order
 from modiste.data.split import Labels, Split
 from modiste.errors import InputError
+from modiste.metrics import prediction_tables
 from modiste.metrics.scores import count_confusions
 
-SUFFIXES = (".npz", ".csv")
-MAX_BYTES = 1 << 30
-"""Of all arrays of an .npz, unpacked."""
+SUFFIXES = (".npz", ".npy", ".csv")
 
 TOLERANCE = 1e-3
 """How far the sum of a row may be from 1: float16 and four decimals pass, logits do not."""
@@ -27,75 +25,91 @@ TOLERANCE = 1e-3
 ORDER_MARGIN = 0.2
 """Accuracy that another order of rows or columns must gain before it is suggested."""
 
+HARD_LABELS = (
+    "The file has predicted labels without probabilities, so loss, Brier score and calibration error say nothing."
+)
+
 Floats = NDArray[np.float64]
 
 
-class Content(NamedTuple):
-    """What a file holds: [n, k] values, the class of each column and the label of each row where it states them."""
+class ProbabilityFile(NamedTuple):
+    """The content of a file of predictions.
 
-    values: Floats
-    class_names: list[str] | None = None
-    labels: Labels | None = None
+    Args:
+        probabilities: float64 [n, k], columns in the order of the class names; 0 and 1 for predicted labels.
+        notes: sentences for the user, on the order of rows and columns.
+        is_hard_labels: whether the file has predicted labels instead of probabilities.
+    """
+
+    probabilities: Floats
+    notes: tuple[str, ...]
+    is_hard_labels: bool = False
 
 
-def read_probabilities(path: Path, class_names: tuple[str, ...], split: Split) -> tuple[Floats, tuple[str, ...]]:
-    """Read the probabilities of a split's images.
+def read_probabilities(
+    path: Path, class_names: tuple[str, ...], split: Split, is_logits: bool = False
+) -> ProbabilityFile:
+    """Read the predictions of a split's images.
 
-    A .csv has one row per image and one column per class; a header of class names states the order of the columns. An
-    .npz has the array `probabilities`, or `arr_0`, as `np.savez(file, array)` names it; `class_names` states the order
-    of the columns, and `labels`, indices into these, must be labels of the images. Rows are in the order of the images:
-    of IDX files as stored, of class folders sorted by folder name, then by file name, as in torchvision's ImageFolder.
+    A .csv has one row per image and one column per class; a header of class names states the order of the columns, and
+    a first column may number the images. A .npy has one such array. An .npz has the array `probabilities`, or `arr_0`,
+    as `np.savez(file, array)` names it; `class_names` states the order of the columns, and `labels`, indices into
+    these, must be labels of the images. One value per image is a predicted label: a class name, or its index from 0.
+    Rows are in the order of the images: of IDX files as stored, of class folders sorted by folder name, then by file
+    name, as in torchvision's ImageFolder.
 
-    Returns:
-        Probabilities, float64 [n, k], columns in the order of `class_names`; and notes for the user on their order.
+    Args:
+        path: of the file.
+        class_names: k names of the classes.
+        split: of the images.
+        is_logits: whether the values are logits, of which the softmax is taken; they are never guessed to be.
 
     Raises:
-        InputError: the file cannot be read, does not hold one distribution per image, or is of other images.
+        InputError: the file cannot be read, does not hold one distribution or label per image, or is of other images.
     """
     try:
-        content = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
+        table = prediction_tables.read(path, class_names)
+        is_labels = table.values.ndim == 1
+        values = table.values if is_labels else table.values.astype(np.float64)
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001 - zipfile and numpy raise many types for damaged files
         reason = getattr(error, "strerror", None) or error
-        message = f"{path} has no probabilities that can be read ({reason}). Write it as .npz or .csv."
+        message = f"{path} has no probabilities that can be read ({reason}). Write it as .npz, .npy or .csv."
         raise InputError(message) from None
-    columns = _find_columns(path, content.class_names or class_names, class_names)
-    _require_distributions(path, content.values, (len(split), len(class_names)))
-    probabilities = content.values[:, columns]
-    if content.labels is not None:
-        _require_same_images(path, content.labels, columns, split)
-    stated = () if content.class_names else (f"Columns are taken as: {', '.join(class_names)}.",)
-    return probabilities, stated + _suggest_order(probabilities, split.labels, class_names)
+    columns = _find_columns(path, table.class_names or class_names, class_names)
+    if is_labels:
+        values = _to_one_hot(path, values, table.class_names or class_names, len(split))
+    elif is_logits:
+        _require_shape(path, values, (len(split), len(class_names)))
+        values = softmax(_require_finite(path, values), axis=1)
+    else:
+        _require_distributions(path, values, (len(split), len(class_names)))
+    probabilities = values[:, columns]
+    if table.labels is not None:
+        _require_same_images(path, table.labels, columns, split)
+    stated = () if table.class_names or is_labels else (f"Columns are taken as: {', '.join(class_names)}.",)
+    notes = (HARD_LABELS,) * is_labels + stated + _suggest_order(probabilities, split.labels, class_names)
+    return ProbabilityFile(probabilities, notes, is_labels)
 
 
-def _read_npz(path: Path) -> Content:
-    content = path.read_bytes()  # in memory, because numpy leaves a damaged file open
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise ValueError("no .npz archive")
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        if sum(array.file_size for array in archive.infolist()) > MAX_BYTES:
-            raise ValueError("its arrays have more than a gigabyte")
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        key = "arr_0" if set(arrays.files) - {"class_names", "labels"} == {"arr_0"} else "probabilities"
-        if key not in arrays:
-            raise InputError(
-                f"{path} holds {', '.join(arrays.files) or 'nothing'}, but no array named probabilities. Write it with "
-                "np.savez(file, probabilities=array); a single array without a name is read as well."
-            )
-        class_names = list(map(str, arrays["class_names"])) if "class_names" in arrays else None
-        labels = np.asarray(arrays["labels"], np.int64) if "labels" in arrays else None
-        return Content(np.asarray(arrays[key], np.float64), class_names, labels)
-
-
-def _read_csv(path: Path) -> Content:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
-    try:
-        float(rows[0][0] if rows else 0)
-    except ValueError:  # a header
-        return Content(np.array(rows[1:], np.float64), [title.strip() for title in rows[0]])
-    return Content(np.array(rows, np.float64))
+def _to_one_hot(path: Path, predicted: NDArray[Any], class_names: Sequence[str], images: int) -> Floats:
+    """Return predicted labels, [n] class names or indices, as probabilities of 0 and 1."""
+    if len(predicted) != images:
+        raise InputError(f"{path} has {len(predicted)} labels, but the split has {images} images. Choose its --split.")
+    if predicted.dtype.kind in "US":
+        names = predicted.astype(np.str_)
+        unknown = sorted(set(names) - set(class_names))
+        labels = np.array([class_names.index(name) if name in class_names else -1 for name in names], np.float64)
+    else:
+        labels = predicted.astype(np.float64)
+        unknown = sorted(map(str, set(labels[~np.isin(labels, np.arange(len(class_names)))])))
+    if unknown:
+        raise InputError(
+            f"{path} has the labels {', '.join(unknown[:5])}, but the classes are {', '.join(class_names)}, or 0 to "
+            f"{len(class_names) - 1}. Write one of these per image."
+        )
+    return np.eye(len(class_names))[labels.astype(np.int64)]
 
 
 def _find_columns(path: Path, names: Sequence[str], class_names: tuple[str, ...]) -> list[int]:
@@ -137,21 +151,35 @@ def _suggest_order(probabilities: Floats, labels: Labels, class_names: tuple[str
     return (f"With {best} the accuracy would be {best_accuracy:.1%} instead of {accuracy:.1%}. Check the order.",)
 
 
-def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -> None:
+def _require_shape(path: Path, values: Floats, shape: tuple[int, int]) -> None:
     if values.shape != shape:
         raise InputError(
             f"{path} has shape {list(values.shape)}, but {shape[0]} images and {shape[1]} classes need {list(shape)}."
         )
+
+
+def _require_finite(path: Path, values: Floats) -> Floats:
+    if not np.isfinite(values).all():
+        row = int((~np.isfinite(values).all(1)).argmax())
+        raise InputError(
+            f"{path} has a non-finite number in row {row} (from 0), but logits are finite. Write it again."
+        )
+    return values
+
+
+def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -> None:
+    _require_shape(path, values, shape)
+    advice = f"Apply a softmax to logits, or name them as such: modiste compare --logits {shlex.quote(str(path))}"
     is_row_invalid = ~(np.isfinite(values) & (values >= 0)).all(1)
     if is_row_invalid.any():
         row = int(is_row_invalid.argmax())
         raise InputError(
-            f"{path} has a negative or non-finite number in row {row} (from 0), but probabilities are 0 to 1."
+            f"{path} has a negative or non-finite number in row {row} (from 0), but probabilities are 0 to 1. {advice}"
         )
     deviations = np.abs(values.sum(1) - 1)
     if deviations.max() > TOLERANCE:
         row = int(deviations.argmax())
         raise InputError(
             f"{path} has a row {row} (from 0) that sums to {values[row].sum():.4f}, but probabilities sum to 1 within "
-            f"{TOLERANCE}. Apply a softmax to logits."
+            f"{TOLERANCE}. {advice}"
         )

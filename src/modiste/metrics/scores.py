@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +27,8 @@ SPLITS = ("test", "validation")
 
 BINS = 15
 """Number of bins of the calibration error, as in Guo et al. 2017."""
+
+APPROXIMATE = "The interval is approximate: {} groups of images are too few for one that covers 95 %."
 
 MAX_MISTAKES = 32
 MAX_PAIRS = 10
@@ -60,7 +63,7 @@ class Scores:
         n: number of images.
         loss: mean cross-entropy in nats, without label smoothing or temperature; probabilities are raised to `FLOOR`.
         accuracy: fraction of correct images; with candidate labels, each of them is correct.
-        interval_images: 95 % interval of the accuracy: Wilson's, or where images have groups, the cluster bootstrap's.
+        interval_images: 95 % interval of the accuracy: Wilson's, or where images have groups, one over groups.
         ece: expected calibration error before any temperature, in `BINS` bins of equal width (Naeini et al. 2015; Guo
             et al. 2017, eq. 3). The confidence of a model includes the classes in the label group of the predicted one.
         confusion_matrix: counts, [k, k]; rows are true classes, columns predicted ones.
@@ -73,6 +76,10 @@ class Scores:
         n_ambiguous: images with several candidate labels. Their true class is unknown, so they are left out of
             `per_class`, `confusion_matrix` and `most_confused`.
         n_groups: number of groups of images; None where the data has no groups.
+        is_interval_approximate: whether the groups are too few for an interval that covers what it says.
+        balanced_accuracy: mean recall of the classes that have images, without ambiguous ones.
+        macro_f1: mean F1 of the classes that have images or predictions, likewise.
+        brier: mean squared distance of the probabilities from the label, 0 to 2 (Brier 1950), likewise.
         chosen_on_split: the epoch of the weights was chosen on this split, so the accuracy is optimistic.
         notes: sentences for the user, on what limits these scores.
     """
@@ -91,6 +98,10 @@ class Scores:
     ece_calibrated: float | None = None
     n_ambiguous: int = 0
     n_groups: int | None = None
+    is_interval_approximate: bool = False
+    balanced_accuracy: float | None = None
+    macro_f1: float | None = None
+    brier: float | None = None
     chosen_on_split: bool = False
     notes: tuple[str, ...] = ()
 
@@ -174,6 +185,9 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
     correct = split.is_correct(predicted)
     unambiguous = np.ones(n, bool) if split.candidate_labels is None else split.candidate_labels.sum(1) == 1
     confusion = count_confusions(split.labels[unambiguous], predicted[unambiguous], k)
+    per_class = _per_class(confusion, class_names)
+    n_groups = None if split.groups is None else len(np.unique(split.groups))
+    is_approximate = intervals.is_approximate(split.groups)
     return Scores(
         split=split.name,
         n=n,
@@ -181,13 +195,29 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
         accuracy=float(correct.mean()),
         interval_images=intervals.accuracy_interval(correct, split.groups),
         ece=calibration_error(confidence, correct),
-        per_class=_per_class(confusion, class_names),
+        per_class=per_class,
         confusion_matrix=tuple(map(tuple, confusion.tolist())),
         most_confused=_most_confused(confusion, class_names),
         worst_mistakes=_worst_mistakes(confidence, correct),
         n_ambiguous=int(n - unambiguous.sum()),
-        n_groups=None if split.groups is None else len(np.unique(split.groups)),
+        n_groups=n_groups,
+        is_interval_approximate=is_approximate,
+        balanced_accuracy=_mean(each.recall for each in per_class),
+        macro_f1=_mean(each.f1 for each in per_class),
+        brier=brier_score(exact[unambiguous], split.labels[unambiguous]) if unambiguous.any() else None,
+        notes=(APPROXIMATE.format(n_groups),) if is_approximate else (),
     )
+
+
+def brier_score(probabilities: NDArray[np.float64], labels: Labels) -> float:
+    """Return the mean squared distance of probabilities, [n, k], from the labels, [n], between 0 and 2 (Brier 1950)."""
+    return float(((probabilities - np.eye(probabilities.shape[1])[labels]) ** 2).sum(1).mean())
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are there."""
+    present = [value for value in values if value is not None]
+    return fmean(present) if present else None
 
 
 def calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:

@@ -16,6 +16,18 @@ class Residual(nn.Module):
         return features + self.layers(features)  # type: ignore[no-any-return]
 
 
+class ChannelBias(nn.Module):
+    """Adds a learned number to each channel, as the bias of the convolution before it would."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features [n, c, h, w] of the same shape."""
+        return features + self.bias[:, None, None]
+
+
 class MeanMaxPoolHead(nn.Module):
     """Global mean and max pooling, then a linear layer."""
 

@@ -1,26 +1,42 @@
 """The networks: normalized floats [n, channels, s, s] in, logits [n, k] out.
 
 A factory takes `num_classes`, `channels`, `image_size` and `options`, the recipe's model section, by keyword. A custom
-one is named `package.module:factory`.
+one is named `package.module:factory`, need not take `options`, and also gets the arguments in `model.options`.
 """
 
-import importlib
-import sys
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from itertools import chain, pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from modiste.errors import SettingError
+from modiste.models import libraries
 from modiste.models.fold import fold_batch_norm, freeze_depthwise
-from modiste.models.layers import MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
+from modiste.models.layers import ChannelBias, MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
 from modiste.models.matmul_conv import use_matmul_conv
+from modiste.recipes import factories
 from modiste.recipes.config import DataConfig, ModelConfig
+from modiste.recipes.factories import Factory
+from modiste.recipes.ranges import is_factory
 
-Factory = Callable[..., nn.Module]
+CONTRACT = (
+    "A network's factory takes num_classes, channels, image_size and model.options by keyword and returns a module: "
+    "[n, channels, s, s] -> [n, num_classes]."
+)
+
+NORM_LAYERS: dict[str, Callable[[int], nn.Module]] = {
+    "batch_norm": nn.BatchNorm2d,
+    "group_norm": partial(nn.GroupNorm, 32),
+    "none": ChannelBias,  # the convolutions of a ResNet have no bias of their own
+}
+"""Layer for a number of channels by `model.norm_layer`."""
 
 
 def cnn(*, num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
@@ -29,14 +45,15 @@ def cnn(*, num_classes: int, channels: int, image_size: int, options: ModelConfi
     As in the report, batch norm follows ReLU, and the second convolution pads by 2 (14 -> 16 pixels).
     """
     size = (image_size // 2 + 2) // 2
+    norm = nn.Identity if options.norm_layer == "none" else NORM_LAYERS[options.norm_layer]
     return nn.Sequential(
         nn.Conv2d(channels, 32, kernel_size=5, padding=2),
         nn.ReLU(),
-        nn.BatchNorm2d(32),
+        norm(32),
         nn.MaxPool2d(2),
         nn.Conv2d(32, 64, kernel_size=3, padding=2),
         nn.ReLU(),
-        nn.BatchNorm2d(64),
+        norm(64),
         nn.MaxPool2d(2),
         nn.Flatten(),
         nn.Linear(64 * size * size, 4096),
@@ -50,7 +67,12 @@ def resnet18(*, num_classes: int, channels: int, image_size: int, options: Model
     """Build torchvision's ResNet-18; gray images are repeated over the three channels that it expects."""
     from torchvision.models import resnet18 as torchvision_resnet18
 
-    return _gray_to_rgb(use_matmul_conv(torchvision_resnet18(num_classes=num_classes)))
+    network = torchvision_resnet18(num_classes=num_classes, norm_layer=NORM_LAYERS[options.norm_layer])
+    if options.stem_type == "cifar":
+        network.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+        nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
+        network.maxpool = nn.Identity()
+    return _gray_to_rgb(use_matmul_conv(network))
 
 
 def efficientnet_lite1(*, num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
@@ -76,6 +98,14 @@ def _with_head(features: nn.Module, head: nn.Module) -> nn.Module:
 
 def _gray_to_rgb(network: nn.Module) -> nn.Module:
     network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
+    return network
+
+
+def _enlarge(network: nn.Module, factor: int) -> nn.Module:
+    def interpolate(_: nn.Module, inputs: tuple[torch.Tensor]) -> torch.Tensor:
+        return F.interpolate(inputs[0], scale_factor=factor, mode="bilinear")
+
+    network.register_forward_pre_hook(interpolate)
     return network
 
 
@@ -111,23 +141,17 @@ def find_factory(name: str) -> Factory:
     """Return the factory of that name, or the one at `package.module:factory`; raises SettingError."""
     if name in FACTORIES:
         return FACTORIES[name]
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if not is_factory(name):
         raise SettingError(
-            f"There is no network {name!r}. Choose one of {', '.join(FACTORIES)}, or package.module:factory."
+            f"There is no network {name!r}. Choose one of {', '.join(FACTORIES)}, timm:NAME, torchvision:NAME, or "
+            "package.module:factory."
         )
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # the current folder, as in `python -m`
-    try:
-        factory: Factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise SettingError(f"The network {name!r} cannot be imported ({error}). Is it on PYTHONPATH?") from None
-    return factory
+    return factories.find("model.name", name)
 
 
 def is_custom(options: ModelConfig) -> bool:
-    """Return whether the network is one of the user's own, named package.module:factory."""
-    return ":" in options.name
+    """Return whether the network is the user's own, or of timm or torchvision: they initialize their weights."""
+    return is_factory(options.name)
 
 
 def build(options: ModelConfig, num_classes: int, data: DataConfig, train_size: int = 0) -> nn.Module:
@@ -139,18 +163,18 @@ def build(options: ModelConfig, num_classes: int, data: DataConfig, train_size: 
         SettingError: there is no such network, or it does not accept these images or return such logits.
         ModuleNotFoundError: the network is from a package that is not installed.
     """
-    factory, size = find_factory(options.name), data.image_size
-    try:
-        body = factory(num_classes=num_classes, channels=data.channels, image_size=size, options=options)
+    size, library_model = data.image_size, libraries.parse(options)
+    enlarged = replace(data, image_size=size * options.upscale)
+    own_factory = find_factory(options.name) if is_custom(options) and not library_model else None
+    contract = CONTRACT if own_factory else f"Does it accept images of {size} pixels, and its model.options?"
+    with factories.explained("model.name", options.name, contract, own_factory):
+        if library_model:
+            body = libraries.build(library_model, num_classes, data.channels, enlarged.image_size, options.options)
+        else:
+            body = _call(find_factory(options.name), num_classes, enlarged, options)
+        if options.upscale > 1:
+            _enlarge(body, options.upscale)
         shape = _output_shape(body.eval(), data.channels, size)
-    except Exception as error:  # a custom network may raise anything
-        if isinstance(error, ModuleNotFoundError) and not is_custom(options):
-            raise
-        raise SettingError(
-            f"The network {options.name!r} cannot be built ({type(error).__name__}: {error}). A factory takes "
-            "num_classes, channels, image_size and options by keyword and returns a module: [n, channels, s, s] -> "
-            "[n, num_classes]."
-        ) from None
     if shape != (2, num_classes):
         raise SettingError(
             f"The network {options.name!r} returns {shape} for two images, but it must be (2, {num_classes})."
@@ -158,11 +182,20 @@ def build(options: ModelConfig, num_classes: int, data: DataConfig, train_size: 
     try:
         if train_size:
             _output_shape(body, data.channels, train_size)
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - a custom network may raise anything
         raise SettingError(
             f"augmentation.train_size is {train_size}, but the network {options.name!r} accepts only {size} pixels. "
             "Set it to 0."
         ) from None
+    return body
+
+
+def _call(factory: Factory, num_classes: int, data: DataConfig, options: ModelConfig) -> nn.Module:
+    """Call a factory; one of the user's own gets the model section only if it has an argument for it."""
+    arguments = {"num_classes": num_classes, "channels": data.channels, "image_size": data.image_size}
+    is_built_in = options.name in FACTORIES
+    section = {"options": options} if is_built_in or "options" in inspect.signature(factory).parameters else {}
+    body: nn.Module = factory(**arguments, **section, **options.options)
     return body
 
 

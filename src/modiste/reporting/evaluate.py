@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from modiste.data.split import Split
 from modiste.metrics.evaluation import LOCK_SECONDS, Evaluation, evaluate_split
 from modiste.metrics.scores import Scores, read_scores
-from modiste.reporting import canvas, figures
+from modiste.reporting import canvas, figures, mistakes
 from modiste.runs import files
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
@@ -16,13 +15,13 @@ MAX_MISTAKES_SHOWN = 16
 
 
 def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scores:
-    """Score a target; a run gets scores.json, probabilities.npz, confusion.png and mistakes.png.
+    """Score a target; a run gets scores.json, probabilities.npz, confusion.png, mistakes.png, .csv and .html.
 
     Each opening of the test split is counted in the run's scores.json. Scores on other data are returned, not written.
 
     Args:
         target: a run folder, an .onnx file that modiste wrote, the name of a bundled model, or probabilities of any
-            tool in an .npz or .csv, as `probability_files.read_probabilities` describes it.
+            tool in an .npz, .npy or .csv, as `probability_files.read_probabilities` describes it.
         split: test or validation; validation is the fold that the recipe held out.
         data: folder of other data than the recipe's.
 
@@ -38,28 +37,27 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
 
 
 def _write(run: Run, evaluation: Evaluation) -> None:
-    """Write the four files; scores.json comes last, so that where it has scores, the other files exist."""
+    """Write the six files; scores.json comes last, so that where it has scores, the other files exist."""
     scores, split, probabilities = evaluation.scores, evaluation.split, evaluation.probabilities.astype(np.float32)
     class_names = [each.name for each in scores.per_class]
-    worst = np.array(scores.worst_mistakes[:MAX_MISTAKES_SHOWN], np.int64)
+    mistakes_of_run = mistakes.find_mistakes(split, probabilities, class_names)
+    worst = mistakes_of_run[:MAX_MISTAKES_SHOWN]
     confusion_matrix = figures.plot_confusion_matrix(scores)
-    mistakes = figures.plot_mistakes(
-        split.images[worst],
-        [_true_names(split, index, class_names) for index in worst],
-        [class_names[label] for label in probabilities[worst].argmax(1)],
-        probabilities[worst].max(1).tolist(),
+    contact_sheet = figures.plot_mistakes(
+        split.images[np.array([mistake.index for mistake in worst], np.int64)],
+        [mistake.true_label for mistake in worst],
+        [mistake.predicted_label for mistake in worst],
+        [mistake.probability for mistake in worst],
     )
+    page = mistakes.to_html(run.name, mistakes_of_run, split, scores)
     with lock(run.path, LOCK_SECONDS):
         with files.atomic_write(run.probabilities) as partial, partial.open("wb") as file:
             np.savez_compressed(
-                file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name
-            )
+                file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name,
+                **{key: array for key in ("groups", "candidate_labels") if (array := getattr(split, key)) is not None},
+            )  # fmt: skip
         canvas.save_png(confusion_matrix, run.confusion)
-        canvas.save_png(mistakes, run.mistakes)
+        canvas.save_png(contact_sheet, run.mistakes)
+        files.write_text(run.mistakes_table, mistakes.to_csv(mistakes_of_run))
+        files.write_text(run.mistakes_page, page)
         files.write_json(run.scores, read_scores(run.scores) | {scores.split: scores.as_dict()})
-
-
-def _true_names(split: Split, index: int, class_names: list[str]) -> str:
-    """Name the class of an image, or its candidate labels."""
-    candidates = split.labels[[index]] if split.candidate_labels is None else split.candidate_labels[index].nonzero()[0]
-    return " or ".join(class_names[label] for label in candidates)

@@ -24,6 +24,7 @@ Metric = Literal["loss", "accuracy"]
 AccuracyRow = tuple[str, float, "Interval"]
 """Name, accuracy and its 95 % interval, as fractions."""
 
+
 SPIKE = 3.0
 """Losses above this multiple of their 90th percentile are cut off, because they would flatten the curve."""
 

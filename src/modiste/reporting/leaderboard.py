@@ -9,9 +9,18 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
+from typing import Literal
 
+from modiste.metrics import intervals
 from modiste.reporting import formatting
 from modiste.reporting.results_table import MethodResult
+
+TEST_IMAGES = 10_000
+HUMAN_PERFORMANCE, HUMAN_IMAGES = "Human performance", 1000
+"""The only row that was measured on fewer images."""
+
+Mark = Literal["higher", "not distinguishable", "lower"]
+"""Where a published accuracy is, compared with a measured one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,21 @@ def add_results(results: Sequence[MethodResult]) -> list[LeaderboardRow]:
         if result.on_fashion_mnist and result.accuracy is not None
     ]  # fmt: skip
     return sorted([*public_table(), *rows], key=lambda row: -row.accuracy)
+
+
+def mark(row: LeaderboardRow, result: MethodResult) -> Mark | None:
+    """Compare a row of the public leaderboard with a measured result; None for a row that is a result itself.
+
+    The variance of the difference has four parts: the sampling of the test images for either, the seeds of the result,
+    and for the row, which is taken as one training, as much variance as one of the result's seeds. The same test images
+    make both errors alike, which is left out, so that fewer rows are marked than could be. With one seed, the variance
+    over seeds is not known, and the mark is by images alone.
+    """
+    if row.result or not result.accuracies:
+        return None
+    images = HUMAN_IMAGES if row.classifier == HUMAN_PERFORMANCE else TEST_IMAGES
+    low, high = intervals.interval_to_published(result.accuracies, result.images, row.accuracy, images)
+    return "higher" if low > 0 else "lower" if high < 0 else "not distinguishable"
 
 
 def _describe_augmentation(result: MethodResult) -> str:

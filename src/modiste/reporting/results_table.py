@@ -1,7 +1,7 @@
 """Runs and results files in one record, to be compared and reported."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -24,11 +24,16 @@ NOT_OF_THE_METHOD = {"seed", "name", "description", "data.fold", "compute.precis
 """Settings in which two trainings of the same method may differ."""
 
 
+SCORES = ("balanced_accuracy", "macro_f1", "brier", "ece")
+"""Scores beside accuracy and loss, by their names in scores.json and results files."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """The result of one training; accuracy (a fraction) and loss (in nats) are None until it is evaluated.
 
-    The seconds of all epochs include those of its teachers. Precision is bf16 or fp32; empty where not recorded.
+    The seconds of all epochs include those of its teachers. Precision is bf16 or fp32; empty where not recorded. More
+    scores are those of `SCORES`, as far as they are there; results files of earlier versions have none.
     """
 
     seed: int
@@ -38,6 +43,12 @@ class RunResult:
     parameters: int
     seconds: float
     precision: str = ""
+    fold: int = 0
+    more_scores: Mapping[str, float] = field(default_factory=dict)
+
+    def score(self, name: str) -> float | None:
+        """Return accuracy, loss or one of `SCORES`; None where it is not there."""
+        return self.more_scores.get(name) if name in SCORES else getattr(self, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +93,25 @@ class MethodResult:
     @property
     def loss(self) -> float | None:
         """The mean cross-entropy; None likewise."""
-        losses = [result.loss for result in self.run_results if result.loss is not None]
-        return fmean(losses) if losses else None
+        return self.mean("loss")
+
+    def mean(self, score: str) -> float | None:
+        """Return the mean of a score of its trainings, by the name in `RunResult`; None without any."""
+        values = [value for result in self.run_results if (value := result.score(score)) is not None]
+        return fmean(values) if values else None
+
+    def by_seed(self, score: str = "accuracy") -> dict[tuple[int, int], float]:
+        """Return a score of each evaluated training by its seed and fold; by its position where these repeat."""
+        keys = [(result.seed, result.fold) for result in self.run_results]
+        if len(set(keys)) < len(keys):
+            keys = [(-1, place) for place in range(len(keys))]
+        values = [result.score(score) for result in self.run_results]
+        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+
+    @property
+    def unit(self) -> str:
+        """What its trainings differ in: seeds, or folds."""
+        return "folds" if len({result.fold for result in self.run_results}) > 1 else "seeds"
 
     @property
     def interval_images(self) -> Interval | None:
@@ -156,7 +184,7 @@ class MethodResult:
         """Return the figures for JSON."""
         keys = ("name", "dataset", "split", "images", "n", "accuracy", "interval_images", "interval_seeds", "loss",
                 "epochs", "parameters", "seconds", "hardware", "precisions", "chosen_on_split")  # fmt: skip
-        return {key: getattr(self, key) for key in keys}
+        return {key: getattr(self, key) for key in keys} | {score: self.mean(score) for score in SCORES}
 
 
 def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
@@ -164,8 +192,18 @@ def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
 
     Equal names get as many parent folders as tell them apart; a results file keeps its name beside a run.
     """
-    paths = list({path.resolve(): path for path in paths}.values())
+    paths = unique_paths(paths)
     methods = [read_results(path) if path.suffix == ".json" else read_run(path) for path in paths]
+    return with_unique_names(methods, paths)
+
+
+def unique_paths(paths: Iterable[Path]) -> list[Path]:
+    """Return the paths without those of the same file or folder as an earlier one."""
+    return list({path.resolve(): path for path in paths}.values())
+
+
+def with_unique_names(methods: Sequence[MethodResult], paths: Sequence[Path]) -> list[MethodResult]:
+    """Name each method by the end of its path that tells it apart; a results file keeps its name beside a run."""
     places = [Path(str(path.resolve()).removesuffix(".json")) for path in paths]
     files = [place for method, place in zip(methods, places, strict=True) if not method.run]
     return [
@@ -183,8 +221,16 @@ def read_run(path: Path) -> MethodResult:
     scores = Scores.from_dict(by_split[split], str(run.scores)) if split else None
     accuracy, loss, images = (scores.accuracy, scores.loss, scores.n) if scores else (None, None, 0)
     seconds = metrics_file.total_seconds(history) + info.teacher_seconds
-    result = RunResult(recipe.seed, accuracy, loss, len(history), info.parameters, seconds, info.precision)
+    result = RunResult(
+        recipe.seed, accuracy, loss, len(history), info.parameters, seconds, info.precision, recipe.data.fold,
+        more_scores(scores),
+    )  # fmt: skip
     return MethodResult(run.name, recipe, split, images, (result,), info.hardware, run, history, scores, info)
+
+
+def more_scores(scores: Scores | None) -> dict[str, float]:
+    """Return those of `SCORES` that are there."""
+    return {name: value for name in SCORES if (value := getattr(scores, name, None)) is not None}
 
 
 def read_results(path: Path) -> MethodResult:
@@ -248,4 +294,8 @@ def _parse_run_result(record: dict[str, Any]) -> RunResult:
     if not 0 <= accuracy <= 1 or not math.isfinite(loss):
         raise ValueError(record)
     numbers = int(record["epochs"]), int(record["parameters"]), results.total_seconds(record)
-    return RunResult(int(record["seed"]), accuracy, loss, *numbers, str(record.get("precision", "")))
+    scores = {score: float(record[score]) for score in SCORES if record.get(score) is not None}
+    if not all(map(math.isfinite, scores.values())):
+        raise ValueError(record)
+    origin = str(record.get("precision", "")), int(record.get("fold", 0))
+    return RunResult(int(record["seed"]), accuracy, loss, *numbers, *origin, scores)

@@ -12,8 +12,8 @@ from typing import Any
 import modiste
 
 PACKAGES = (
-    "numpy", "pillow", "onnxruntime", "torch", "torchvision", "onnx", "safetensors", "scikit-learn", "scipy", "timm",
-    "pi-heif",
+    "numpy", "pillow", "onnxruntime", "torch", "torchvision", "onnx", "safetensors", "scikit-learn", "scipy",
+    "statsmodels", "timm", "pi-heif", "optuna",
 )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """The run folder: its files, and how it is created and opened."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from modiste.errors import InputError
+from modiste.errors import InputError, SettingError
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files
@@ -37,11 +38,14 @@ class Run:
     model = _File("model.onnx")  # the exported model, with its preprocessing
     curves = _File("curves.png")  # figure of loss and accuracy over the epochs
     events = _File("events")  # the folder of TensorBoard events, with `train --tensorboard`
+    mlflow = _File("mlflow.json")  # where it is in MLflow's database, with `train --mlflow`
     card = _File("README.md")  # the model card
     scores = _File("scores.json")  # of `evaluate`, by split, and how often the test split was opened
     probabilities = _File("probabilities.npz")  # of the images that were evaluated last
     confusion = _File("confusion.png")  # figure of the confusion matrix
     mistakes = _File("mistakes.png")  # contact sheet of the worst mistakes
+    mistakes_table = _File("mistakes.csv")  # all mistakes, the most confident first
+    mistakes_page = _File("mistakes.html")  # page of the mistakes, in which labels can be corrected
     finished_marker = _File("finished")  # the empty file that `train` writes last
 
     @property
@@ -59,6 +63,19 @@ class Run:
         return settings.read(self.recipe_file)
 
 
+def named_path(name: str, setting: str = "name") -> Path:
+    """Return the path of the run of that name in `runs`, or of an absolute path.
+
+    Raises:
+        SettingError: the name, or the absolute path, does not end in a name, or leads out of its folder.
+    """
+    if not Path(name).name or ".." in Path(name).parts:
+        raise SettingError(
+            f"{setting} is {name!r}, but it must be a name or an absolute path, without '..'. Give a plain name."
+        )
+    return Path("runs") / name
+
+
 def require_unused(path: Path) -> None:
     """Raise an InputError if the path exists and is not an empty folder."""
     run = Run(path)
@@ -69,24 +86,27 @@ def require_unused(path: Path) -> None:
     raise InputError(f"{path} exists already and is not overwritten. Choose another --name, {resume}or remove it.")
 
 
-def create(path: Path, recipe: Recipe) -> Run:
+def create(path: Path, recipe: Recipe, write_state: Callable[[Run], None] | None = None) -> Run:
     """Make a new run folder that holds the recipe; raises as `require_unused`, and OutputError if it cannot be written.
 
-    Of several processes that do so at once, one succeeds.
+    Of several processes that do so at once, one succeeds. `write_state` writes the files of a run that begins with the
+    state of another; before the recipe, so that no run without them can be resumed.
     """
     require_unused(path)
     files.make_folder(path)
     run = Run(path)
     with lock(path, timeout=60):
         require_unused(path)  # once more: of two processes that create it at the same time, one gets here second
+        if write_state:
+            write_state(run)
         files.write_text(run.recipe_file, settings.to_json(recipe))
     return run
 
 
-def require_model(run: Run) -> None:
-    """Raise an InputError that says why and what to do, if a run has no model."""
+def require_model(run: Run) -> Path:
+    """Return the model of a run; raise an InputError that says why and what to do, if it has none."""
     if run.model.is_file():
-        return
+        return run.model
     why = "its weights were dropped" if run.finished else "it was not finished"
     next_step = f"modiste train {run.recipe_file} --name NEW" if run.finished else f"modiste train --resume {run.path}"
     raise InputError(f"{run.path} has no model.onnx: {why}. To get one: {next_step}")

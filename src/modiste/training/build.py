@@ -10,15 +10,17 @@ from modiste.data.folds import balanced_weights
 from modiste.data.split import Split, TrainingData
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, normalization
+from modiste.recipes.ranges import is_factory
 from modiste.recipes.recipe import Recipe
-from modiste.training import compute, linear_probe, targets
+from modiste.training import compute, linear_probe, own_optimizer, targets
 from modiste.training.batches import Batches
 from modiste.training.distillation import load_teachers
 from modiste.training.ema import ModelEma
 from modiste.training.loop import State
+from modiste.training.losses import create_loss
 from modiste.training.optimizer import create_optimizer
 from modiste.training.randomness import derive_seed
-from modiste.training.schedule import Schedule
+from modiste.training.schedule import Schedule, create_schedule
 from modiste.training.step import Step
 from modiste.training.validator import Validator
 
@@ -36,14 +38,16 @@ class Training:
     state: State
 
 
-def build_training(recipe: Recipe, initialize: bool = True, precision: str = "") -> Training:
+def build_training(recipe: Recipe, initialize: bool = True, precision: str = "", continued_epochs: int = 0) -> Training:
     """Open the data of a recipe and build what is trained; raises a ModisteError for anything wrong with them.
 
     Args:
         recipe: what to train.
         initialize: load the weights of `model.weights`; a training that is resumed has its own.
         precision: "fp32" or "bf16", in which a training that is resumed was started; empty is the recipe's.
+        continued_epochs: of the run that this training continues.
     """
+    schedule = create_schedule(recipe, continued_epochs)
     compute.configure(recipe.compute)
     device = compute.resolve_device(recipe.compute)
     data = sources.open_training(recipe.data, recipe.seed)
@@ -54,7 +58,8 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
     dtype = compute.resolve_precision(precision or recipe.compute.precision, device)
     if recipe.optimizer.name == "lbfgs":
         linear_probe.freeze_features(network)
-    optimizer = create_optimizer(recipe.optimizer, network, dtype)
+    create = own_optimizer.create_optimizer if is_factory(recipe.optimizer.name) else create_optimizer
+    optimizer = create(recipe.optimizer, network, dtype)
     ema_decay, initial_weight = recipe.optimizer.ema_decay, recipe.optimizer.initial_weight
     ema = ModelEma(network, ema_decay, initial_weight) if ema_decay else None
     teachers = load_teachers(recipe, data, device, dtype)
@@ -75,8 +80,8 @@ def build_training(recipe: Recipe, initialize: bool = True, precision: str = "")
             image_weights,
             data.train.groups,
         ),
-        Step(network, optimizer, recipe.optimizer.label_smoothing, dtype, recipe.seed, ema, teachers),
-        Schedule(recipe),
+        Step(network, optimizer, create_loss(recipe, batch_targets, num_classes), dtype, recipe.seed, ema, teachers),
+        schedule,
         Validator(*_to_tensors(data.validation, device)),
         State(network, optimizer, losses.to(device), totals.to(device), ema),
     )

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def _tensors(state: State) -> dict[str, Tensor]:
     """Return every tensor of the state under the name that `_restore` expects."""
     tensors = {f"network/{name}": value for name, value in state.network.state_dict().items()}
     tensors |= {f"best_weights/{name}": value for name, value in state.best_weights.items()}
-    tensors |= {f"optimizer/{index}": buffer for index, buffer in enumerate(chain(*state.optimizer.buffers))}
+    tensors |= {f"optimizer/{name}": value for name, value in state.optimizer.state_tensors().items()}
     if state.ema:
         tensors |= {f"ema/{name}": value for name, value in state.ema.state_dict().items()}
     return tensors | {"totals": state.totals, "losses": state.losses, "order": state.order}
@@ -76,8 +75,7 @@ def _restore(state: State, metadata: dict[str, Any], tensors: dict[str, Tensor])
     device = next(state.network.parameters()).device
     state.network.load_state_dict(_with_prefix(tensors, "network/"))
     state.best_weights = {name: value.to(device) for name, value in _with_prefix(tensors, "best_weights/").items()}
-    for index, buffer in enumerate(chain(*state.optimizer.buffers)):
-        buffer.copy_(tensors[f"optimizer/{index}"])  # which keeps the buffer's own layout in memory
+    state.optimizer.load_state_tensors(_with_prefix(tensors, "optimizer/"))
     if state.ema:
         state.ema.load_state_dict(_with_prefix(tensors, "ema/"))
     state.totals, state.order = tensors["totals"].to(device), tensors["order"].to(device)

@@ -1,4 +1,4 @@
-"""The optimizer: SGD or AdamW for all parameters, or Muon for the filters of convolutions and SGD for the rest.
+"""The optimizer: SGD, AdamW or one of the user's own for all parameters, or Muon for filters and SGD for the rest.
 
 Muon and its coefficients are by Jordan et al. 2024, kellerjordan.github.io/posts/muon, the fixed norm of the filters is
 from cifar10-airbench. PyTorch's optimizer objects import its compiler, in more than a second; its functions do not.
@@ -6,6 +6,8 @@ from cifar10-airbench. PyTorch's optimizer objects import its compiler, in more 
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import chain
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +22,24 @@ ADAMW_BETA2, ADAMW_EPS = 0.999, 1e-8  # PyTorch's defaults
 CONVOLUTION_DIMS, LINEAR_DIMS = 4, 2  # of weights [out, in, h, w] and [out, in]
 
 
+class Optimizer(Protocol):
+    """Updates the parameters of a network."""
+
+    def zero_grad(self) -> None:
+        """Remove all gradients."""
+
+    def step(self, lr: float) -> None:
+        """Update every parameter that has a gradient, at a learning rate of `lr` times its multiple."""
+
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return all that changes, for a checkpoint."""
+
+    def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Load what `state_tensors` returned; raises KeyError, ValueError or RuntimeError for other tensors."""
+
+
 @dataclass(frozen=True, slots=True)
-class Optimizer:
+class BuiltInOptimizer:
     """Updates the parameters of a network.
 
     Args:
@@ -60,9 +78,17 @@ class Optimizer:
             update = self._adamw if self.options.name == "adamw" else self._sgd
             update(updates, lr * lr_mult, weight_decay)
 
+    def state_tensors(self) -> dict[str, Tensor]:
+        """Return the buffers, by their index."""
+        return {str(index): buffer for index, buffer in enumerate(chain(*self.buffers))}
+
+    def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Copy into the buffers what `state_tensors` returned, which keeps the buffers' own layout in memory."""
+        for name, buffer in self.state_tensors().items():
+            buffer.copy_(tensors[name])
+
     def _weight_decay(self, parameter: Tensor) -> float:
-        is_exempt = self.options.name == "adamw" and parameter.dim() not in (CONVOLUTION_DIMS, LINEAR_DIMS)
-        return 0.0 if is_exempt else self.options.weight_decay
+        return 0.0 if self.options.name == "adamw" and is_vector(parameter) else self.options.weight_decay
 
     def _sgd(self, updates: list[tuple[Tensor, ...]], lr: float, weight_decay: float) -> None:
         parameters, gradients, momentum_buffers = map(list, zip(*updates, strict=True))
@@ -108,14 +134,31 @@ class Optimizer:
         filters.add_(update.reshape(filters.shape), alpha=-lr)
 
 
-def create_optimizer(options: OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32) -> Optimizer:
-    """Return the optimizer of a network, with all buffers at 0."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    depths = _depths(network)
+def create_optimizer(
+    options: OptimizerConfig, network: nn.Module, precision: torch.dtype = torch.float32
+) -> BuiltInOptimizer:
+    """Return a built-in optimizer of a network, with all buffers at 0."""
+    parameters = trained_parameters(network)
+    buffers = [_buffers(options, parameter) for parameter in parameters]
+    return BuiltInOptimizer(options, parameters, lr_multiples(options, network), buffers, precision)
+
+
+def trained_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of a network that are not frozen."""
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def lr_multiples(options: OptimizerConfig, network: nn.Module) -> list[float]:
+    """Return the learning rate of each trained parameter, as a multiple of that of a step."""
+    parameters, depths = trained_parameters(network), _depths(network)
     deepest = max(depths.values(), default=0)
     decays = (options.layer_decay ** (deepest - depths.get(parameter, deepest)) for parameter in parameters)
-    lr_mults = [decay * _kind_lr_mult(options, parameter) for decay, parameter in zip(decays, parameters, strict=True)]
-    return Optimizer(options, parameters, lr_mults, [_buffers(options, p) for p in parameters], precision)
+    return [decay * _kind_lr_mult(options, parameter) for decay, parameter in zip(decays, parameters, strict=True)]
+
+
+def is_vector(parameter: Tensor) -> bool:
+    """Return whether a parameter is of batch norm or a bias, or otherwise no matrix and no filters."""
+    return parameter.dim() not in (CONVOLUTION_DIMS, LINEAR_DIMS)
 
 
 def _kind_lr_mult(options: OptimizerConfig, parameter: Tensor) -> float:

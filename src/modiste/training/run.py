@@ -1,46 +1,109 @@
 """A training as a run folder: what `modiste train` does."""
 
+import hashlib
+import logging
+import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from modiste.data import sources
-from modiste.errors import InputError, Stopped, TrainingError
+from modiste.data.verify import count_images, count_warnings
+from modiste.errors import InputError, ModisteError, SettingError, Stopped, TrainingError
 from modiste.export import onnx_file
 from modiste.models import networks
-from modiste.recipes import settings
+from modiste.recipes import factories, settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
-from modiste.training import checkpoint, compute, linear_probe, tensorboard
+from modiste.training import checkpoint, compute, linear_probe, loggers
 from modiste.training.build import Training, build_training
 from modiste.training.finish import finish
+from modiste.training.loggers import LoggerName
 from modiste.training.loop import ProgressCallback, State, train
 from modiste.training.signals import stop_request
 from modiste.training.step import NotANumber
 
+log = logging.getLogger(__name__)
 
-def start(recipe: Recipe, path: Path, progress: ProgressCallback, events: bool = False) -> Run:
-    """Train a recipe into a new run folder, with TensorBoard events if wanted.
+
+def start(recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: Collection[LoggerName] = ()) -> Run:
+    """Train a recipe into a new run folder, with additional loggers if wanted.
 
     Raises:
         ModisteError: bad data, settings or weights or a path in use, before anything is written; or as `resume`.
     """
     folder.require_unused(path)
-    if events:
-        tensorboard.import_summary_writer()
+    loggers.require(logger_names)
     training = build_training(recipe)
     if networks.is_custom(recipe.model):
         onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
+    data = training.data.train
+    for warning in count_warnings(count_images(training.data.class_names, data.labels, data.candidate_labels)):
+        log.warning("warning: %s", warning)  # on stderr, unless a program that trains configures logging
     run = folder.create(path, recipe)
     with lock(run.path):
         files.write_json(run.environment, _environment(training))
-        if events:
-            files.make_folder(run.events)
+        loggers.start(run, logger_names)
         _train(training, run, progress)
     return run
+
+
+def extend(
+    path: Path,
+    epochs: int,
+    new_path: Path,
+    progress: ProgressCallback,
+    data_source: str = "",
+) -> Run:
+    """Train a finished run on to more epochs, as a new run that records which one it continues.
+
+    The new run begins with the weights, the state of the optimizer, the metrics and the loggers of the finished one,
+    which is not changed. Its schedule is that of all its epochs, so the learning rate may rise again; the patience of
+    early stopping is counted from where it begins.
+
+    Raises:
+        InputError: there is no such run, it is not finished, has that many epochs already, or has no checkpoint; its
+            data has changed; or the new path is in use.
+        ModisteError: as `resume`.
+    """
+    old = folder.open_run(path)
+    folder.require_unused(new_path)
+    logger_names = loggers.names_of(old)
+    loggers.require(logger_names)
+    if not old.finished:
+        raise InputError(f"{path} is not finished. Resume it first, without --epochs: modiste train --resume {path}")
+    recipe = _recipe_of(old, data_source, epochs)
+    done = len(metrics_file.read(old.metrics))
+    if epochs <= done:
+        raise InputError(f"{path} has {done} epochs already. Give more with --epochs, as {2 * done}.")
+    precision = run_info.read(old).precision
+    training = build_training(recipe, initialize=False, precision=precision, continued_epochs=done)
+    _require_same_data(training, old)
+    checkpoint.load(training.state, old.last)
+    sha256 = hashlib.sha256((old.last / checkpoint.FILE).read_bytes()).hexdigest()
+    record = {"run": old.name, "epochs": done, "checkpoint_sha256": sha256}
+
+    def write_state(run: Run) -> None:
+        checkpoint.save(training.state, run.last)
+        metrics_file.write(run.metrics, training.state.history)
+        files.write_json(run.environment, {**_environment(training), "continued_from": record})
+
+    run = folder.create(new_path, recipe, write_state)
+    with lock(run.path):
+        loggers.start(run, logger_names)
+        for metrics in training.state.history:
+            loggers.append(run, metrics)
+        _train(training, run, progress)
+    return run
+
+
+def extended_name(name: str, epochs: int) -> str:
+    """Return a name for a run that continues the one of that name: `my-cnn` is `my-cnn-80-epochs`."""
+    return f"{re.sub(r'-[0-9]+-epochs$', '', name)}-{epochs}-epochs"
 
 
 def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run:
@@ -62,10 +125,8 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
             raise InputError(
                 f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
             )
-        recipe = run.recipe()
-        if data_source:
-            recipe = settings.with_absolute_paths(settings.with_settings(recipe, {"data.source": data_source}))
-        training = build_training(recipe, initialize=not has_checkpoint, precision=run_info.read(run).precision)
+        recipe, info = _recipe_of(run, data_source), run_info.read(run)
+        training = build_training(recipe, not has_checkpoint, info.precision, info.continued_epochs)
         _require_same_data(training, run)
         if data_source:
             files.write_text(run.recipe_file, settings.to_json(recipe))
@@ -73,6 +134,14 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
             checkpoint.load(training.state, run.last)
         _train(training, run, progress)
     return run
+
+
+def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:
+    """Return the recipe of a run, with the folder to which its data was moved and the number of epochs where given."""
+    changes: dict[str, Any] = {"data.source": data_source} if data_source else {}
+    changes |= {"schedule.epochs": epochs} if epochs else {}
+    recipe = settings.with_settings(run.recipe(), changes)
+    return settings.with_absolute_paths(recipe) if data_source else recipe
 
 
 def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
@@ -83,8 +152,8 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
     def save(state: State) -> None:
         checkpoint.save(state, run.last)
         metrics_file.write(run.metrics, state.history)
-        if run.events.exists() and state.history and not state.step:
-            tensorboard.append(run.events, state.history[-1])
+        if state.history and not state.step:
+            loggers.append(run, state.history[-1])
 
     with stop_request() as stop:
         try:
@@ -96,9 +165,17 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
             raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
         except NotANumber as error:
             raise _describe_broken_step(error, training, run) from None
+        except Exception as error:
+            if isinstance(error, ModisteError) or not factories.find_place(error):
+                raise
+            raise SettingError(
+                f"Your own code fails in training: {factories.describe(error)}. Correct it, then resume with: modiste "
+                f"train --resume {run.path}"
+            ) from error
     if stop():
         raise Stopped(stop.signal_number, f"Stopped. Resume with: modiste train --resume {run.path}")
     finish(training, run)
+    loggers.finish(run)
 
 
 def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> NotANumber:
@@ -123,7 +200,11 @@ def _environment(training: Training) -> dict[str, Any]:
         **compute.describe(device, training.step.precision),
         "precision_setting": training.recipe.compute.precision,
         "parameters": networks.count_parameters(training.state.network),
-        "data": {"source": sources.dataset_name(training.recipe.data), **_data_hashes(training)},
+        "data": {
+            "source": sources.dataset_name(training.recipe.data),
+            **_data_hashes(training),
+            "validation_images_sha256": training.data.validation.images_sha256(),
+        },
     }
 
 

@@ -1,18 +1,41 @@
 """Learning rate, early stopping and the best epoch: pure functions of the history, which a checkpoint has."""
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from modiste.errors import SettingError
+from modiste.recipes import factories
+from modiste.recipes.ranges import is_factory
 from modiste.recipes.recipe import Recipe
 from modiste.runs.metrics_file import EpochMetrics, best_epoch
 
 MIN_RELATIVE_IMPROVEMENT = 1e-4  # by which a loss must fall to count as lower; as in PyTorch's ReduceLROnPlateau
 
 
+CONTRACT = (
+    "A schedule's factory takes epochs and schedule.options by keyword and returns a function of the fraction of the "
+    "training that is done and the metrics of the finished epochs, which returns a multiple of optimizer.lr."
+)
+
+Multiple = Callable[[float, list[EpochMetrics]], float]
+"""From the fraction of the training that is done, and the finished epochs, to a multiple of the learning rate."""
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Schedule and early stopping of a recipe. `history` is the metrics of the finished epochs."""
+    """Schedule and early stopping of a recipe. `history` is the metrics of the finished epochs.
+
+    Args:
+        recipe: with its schedule and early stopping.
+        own: the user's own schedule, where the recipe names one.
+        continued_epochs: of the run that this one continues; patience is counted from there.
+    """
 
     recipe: Recipe
+    own: Multiple | None = None
+    continued_epochs: int = 0
 
     def learning_rate(self, history: list[EpochMetrics], epoch_fraction: float) -> float:
         """Return the learning rate of a step; `epoch_fraction` is the share of its epoch done in its middle."""
@@ -23,7 +46,20 @@ class Schedule:
                 return lr * float(schedule.factor ** count_plateaus(losses, schedule.patience))
             case "one_cycle":
                 return lr * one_cycle(self._training_fraction(len(history), epoch_fraction), schedule.warmup_fraction)
+            case "cosine":
+                return lr * cosine(self._training_fraction(len(history), epoch_fraction), schedule.warmup_fraction)
+        if self.own:
+            return lr * self._own_multiple(self.own, self._training_fraction(len(history), epoch_fraction), history)
         return lr
+
+    def _own_multiple(self, own: Multiple, fraction: float, history: list[EpochMetrics]) -> float:
+        multiple: Any = own(fraction, [*history])
+        if not isinstance(multiple, int | float) or not 0 <= multiple < math.inf:
+            raise SettingError(
+                f"schedule.name is {self.recipe.schedule.name!r}, whose function returns {multiple!r} where "
+                f"{fraction:.0%} are done, but it must return a number of at least 0."
+            )
+        return float(multiple)
 
     def _training_fraction(self, epochs: int, epoch_fraction: float) -> float:
         """Return the share of all steps: after the first epoch, each is shorter by the easy images it leaves out."""
@@ -34,12 +70,25 @@ class Schedule:
     def finished(self, history: list[EpochMetrics]) -> bool:
         """Return whether this was the last epoch, or early stopping has run out of patience."""
         patience = self.recipe.early_stopping.patience
-        epochs_since_best = len(history) - best_epoch(history, self.recipe.early_stopping)
+        best = max(best_epoch(history, self.recipe.early_stopping), self.continued_epochs)
+        epochs_since_best = len(history) - best
         return len(history) >= self.recipe.schedule.epochs or (patience > 0 and epochs_since_best >= patience)
 
     def is_best(self, history: list[EpochMetrics]) -> bool:
         """Return whether the last epoch is the best so far."""
         return best_epoch(history, self.recipe.early_stopping) == len(history)
+
+
+def create_schedule(recipe: Recipe, continued_epochs: int = 0) -> Schedule:
+    """Return the schedule of a recipe; raise a SettingError if it is of the user's own and fails."""
+    name, options, epochs = recipe.schedule.name, recipe.schedule.options, recipe.schedule.epochs
+    if not is_factory(name):
+        return Schedule(recipe, None, continued_epochs)
+    factory = factories.find("schedule.name", name)
+    with factories.explained("schedule.name", name, CONTRACT, factory):
+        schedule = Schedule(recipe, factory(epochs=epochs, **options), continued_epochs)
+        schedule.learning_rate([], 0.0)  # fails now, not after the data was read and a run was made
+    return schedule
 
 
 def count_plateaus(losses: list[float], patience: int) -> int:
@@ -61,3 +110,13 @@ def one_cycle(fraction: float, warmup_fraction: float) -> float:
     `fraction` of the training is done, from 0 to 1; the warm-up is its first `warmup_fraction`.
     """
     return fraction / warmup_fraction if fraction < warmup_fraction else (1 - fraction) / (1 - warmup_fraction)
+
+
+def cosine(fraction: float, warmup_fraction: float) -> float:
+    """Return the share of the peak learning rate: linear from 0 to 1 in the warm-up, then half a cosine to 0.
+
+    By Loshchilov and Hutter 2017, arXiv 1608.03983, without restarts; `fraction` of the training is done, from 0 to 1.
+    """
+    if fraction < warmup_fraction:
+        return fraction / warmup_fraction
+    return (1 + math.cos(math.pi * (fraction - warmup_fraction) / (1 - warmup_fraction))) / 2

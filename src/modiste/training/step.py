@@ -10,6 +10,7 @@ from modiste.models.normalized import NormalizedModel
 from modiste.training import targets
 from modiste.training.distillation import Teachers
 from modiste.training.ema import ModelEma
+from modiste.training.losses import LabelLoss
 from modiste.training.optimizer import Optimizer
 from modiste.training.randomness import derive_seed
 
@@ -28,7 +29,7 @@ class Step:
 
     network: NormalizedModel
     optimizer: Optimizer
-    label_smoothing: float
+    label_loss: LabelLoss
     precision: torch.dtype
     seed: int
     ema: ModelEma | None = None
@@ -52,7 +53,7 @@ class Step:
         self.optimizer.zero_grad()
         with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
             logits = self.network(images)
-        losses = targets.losses(logits.float(), labels, self.label_smoothing)
+        losses = self.label_loss(logits.float(), labels)
         if self.teachers:
             losses = self.teachers.losses(losses, logits.float(), images)
         loss = losses.mean()

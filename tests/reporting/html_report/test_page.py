@@ -102,6 +102,16 @@ def test_the_page_is_self_contained(tmp_path: Path, runs: list[Path], lang: str)
     assert "<Conv2d>" not in text
 
 
+def test_rows_of_the_leaderboard_are_marked_against_the_best_result(tmp_path: Path) -> None:
+    """Higher, lower or not distinguishable from the most accurate result of the user; without any there is no mark."""
+    worse = read_results(tmp_path / "worse.json", accuracies=(0.90, 0.91))
+    html = render(read_results(tmp_path / "best.json", accuracies=(0.936, 0.937, 0.938)), worse)
+    assert '<th scope="col">than best</th>' in html
+    for row, mark in (("WRN-28-10", "higher"), ("2 Conv+2 FC", "not distinguishable"), ("GRU+SVM", "lower")):
+        assert re.search(rf'<th scope="row">{re.escape(row)}</th>.*<td>{mark}</td></tr>', html.replace("\n", ""))
+    assert ">than " not in render(published=(worse,))
+
+
 def test_published_results_are_marked_as_published(tmp_path: Path) -> None:
     """In the tables, in the figure and under a claim."""
     own, other = (

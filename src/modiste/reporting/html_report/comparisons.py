@@ -12,6 +12,7 @@ from modiste.reporting import claims, formatting, leaderboard
 from modiste.reporting.html_report.dataset import Section
 from modiste.reporting.html_report.texts import Texts
 from modiste.reporting.report_data import ReportData
+from modiste.reporting.results_table import MethodResult
 
 
 def describe_sample(data: ReportData, texts: Texts) -> Section:
@@ -34,8 +35,13 @@ def _predict(model: Path | None, png: bytes, texts: Texts) -> str:
 
 
 def describe_leaderboard(data: ReportData, texts: Texts) -> Section:
-    """Return the rows of the public leaderboard, of the user's results and of modiste's published results."""
+    """Return the rows of the public leaderboard, of the user's results and of modiste's published results.
+
+    Where the user has results, each row is marked against the most accurate one.
+    """
     rows = []
+    own = [result for result in data.own if result.on_fashion_mnist and result.accuracy is not None]
+    best = max(own, key=lambda result: result.accuracy or 0.0, default=None)
     for row in leaderboard.add_results([*data.own, *data.published]):
         source, note, preprocessing = "", Markup.escape(texts.translate(row.note)), [row.preprocessing]
         if row.result:
@@ -46,8 +52,14 @@ def describe_leaderboard(data: ReportData, texts: Texts) -> Section:
         done = texts.translate(", ").join(map(texts.translate, preprocessing))
         accuracy = formatting.format_percent(row.accuracy)
         cells = [row.classifier, accuracy, row.data_version, row.parameters, done, row.submitter, note]
-        rows.append((source, cells))
-    return {"rows": rows, "has_own": any(source == "own" for source, _ in rows)}
+        rows.append((source, cells + ([_describe_mark(row, best, texts)] if best else [])))
+    compared = texts.get("leaderboard.compared", name=best.name) if best else ""
+    return {"rows": rows, "has_own": any(source == "own" for source, _ in rows), "compared": compared}
+
+
+def _describe_mark(row: leaderboard.LeaderboardRow, best: MethodResult, texts: Texts) -> str:
+    mark = leaderboard.mark(row, best)
+    return texts.get(f"leaderboard.{mark.replace(' ', '_')}") if mark else ""
 
 
 def describe_claims(data: ReportData, texts: Texts) -> Section:

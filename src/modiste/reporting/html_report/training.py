@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Sequence
 
+from modiste.recipes.ranges import is_factory
 from modiste.reporting.html_report.dataset import Section
 from modiste.reporting.html_report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
@@ -67,6 +68,8 @@ def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
 
 def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
     optimizer = result.recipe.optimizer
+    if is_factory(optimizer.name):
+        return optimizer.name
     name = {"sgd": "SGD", "muon": "Muon", "adamw": "AdamW", "lbfgs": "L-BFGS"}[optimizer.name]
     is_nesterov = optimizer.nesterov and optimizer.name != "adamw"
     kind = texts.get("training.nesterov" if is_nesterov else "training.momentum")
@@ -75,6 +78,8 @@ def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
 
 def _describe_schedule(result: MethodResult, texts: Texts) -> str:
     schedule = result.recipe.schedule
+    if is_factory(schedule.name):
+        return schedule.name
     values = {"factor": schedule.factor, "patience": schedule.patience, "warmup": f"{schedule.warmup_fraction:.0%}"}
     return texts.get(f"training.{schedule.name}", **values)
 
@@ -88,6 +93,8 @@ def _describe_early_stopping(result: MethodResult, texts: Texts) -> str:
 def _describe_loss(result: MethodResult, texts: Texts) -> str:
     if result.recipe.distillation.teachers:
         return texts.get("training.distillation")
+    if is_factory(result.recipe.loss.name):
+        return result.recipe.loss.name
     return texts.get("training.smoothing" if result.recipe.optimizer.label_smoothing else "training.cross_entropy")
 
 

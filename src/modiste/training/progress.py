@@ -1,8 +1,9 @@
-"""Progress of long commands: a bar on a terminal, a line for each epoch elsewhere; always on stderr."""
+"""Progress of long work: a bar on a terminal and in a notebook, a line for each epoch elsewhere; always on stderr."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -19,12 +20,13 @@ def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 class _Bar(Progress):
-    """A bar that shows nothing where stderr is not a terminal."""
+    """A bar that shows nothing where stderr is not a terminal, nor in a notebook without ipywidgets."""
 
     def __init__(self) -> None:
         console = Console(file=sys.stderr, highlight=False)
+        is_shown = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+        super().__init__(*columns, console=console, transient=True, disable=not is_shown)
 
 
 class TrainingProgress(_Bar):

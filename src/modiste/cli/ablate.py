@@ -1,0 +1,187 @@
+"""`modiste ablate`: what each trick of a recipe is worth."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modiste.cli.options import check_name
+
+if TYPE_CHECKING:
+    from modiste.experiments.tricks import Row
+    from modiste.recipes.recipe import Recipe
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Train each row with seeds 0 to N-1."
+)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe, in all rows.")
+@click.option(
+    "--row", "typed_rows", multiple=True, metavar="[NAME=]KEY=VALUE",
+    help="One more row, with this setting changed; the same NAME again changes one more setting of the row.",
+)  # fmt: skip
+@click.option(
+    "--only", multiple=True, metavar="ROW", help="Of the rows that --list prints, only this; can be repeated."
+)
+@click.option(
+    "--split", type=click.Choice(["validation", "test"]), default="validation", show_default=True,
+    help="Images to evaluate on: validation to make choices, test to publish.",
+)  # fmt: skip
+@click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE-ablation]")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
+)
+@click.option("--list", "list_only", is_flag=True, help="List the rows and train nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def ablate(
+    recipe: str,
+    seeds: int,
+    sets: tuple[str, ...],
+    typed_rows: tuple[str, ...],
+    only: tuple[str, ...],
+    split: str,
+    name: str | None,
+    jobs: int,
+    out: Path,
+    list_only: bool,
+    as_json: bool,
+) -> None:
+    """Train RECIPE with each of its tricks taken out, or in, alone, and compare with the unchanged recipe.
+
+    All rows have the same seeds and images, so the differences are paired. Writes NAME.json and the chart NAME.png. An
+    ablation that was stopped resumes when the command is repeated. A training that fails is a row with its reason.
+
+    \b
+    Examples:
+      modiste ablate classic-cnn --list
+      modiste ablate classic-cnn --seeds 6 --set schedule.epochs=8 --set data.max_train_images=24000
+      modiste ablate classic-cnn --only "without dropout" --row optimizer.batch_size=128
+      modiste ablate sprint --row "two more epochs=schedule.epochs=7" --jobs 2
+    """
+    from modiste.cli.output import print_json
+    from modiste.experiments import ablation
+    from modiste.recipes import named, settings
+    from modiste.reporting import canvas
+    from modiste.runs import files, results
+
+    changes = dict(map(settings.parse_setting, sets))
+    base = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
+    rows = _choose_rows(base, only, typed_rows)
+    title = name or f"{base.name}-ablation"
+    plan = ablation.plan(base, rows, seeds, split, Path("runs") / "ablate" / title, jobs)
+    if list_only:
+        _list_rows(rows, as_json)
+        return
+    path = out / f"{title}.json"
+    files.make_folder(path.parent)  # before hours of training
+    outcomes = ablation.run(plan, lambda line: click.echo(line, err=True))
+    ablation.write(path, title, shlex.join(["modiste", *sys.argv[1:]]), plan, outcomes)
+    content = results.read(path)
+    canvas.save_png(_plot(content, base.name), path.with_suffix(".png"))
+    if as_json:
+        print_json(content)
+    else:
+        _print_table(content)
+        click.echo(f"{path}, {path.with_suffix('.png')}")
+    if any("failed" in row for row in content["tricks"]):
+        sys.exit(1)
+
+
+def _choose_rows(recipe: "Recipe", only: tuple[str, ...], typed: tuple[str, ...]) -> "list[Row]":
+    """Return the rows of the recipe, or those of them that are named, and the ones of the command line."""
+    from modiste.errors import SettingError
+    from modiste.experiments import tricks
+    from modiste.experiments.ablation import to_slug
+    from modiste.recipes import settings
+
+    rows = {to_slug(row.name): row for row in tricks.find_rows(recipe)}
+    for name in only:
+        if to_slug(name) not in rows:
+            raise SettingError(
+                f"{recipe.name} has no row {name!r}. {settings.suggest(name, [r.name for r in rows.values()])}"
+            )
+    return [*([rows[to_slug(name)] for name in only] if only else rows.values()), *tricks.parse_rows(typed)]
+
+
+def _list_rows(rows: "list[Row]", as_json: bool) -> None:
+    from modiste.cli.output import print_json
+
+    if as_json:
+        print_json([{"row": row.name, "settings": row.settings} for row in rows], indent=2)
+        return
+    for row in rows:
+        click.echo(f"{row.name}\n    {' '.join(f'{key}={value}' for key, value in row.settings.items())}")
+
+
+def _plot(content: dict[str, Any], recipe: str) -> Any:
+    from modiste.reporting.difference_figure import DifferenceRow, plot_differences
+
+    rows = [
+        DifferenceRow(
+            row["recipe"],
+            row.get("difference"),
+            row.get("difference_interval"),
+            row.get("minimum_detectable_difference"),
+        )
+        for row in content["tricks"][1:]
+    ]
+    seeds = content["tricks"][0]["n"]
+    return plot_differences(rows, f"{recipe} with one change, {content['split']}, {seeds} seed{'s' * (seeds != 1)}")
+
+
+def _print_table(content: dict[str, Any]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from modiste.reporting.formatting import format_percent
+
+    table = Table("row", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for title in ("n", f"{content['split']} accuracy", "difference", "95 % interval", "detectable", "time"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in content["tricks"]:
+        table.add_row(escape(row["recipe"]), str(row["n"]), format_percent(row.get("mean")), *_difference_cells(row))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 140  # nothing is cut in a file or a pipe
+    console.print(table)
+    for row in content["tricks"]:
+        for failed in row.get("failed", []):
+            click.echo(f"{row['recipe']}: seed {failed['seed']} failed. {failed['reason']}")
+    _print_notes(content)
+
+
+def _difference_cells(row: dict[str, Any]) -> list[str]:
+    from modiste.experiments.ablation import UNCHANGED
+
+    if row["recipe"] == UNCHANGED or "difference" not in row:
+        return ["", "", "", ""]
+    interval, detectable = row["difference_interval"], row["minimum_detectable_difference"]
+    return [
+        f"{100 * row['difference']:+.2f}",
+        f"{100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}" if interval else "-",
+        "-" if detectable is None else f"{100 * detectable:.2f}",
+        f"x {row['seconds_ratio']:.2f}" if row["seconds_ratio"] else "-",
+    ]
+
+
+def _print_notes(content: dict[str, Any]) -> None:
+    seeds = content["tricks"][0]["n"]
+    if seeds == 1:
+        click.echo(
+            "One seed gives no interval. Repeat the command with more --seeds; what is finished is not trained again."
+        )
+    click.echo(
+        "Differences are percentage points, paired over seeds. detectable: the least that so many seeds would show in "
+        "4 of 5 ablations. The intervals are not adjusted for the number of rows."
+    )
+    if content["split"] == "validation" and content["base"]["early_stopping.patience"]:
+        click.echo("The epoch of each training was chosen on the same images, which favors rows with early stopping.")
+    if len(content["precision"]) > 1:
+        click.echo(f"The trainings differ in precision ({', '.join(content['precision'])}), so compare with care.")

@@ -1,0 +1,130 @@
+"""`modiste tune`: search the settings of a recipe."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modiste.cli.options import check_name
+
+DEFAULT_TRIALS = 30
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--trials", type=click.IntRange(1), help="Number of trials.  [default: 30, without --minutes]")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="No trial starts after this time.")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of a trial.  [default: those of the recipe]")
+@click.option(
+    "--range", "ranges", multiple=True, metavar="KEY=LOW..HIGH|KEY=A,B,C",
+    help="A setting to tune and its values, instead of the usual ones; can be repeated.",
+)  # fmt: skip
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@click.option(
+    "--gain-folds", type=click.IntRange(1), default=4, show_default=True,
+    help="Maximum number of other folds to measure the gain on.",
+)  # fmt: skip
+@click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE-tuned]")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+def tune(
+    recipe: str,
+    trials: int | None,
+    minutes: float | None,
+    epochs: int | None,
+    ranges: tuple[str, ...],
+    sets: tuple[str, ...],
+    gain_folds: int,
+    name: str | None,
+    jobs: int,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Search the settings of RECIPE with Optuna, and measure what the best ones gain.
+
+    Choices are made on one validation fold; trials that are not promising are stopped early. The best recipe and RECIPE
+    are then trained in full on the other folds, which gives the gain. Writes NAME.json, the figure NAME.png and
+    runs/tune/NAME/recipe.json. A search that was stopped resumes when the command is repeated, and one with more trials
+    or minutes continues.
+
+    \b
+    Examples:
+      modiste tune classic-cnn --trials 30 --epochs 3
+      modiste tune sprint --minutes 60 --range optimizer.lr=0.03..0.3 --range optimizer.batch_size=160,320
+      modiste train runs/tune/sprint-tuned/recipe.json
+    """
+    from modiste.cli.output import print_json
+    from modiste.experiments import search_space
+    from modiste.experiments import tune as experiment
+    from modiste.recipes import named, settings
+    from modiste.reporting import canvas
+    from modiste.reporting.tuning_figure import plot_tuning
+    from modiste.runs import files, results
+
+    changes = dict(map(settings.parse_setting, sets))
+    base = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
+    space = search_space.parse_ranges(base, ranges) if ranges else search_space.default_space(base)
+    title = name or f"{base.name}-tuned"
+    tuning = experiment.Tuning(
+        base,
+        space,
+        Path("runs") / "tune" / title,
+        trials if trials or minutes else DEFAULT_TRIALS,
+        minutes and 60 * minutes,
+        epochs or 0,
+        gain_folds,
+        jobs,
+    )
+    experiment.require_possible(tuning)
+    path = out / f"{title}.json"
+    files.make_folder(path.parent)  # before hours of training
+    result = experiment.run(tuning, lambda line: click.echo(line, err=True))
+    experiment.write(path, title, shlex.join(["modiste", *sys.argv[1:]]), tuning, result)
+    canvas.save_png(plot_tuning(result.trials, result.importances, base.name), path.with_suffix(".png"))
+    if as_json:
+        print_json(results.read(path))
+    else:
+        _print(results.read(path), base.name)
+        click.echo(f"{tuning.folder / 'recipe.json'}, {path}, {path.with_suffix('.png')}")
+    if "failed" in results.read(path):
+        sys.exit(1)
+
+
+def _print(content: dict[str, Any], recipe: str) -> None:
+    states = [trial["state"] for trial in content["trials"]]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
+    click.echo(f"{len(states)} trials: {counts}")
+    for trial in content["trials"]:
+        if "reason" in trial:
+            click.echo(f"trial {trial['trial']} failed. {trial['reason']}")
+    best = next(trial for trial in content["trials"] if trial["trial"] == content["best"])
+    if not best["trial"]:
+        click.echo(f"No trial was better than the first one, which has the values of {recipe}.")
+        return
+    click.echo(f"Trial {best['trial']} is the best on fold {content['fold']}: {best['val_accuracy']:.2%}, with")
+    for key, value in best["settings"].items():
+        click.echo(f"  {key}={value}  (before: {content['base'][key]})")
+    for failed in content.get("failed", []):
+        click.echo(f"The training on fold {failed['fold']} failed. {failed['reason']}")
+    if content["gain"]:
+        click.echo(_describe_gain(content["gain"]))
+
+
+def _describe_gain(gain: dict[str, Any]) -> str:
+    from modiste.reporting.formatting import format_interval
+
+    interval = gain["difference_interval"]
+    folds = f"{len(gain['folds'])} other fold{'s' * (len(gain['folds']) != 1)}"
+    line = f"Gain on {folds}: {100 * gain['difference']:+.2f} points ({gain['unchanged']:.2%} to {gain['tuned']:.2%}"
+    if interval is None:
+        return f"{line}); one fold gives no interval."
+    if interval[0] <= 0 <= interval[1]:
+        line += f", 95 % interval {format_interval(interval)}); not distinguishable from 0."
+    else:
+        line += f", 95 % interval {format_interval(interval)})."
+    return f"{line} The folds share training images, so the interval is approximate."

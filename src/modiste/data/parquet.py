@@ -1,0 +1,199 @@
+"""Parquet files as Hugging Face's `datasets` writes them: columns of photos and of labels, in one or more shards."""
+
+import bisect
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from modiste.data.annotations import LABELS_FILE
+from modiste.data.arrays import ImageFormat, index_names
+from modiste.data.class_values import as_values, classes_of, names_of, require_classes, to_labels
+from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.photo_loader import photo_loader
+from modiste.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "fine_label")
+"""Columns of labels where the schema does not name one."""
+
+ADVICE = "Hugging Face's datasets writes such files with to_parquet."
+
+
+class Schema(NamedTuple):
+    """What the columns of a file mean.
+
+    Args:
+        image: column of photos: files as bytes, or structs of bytes and path.
+        label: column of labels: numbers or text.
+        names: class of each number, where the schema has them; else empty.
+    """
+
+    image: str
+    label: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ParquetFiles:
+    """Photos in Parquet files, as a `Source`.
+
+    Args:
+        folder: what `--data` names, or the folder of the file that it names.
+        files: the shards of each split.
+        image_format: the images that the photos become.
+    """
+
+    folder: Path
+    files: Mapping[str, list[Path]]
+    image_format: ImageFormat
+    has_photos = True
+    is_fashion_mnist = False
+
+    @cached_property
+    def class_names(self) -> tuple[str, ...]:
+        """The labels of train, or of the first split there is, by the names of the schema or of labels.json."""
+        return names_of(self._classes, self.folder / LABELS_FILE, self._schema(self._first_split).names)
+
+    def has_split(self, name: str) -> bool:
+        """Whether the split has a file."""
+        return name in self.files
+
+    def part(self, name: str) -> LazySplit:
+        """Read the labels of a split; photos are read and decoded when images are loaded.
+
+        Raises:
+            InputError: a file cannot be read or has no such columns, or a label is none of train.
+        """
+        labels = to_labels(np.array(self._values(name)), self._classes, f"The labels of {self._place(name)}")
+        photos = _Photos(self.files[name], self._schema(name).image, name)
+        names = index_names(name, len(labels))
+        return LazySplit(labels, photo_loader(photos.read, names, self.image_format), names, photo=photos.read)
+
+    def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
+        """Read the files of a split and labels.json as stored."""
+        yield from ((f"shard {index}", file.read_bytes()) for index, file in enumerate(self.files[name]))
+        if (file := self.folder / LABELS_FILE).is_file():
+            yield file.name, file.read_bytes()
+
+    def ignored_files(self) -> list[Path]:
+        """List nothing: other files of the folder may be of anything."""
+        return []
+
+    def how_to_add(self, split: str) -> str:
+        """Return how the files of a split are called."""
+        return f"Put a file {split}.parquet into {self.folder}"
+
+    @property
+    def _first_split(self) -> str:
+        return next(filter(self.has_split, SPLITS))
+
+    def _place(self, split: str) -> Path:
+        return self.files[split][0]
+
+    @cached_property
+    def _classes(self) -> list[Any]:
+        classes = classes_of(np.array(self._values(self._first_split)))
+        names = self._schema(self._first_split).names
+        require_classes(classes, f"The labels of {self._place(self._first_split)}")
+        if names and classes[-1] >= len(names):
+            raise InputError(
+                f"{self._place(self._first_split)} has the label {classes[-1]}, but its schema names {len(names)} "
+                f"classes. {ADVICE}"
+            )
+        return classes
+
+    def _schema(self, split: str) -> Schema:
+        return read_schema(self._place(split))
+
+    def _values(self, split: str) -> list[Any]:
+        column = self._schema(split).label
+        values = list(chain.from_iterable(_read_column(file, column).to_pylist() for file in self.files[split]))
+        if None in values:
+            raise InputError(f"{self._place(split)} has rows without a label, the first is {values.index(None)}.")
+        if not values:
+            raise InputError(f"{self._place(split)} has no rows. Name other data with --data.")
+        return list(as_values(np.array(values), f"The labels of {self._place(split)}").tolist())
+
+
+class _Photos:
+    """The column of photos of several files, read when the first photo is asked for."""
+
+    def __init__(self, files: list[Path], column: str, split: str) -> None:
+        self.files, self.column, self.split = files, column, split
+
+    @cached_property
+    def columns(self) -> "list[pa.ChunkedArray]":
+        """The photos of each file."""
+        return [_read_column(file, self.column) for file in self.files]
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """The number of photos up to the end of each file."""
+        return list(accumulate(len(column) for column in self.columns))
+
+    def read(self, index: int) -> bytes | Path:
+        """Return the bytes of a photo, or the path of its file where the table has no bytes."""
+        shard = bisect.bisect_right(self.ends, index)
+        value = self.columns[shard][index - (self.ends[shard - 1] if shard else 0)].as_py()
+        if isinstance(value, dict):
+            value = value.get("bytes") or (self.files[shard].parent / value["path"] if value.get("path") else None)
+        if value is None:
+            raise InputError(f"{self.split}#{index} in {self.files[shard]} has no photo. Write the file again.")
+        return value  # type: ignore[no-any-return]
+
+
+def read_schema(file: Path) -> Schema:
+    """Find the columns of a file: by the features of Hugging Face in its metadata, else by type and name.
+
+    Raises:
+        InputError: the file cannot be read, or a column is missing or not unique.
+    """
+    schema = _open(file).schema_arrow
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    features = metadata.get("info", {}).get("features", {})
+    types = {name: features.get(name, {}).get("_type") for name in schema.names}
+    images = [name for name in types if types[name] == "Image"]
+    images = images or [field.name for field in schema if _holds_photos(field.type)]
+    labels = [name for name in types if types[name] == "ClassLabel"]
+    labels = labels or [name for name in LABEL_COLUMNS if name in types][:1]
+    for kind, columns in (("photos", images), ("labels", labels)):
+        if len(columns) != 1:
+            problem = f"{len(columns)} columns of {kind}: {', '.join(columns)}" if columns else f"no column of {kind}"
+            raise InputError(f"{file} has {problem}; its columns are {', '.join(schema.names)}. Leave one. {ADVICE}")
+    return Schema(images[0], labels[0], tuple(features.get(labels[0], {}).get("names") or ()))
+
+
+def _holds_photos(column_type: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    if pa.types.is_struct(column_type):
+        return any(field.name == "bytes" for field in column_type)
+    return pa.types.is_binary(column_type) or pa.types.is_large_binary(column_type)  # type: ignore[no-any-return]
+
+
+def _read_column(file: Path, column: str) -> "pa.ChunkedArray":
+    parquet = _open(file)
+    if column not in parquet.schema_arrow.names:
+        raise InputError(f"{file} has no column {column}, which other files of the data have. Write it again.")
+    try:
+        return parquet.read(columns=[column]).column(column)
+    except Exception as error:  # noqa: BLE001 - pyarrow raises several types for damaged files
+        raise InputError(f"{file} is damaged ({error}). Copy or download it again.") from None
+
+
+def _open(file: Path) -> Any:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        return ParquetFile(file)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{file} cannot be read ({error}). Copy or download it again.") from None

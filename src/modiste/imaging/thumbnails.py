@@ -1,0 +1,32 @@
+"""Small copies of images: gray ones to compare, and ones to show in a page."""
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from modiste.imaging import png
+
+GRAY_SIDE = 16
+"""Pixels a side of a gray thumbnail; details that a compression changes are smaller."""
+
+MAX_PNG_SIDE = 64
+"""Pixels a side up to which an image is embedded without loss."""
+
+
+def gray_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Scale an image, [h, w] or [h, w, 3], to uint8 [16, 16] gray, each pixel the mean of those that it covers."""
+    gray = Image.fromarray(image).convert("L")
+    return np.asarray(gray.resize((GRAY_SIDE, GRAY_SIDE), Image.Resampling.BOX))
+
+
+def thumbnail_url(image: NDArray[np.uint8], side: int) -> str:
+    """Return an image, [h, w] or [h, w, 3], at most `side` pixels a side, as a data URL: small ones as PNG, or JPEG."""
+    if max(image.shape[:2]) <= MAX_PNG_SIDE:
+        return png.data_url(png.encode(image))
+    picture, file = Image.fromarray(image), io.BytesIO()
+    picture.thumbnail((side, side))
+    picture.save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")

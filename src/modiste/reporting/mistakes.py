@@ -1,0 +1,98 @@
+"""The mistakes of a model on a split: as a table, and as a page of images in which labels can be corrected."""
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from modiste.data.annotations import CORRECTIONS_FILE
+from modiste.data.split import Split
+from modiste.imaging.thumbnails import thumbnail_url
+from modiste.metrics.scores import Scores
+from modiste.reporting.formatting import format_percent
+from modiste.reporting.html_report import texts
+from modiste.reporting.html_report.page import ENVIRONMENT
+
+MAX_SHOWN = 2000
+"""Images in the page; the table has all mistakes."""
+
+SIDE = 160
+"""Pixels a side of a photo in the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """An image whose predicted class is wrong.
+
+    Args:
+        index: of the image in its split.
+        file: its path relative to the data, or `test#7` for the eighth image of test.
+        true_label: its class, or its candidate classes joined by "or".
+        predicted_label: the class with the highest probability.
+        probability: of the predicted class.
+    """
+
+    index: int
+    file: str
+    true_label: str
+    predicted_label: str
+    probability: float
+
+
+def find_mistakes(split: Split, probabilities: np.ndarray, class_names: list[str]) -> list[Mistake]:
+    """Return the mistakes of probabilities, [n, k], the most confident first; ties in the order of the images."""
+    predicted, confidence = probabilities.argmax(1), probabilities.max(1)
+    errors = np.flatnonzero(~split.is_correct(predicted))
+    order = errors[np.argsort(-confidence[errors], kind="stable")].tolist()
+    return [
+        Mistake(
+            index,
+            split.names[index] if split.names else f"{split.name}#{index}",
+            true_names(split, index, class_names),
+            class_names[predicted[index]],
+            float(confidence[index]),
+        )
+        for index in order
+    ]
+
+
+def true_names(split: Split, index: int, class_names: list[str]) -> str:
+    """Name the class of an image, or its candidate labels."""
+    candidates = split.labels[[index]] if split.candidate_labels is None else split.candidate_labels[index].nonzero()[0]
+    return " or ".join(class_names[label] for label in candidates)
+
+
+def to_csv(mistakes: list[Mistake]) -> str:
+    """Write the columns file, true_label, predicted_label and probability, a row for each mistake."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("file", "true_label", "predicted_label", "probability"))
+    for mistake in mistakes:
+        writer.writerow((mistake.file, mistake.true_label, mistake.predicted_label, f"{mistake.probability:.4f}"))
+    return text.getvalue()
+
+
+def to_html(name: str, mistakes: list[Mistake], split: Split, scores: Scores) -> str:
+    """Write a page of the mistakes, without external resources: filtered by classes, most confident first.
+
+    Args:
+        name: of the run.
+        mistakes: as `find_mistakes` returns them.
+        split: that they are of.
+        scores: on the split.
+    """
+    shown = mistakes[:MAX_SHOWN]
+    return ENVIRONMENT.get_template("mistakes.html").render(
+        style=texts.read_text("style.css"),
+        name=name,
+        scores=scores,
+        accuracy=format_percent(scores.accuracy),
+        count=len(mistakes),
+        class_names=[each.name for each in scores.per_class],
+        corrections=CORRECTIONS_FILE,
+        true_labels=Counter(mistake.true_label for mistake in shown).most_common(),
+        pairs=Counter((mistake.true_label, mistake.predicted_label) for mistake in shown).most_common(),
+        mistakes=[(mistake, thumbnail_url(split.images[mistake.index], SIDE)) for mistake in shown],
+    )
