@@ -47,6 +47,7 @@ def test_rows_are_compared_over_the_same_seeds(small: list[str], tmp_path: Path)
     differences = [b - a for a, b in zip(*accuracies.values(), strict=True)]
     assert without["difference"] == pytest.approx(sum(differences) / 2)
     assert without["difference_interval"][0] <= without["difference"] <= without["difference_interval"][1]
+    assert without["p_holm"] == pytest.approx(min(1, 2 * min(without["p_value"], flip_tta["p_value"])))
     assert failed["n"] == 0
     assert [each["seed"] for each in failed["failed"]] == [0, 1]
     assert "not a number" in failed["failed"][0]["reason"]

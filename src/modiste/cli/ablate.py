@@ -143,7 +143,7 @@ def _print_table(content: dict[str, Any]) -> None:
     from modiste.reporting.formatting import format_percent
 
     table = Table("row", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for title in ("n", f"{content['split']} accuracy", "difference", "95 % interval", "detectable", "time"):
+    for title in ("n", f"{content['split']} accuracy", "difference", "95 % interval", "p", "p (Holm)", "detectable", "time"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in content["tricks"]:
         table.add_row(escape(row["recipe"]), str(row["n"]), format_percent(row.get("mean")), *_difference_cells(row))
@@ -159,13 +159,15 @@ def _print_table(content: dict[str, Any]) -> None:
 
 def _difference_cells(row: dict[str, Any]) -> list[str]:
     from modiste.experiments.ablation import UNCHANGED
+    from modiste.reporting.formatting import format_p_value
 
     if row["recipe"] == UNCHANGED or "difference" not in row:
-        return ["", "", "", ""]
+        return [""] * 6
     interval, detectable = row["difference_interval"], row["minimum_detectable_difference"]
     return [
         f"{100 * row['difference']:+.2f}",
         f"{100 * interval[0]:+.2f} to {100 * interval[1]:+.2f}" if interval else "-",
+        *(format_p_value(row[key]) for key in ("p_value", "p_holm")),
         "-" if detectable is None else f"{100 * detectable:.2f}",
         f"x {row['seconds_ratio']:.2f}" if row["seconds_ratio"] else "-",
     ]
@@ -179,7 +181,7 @@ def _print_notes(content: dict[str, Any]) -> None:
         )
     click.echo(
         "Differences are percentage points, paired over seeds. detectable: the least that so many seeds would show in "
-        "4 of 5 ablations. The intervals are not adjusted for the number of rows."
+        "4 of 5 ablations. p (Holm) is corrected for the number of rows; the intervals are not."
     )
     if content["split"] == "validation" and content["base"]["early_stopping.patience"]:
         click.echo("The epoch of each training was chosen on the same images, which favors rows with early stopping.")

@@ -138,15 +138,20 @@ def write(path: Path, name: str, command: str, ablation: Ablation, outcomes: dic
 def compare_rows(
     ablation: Ablation, outcomes: dict[str, list[Outcome]]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return a summary of each row, as `summarize`, with its settings and failures, and a record of each training."""
+    """Return a summary of each row, as `summarize`, with its settings and failures, and a record of each training.
+
+    `p_holm` is the p-value of a row after Holm's correction for all rows.
+    """
     records = {row: _records(row, ends) for row, ends in outcomes.items()}
     changes = {row.name: _to_texts(row.settings) for row in ablation.rows}
     unchanged, *others = [
         {**summarize(row, records[row], records[UNCHANGED]), "settings": changes.get(row, []), **_failed(ends)}
         for row, ends in outcomes.items()
     ]
-    runs = [record for each in records.values() for record in each]
-    return [unchanged, *_flip_tta_row(records[UNCHANGED]), *others], runs
+    rows = [*_flip_tta_row(records[UNCHANGED]), *others]
+    corrected = significance.correct_holm([row.get("p_value") for row in rows])
+    rows = [{**row, "p_holm": p_holm} for row, p_holm in zip(rows, corrected, strict=True)]
+    return [unchanged, *rows], [record for each in records.values() for record in each]
 
 
 def summarize(row: str, records: Sequence[dict[str, Any]], baseline: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -218,13 +218,20 @@ def _compare_groups(differences: Floats, groups: NDArray[np.int64]) -> Compariso
 
 
 def adjust_holm(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Add the p-value after Holm's correction (1979) to each of a family; one test alone needs no correction."""
-    tested = [place for place, each in enumerate(comparisons) if each.p_value is not None]
-    if len(tested) < 2:
-        return list(comparisons)
-    corrected = multipletests([comparisons[place].p_value for place in tested], method="holm")[1]
-    p_holm = dict(zip(tested, map(float, corrected), strict=True))
-    return [dataclasses.replace(each, p_holm=p_holm.get(place)) for place, each in enumerate(comparisons)]
+    """Add the p-value after Holm's correction to each of a family; one test alone needs no correction."""
+    corrected = correct_holm([each.p_value for each in comparisons])
+    return [dataclasses.replace(each, p_holm=p) for each, p in zip(comparisons, corrected, strict=True)]
+
+
+def correct_holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return the p-values of a family after Holm's correction (1979); None for missing ones and for one test alone."""
+    tested = [place for place, p_value in enumerate(p_values) if p_value is not None]
+    corrected: list[float | None] = [None] * len(p_values)
+    if len(tested) > 1:
+        values = multipletests([p_values[place] for place in tested], method="holm")[1]
+        for place, value in zip(tested, map(float, values), strict=True):
+            corrected[place] = value
+    return corrected
 
 
 def is_welch_approximate(n: int, n_other: int) -> bool:

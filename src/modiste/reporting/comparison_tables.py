@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from modiste.metrics.intervals import Interval
 from modiste.metrics.significance import Comparison
 from modiste.reporting import formatting
-from modiste.reporting.formatting import format_interval, format_percent
+from modiste.reporting.formatting import format_interval, format_p_value, format_percent
 from modiste.reporting.pairwise import Pair
 from modiste.reporting.results_table import MethodResult
 from modiste.reporting.statements import describe_units
@@ -51,7 +51,7 @@ def pairs_table(pairs: Sequence[Pair]) -> TextTable:
     comparisons = [each for pair in pairs for each in (pair.seeds, pair.images) if each]
     optional: dict[str, Callable[[Comparison], str]] = {}
     if any(each.p_holm is not None for each in comparisons):
-        optional["p (Holm)"] = lambda each: _format_p(each.p_holm)
+        optional["p (Holm)"] = lambda each: format_p_value(each.p_holm)
     if any(each.p_sign_flip is not None for each in comparisons):
         optional["sign-flip p (least)"] = _format_sign_flip
     if any(each.interval_bca for each in comparisons):
@@ -61,7 +61,7 @@ def pairs_table(pairs: Sequence[Pair]) -> TextTable:
         [
             *(pair.first, pair.second, describe_units(each), f"{100 * each.difference:+.2f}"),
             _format_points(each.interval, each.is_approximate),
-            *(each.test or "-", _format_p(each.p_value)),
+            *(each.test or "-", format_p_value(each.p_value)),
             *(column(each) for column in optional.values()),
         ]
         for pair in pairs
@@ -114,12 +114,8 @@ def _format_size(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f}"
 
 
-def _format_p(p_value: float | None) -> str:
-    return "-" if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
-
-
 def _format_sign_flip(comparison: Comparison) -> str:
     """Format the p-value of the sign-flip test and the least that it can be with as many pairs, 2^(1-n)."""
     if comparison.p_sign_flip is None:
         return "-"
-    return f"{_format_p(comparison.p_sign_flip)} ({_format_p(2.0 ** (1 - comparison.n))})"
+    return f"{format_p_value(comparison.p_sign_flip)} ({format_p_value(2.0 ** (1 - comparison.n))})"

@@ -34,3 +34,8 @@ def format_half_width(interval: "Interval | None", to: str = "to") -> str:
     if interval is None or interval[0] <= 0 or interval[1] >= 1:
         return format_interval(interval, to)
     return f"±{50 * (interval[1] - interval[0]):.2f}"
+
+
+def format_p_value(p_value: float | None) -> str:
+    """Format a p-value with two significant digits: `0.031`, `<0.001`."""
+    return "-" if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.2g}"
