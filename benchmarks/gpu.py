@@ -40,7 +40,8 @@ class Plan:
     """What is run.
 
     Args:
-        timed, long: recipes that are timed one by one, and trained in parallel.
+        timed: the recipe that is timed, one seed after the other.
+        long: recipes whose seeds are trained in parallel.
         seeds, long_seeds: how many of each.
         folder: of the results files.
         end: value of time.monotonic() at which everything has ended.
@@ -49,7 +50,7 @@ class Plan:
     """
 
     timed: Recipe
-    long: Recipe
+    long: tuple[Recipe, ...]
     seeds: int
     long_seeds: int
     folder: Path
@@ -96,17 +97,22 @@ def time_to_accuracy(plan: Plan) -> list[Record]:
     return records
 
 
-def train_in_parallel(plan: Plan) -> list[Record]:
-    """Train the seeds of the long recipe at the same time if that fits; write the file when each ends."""
-    name = f"gpu-{plan.long.name}"
-    needed = estimate_seconds(plan.long) * (PARALLEL_FACTOR if plan.long_seeds > 1 else 1)
+def train_long(plan: Plan) -> list[list[Record]]:
+    """Train the long recipes, one after the other."""
+    return [train_in_parallel(plan, recipe) for recipe in plan.long]
+
+
+def train_in_parallel(plan: Plan, recipe: Recipe) -> list[Record]:
+    """Train the seeds of a recipe at the same time if that fits; write the file when each ends."""
+    name = f"gpu-{recipe.name}"
+    needed = estimate_seconds(recipe) * (PARALLEL_FACTOR if plan.long_seeds > 1 else 1)
     if needed > plan.remaining:
         reason = f"left out: it needs about {needed:.0f} s, and {max(0.0, plan.remaining):.0f} s are left"
-        print(f"{plan.long.name} {reason}", flush=True)
+        print(f"{recipe.name} {reason}", flush=True)
         _write(plan, name, [], planned=plan.long_seeds, note=reason)
         return []
     recipe_file = plan.folder / f"{name}-recipe.json"
-    files.write_text(recipe_file, settings.to_json(plan.long))
+    files.write_text(recipe_file, settings.to_json(recipe))
     outputs = [plan.folder / f"{name}-{seed}.partial" for seed in range(plan.long_seeds)]
     running = {output: _start(recipe_file, seed, output) for seed, output in enumerate(outputs)}
     records: list[Record] = []
@@ -153,7 +159,7 @@ def summarize(records: list[Record]) -> dict[str, Any]:
 PARTS: dict[str, Callable[[Plan], object]] = {
     "tests": run_tests,
     "timed": time_to_accuracy,
-    "marathon": train_in_parallel,
+    "long": train_long,
 }
 
 
@@ -164,8 +170,10 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--recipe", default="sprint-94", help="whose time to 94 %% is measured")
     parser.add_argument("--seeds", type=int, default=50, help="of that recipe")
-    parser.add_argument("--long-recipe", default="marathon", help="that is trained in parallel")
-    parser.add_argument("--long-seeds", type=int, default=3, help="of that recipe")
+    parser.add_argument(
+        "--long-recipes", nargs="+", default=["marathon", "marathon-2m"], help="whose seeds are trained in parallel"
+    )
+    parser.add_argument("--long-seeds", type=int, default=3, help="of each of these")
     parser.add_argument("--device", default="cuda", help="cpu is for tests of this script")
     parser.add_argument("--tests", nargs="+", default=["tests"], help="files or folders of tests")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results files")
@@ -175,9 +183,9 @@ def main() -> None:
         raise SystemExit("PyTorch sees no CUDA GPU here. Run this where nvidia-smi lists one.")
     args.out.mkdir(parents=True, exist_ok=True)
     device = {"compute.device": args.device}
-    timed, long = (settings.with_settings(named.resolve(name), device) for name in (args.recipe, args.long_recipe))
+    timed, *long = (settings.with_settings(named.resolve(name), device) for name in (args.recipe, *args.long_recipes))
     command = " ".join(["benchmarks/gpu.sh", *sys.argv[1:]])
-    plan = Plan(timed, long, args.seeds, args.long_seeds, args.out, end, command, tuple(args.tests))
+    plan = Plan(timed, tuple(long), args.seeds, args.long_seeds, args.out, end, command, tuple(args.tests))
     failed = False
     for name in args.parts:
         print(f"{name}: {plan.remaining:.0f} s left", flush=True)

@@ -37,7 +37,7 @@ def tiny(idx: Path, name: str, **more: object) -> Recipe:
 def plan(gpu: Any, idx: Path, tmp_path: Path) -> Any:
     """Three short trainings, and two long ones, with plenty of time."""
     end = time.monotonic() + 600
-    return gpu.Plan(tiny(idx, "short"), tiny(idx, "long"), 3, 2, tmp_path, end, "benchmarks/gpu.sh", ("tests/none",))
+    return gpu.Plan(tiny(idx, "short"), (tiny(idx, "long"),), 3, 2, tmp_path, end, "benchmarks/gpu.sh", ("tests/none",))
 
 
 def read(plan: Any, name: str) -> dict[str, Any]:
@@ -89,7 +89,8 @@ def record(seed: int, seconds: float = 10.0) -> dict[str, Any]:
 def test_long_trainings_run_in_parallel(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their records are collected; no other file stays behind."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-    assert [each["seed"] for each in gpu.train_in_parallel(plan)] == [0, 1]
+    (records,) = gpu.train_long(plan)
+    assert [each["seed"] for each in records] == [0, 1]
     assert read(plan, "long")["n"] == 2
     assert [path.name for path in plan.folder.iterdir()] == ["gpu-long.json"]
 
@@ -97,10 +98,10 @@ def test_long_trainings_run_in_parallel(gpu: Any, plan: Any, monkeypatch: pytest
 def test_a_long_training_that_does_not_fit_is_left_out(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file says how long it needs: 399 epochs of 40 % of the images, and half as much again beside another."""
     monkeypatch.setattr(gpu, "time_training", lambda recipe: record(recipe.seed))
-    long = settings.with_settings(plan.long, {"schedule.epochs": 400, "schedule.skip_easy_fraction": 0.6})
+    long = settings.with_settings(plan.long[0], {"schedule.epochs": 400, "schedule.skip_easy_fraction": 0.6})
     assert gpu.estimate_seconds(long) == pytest.approx(10 + 399 * 0.4 * 10)
-    object.__setattr__(plan, "long", long)
-    assert gpu.train_in_parallel(plan) == []
+    object.__setattr__(plan, "long", (long,))
+    assert gpu.train_long(plan) == [[]]
     content = read(plan, "long")
     assert (content["n"], content["planned"]) == (0, 2)
     assert content["note"].startswith("left out: it needs about 2409 s")
@@ -118,7 +119,7 @@ def test_trainings_are_ended_with_the_time(gpu: Any, plan: Any, monkeypatch: pyt
 
     monkeypatch.setattr(gpu, "_start", start)
     object.__setattr__(plan, "end", time.monotonic() + 1)
-    assert gpu.train_in_parallel(plan) == []
+    assert gpu.train_long(plan) == [[]]
     assert all(process.poll() is not None for process in processes)
     assert "no training ended" in read(plan, "long")["note"]
 
