@@ -143,7 +143,8 @@ def _print_table(content: dict[str, Any]) -> None:
     from modiste.reporting.formatting import format_percent
 
     table = Table("row", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for title in ("n", f"{content['split']} accuracy", "difference", "95 % interval", "p", "p (Holm)", "detectable", "time"):
+    titles = ("difference", "95 % interval", "p", "p (Holm)", "detectable", "time")
+    for title in ("n", f"{content['split']} accuracy", *titles):
         table.add_column(title, justify="right", no_wrap=True)
     for row in content["tricks"]:
         table.add_row(escape(row["recipe"]), str(row["n"]), format_percent(row.get("mean")), *_difference_cells(row))
