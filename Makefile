@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 WHEELS := build/wheels
-DOC_TOOLS := results_tables reference charts pictures
+DOC_TOOLS := results_tables reference charts pictures scaling_tables
 COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrade --python-version 3.11 \
 	--python-platform x86_64-manylinux_2_28 pyproject.toml
 
@@ -13,7 +13,7 @@ COMPILE = $(1)/bin/uv pip compile --quiet --no-header --generate-hashes --upgrad
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup docs check-docs lint format types check-base lock clean
+.PHONY: help demo test faults setup docs check-docs lint format types check-base check-release lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -26,6 +26,11 @@ demo: $(READY) ## train, evaluate, predict and report, in one go
 test: lint types check-docs check-base ## all checks
 	@echo "==> tests"
 	@$(BIN)/pytest
+
+faults: $(READY) ## the tests of faults in their long form (hours), each guard taken away in turn, and the load of the service (needs wrk)
+	@MODISTE_FAULTS=long $(BIN)/pytest -n 0 tests/faults
+	@$(BIN)/python tests/faults/run_guards.py --write
+	@$(BIN)/python benchmarks/load.py
 
 setup: $(READY) ## the virtual environment with all dependencies
 
@@ -69,11 +74,15 @@ check-base: $(READY) ## install the wheel without torch and predict
 	@$(BIN)/hatchling build --target wheel --directory $(WHEELS) > /dev/null
 	@PYTHON=$(PYTHON) tools/check_base_install.sh $(WHEELS)/*.whl
 
-lock: ## update both lock files to the newest compatible versions
+check-release: ## build wheel and sdist, and test them in fresh environments on each installed Python from 3.11 to 3.14
+	@PYTHON=$(PYTHON) tools/check_release.sh
+
+lock: ## update all lock files to the newest compatible versions
 	@$(PYTHON) -m venv --clear build/lock
 	@build/lock/bin/pip install -qq --disable-pip-version-check uv
-	@$(call COMPILE,build/lock) --extra audit --extra heic --extra mlflow --extra parquet --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
+	@$(call COMPILE,build/lock) --extra audit --extra cluster --extra heic --extra mlflow --extra notebook --extra parquet --extra pdf --extra photo --extra tensorboard --extra tune --extra web --group dev --output-file requirements.lock
 	@$(call COMPILE,build/lock) --output-file requirements-base.lock
+	@$(call COMPILE,build/lock) --extra web --constraint requirements.lock --output-file requirements-web.lock
 	@rm -rf build/lock
 
 clean: ## remove generated files, but not runs/

@@ -32,7 +32,7 @@ def compare_interfaces(photos: list[Path], *options: str) -> dict[str, Any]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         page = browser.new_page()
         page.goto(url)
-        page.wait_for_selector("#samples button")
+        page.wait_for_selector("#models li")
         by_server = [(predict_by_api(url, photo), predict_by_page(page, photo)) for photo in photos]
         browser.close()
     same = [command == api == shown for command, (api, shown) in zip(by_command, by_server, strict=True)]
@@ -60,8 +60,11 @@ def predict_by_page(page: Page, photo: Path) -> Shown:
     page.locator("#probabilities").evaluate("list => list.replaceChildren()")  # removes those of the previous photo
     page.set_input_files("#file-input", photo)
     page.wait_for_selector("#probabilities li")
-    percent = re.search(r"([\d.]+)\s*%", page.locator("#probabilities li").first.inner_text())
-    return page.locator("#status").inner_text(), percent.group(1) if percent else ""
+    first = page.locator("#probabilities li:not(.group)").first  # a group is the sum of the close kinds below it
+    percent = re.search(r"([\d.]+)\s*%", first.inner_text())
+    is_group = page.locator("#probabilities .group").count() > 0
+    label = (first.locator("span").first if is_group else page.locator("#status")).inner_text()
+    return label, percent.group(1) if percent else ""
 
 
 def as_shown(record: dict[str, Any]) -> Shown:

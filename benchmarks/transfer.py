@@ -14,6 +14,7 @@ from typing import Any
 import timing
 
 from modiste.experiments import ablation
+from modiste.experiments.resources import Resources
 from modiste.experiments.tricks import Row
 from modiste.recipes import settings
 from modiste.recipes.config import AugmentationConfig, DataConfig, ModelConfig, OptimizerConfig, ScheduleConfig
@@ -43,7 +44,7 @@ def compare(images: int, args: argparse.Namespace) -> tuple[dict[str, Any], list
     """Train with both kinds of weights on so many labels; return their comparison and a record of each training."""
     changes = dict(map(settings.parse_setting, args.set)) | {"data.max_train_images": images}
     recipe = settings.with_settings(pretrained_recipe(), changes)
-    plan = ablation.plan(recipe, [RANDOM_WEIGHTS], args.seeds, "test", args.home / str(images), args.jobs)
+    plan = ablation.plan(recipe, [RANDOM_WEIGHTS], args.seeds, "test", args.home / str(images), Resources(args.jobs))
     rows, runs = ablation.compare_rows(plan, ablation.run(plan, print))
     runs = [{**run, "recipe": f"{images} labels, {run['recipe']}"} for run in runs]
     return {"labels": images, "base": settings.to_settings(recipe), "rows": rows}, runs

@@ -1,12 +1,14 @@
-"""A tiny dataset that tests share."""
+"""A tiny dataset and a server that tests share."""
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from helpers.idx import write_idx_folder
+from helpers.service import Service, serving
 
 # set before PyTorch is imported, also in subprocesses: on a busy machine, waiting threads spin
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,3 +21,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An IDX folder of 200 training and 40 test images that a network learns at once."""
     return write_idx_folder(tmp_path_factory.mktemp("data") / "idx", train=200, test=40)
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """A running `modiste serve` with the bundled models; it must exit with code 0."""
+    with serving() as running:
+        yield running
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0

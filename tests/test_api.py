@@ -119,3 +119,25 @@ def test_the_bundled_models_are_pickled() -> None:
     model = pickle.loads(pickle.dumps(modiste.load(threads=1)))  # noqa: S301 - pickled above
     assert (model.name, model.threads) == ("bundled", 1)
     assert model.predict([np.zeros((28, 28), np.uint8)])[0].error is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["timm:resnet18", "torchvision:mobilenet_v3_small"])
+def test_networks_of_libraries_have_the_same_bits_from_python_and_the_command(
+    network: str, idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained with AdamW, a cosine schedule and class weights."""
+    monkeypatch.chdir(tmp_path)
+    changes = {
+        "optimizer": {"name": "adamw", "lr": 0.001, "batch_size": 20},
+        "schedule": {"name": "cosine", "epochs": 1},
+        "loss": {"class_weights": "balanced"},
+        "compute": {"threads": 1, "precision": "fp32"},
+    }
+    recipe = modiste.recipe("sprint", model=network, **changes)
+    run = modiste.train(recipe, data=idx, name="python", progress=Silent())
+    flat = {f"{section}.{key}": value for section, values in changes.items() for key, value in values.items()}
+    arguments = [f"--set={key}={value}" for key, value in flat.items()]
+    run_in_process(tmp_path, "train", "sprint", f"--data={idx}", "--name=command", f"--set=model={network}", *arguments)
+    assert run.weights.read_bytes() == Path("runs/command/model.safetensors").read_bytes()
+    assert run.model.read_bytes() == Path("runs/command/model.onnx").read_bytes()

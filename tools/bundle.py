@@ -30,10 +30,11 @@ MAX_DIFFERENCE = 0.02
 
 
 def metadata(name: str) -> dict[str, str]:
-    """Return the metadata of the bundled file: its scores, and for photos the calibration."""
+    """Return the metadata of the bundled file: its scores, and the calibration or the detector of outliers."""
     if name == "fashion-mnist":
         test = results.read(ROOT / "results" / "fashion-mnist.json")["test"]
-        return {"scores": json.dumps({"test": {"n": test["n"], "accuracy": test["accuracy"]}})}
+        scores = {"scores": json.dumps({"test": {"n": test["n"], "accuracy": test["accuracy"]}})}
+        return scores | results.read(ROOT / "results" / "out-of-distribution.json")["metadata"]
     photos = results.read(ROOT / "results" / "photos.json")
     folds = {"n": photos["folds"]["images"], "accuracy": photos["folds"]["accuracy"]}
     return {

@@ -50,13 +50,13 @@ def draw_page(browser: Browser) -> Screenshot:
 
 
 def draw_report(browser: Browser) -> Screenshot:
-    """Write the report of two published runs and show it from its title to the end of its first section."""
+    """Write the report of two published runs and show it from its title to the end of the section on the data."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "report.html"
         command = [sys.executable, "-m", "modiste", "report", *map(str, RUNS), f"--out={out}"]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603  our own command
         with open_page(browser, out.as_uri(), 1000) as page:
-            return take_screenshot(page, ["header", "main > section:first-of-type"])
+            return take_screenshot(page, ["header", "#introduction", "#data"])
 
 
 PICTURES: dict[str, Callable[[Browser], Screenshot]] = {"page": draw_page, "report": draw_report}

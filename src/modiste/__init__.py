@@ -6,7 +6,7 @@
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _FUNCTIONS = ("compare", "evaluate", "load", "recipe", "train")  # with their types in __init__.pyi
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -102,6 +103,27 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
     failed = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
     assert failed.returncode == 1
     assert "is of another commit, machine or set of packages" in failed.stderr
+
+
+@pytest.mark.slow
+def test_imbalance_is_measured_on_images_that_are_not_trained_on(
+    tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every other class has a twentieth of the images, and each arm is trained on the same ones."""
+    imbalance = script("imbalance")
+    monkeypatch.setattr(imbalance, "HELD_OUT", 10)
+    labels = np.arange(1000) % 10
+    train, held_out = imbalance.draw(np.zeros((1000, 1, 1), np.uint8), labels, 60, seed=0)
+    assert not set(train) & set(held_out)
+    assert np.bincount(labels[train]).tolist() == [3, 60] * 5
+    sets = ["--set=schedule.epochs=1", "--set=model.width=2", "--set=compute.threads=1"]
+    monkeypatch.setattr(sys, "argv", ["imbalance.py", "--seeds=1", "--images=40", *sets])
+    monkeypatch.chdir(tmp_path)
+    imbalance.main()
+    content = json.loads((tmp_path / "results" / "imbalance.json").read_text())
+    assert [run["recipe"] for run in content["runs"]] == list(content["arms"]) == ["none", "class weights", "sampling"]
+    assert content["arms"]["none"]["gain"] == 0
+    assert {run["images"] for run in content["runs"]} == {100}
 
 
 @pytest.mark.slow

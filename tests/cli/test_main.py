@@ -1,5 +1,6 @@
 """Rules for all commands."""
 
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from helpers.command import environment, modiste, run_in_process
 from helpers.photos import fill
+from modiste.cli import main as main_module
 from modiste.cli.main import COMMANDS
 from modiste.cli.main import modiste as group
 
@@ -113,7 +115,7 @@ def test_a_name_that_leads_elsewhere_is_refused(command: list[str], name: str, t
     [
         (["predict", "--heatmap", "a.jpg", "photo.jpg"], ".png"),
         (["data", "show", "--out", "a.jpg"], ".png"),
-        (["report", "run", "--out", "a.pdf"], ".html"),
+        (["report", "run", "--out", "a.docx"], ".html"),
         (["export", "run", "--out", "a.pt"], ".onnx"),
     ],
     ids="".join,
@@ -159,3 +161,15 @@ def test_standard_output_on_a_full_disk_exits_with_4() -> None:
     assert finished.stderr == (
         "modiste: Standard output cannot be written (No space left on device). Free space, or write to another place.\n"
     )
+
+
+def test_caches_are_in_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of matplotlib and PyTorch, unless a variable names another; nothing is made by a command that needs none."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MPLCONFIGDIR", "elsewhere")
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    main_module._set_cache_folders()
+    assert os.environ["MPLCONFIGDIR"] == "elsewhere"
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "cache" / "modiste" / "torchinductor")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")

@@ -1,5 +1,6 @@
 """The command `modiste predict`."""
 
+import contextlib
 import csv
 import json
 import os
@@ -125,17 +126,42 @@ def test_the_exit_code_counts_broken_photos(has_valid: bool, code: int, model: s
 
 
 def test_files_of_predictions(model: str, photos: Path, tmp_path: Path) -> None:
-    """--out writes the same records as CSV and as JSON lines, with the columns of every prediction record."""
+    """--out writes the same records as CSV, with a column for each class and probability, and as JSON lines."""
     for name in ("out.csv", "out.jsonl"):
         result = run(photos, "--model", model, "--out", tmp_path / name)
         assert result.stdout == f"{tmp_path / name}: 2 photos\n"
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["file", "label", "probability", "top", "model", "error"]
+    assert list(rows[0]) == ["file", "label", "probability", "label_1", "probability_1", "model", "error"]
     records = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert [row["label"] for row in rows] == [record["label"] for record in records] == ["bright", "dark"]
-    assert json.loads(rows[0]["top"]) == records[0]["top"]
-    assert float(rows[0]["probability"]) == records[0]["probability"]
+    assert rows[0]["label_1"] == records[0]["top"][0]["label"]
+    assert float(rows[0]["probability"]) == pytest.approx(records[0]["probability"], abs=1e-6)
+
+
+def test_csv_is_printed_and_written_for_spreadsheets(model: str, photos: Path, tmp_path: Path) -> None:
+    """Names that look like formulas are text, the byte order mark is there on request, and a file is still resumed."""
+    names = ["=1+1.png", "+1.png", "-1.png", "@SUM(A1).png", "'=x.png", 'käse, "blau".png']
+    for name in names:
+        (photos / name).write_bytes((photos / "bright.png").read_bytes())
+    with contextlib.chdir(photos):
+        options = ("--model", model, "--top", 2)
+        printed = run("--csv", "--bom", *options, "--", *names)
+        written = run("--out", tmp_path / "out.csv", "--bom", *options, "--", *names)
+        again = run("--out", tmp_path / "out.csv", *options, "--", *names)
+    assert (printed.exit_code, written.stdout) == (0, f"{tmp_path / 'out.csv'}: 6 photos\n")
+    assert again.stdout == f"{tmp_path / 'out.csv'}: 6 photos, 6 of them from before\n"
+    assert printed.stdout_bytes == b"\xef\xbb\xbf" + (tmp_path / "out.csv").read_bytes()
+    rows = list(csv.reader(printed.stdout.removeprefix("\ufeff").splitlines()))
+    assert rows[0][3:] == ["label_1", "probability_1", "label_2", "probability_2", "model", "error"]
+    assert [row[0] for row in rows[1:]] == ["'=1+1.png", "'+1.png", "'-1.png", "'@SUM(A1).png", "''=x.png", names[5]]
+    assert [row[3] for row in rows[1:]] == ["bright"] * 6
+
+
+@pytest.mark.parametrize("options", [("--csv", "--json"), ("--out", "a.csv", "--csv"), ("--bom",), ("--bom", "--json")])
+def test_output_options_that_do_not_fit_are_refused(options: tuple[str, ...], model: str, photos: Path) -> None:
+    """The message says which to leave out."""
+    assert isinstance(run(photos / "bright.png", "--model", model, *options).exception, SettingError)
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
@@ -217,9 +243,10 @@ def test_two_commands_do_not_write_one_file(model: str, photos: Path, tmp_path: 
     ("name", "content", "words"),
     [
         ("out.csv", "a,b\n1,2\n", "not a file of predictions"),
+        ("out.csv", "file,label,probability,top,model,error\nx,bag,1,[],other,\n", "not a file of predictions"),
         (
             "out.csv",
-            "file,label,probability,top,model,error\nx,bag,1,[],other,\n",
+            "file,label,probability,label_1,probability_1,model,error\nx,bag,1,bag,1,other,\n",
             "has a row for x, which is not given now",
         ),
         ("out.jsonl", "[1]\n", "not a file of predictions"),

@@ -385,7 +385,7 @@ def test_file_names_that_are_not_text_work(idx: Path, tmp_path: Path, monkeypatc
 
 
 @pytest.mark.slow
-def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
+def test_fault_31_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     """The second one gets an error while the first one trains (fault 31)."""
     arguments = [
         "train",
@@ -406,7 +406,7 @@ def test_two_processes_do_not_train_one_run(idx: Path, tmp_path: Path) -> None:
     assert first.returncode == 143
 
 
-def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> None:
+def test_fault_29_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> None:
     """broken-step.json has the images of the step; after NaN in the first epoch there is no model (fault 29)."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=5", *TINY, "--set=optimizer.lr=1e30"]
     finished = run_in_process(tmp_path, "train", "classic-cnn", *arguments, code=3)
@@ -417,7 +417,7 @@ def test_a_loss_that_is_not_a_number_ends_with_3(idx: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
+def test_fault_28_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_path: Path) -> None:
     """The error names the path, and the run can be resumed when there is space again (fault 28)."""
     run_in_process(tmp_path, "train", "classic-cnn", f"--data={idx}", "--name=a", "--epochs=3", *TINY)
     run = tmp_path / "runs" / "a"
@@ -443,7 +443,9 @@ def test_a_full_disk_ends_with_4_and_keeps_the_last_checkpoint(idx: Path, tmp_pa
 FULL_DISK = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); from modiste.cli.main import main; main()"
 
 
-def test_a_read_only_disk_is_an_output_error(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_28_a_read_only_disk_is_an_output_error(
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also when temporary files cannot be removed; the error names the path (fault 28)."""
 
     def refuse(self: Path, *_: object, **__: object) -> None:
@@ -479,7 +481,7 @@ def test_a_run_is_not_resumed_on_other_data(tmp_path: Path, monkeypatch: pytest.
     assert "has changed" in run_in_process(tmp_path, "train", "--resume=runs/a", code=2).stderr
 
 
-def test_a_run_is_resumed_on_moved_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_43_a_run_is_resumed_on_moved_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--resume RUN --data NEW` accepts the same files in another folder, and updates the recipe."""
     folder = write_idx_folder(tmp_path / "idx", train=100)
     with monkeypatch.context() as patch:

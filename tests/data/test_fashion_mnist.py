@@ -44,7 +44,7 @@ def test_the_training_split_has_60000_images() -> None:
     assert len(training.validation) == 0
 
 
-def test_an_altered_file_is_refused(copied_files: Path) -> None:
+def test_fault_30_an_altered_file_is_refused(copied_files: Path) -> None:
     """A valid IDX file with other content is refused by its checksum (fault 30)."""
     shutil.copy(copied_files / "t10k-images-idx3-ubyte.gz", copied_files / "train-images-idx3-ubyte.gz")
     with pytest.raises(InputError, match=r"train-images-idx3-ubyte.gz is altered.*Install"):

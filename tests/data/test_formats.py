@@ -15,7 +15,7 @@ from PIL import Image
 
 from helpers.command import OWN, TINY, run_in_process
 from helpers.idx import write_idx_folder
-from helpers.photos import saved
+from helpers.photos import fill, saved
 from modiste.data import fashion_mnist, sources
 from modiste.data.pixel_csv import read_table
 from modiste.data.split import Images, Labels
@@ -328,3 +328,18 @@ def test_probabilities_of_another_tool_are_scored_on_each_format(tmp_path: Path)
     np.savez(tmp_path / "p.npz", np.eye(2)[np.arange(6) % 2])
     finished = run_in_process(tmp_path, "evaluate", "p.npz", "--data=rgb.npz", "--json")
     assert json.loads(finished.stdout)["accuracy"] == 1
+
+
+def test_a_table_lists_the_photos_of_the_folder_with_its_name(tmp_path: Path) -> None:
+    """`train.csv` those of `train/`, as in competitions; a file that is in neither is named."""
+    for name in ("train", "test"):
+        fill(tmp_path / name, 4)
+        rows = "".join(f"{number}.png,{'ab'[number % 2]}\n" for number in range(4))
+        (tmp_path / f"{name}.csv").write_text(f"file,label\n{rows}")
+    source = sources.open_source(DataConfig(source=str(tmp_path), image_size=16))
+    assert source.part("train").load(np.arange(4)).shape == (4, 16, 16)
+    assert len(source.part("test").labels) == 4
+    (tmp_path / "train.csv").write_text("file,label\n0.png,a\n9.png,b\n")
+    source = sources.open_source(DataConfig(source=str(tmp_path), image_size=16))
+    with pytest.raises(InputError, match=r"files that do not exist: 9\.png"):
+        source.part("train")

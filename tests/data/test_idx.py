@@ -42,14 +42,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_damaged_file_is_refused(name: str) -> None:
+def test_fault_30_a_damaged_file_is_refused(name: str) -> None:
     """The error has its name, the reason and the next step (fault 30)."""
     content, fault = BROKEN[name]
     with pytest.raises(InputError, match=rf"some-idx-file.gz .*{fault}.*(again|Correct)"):
         idx.read_images(FILE, content)
 
 
-def test_a_gzip_bomb_is_not_unpacked() -> None:
+def test_fault_30_a_gzip_bomb_is_not_unpacked() -> None:
     """A small file that unpacks to 200 MB is refused once the size in its header is exceeded (fault 30)."""
     packer = zlib.compressobj(wbits=31)
     bomb = packer.compress(images_file(IMAGES)) + b"".join(packer.compress(bytes(2**20)) for _ in range(200))

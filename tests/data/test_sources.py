@@ -92,7 +92,7 @@ def test_idx_files_need_not_be_gzipped(tmp_path: Path) -> None:
         sources.open_test(data, lambda: None)
 
 
-def test_different_numbers_of_images_and_labels_are_refused(tmp_path: Path) -> None:
+def test_fault_30_different_numbers_of_images_and_labels_are_refused(tmp_path: Path) -> None:
     """The error has both numbers (fault 30)."""
     (tmp_path / "train-images-idx3-ubyte").write_bytes(images_file(np.zeros((4, 28, 28), np.uint8)))
     (tmp_path / "train-labels-idx1-ubyte").write_bytes(labels_file(np.array([0, 1, 2])))

@@ -19,7 +19,7 @@ LINE = re.compile(r"^ {4,}(?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 def pages() -> list[Path]:
     """The READMEs and the other pages that show commands."""
-    names = ("audit", "photos", "speed", "statistics")
+    names = ("api", "audit", "deploy", "photos", "python", "speed", "statistics")
     return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", *(f"docs/{name}.md" for name in names)]]
 
 

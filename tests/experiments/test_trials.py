@@ -7,8 +7,10 @@ import pytest
 
 from helpers.command import environment
 from modiste.errors import InputError, Stopped
-from modiste.experiments import trials
-from modiste.experiments.trials import Outcome, Progress, Trial
+from modiste.experiments import executor, trials
+from modiste.experiments.executor import Progress
+from modiste.experiments.resources import Resources
+from modiste.experiments.trials import Outcome, Trial
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
 from modiste.recipes.recipe import Recipe
@@ -52,9 +54,9 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
     planned = [Trial(each, tmp_path / name, "test") for each, name in ((broken, "broken"), (recipe, "whole"))]
     lines: list[str] = []
     for _ in range(2):
-        with trials.open_pool(tmp_path, jobs=2) as pool:
+        with executor.open_executor(tmp_path, Resources(jobs=2)) as pool:
             outcomes = {
-                each.trial.path.name: each for each in trials.run_trials(planned, pool, Progress(2, lines.append))
+                each.trial.path.name: each for each in executor.run_trials(planned, pool, Progress(2, lines.append))
             }
         assert "not a number" in str(outcomes["broken"].error)
         assert outcomes["whole"].error is None

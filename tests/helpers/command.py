@@ -37,10 +37,11 @@ def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]), **changes}
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `modiste` in a folder, and return without waiting for its end."""
+def start(folder: Path, *arguments: str, code: str = "") -> subprocess.Popen[str]:
+    """Start `modiste` in a folder, or Python code that calls it, and return without waiting for its end."""
+    program = ["-c", code] if code else ["-m", "modiste"]
     return subprocess.Popen(
-        [sys.executable, "-m", "modiste", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=folder,
         env=environment(),
         stdout=subprocess.PIPE,

@@ -4,7 +4,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -50,7 +50,7 @@ class Service:
         finally:
             connection.close()
         is_json = response.headers.get_content_type() == "application/json"
-        return response.status, json.loads(content) if is_json else content, dict(response.headers.items())
+        return response.status, json.loads(content) if is_json and content else content, dict(response.headers.items())
 
     def send(self, content: bytes) -> bytes:
         """Send raw bytes and return everything that the server sends until it closes the connection."""
@@ -60,18 +60,22 @@ class Service:
 
 
 @contextmanager
-def serving(*arguments: str, setup: str = "", **variables: str) -> Iterator[Service]:
+def serving(*arguments: str, setup: str = "", stderr: bool = False, **variables: str) -> Iterator[Service]:
     """Start the server on a free port, wait until it listens, and kill it at the end if it still runs.
 
     Args:
         arguments: more command-line arguments.
         setup: Python code that the process runs first, such as lowering a limit.
+        stderr: keep what the process writes to standard error in a pipe.
         variables: environment variables.
     """
     code = f"{setup}; from modiste.cli.main import main; main()" if setup else ""
     program = ["-c", code] if setup else ["-m", "modiste"]
     command = [sys.executable, *program, "serve", "--port=0", *arguments]
-    with subprocess.Popen(command, env=environment(**variables), stdout=subprocess.PIPE, text=True) as process:
+    errors = subprocess.PIPE if stderr else None
+    with subprocess.Popen(
+        command, env=environment(**variables), stdout=subprocess.PIPE, stderr=errors, text=True
+    ) as process:
         assert process.stdout
         try:
             line = process.stdout.readline()
@@ -80,10 +84,14 @@ def serving(*arguments: str, setup: str = "", **variables: str) -> Iterator[Serv
             process.kill()
 
 
-def form(*files: tuple[str, bytes], fields: int = 0, boundary: str = "b") -> tuple[bytes, str]:
-    """Encode files (name and content) and text fields as a form; return body and content type."""
+def form(
+    *files: tuple[str, bytes], fields: int = 0, options: Mapping[str, str] | None = None, boundary: str = "b"
+) -> tuple[bytes, str]:
+    """Encode files (name and content), meaningless text fields and options as a form; return body and content type."""
+    texts = {f"t{n}": "x" for n in range(fields)} | dict(options or {})
     parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="t{n}"\r\n\r\nx\r\n'.encode() for n in range(fields)
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'.encode()
+        for name, text in texts.items()
     ]
     for name, content in files:
         head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'

@@ -6,7 +6,7 @@ import sys
 
 def test_reporting_does_not_import_torch() -> None:
     """Runs are evaluated, compared and reported on machines without PyTorch."""
-    modules = ", ".join(f"modiste.reporting.{name}" for name in ("evaluate", "comparison", "html_report.page"))
+    modules = ", ".join(f"modiste.reporting.{name}" for name in ("evaluate", "comparison", "report.write"))
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -1,5 +1,7 @@
 """Files are written atomically."""
 
+import multiprocessing
+import os
 import resource
 import subprocess
 import sys
@@ -30,7 +32,7 @@ def test_a_folder_cannot_be_written_as_a_file(place: str, tmp_path: Path, monkey
         files.write_text(Path(place), "x")
 
 
-def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
+def test_fault_26_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     """In a folder and in the folders below it (fault 26)."""
     (tmp_path / "last").mkdir()
     for leftover in (tmp_path / "a.partial", tmp_path / "last" / "b.partial"):
@@ -39,7 +41,7 @@ def test_temporary_files_of_killed_processes_are_removed(tmp_path: Path) -> None
     assert list(tmp_path.rglob("*.partial")) == []
 
 
-def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+def test_fault_28_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
     """When the system refuses more bytes, the error names the path and the old file stays (fault 28)."""
     path = tmp_path / "file.txt"
     files.write_text(path, "old")
@@ -64,3 +66,40 @@ def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "x.json", {"loss": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def write_many(path: Path) -> None:
+    """Write a file again and again."""
+    for _ in range(100):
+        files.write_text(path, f"{os.getpid()}\n" * 1000)
+
+
+def test_a_temporary_file_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Several processes write one path at once, and each content is complete (fault 36)."""
+    processes = [multiprocessing.get_context("fork").Process(target=write_many, args=(tmp_path / "a",)) for _ in "123"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(set((tmp_path / "a").read_text().splitlines())) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_the_next_write_removes_the_file_of_a_killed_process(tmp_path: Path) -> None:
+    """That of a process that runs stays, and so does one that is new."""
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    names = [f"a.{pid}-0123456{digit}.partial" for digit, pid in enumerate((int(dead.stdout), int(dead.stdout), 1))]
+    for name in names:
+        (tmp_path / name).touch()
+    for old in (names[0], names[2]):
+        os.utime(tmp_path / old, (0, 0))
+    files.write_text(tmp_path / "a", "x")
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(["a", *names[1:]])
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    """Those that `open` gives."""
+    files.write_text(tmp_path / "a", "x")
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

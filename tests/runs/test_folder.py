@@ -26,7 +26,7 @@ def test_a_run_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_run_killed_before_its_recipe_was_written_does_not_block_its_name(tmp_path: Path) -> None:
     """A folder with a lock and a half-written recipe counts as empty (fault 26); one with other files does not."""
     (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "recipe.json.partial").write_text("{")
+    (tmp_path / "a" / "recipe.json.1-01234567.partial").write_text("{")
     (tmp_path / "a" / ".lock").touch()
     assert folder.create(tmp_path / "a", sprint()).recipe() == sprint()
     (tmp_path / "b").mkdir()

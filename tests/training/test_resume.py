@@ -1,7 +1,5 @@
 """Stopped trainings resume, and end with bit-identical weights."""
 
-import multiprocessing
-import random
 import shutil
 import signal
 import time
@@ -15,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from helpers.command import OWN, TINY, TRICKS, modiste, run_in_process, start
+from helpers.command import OWN, TINY, TRICKS, run_in_process, start
 from helpers.idx import write_idx_folder
 from helpers.photos import fill, noise
 from helpers.progress import Silent
@@ -144,7 +142,7 @@ def test_distillation_resumes(idx: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_resumed_training_has_the_recorded_precision(
+def test_fault_43_a_resumed_training_has_the_recorded_precision(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is chosen once and recorded with the setting; another machine might choose another one (fault 27)."""
@@ -178,36 +176,8 @@ def test_a_run_is_resumed_with_moved_data(idx: Path, tmp_path: Path) -> None:
     assert Run(run).recipe().data.source == str(tmp_path / "moved")
 
 
-@pytest.mark.slow
-def test_fifty_kills_inside_a_save_leave_a_checkpoint(idx: Path, tmp_path: Path) -> None:
-    """It loads, is not older than the last one, and no partial file is left (fault 26)."""
-    training, loaded = build_training(recipe(idx)), build_training(recipe(idx)).state
-    checkpoint.save(training.state, tmp_path)
-
-    def save_forever() -> None:
-        while True:
-            training.state.step += 1
-            checkpoint.save(training.state, tmp_path)
-
-    for _ in range(50):
-        before = loaded.step
-        saver = multiprocessing.get_context("fork").Process(target=save_forever)
-        saved = (tmp_path / checkpoint.FILE).stat().st_mtime_ns
-        saver.start()
-        _wait_until(lambda saved=saved: (tmp_path / checkpoint.FILE).stat().st_mtime_ns > saved)
-        time.sleep(random.uniform(0, 0.02))  # inside one of the next saves
-        saver.kill()
-        saver.join()
-        checkpoint.load(loaded, tmp_path)
-        assert loaded.step >= before
-        training.state.step = loaded.step
-        files.remove_partials(tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
-    assert loaded.step > 1
-
-
 @pytest.mark.parametrize("place", ["loss", "gradient"])
-def test_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, place: str) -> None:
+def test_fault_29_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, place: str) -> None:
     """NaN in the second epoch changes no weight, and the last checkpoint is that of the first epoch (fault 29)."""
     options, steps = recipe(idx), iter(range(1, 100))
     before = train_or_resume(options, tmp_path / "a", stop_after=10)
@@ -240,7 +210,7 @@ def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path
     assert (run / "metrics.csv").read_text() == before
 
 
-def test_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
+def test_fault_26_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     """One flipped bit in the tensors is an error (fault 26)."""
     train_or_resume(recipe(idx), tmp_path, stop_after=3)
     file = tmp_path / checkpoint.FILE
@@ -302,32 +272,6 @@ def _weights_and_rows(run: Path) -> tuple[bytes, list[EpochMetrics]]:
     return (run / "model.safetensors").read_bytes(), rows
 
 
-@pytest.mark.slow
-def test_kill_9_at_random_points_of_the_classic_cnn(tmp_path: Path) -> None:
-    """Killed inside a save and at two random times, it ends with the same weights and metrics (faults 26 and 27)."""
-    command = ["train", "classic-cnn", "--set=data.max_train_images=2000", *EXACT, "--epochs=3", *TRICKS]
-    start_time = time.monotonic()
-    modiste(tmp_path, *command, "--name=uninterrupted")
-    seconds = time.monotonic() - start_time
-    killed = tmp_path / "runs" / "killed"
-    saved = killed / "last" / "checkpoint.safetensors"
-
-    process = start(tmp_path, *command, "--name=killed")
-    _wait_until(lambda: saved.exists() and saved.with_name(f"{saved.name}.partial").exists())
-    process.kill()  # inside the second save; the first one is complete
-    process.communicate()
-    for _ in range(2):
-        process = start(tmp_path, "train", "--resume", "runs/killed")
-        time.sleep(random.uniform(0.1, 0.4) * seconds)
-        process.kill()
-        process.communicate()
-    if not (killed / "finished").exists():  # the last kill may come after the end
-        modiste(tmp_path, "train", "--resume", "runs/killed")
-
-    assert _weights_and_rows(killed) == _weights_and_rows(tmp_path / "runs" / "uninterrupted")
-    assert list(killed.rglob("*.partial")) == []
-
-
 @pytest.fixture(scope="module")
 def signal_command(idx: Path) -> list[str]:
     """A training of 30 epochs that measures no precision."""
@@ -345,7 +289,7 @@ def uninterrupted_weights(signal_command: list[str], tmp_path_factory: pytest.Te
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_a_resumable_run(
+def test_fault_31_a_signal_leaves_a_resumable_run(
     tmp_path: Path, number: int, code: int, signal_command: list[str], uninterrupted_weights: dict[str, Tensor]
 ) -> None:
     """Ctrl-C and SIGTERM save a checkpoint and print how to resume; the exit code is 128 + signal (fault 31)."""

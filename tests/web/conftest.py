@@ -1,17 +1,55 @@
-"""A real server in its own process, shared by all tests that do not change its state."""
+"""A browser, shared by the tests of a file."""
 
-import signal
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from helpers.service import Service, serving
+from helpers.browser import open_browser
+from helpers.service import Service
+from modiste.errors import InputError
+from modiste.inference.model import Model
+from modiste.web import onnxruntime_web
+from modiste.web.static_site import Site, write_site
+
+
+@pytest.fixture(scope="module")  # while it is open, no other test of this process can use asyncio
+def browser() -> Iterator[Browser]:
+    """One browser, with a fake camera."""
+    with open_browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture(params=["en-US"])
+def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page in a language; warnings, errors and requests to other hosts fail the test."""
+    context = browser.new_context(locale=request.param)
+    tab = context.new_page()
+    problems: list[str] = []
+    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("request", lambda request: problems.append(request.url) if is_foreign(request.url, service) else None)
+    tab.goto(service.url)
+    expect(tab.locator("#samples button")).to_have_count(9)
+    yield tab
+    context.close()
+    assert [text for text in problems if not re.search("415|422|50[23]", text)] == []
+
+
+def is_foreign(url: str, service: Service) -> bool:
+    """Whether a URL is on another host than the service."""
+    return not url.startswith((service.url, "blob:", "data:"))
 
 
 @pytest.fixture(scope="session")
-def service() -> Iterator[Service]:
-    """A running `modiste serve` with the bundled models; it must exit with code 0."""
-    with serving() as running:
-        yield running
-        running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(30) == 0
+def write(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Model], Site]:
+    """Write the site of a model; skipped where the runtime cannot be downloaded, but not in CI."""
+    try:
+        onnxruntime_web.read_files()
+    except InputError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    return lambda model: write_site(model, tmp_path_factory.mktemp("site"))

@@ -38,6 +38,7 @@ def test_a_form_gives_a_list_in_the_order_of_its_files(service: Service) -> None
     status, response, _ = service.ask("POST", "/predict", *form(*files, ("x.png", b"not a photo")))
     assert status == 200
     assert [record["label"] for record in response] == ["Dress", "Bag", "Trouser", None]
+    assert [record["file"] for record in response] == ["dress.png", "bag.png", "trouser.png", "x.png"]
     assert "JPEG, PNG or WebP" in response[3]["error"]
 
 
@@ -130,13 +131,6 @@ def test_other_pages_cannot_read_responses(service: Service) -> None:
     _, _, headers = service.ask("GET", "/", Origin="http://evil.example")
     assert "access-control-allow-origin" not in headers
     assert headers["content-security-policy"].startswith("default-src 'self'")
-
-
-@pytest.mark.parametrize("name", ["../../x", "a\0b", "x" * 4096, "\u202egnp.exe"], ids=["up", "nul", "long", "rtl"])
-def test_the_name_of_a_file_is_not_used(service: Service, name: str) -> None:
-    """The name of a form's file appears in no response (fault 13)."""
-    status, response, _ = service.ask("POST", "/predict", *form((name, BOOT)))
-    assert (status, response[0]["file"]) == (200, "") if isinstance(response, list) else status == 400
 
 
 def test_nothing_is_fetched_for_a_client(tmp_path: Path) -> None:
@@ -250,10 +244,10 @@ def test_health_and_models(service: Service) -> None:
     assert models[1]["scores"]["folds"]["n"] > 2000
 
 
-@pytest.mark.parametrize(("channels", "suffixes"), [(1, {"png"}), (3, {"png", "jpg"})])
+@pytest.mark.parametrize(("channels", "suffixes"), [(1, {"png"}), (3, {"jpg"})])
 def test_samples_fit_the_loaded_model(channels: int, suffixes: set[str], tmp_path: Path) -> None:
-    """Photos are offered for models of RGB photos only; every sample has a class and can be fetched."""
-    (tmp_path / "model.onnx").write_bytes(tiny_model(channels=channels))
+    """Photos for models of RGB photos, images of Fashion-MNIST for gray ones; both of its own classes."""
+    (tmp_path / "model.onnx").write_bytes(tiny_model(("Coat", "Dress"), channels=channels))
     with serving(f"--model={tmp_path / 'model.onnx'}") as service:
         samples = service.ask("GET", "/about")[1]["samples"]
         assert {each["file"].rpartition(".")[2] for each in samples} == suffixes

@@ -54,7 +54,8 @@ def test_a_burst_is_answered_or_rejected_with_retry_after() -> None:
 def test_a_signal_lets_accepted_photos_finish() -> None:
     """A form whose photos are being predicted is answered, then the process exits with code 0 (fault 20)."""
     photo = saved(Image.effect_noise((1800, 1200), 80), "JPEG")
-    with serving("--threads=1") as service, ThreadPoolExecutor(1) as pool:
+    setup = "from modiste.web import server; server.SHUTDOWN_TIMEOUT = 200"  # a busy machine needs more than the grace
+    with serving("--threads=1", setup=setup) as service, ThreadPoolExecutor(1) as pool:
         future = pool.submit(service.ask, "POST", "/predict", *form(*[("a", photo)] * 20))
         while b"modiste_queue_in_use 0.0" in service.ask("GET", "/metrics")[1]:
             time.sleep(0.01)
@@ -151,7 +152,7 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
 def test_too_many_open_requests_are_rejected_with_retry_after() -> None:
     """Above the limit the status is 503, health checks still work, and the service recovers (fault 18)."""
     head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
-    with serving(setup="from modiste.web import middleware; middleware.MAX_REQUESTS = 1") as service:
+    with serving(setup="from modiste.web import admission; admission.MAX_REQUESTS = 1") as service:
         with socket.create_connection(service.address) as slow:
             slow.sendall(head)
             time.sleep(0.5)
@@ -195,8 +196,8 @@ def test_the_bytes_of_all_requests_are_limited(monkeypatch: pytest.MonkeyPatch) 
         return Request({"type": "http", "method": "POST", "headers": [(b"content-type", b"image/png")]}, receive)
 
     async def read_two() -> None:
-        async with reader.hold_upload(request(80)) as ([first], is_form):
-            assert (len(first), is_form) == (80, False)
+        async with reader.hold_upload(request(80)) as upload:
+            assert ([len(photo) for photo in upload.photos], upload.is_form) == ([80], False)
             async with reader.hold_upload(request(80)):
                 pass
 

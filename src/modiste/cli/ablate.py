@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import check_name
+from modiste.cli.options import check_name, experiment_options
+from modiste.experiments.resources import Resources
 
 if TYPE_CHECKING:
     from modiste.experiments.tricks import Row
@@ -32,12 +33,8 @@ if TYPE_CHECKING:
     help="Images to evaluate on: validation to make choices, test to publish.",
 )  # fmt: skip
 @click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE-ablation]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
-)
 @click.option("--list", "list_only", is_flag=True, help="List the rows and train nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@experiment_options
 def ablate(
     recipe: str,
     seeds: int,
@@ -46,9 +43,9 @@ def ablate(
     only: tuple[str, ...],
     split: str,
     name: str | None,
-    jobs: int,
-    out: Path,
     list_only: bool,
+    resources: Resources,
+    out: Path,
     as_json: bool,
 ) -> None:
     """Train RECIPE with each of its tricks taken out, or in, alone, and compare with the unchanged recipe.
@@ -73,7 +70,7 @@ def ablate(
     base = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
     rows = _choose_rows(base, only, typed_rows)
     title = name or f"{base.name}-ablation"
-    plan = ablation.plan(base, rows, seeds, split, Path("runs") / "ablate" / title, jobs)
+    plan = ablation.plan(base, rows, seeds, split, Path("runs") / "ablate" / title, resources)
     if list_only:
         _list_rows(rows, as_json)
         return

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from modiste.cli.options import check_name
+from modiste.cli.options import check_name, experiment_options
+from modiste.experiments.resources import Resources
 
 
 @click.command()
@@ -15,20 +16,16 @@ from modiste.cli.options import check_name
 @click.option("--folds", is_flag=True, help="Hold out each fold in turn and evaluate on it, instead of on test.")
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; needs --name.")
 @click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE, or RECIPE-folds]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
 @click.option("--keep", is_flag=True, help="Keep the weights of every run.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@experiment_options
 def bench(
     recipes: tuple[str, ...],
     seeds: int,
     folds: bool,
     sets: tuple[str, ...],
     name: str | None,
-    jobs: int,
     keep: bool,
+    resources: Resources,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -41,6 +38,7 @@ def bench(
     Examples:
       modiste bench sprint --seeds 5
       modiste bench classic-cnn --folds --jobs 2
+      modiste bench classic-cnn --seeds 20 --cluster auto --cpus 2
       modiste bench classic-cnn --set optimizer.lr=0.02 --name classic-cnn-lr
     """
     from modiste.errors import SettingError
@@ -61,7 +59,7 @@ def bench(
         command += [part for setting in sets for part in ("--set", setting)] + (["--name", name] if name else [])
         trainings = experiment.vary_fold(recipe) if folds else experiment.vary_seed(recipe, seeds)
         split = "validation" if folds else "test"
-        plan = experiment.Bench(trainings, split, Path("runs") / "bench" / title, jobs, keep)
+        plan = experiment.Bench(trainings, split, Path("runs") / "bench" / title, resources, keep)
         records = experiment.run(plan, lambda line: click.echo(line, err=True))
         experiment.write(out / f"{title}.json", title, shlex.join(command), plan, records)
         print_results(out / f"{title}.json", as_json)

@@ -52,7 +52,7 @@ def _run_demo(path: Path, lang: str) -> dict[str, Any]:
     click.echo("1/4 training the recipe sprint on Fashion-MNIST; about 30 seconds on two CPU cores", err=True)
     from modiste.recipes import named
     from modiste.reporting.evaluate import evaluate
-    from modiste.reporting.html_report.page import write_report
+    from modiste.reporting.report.write import write_report
     from modiste.training.progress import TrainingProgress
 
     recipe = named.resolve("sprint")

@@ -3,20 +3,28 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from modiste.data import idx
 from modiste.data.idx_folder import is_idx_folder
-from modiste.errors import InputError
+from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import MAX_BYTES
+from modiste.imaging.photo_files import FORMATS as FORMATS_BY_SUFFIX
 from modiste.imaging.photo_files import find_photos as find_photos_below
 from modiste.imaging.preprocess import PhotoInput
 from modiste.inference import bundled_files
 from modiste.inference.prediction import STDIN, printable
+from modiste.runs.storage import Storage, is_url
+
+if TYPE_CHECKING:
+    from modiste.inference.shards import Shard
 
 NamedPhoto = tuple[str, PhotoInput]
 """A photo and its name: its path, FILE#7 for the eighth image of an IDX file, - for standard input."""
+
+PARQUET = ".parquet"
 
 FORMATS = "JPEG, PNG and WebP are read, and HEIC with modiste[heic]."
 
@@ -30,6 +38,60 @@ def find_photos(files: tuple[str, ...]) -> list[NamedPhoto]:
     return [photo for file in files for photo in _expand(file, is_only=len(files) == 1)]
 
 
+def cut_shards(files: tuple[str, ...], is_local: bool = True) -> "tuple[Shard, ...]":
+    """Cut the photos that the arguments stand for into shards; URLs and Parquet files are allowed here.
+
+    Raises:
+        InputError: as `find_photos`; a URL has no photos; or some arguments are Parquet files and others are not.
+        SettingError: an argument is an IDX file or standard input, which other machines cannot read.
+    """
+    from modiste.inference import shards
+
+    tables: list[str] = []
+    photos: list[NamedPhoto] = []
+    for file in files:
+        more_tables, more_photos = _find(
+            file if is_local or is_url(file) else str(Path(file).absolute()), not files[1:]
+        )
+        tables += more_tables
+        photos += more_photos
+    if tables and photos:
+        raise InputError(f"{tables[0]} is a Parquet file, but other files are photos. Predict them one after another.")
+    if not is_local and (STDIN in files or not all(isinstance(photo, str) for _, photo in photos)):
+        raise SettingError("Standard input and IDX files are not read on a cluster. Leave out --cluster.")
+    if tables:
+        return shards.cut_parquet(tables)
+    return shards.cut_photos([(name, read_photo(name, photo)) for name, photo in photos])
+
+
+def _find(file: str, is_only: bool) -> tuple[list[str], list[NamedPhoto]]:
+    """Return the Parquet files or the photos that an argument stands for: those of a folder where it has no photos."""
+    if Path(file).suffix.lower() == PARQUET:
+        return [file], []
+    if is_url(file):
+        return _find_below_url(file)
+    path = Path(file)
+    tables = sorted(map(str, path.rglob(f"*{PARQUET}"))) if path.is_dir() else []
+    if tables and not find_photos_below(path).readable:
+        return tables, []
+    return [], _expand(file, is_only)
+
+
+def _find_below_url(url: str) -> tuple[list[str], list[NamedPhoto]]:
+    """Return the Parquet files or the photos of a URL, by the suffixes of their names."""
+    storage = Storage(url)
+    paths = [url] if _is_photo(url) else [storage.path(name) for name in storage.names()]
+    photos: list[NamedPhoto] = [(path, path) for path in paths if _is_photo(path)]
+    tables = [path for path in paths if Path(path).suffix.lower() == PARQUET]
+    if not photos and not tables:
+        raise InputError(f"{printable(url)} has no photo that can be read. {FORMATS}")
+    return ([], photos) if photos else (tables, [])
+
+
+def _is_photo(url: str) -> bool:
+    return Path(url).suffix.lower() in FORMATS_BY_SUFFIX
+
+
 def read_photo(name: str, photo: PhotoInput) -> PhotoInput:
     """Return the photo, read from standard input if the name is `-`; raises InputError when that is closed."""
     if name != STDIN:
@@ -40,12 +102,20 @@ def read_photo(name: str, photo: PhotoInput) -> PhotoInput:
 
 
 def find_model(model: str | None) -> str | Path | None:
-    """Return --model as `inference.load` takes it: of a run folder, its model; raises InputError where it has none."""
-    if model is None or model in bundled_files.NAMES or not Path(model).is_dir():
-        return model
-    from modiste.runs.folder import open_run, require_model  # here, since few commands need it
+    """Return --model as `inference.load` takes it: of a run folder, its model.
 
-    return require_model(open_run(Path(model)))
+    Raises:
+        InputError: the run has no model, or it is not the one that the training wrote.
+    """
+    if model is None or model in bundled_files.NAMES:
+        return model
+    from modiste.runs.folder import Run, open_run, require_model  # here, since few commands need it
+
+    path = Path(model)
+    if path.is_dir():
+        return require_model(open_run(path))
+    run = Run(path.parent)
+    return require_model(run) if path == run.model and run.finished and path.is_file() else model
 
 
 def _expand(file: str, is_only: bool) -> list[NamedPhoto]:

@@ -7,13 +7,19 @@ import errno
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
+import time
+from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 
 import click
 
 from modiste import __version__
 from modiste.errors import InputError, ModisteError, OutputError, SettingError
+from modiste.training.signals import stop_request
 
 COMMANDS = {
     "demo": "Train, evaluate, predict and report in one go.",
@@ -29,9 +35,11 @@ COMMANDS = {
     "export": "Export the model of a run as one file.",
     "serve": "Serve a web page and an HTTP API that classify photos.",
     "data": "Verify or show a dataset.",
+    "doctor": "Check this installation.",
 }
 
 EXTRAS = {
+    "pdf": ("weasyprint",),
     "train": ("torch", "torchvision", "onnx", "onnxscript", "safetensors"),
     "photo": ("timm",),
     "audit": ("cleanlab",),
@@ -39,9 +47,16 @@ EXTRAS = {
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "tune": ("optuna",),
+    "cluster": ("ray", "fsspec", "s3fs"),
     "web": ("fastapi", "uvicorn", "prometheus_client", "python_multipart"),
     "report": ("matplotlib", "scipy", "sklearn", "jinja2"),
 }
+
+EXIT_GRACE = 2.0
+"""Seconds that a command which ends waits for its threads: one that never ends must not keep the process."""
+
+CACHES = {"MPLCONFIGDIR": "matplotlib", "TORCHINDUCTOR_CACHE_DIR": "torchinductor"}
+"""Variables that name the folder of a library's cache, and the name of that folder."""
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO)
 
@@ -88,11 +103,71 @@ def modiste() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # Read when torch is imported: threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to
-    # 7 times slower when other processes run, to sleep at once makes it a quarter slower on an idle machine.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    threads_before = set(threading.enumerate())
+    try:
+        _run_until_stopped()
+    except SystemExit as end:
+        _wait_for_threads(threads_before, end.code)
+        raise
+
+
+def _wait_for_threads(others: set[threading.Thread], code: int | str | None) -> None:
+    """Wait for the threads of a command, apart from `others`; end the process if one of them goes on after the grace.
+
+    The interpreter itself would wait without a limit: for a model that never returns, through SIGTERM and Ctrl-C.
+    """
+    deadline = time.monotonic() + EXIT_GRACE
+    threads = [each for each in threading.enumerate() if each not in others and not each.daemon]
+    with suppress(KeyboardInterrupt):  # a second Ctrl-C ends the wait
+        for thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
+def _run_until_stopped() -> None:
+    """Prepare the environment and run; a signal ends the command in one line."""
+    _configure_torch()
+    _set_cache_folders()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
+    with stop_request(interrupts=True) as stop:
+        try:
+            _run()
+        except (click.Abort, KeyboardInterrupt) as interrupt:
+            if error := _interrupted_error(interrupt):
+                _exit(str(error), error.exit_code)
+            _exit("Stopped.", 128 + (stop.signal_number or signal.SIGINT))
+        except Exception:
+            if stop():  # whatever a library makes of the interrupt, this is no error
+                _exit("Stopped.", 128 + stop.signal_number)
+            raise
+
+
+def _interrupted_error(interrupt: BaseException) -> ModisteError | None:
+    """Return the error that ended the command already when a signal arrived, if there is one."""
+    cause: BaseException | None = interrupt
+    while cause:
+        if isinstance(cause, ModisteError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _set_cache_folders() -> None:
+    """Let libraries keep their caches in one folder of modiste, unless a variable names another or it is read-only."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 - `Path.home` may fail
+    existing = next((folder for folder in (home, *home.parents) if folder.exists()), home)
+    if os.access(existing, os.W_OK):
+        for variable, name in CACHES.items():
+            os.environ.setdefault(variable, str(home / "modiste" / name))
+
+
+def _run() -> None:
+    """Run the command line and exit; errors become one line."""
     try:
         sys.exit(modiste(prog_name="modiste", standalone_mode=False))
     except ModisteError as error:
@@ -104,8 +179,6 @@ def main() -> None:
         context = error.ctx if isinstance(error, click.UsageError) else None
         help_page = f" See {context.command_path} --help." if context else ""
         _exit(f"{error.format_message()}{help_page}", error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        _exit("Stopped.", 130)
     except BrokenPipeError:
         sys.stderr.close()  # or Python complains about it at its end
         sys.exit(141)
@@ -117,6 +190,15 @@ def main() -> None:
         if extra is None:
             raise
         _exit(f"This command needs {error.name}, which is not installed. Try: pip install 'modiste[{extra}]'", 2)
+
+
+def _configure_torch() -> None:
+    """Set what PyTorch reads when it is imported."""
+    # Threads that wait spin for about 0.1 ms, then sleep. To spin on makes a training 3 to 7 times slower when other
+    # processes run, to sleep at once makes it a quarter slower on an idle machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if "RANK" in os.environ:  # started by torchrun: PyTorch warns of an option of its own that `training.ranks` needs
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def _os_error_message(error: OSError) -> tuple[str, int]:

@@ -1,11 +1,14 @@
-"""What several commands share: a help text, and checks of names and output files."""
+"""What several commands share: a help text, options of experiments, and checks of names and output files."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from modiste.errors import SettingError
+from modiste.experiments.resources import Resources
 from modiste.runs import folder
 
 DATA_HELP = (
@@ -18,6 +21,51 @@ def check_name(context: click.Context, option: click.Parameter, name: str | None
     if name is not None:
         folder.named_path(name, option.opts[0])
     return name
+
+
+def experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a command that runs trials: `out`, `as_json`, and where they run, as `resources`."""
+
+    @wraps(command)
+    def with_resources(
+        *,
+        jobs: int | None,
+        cluster: str | None,
+        cpus: int | None,
+        gpus: float | None,
+        storage: str | None,
+        **others: Any,
+    ) -> None:
+        command(resources=Resources(jobs, cluster or "", cpus, gpus, storage or ""), **others)
+
+    for option in reversed(EXPERIMENT_OPTIONS):
+        option(with_resources)
+    return with_resources
+
+
+EXPERIMENT_OPTIONS = (
+    click.option(
+        "--jobs", type=click.IntRange(1),
+        help="Number of trainings in parallel.  [default: 1, or as many as a cluster has room for]",
+    ),
+    click.option(
+        "--cluster", metavar="ADDRESS", help="Train on a Ray cluster: HOST:PORT, or auto for that of this machine."
+    ),
+    click.option("--cpus", type=click.IntRange(1), help="CPU cores of a training on a cluster.  [default: 1]"),
+    click.option(
+        "--gpus", type=click.FloatRange(0), help="GPUs of a training on a cluster; 0.5: two share one.  [default: 0]"
+    ),
+    click.option(
+        "--storage", metavar="URL",
+        help="Folder or s3:// prefix for checkpoints, which all nodes of a cluster can write to.  [default: they are "
+        "sent to this machine]",
+    ),
+    click.option(
+        "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True,
+        help="Folder of the results.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print the results as JSON."),
+)  # fmt: skip
 
 
 class OutputFile(click.Path):

@@ -1,42 +1,57 @@
 """`modiste predict`: classify photos."""
 
-import os
-from collections.abc import Generator, Iterable
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from modiste.cli.drawings import require_drawable, write_drawings
 from modiste.cli.options import OutputFile
-from modiste.inference.prediction import STDIN, printable
+from modiste.cli.predict_files import predict_photos, write_rows, write_shards
 
 if TYPE_CHECKING:
-    from modiste.cli.inputs import NamedPhoto
-    from modiste.imaging.preprocess import PhotoInput
-    from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
-    from modiste.inference.predictions_file import PredictionsFile
 
-ROWS_PER_WRITE = 100
-"""A killed command loses the predictions of at most as many photos."""
+
+def check_out(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
+    """Raise a SettingError for a file with another suffix; on a cluster, the output is a folder or prefix."""
+    if out is not None and not context.params.get("cluster"):
+        OutputFile(".csv", ".jsonl", ".parquet").convert(out, option, context)
+    return out
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
-@click.option("--out", type=OutputFile(".csv", ".jsonl"), metavar="F", help="Write predictions to a .csv or .jsonl.")
+@click.option(
+    "--out", metavar="F", callback=check_out,
+    help="Write predictions to a .csv, .jsonl or .parquet; with --cluster, to Parquet files in a folder or prefix.",
+)  # fmt: skip
+@click.option(
+    "--cluster", metavar="ADDRESS", is_eager=True,
+    help="Predict on a Ray cluster: HOST:PORT, or auto for that of this machine.",
+)  # fmt: skip
+@click.option("--cpus", type=click.IntRange(1), default=1, help="CPU cores of each model on a cluster.  [default: 1]")
 @click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of the regions that matter.")
 @click.option("--show", type=OutputFile(".png"), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the predictions as CSV.")
+@click.option("--bom", is_flag=True, help="With CSV: begin with a byte order mark, by which Excel recognizes UTF-8.")
 def predict(
     files: tuple[str, ...],
     model: str | None,
     top: int,
-    out: Path | None,
+    out: str | None,
+    cluster: str | None,
+    cpus: int,
     heatmap: Path | None,
     show: Path | None,
     as_json: bool,
+    as_csv: bool,
+    bom: bool,
 ) -> None:
     """Predict the class of photos (JPEG, PNG, WebP).
 
@@ -49,6 +64,13 @@ def predict(
     no longer in the folders given now are removed; rows of other folders stay. A file F.state beside F records which
     model and which photos the rows are from.
 
+    CSV has the columns file, label, probability, then label_1, probability_1 and so on for --top classes, model and
+    error. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+
+    With --out F.parquet and on a cluster, FILE may also be an s3:// prefix or any other URL that fsspec opens, or
+    Parquet files with a column of bytes. Predictions are written in shards; a command that was stopped predicts the
+    shards that are missing. A photo that could not be used is a row with its error.
+
     The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could.
 
     \b
@@ -56,126 +78,67 @@ def predict(
       modiste predict boot.png
       modiste predict --top 3 --model runs/my-cnn boot.png
       modiste predict --out labels.csv wardrobe/
+      modiste predict --csv --bom --top 3 wardrobe/ > labels.csv
+      modiste predict --out labels.parquet s3://shop/photos
+      modiste predict --cluster auto --out s3://shop/labels s3://shop/photos
       modiste predict --heatmap heatmap.png --show stages.png boot.png
       cat boot.png | modiste predict --json -
     """
-    import sys
-
     from modiste import inference
     from modiste.cli.inputs import find_model, find_photos
     from modiste.errors import SettingError
 
-    if out and as_json:
-        raise SettingError("--out writes a file, --json prints. Leave one out; a name that ends in .jsonl is JSON.")
+    suffix = Path(out).suffix.lower() if out and not cluster else ""
+    _require_consistent(out, as_json, as_csv, bom, cluster, suffix)
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
+    if out and (cluster or suffix == ".parquet"):
+        if drawings:
+            raise SettingError(f"{next(iter(drawings))} draws one photo. Leave it out, or --out.")
+        counts = write_shards(files, out, model, top, cluster, cpus)
+        _exit(counts.rows, counts.failed)
     photos = find_photos(files)
-    _require_drawable(drawings, [name for name, _ in photos])
+    require_drawable(drawings, [name for name, _ in photos])
     threads = 0 if len(photos) == 1 else 1  # of a model; several photos are predicted on a thread each
     predictor = inference.load(find_model(model), threads)
-    _write_drawings(drawings, photos[0][1], predictor)
+    write_drawings(drawings, photos[0][1], predictor)
     if out:
-        rows, failed = _write_predictions(out, files, photos, predictor, top)
-    else:
-        rows = len(photos)
-        failed = _print_and_count_failures(_predict(photos, predictor, top), rows, as_json, show_model=model is None)
-    if failed:
-        sys.exit(2 if failed == rows else 1)
+        _exit(*write_rows(Path(out), files, photos, predictor, top, bom))
+    predictions = predict_photos(photos, predictor, top)
+    if as_csv:
+        _exit(len(photos), _print_csv(predictions, top, bom))
+    _exit(len(photos), _print_and_count_failures(predictions, len(photos), as_json, show_model=model is None))
 
 
-def _require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
-    """Raise a SettingError unless each drawing is of one photo and is written to a file of its own."""
+def _require_consistent(
+    out: str | None, as_json: bool, as_csv: bool, bom: bool, cluster: str | None, suffix: str
+) -> None:
+    """Raise a SettingError for options that exclude one another."""
     from modiste.errors import SettingError
 
-    for option in drawings:
-        if len(names) != 1 or names == [STDIN]:
-            raise SettingError(f"{option} draws one photo. Give the path of one.")
-    paths = [os.path.realpath(path) for path in (*drawings.values(), *(names if drawings else ()))]
-    if len(set(paths)) < len(paths):
-        raise SettingError("Each drawing needs a file of its own, which is not the photo. Give another name.")
+    if sum(map(bool, (out, as_json, as_csv))) > 1:
+        raise SettingError("--out writes a file; --json and --csv print. Leave all but one out.")
+    if bom and not (as_csv or suffix == ".csv"):
+        raise SettingError("--bom is for CSV. Add --csv, or an --out that ends in .csv, or leave --bom out.")
+    if cluster and not out:
+        raise SettingError("--cluster writes Parquet files. Add --out with a folder or s3:// prefix.")
 
 
-def _write_drawings(drawings: dict[str, Path], photo: "PhotoInput", predictor: "Predictor") -> None:
-    from modiste.runs.files import write_bytes
-
-    for option, path in drawings.items():
-        draw = _heatmap_png if option == "--heatmap" else _stages_png
-        write_bytes(path, draw(photo, predictor))
+def _exit(rows: int, failed: int) -> NoReturn:
+    """End with the exit code for so many photos that could not be used."""
+    sys.exit(0 if not failed else 2 if failed == rows else 1)
 
 
-def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
-    """Draw the occlusion map of the most probable class over the image that the model takes."""
-    from modiste.imaging import png
-    from modiste.imaging.heatmap import overlay
+def _print_csv(predictions: Iterable["Prediction"], top: int, bom: bool) -> int:
+    """Print the predictions as CSV in UTF-8, each row as it is predicted; return how many photos could not be used."""
+    from modiste.inference import prediction_csv
 
-    model, image = predictor.preprocess(photo)
-    label = int(model.probabilities(image[None]).argmax())
-    return png.encode(overlay(image, model.occlusion_map(image, label)))
-
-
-def _stages_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:
-    """Draw the photo after each stage of preprocessing."""
-    import numpy as np
-
-    from modiste.imaging.contact_sheet import contact_sheet
-    from modiste.imaging.preprocess import preprocessing_steps
-
-    model, _ = predictor.preprocess(photo)
-    steps = preprocessing_steps(photo, model.image_size, model.channels, model.is_on_black, model.resize_mode)
-    rows = [(f"{name}\n{image.width} x {image.height}", np.asarray(image)[None]) for name, image in steps]
-    return contact_sheet(rows, side=224)
-
-
-def _predict(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Generator["Prediction"]:
-    """Yield the prediction of each photo, with its name as `file`; print the error of one that could not be used."""
-    from dataclasses import replace
-    from itertools import starmap
-
-    from modiste.cli.inputs import read_photo
-    from modiste.runs.environment import usable_cores
-
-    threads = min(usable_cores(), len(photos)) or 1
-    predictions = predictor.stream(starmap(read_photo, photos), top, threads)
-    for prediction, (name, _) in zip(predictions, photos, strict=True):
-        if prediction.error is not None:
-            click.echo(f"modiste: {prediction.error}", err=True)
-        yield replace(prediction, file=printable(name))
-
-
-def _write_predictions(
-    out: Path, files: tuple[str, ...], photos: "list[NamedPhoto]", predictor: "Predictor", top: int
-) -> tuple[int, int]:
-    """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
-    from modiste.inference.predictions_file import open_predictions
-
-    by_name = dict(photos)
-    with open_predictions(out, predictor.sha256, top, list(by_name), files) as file:
-        old_rows = file.rows
-        _append_predictions(file, _predict([(name, by_name[name]) for name in file.missing], predictor, top))
-    summary = f"{printable(str(out))}: {_format_count(file.rows)}"
-    summary += f", {old_rows} of them from before" if old_rows else ""
-    summary += f", {file.replaced} predicted again" if file.replaced else ""
-    summary += f", {file.removed} removed because their photos are gone" if file.removed else ""
-    click.echo(summary + (f"; {file.failed} could not be used" if file.failed else ""))
-    return file.rows, file.failed
-
-
-def _append_predictions(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
-    """Append the predictions in batches, with a progress bar on a terminal; raises Stopped on Ctrl-C."""
-    import signal
-    from itertools import islice
-
-    from modiste.errors import Stopped
-    from modiste.training.progress import progress_bar
-
-    try:
-        with progress_bar(len(file.missing)) as advance:
-            while batch := list(islice(predictions, ROWS_PER_WRITE)):
-                file.append(batch)
-                advance(len(batch))
-    except KeyboardInterrupt:
-        predictions.close()
-        rows = _format_count(file.count_rows())
-        raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
+    failed = 0
+    # as bytes, because the encoding of the terminal may lack characters
+    click.echo((prediction_csv.BOM * bom + prediction_csv.format_header(top)).encode(), nl=False)
+    for prediction in predictions:
+        failed += prediction.error is not None
+        click.echo(prediction_csv.format_row(prediction.as_dict(), top).encode("utf-8", "replace"), nl=False)
+    return failed
 
 
 def _print_and_count_failures(
@@ -219,7 +182,3 @@ def _format_close_labels(labels: list[str]) -> str:
     *first, last = labels
     text = f"{', '.join(first)} or {last}"
     return f"shoe: {text.lower()}" if {*labels} <= {*SHOES} else text
-
-
-def _format_count(photos: int) -> str:
-    return f"{photos} photo{'s' * (photos != 1)}"

@@ -1,6 +1,7 @@
 """`modiste train`: train a recipe into a run folder, or resume a run."""
 
 import inspect
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
     from modiste.runs.folder import Run
     from modiste.training.loggers import LoggerName
+
+
+RESUMABLE_SETTINGS = {"data.source", "schedule.epochs"}
+"""That may be given with --resume."""
 
 
 @click.command()
@@ -55,6 +60,8 @@ def train(
 
     Ctrl-C stops after the current step. A run that is resumed ends with bit-identical weights.
 
+    With torchrun, several processes train on slices of each batch, one on each GPU, or on CPU cores of their own.
+
     With --resume RUN --epochs N a finished run is trained on to N epochs as a new run, RUN-N-epochs or --name; RUN
     is not changed. The learning rate is then that of the schedule of N epochs, so it may rise again.
 
@@ -67,6 +74,7 @@ def train(
       modiste train --resume runs/my-cnn
       modiste train --resume runs/my-cnn --epochs 80
       modiste train marathon-teacher --fold 1 --name teachers/fold-1
+      torchrun --nproc-per-node 2 -m modiste train classic-cnn --name my-cnn
     """
     from modiste.errors import SettingError
 
@@ -79,21 +87,27 @@ def train(
             raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
         _list_recipes(as_json)
     elif resume is not None:
-        if recipe or changes.keys() - {"data.source", "schedule.epochs"} or sets or tensorboard or mlflow:
-            raise SettingError(
-                "--resume takes its recipe from the run. Leave out all other settings but --data, and --epochs with "
-                "--name to train a finished run on."
-            )
-        if name and epochs is None:
-            raise SettingError(
-                "A run is resumed under its own name. Leave out --name, or give --epochs to train it on."
-            )
+        others = bool(recipe or changes.keys() - RESUMABLE_SETTINGS or sets or tensorboard or mlflow)
+        _require_resumable(name, epochs, others)
         _extend(resume, epochs, name, data or "", as_json) if epochs else _resume(resume, data or "", as_json)
     elif recipe is None:
         raise SettingError("No recipe is named. Try modiste train sprint; modiste train --list shows all.")
     else:
         loggers: dict[LoggerName, bool] = {"tensorboard": tensorboard, "mlflow": mlflow}
         _start(_resolve(recipe, changes, sets), name, [each for each in loggers if loggers[each]], as_json)
+
+
+def _require_resumable(name: str | None, epochs: int | None, has_other_settings: bool) -> None:
+    """Raise a SettingError for options that a resumed run does not take."""
+    from modiste.errors import SettingError
+
+    if has_other_settings:
+        raise SettingError(
+            "--resume takes its recipe from the run. Leave out all other settings but --data, and --epochs with "
+            "--name to train a finished run on."
+        )
+    if name and epochs is None:
+        raise SettingError("A run is resumed under its own name. Leave out --name, or give --epochs to train it on.")
 
 
 def _resolve(recipe: str, changes: Mapping[str, object], sets: tuple[str, ...]) -> "Recipe":
@@ -135,6 +149,8 @@ def _print_result(run: "Run", as_json: bool) -> None:
     from modiste.cli.output import print_json
     from modiste.runs import metrics_file
 
+    if os.environ.get("RANK", "0") != "0":  # of several processes that torchrun started, the first one prints
+        return
     rows, early_stopping = metrics_file.read(run.metrics), run.recipe().early_stopping
     best = rows[metrics_file.best_epoch(rows, early_stopping) - 1]
     if as_json:

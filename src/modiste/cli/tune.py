@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from modiste.cli.options import check_name
+from modiste.cli.options import check_name, experiment_options
+from modiste.experiments.resources import Resources
 
 DEFAULT_TRIALS = 30
 
@@ -27,11 +28,7 @@ DEFAULT_TRIALS = 30
     help="Maximum number of other folds to measure the gain on.",
 )  # fmt: skip
 @click.option("--name", callback=check_name, help="Name of the results.  [default: RECIPE-tuned]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of the results."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+@experiment_options
 def tune(
     recipe: str,
     trials: int | None,
@@ -41,7 +38,7 @@ def tune(
     sets: tuple[str, ...],
     gain_folds: int,
     name: str | None,
-    jobs: int,
+    resources: Resources,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -78,7 +75,7 @@ def tune(
         minutes and 60 * minutes,
         epochs or 0,
         gain_folds,
-        jobs,
+        resources,
     )
     experiment.require_possible(tuning)
     path = out / f"{title}.json"

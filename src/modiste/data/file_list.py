@@ -41,7 +41,7 @@ def is_file_list(header: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class FileList:
-    """Photos that tables list, as a `Source`; paths are relative to the folder of the tables.
+    """Photos that tables list, as a `Source`; paths are relative to the folder of the tables, or to one named as them.
 
     Args:
         files: the table of each split; one table with a column of splits is that of train.
@@ -77,13 +77,14 @@ class FileList:
         """
         rows = self._rows[name]
         labels = to_labels(self._values(name), self._classes, f"The labels of {self._table(name)}")
-        paths = [self.folder / file for file, _, _ in rows]
+        folder = self._photo_folder(name, self._rows[name][0][0])
+        paths = [folder / file for file, _, _ in rows]
         missing = [file for (file, _, _), path in zip(rows, paths, strict=True) if not path.is_file()]
         if missing and not self.is_lenient:
             more = f" and {len(missing) - 5} more" if missing[5:] else ""
             raise InputError(
                 f"{self._table(name)} lists files that do not exist: {', '.join(missing[:5])}{more}. Paths are "
-                f"relative to {self.folder}. Correct them, or remove the rows."
+                f"relative to {folder}. Correct them, or remove the rows."
             )
         names = [file for file, _, _ in rows]
         load = photo_loader(paths.__getitem__, names, self.image_format)
@@ -91,8 +92,9 @@ class FileList:
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read all photo files of a split; their names hold their labels."""
+        folder = self._photo_folder(name, self._rows[name][0][0])
         for file, label, _ in self._rows[name]:
-            yield f"{label}/{file}", (self.folder / file).read_bytes()
+            yield f"{label}/{file}", (folder / file).read_bytes()
 
     def ignored_files(self) -> list[Path]:
         """List nothing: files that the tables do not list may be of anything."""
@@ -107,6 +109,11 @@ class FileList:
         rows = (row for rows in self._rows.values() for row in rows)
         return next(((file, label) for file, label, _ in rows if Path(file).parent.name != label), None)
 
+    def _photo_folder(self, split: str, first: str) -> Path:
+        """Return the folder with the first photo: that of the tables, or one in it, named as the table or the split."""
+        named = [self.folder / self._table(split).stem, self.folder / split, self.folder / "images"]
+        return next((folder for folder in (self.folder, *named) if (folder / first).is_file()), self.folder)
+
     def _table(self, split: str) -> Path:
         return self.files.get(split, next(iter(self.files.values())))
 
@@ -114,13 +121,16 @@ class FileList:
     def _rows(self) -> dict[str, list[Row]]:
         """The rows of each split."""
         rows: dict[str, list[Row]] = {}
-        listed: set[str] = set()
         for split, file in self.files.items():
             for row in _read(file, split):
-                if row[0] in listed:
-                    raise InputError(f"{file} lists {row[0]} for the second time. Remove one of the rows.")
-                listed.add(row[0])
                 rows.setdefault(row[2], []).append(row)
+        listed: set[Path] = set()
+        for split, of_split in rows.items():
+            folder = self._photo_folder(split, of_split[0][0])
+            for name, _, _ in of_split:
+                if folder / name in listed:
+                    raise InputError(f"{self._table(split)} lists {name} for the second time. Remove one of the rows.")
+                listed.add(folder / name)
         return rows
 
     @cached_property

@@ -23,6 +23,11 @@ MAGIC = {"images": 0x803, "labels": 0x801}
 MAX_BYTES = 2**30
 """Largest file, packed or unpacked; 1.3 million images of 28 x 28."""
 
+PLAUSIBLE_BYTES = 64 * 2**20
+MAX_PACKING = 200
+"""A gzipped file that unpacks to more than `PLAUSIBLE_BYTES` and to more than so many times its size is refused: that
+of Fashion-MNIST unpacks to twice its size, one of zeros to a thousand times."""
+
 ADVICE = "Download or copy it again."
 
 
@@ -68,15 +73,28 @@ def _parse(file: Traversable, content: bytes, kind: str) -> NDArray[np.uint8]:
     stream = gzip.GzipFile(fileobj=stored) if content[:2] == b"\x1f\x8b" else stored
     try:
         shape = _read_shape(file, stream, kind)
-        body, rest = stream.read(math.prod(shape)), stream.read(1)
+        size = math.prod(shape)
+        if size > max(PLAUSIBLE_BYTES, MAX_PACKING * len(content)) and stream is not stored:
+            raise InputError(f"{file} unpacks to {size} bytes, too many for its {len(content)}. {ADVICE}")
+        body = np.empty(size, np.uint8)  # takes memory only where something is read into it
+        read, rest = _read_into(stream, body.data), stream.read(1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         problem = "truncated" if isinstance(error, EOFError) else "damaged"
         raise InputError(f"{file} is {problem}. {ADVICE}") from None
     if rest:
-        raise InputError(f"{file} is longer than its header says ({len(body)} bytes of values). {ADVICE}")
-    if len(body) < math.prod(shape):
-        raise InputError(f"{file} is truncated: {len(body)} of {math.prod(shape)} bytes of values are there. {ADVICE}")
-    return np.frombuffer(body, np.uint8).reshape(shape)
+        raise InputError(f"{file} is longer than its header says ({size} bytes of values). {ADVICE}")
+    if read < size:
+        raise InputError(f"{file} is truncated: {read} of {size} bytes of values are there. {ADVICE}")
+    body.setflags(write=False)
+    return body.reshape(shape)
+
+
+def _read_into(stream: io.BufferedIOBase, values: memoryview) -> int:
+    """Fill the values from a stream; return how many it has."""
+    filled = 0
+    while filled < len(values) and (count := stream.readinto(values[filled:])):
+        filled += count
+    return filled
 
 
 def _read_shape(file: Traversable, stream: io.BufferedIOBase, kind: str) -> list[int]:

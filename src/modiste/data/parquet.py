@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -156,12 +156,10 @@ def read_schema(file: Path) -> Schema:
     Raises:
         InputError: the file cannot be read, or a column is missing or not unique.
     """
-    schema = _open(file).schema_arrow
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    features = metadata.get("info", {}).get("features", {})
+    schema = open_file(file).schema_arrow
+    features = _features(schema)
     types = {name: features.get(name, {}).get("_type") for name in schema.names}
-    images = [name for name in types if types[name] == "Image"]
-    images = images or [field.name for field in schema if _holds_photos(field.type)]
+    images = _photo_columns(schema)
     labels = [name for name in types if types[name] == "ClassLabel"]
     labels = labels or [name for name in LABEL_COLUMNS if name in types][:1]
     for kind, columns in (("photos", images), ("labels", labels)):
@@ -169,6 +167,26 @@ def read_schema(file: Path) -> Schema:
             problem = f"{len(columns)} columns of {kind}: {', '.join(columns)}" if columns else f"no column of {kind}"
             raise InputError(f"{file} has {problem}; its columns are {', '.join(schema.names)}. Leave one. {ADVICE}")
     return Schema(images[0], labels[0], tuple(features.get(labels[0], {}).get("names") or ()))
+
+
+def find_photo_column(url: str, file: Any) -> str:
+    """Return the column of photos of an open file; raises InputError unless there is exactly one."""
+    columns = _photo_columns(file.schema_arrow)
+    if len(columns) != 1:
+        raise InputError(f"{url} has {len(columns)} columns of photos, but it must have one, of bytes. {ADVICE}")
+    return columns[0]
+
+
+def _photo_columns(schema: "pa.Schema") -> list[str]:
+    features = _features(schema)
+    images = [name for name in schema.names if features.get(name, {}).get("_type") == "Image"]
+    return images or [field.name for field in schema if _holds_photos(field.type)]
+
+
+def _features(schema: "pa.Schema") -> dict[str, Any]:
+    """Return the types that Hugging Face's datasets writes into the metadata; none without them."""
+    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
+    return dict(metadata.get("info", {}).get("features", {}))
 
 
 def _holds_photos(column_type: "pa.DataType") -> bool:
@@ -180,7 +198,7 @@ def _holds_photos(column_type: "pa.DataType") -> bool:
 
 
 def _read_column(file: Path, column: str) -> "pa.ChunkedArray":
-    parquet = _open(file)
+    parquet = open_file(file)
     if column not in parquet.schema_arrow.names:
         raise InputError(f"{file} has no column {column}, which other files of the data have. Write it again.")
     try:
@@ -189,11 +207,12 @@ def _read_column(file: Path, column: str) -> "pa.ChunkedArray":
         raise InputError(f"{file} is damaged ({error}). Copy or download it again.") from None
 
 
-def _open(file: Path) -> Any:
+def open_file(file: Path | BinaryIO, name: str = "") -> Any:
+    """Open a file as pyarrow's ParquetFile; raises InputError, with its name, if it is missing or is not Parquet."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     try:
         return ParquetFile(file)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{file} cannot be read ({error}). Copy or download it again.") from None
+        raise InputError(f"{name or file} cannot be read ({error}). Copy or download it again.") from None

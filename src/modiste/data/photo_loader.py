@@ -13,7 +13,7 @@ from modiste.imaging import preprocess
 from modiste.imaging.preprocess import PhotoInput
 
 MAX_DECODERS = 4
-"""Photos decoded in parallel; one of 65 million pixels takes 195 MB."""
+"""Photos decoded in parallel."""
 
 
 def photo_loader(

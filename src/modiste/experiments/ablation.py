@@ -10,8 +10,10 @@ from typing import Any
 
 from modiste.data import sources
 from modiste.errors import InputError, SettingError
-from modiste.experiments import trials
-from modiste.experiments.trials import Outcome, Progress, Trial
+from modiste.experiments import executor, trials
+from modiste.experiments.executor import Progress
+from modiste.experiments.resources import THIS_MACHINE, Resources
+from modiste.experiments.trials import Outcome, Trial
 from modiste.experiments.tricks import Row
 from modiste.metrics import intervals, significance
 from modiste.recipes import settings
@@ -39,7 +41,7 @@ class Ablation:
         seeds: how many; each row is trained with seed 0 to seeds - 1.
         split: of the evaluation: validation, or test.
         folder: of the runs.
-        jobs: number of trainings that run in parallel and share the cores.
+        resources: where the trainings run.
     """
 
     recipe: Recipe
@@ -47,7 +49,7 @@ class Ablation:
     seeds: int
     split: str
     folder: Path
-    jobs: int = 1
+    resources: Resources = THIS_MACHINE
 
     def trials(self) -> list[Trial]:
         """Return the trials of the unchanged recipe, then those of all rows, seed by seed.
@@ -71,7 +73,9 @@ def to_slug(name: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", name).strip("-.")
 
 
-def plan(recipe: Recipe, rows: Sequence[Row], seeds: int, split: str, folder: Path, jobs: int = 1) -> Ablation:
+def plan(
+    recipe: Recipe, rows: Sequence[Row], seeds: int, split: str, folder: Path, resources: Resources = THIS_MACHINE
+) -> Ablation:
     """Return the ablation of a recipe; one that holds nothing out holds out a fifth, if validation is evaluated.
 
     Raises:
@@ -92,7 +96,7 @@ def plan(recipe: Recipe, rows: Sequence[Row], seeds: int, split: str, folder: Pa
     if changed := [key for row in rows for key in row.settings if key in fixed]:
         advice = "Change it in all rows with --set" if changed[0] in FIXED else "Use --split test"
         raise SettingError(f"A row with another {changed[0]} is evaluated on other images. {advice}.")
-    ablation = Ablation(recipe, tuple(rows), seeds, split, folder, jobs)
+    ablation = Ablation(recipe, tuple(rows), seeds, split, folder, resources)
     ablation.trials()  # raises for a setting that is not allowed
     return ablation
 
@@ -105,12 +109,12 @@ def run(ablation: Ablation, log: Callable[[str], None]) -> dict[str, list[Outcom
             stopped the trainings; the same call resumes.
     """
     ends: dict[Path, Outcome] = {}
-    with trials.open_pool(ablation.folder, ablation.jobs) as pool:
+    with executor.open_executor(ablation.folder, ablation.resources) as pool:
         planned = trials.with_one_precision(ablation.trials())
         trials.require_resumable(planned)
         progress = Progress(len(planned), log)
         for part in (planned[: ablation.seeds], planned[ablation.seeds :]):
-            ends |= {outcome.trial.path: outcome for outcome in trials.run_trials(part, pool, progress)}
+            ends |= {outcome.trial.path: outcome for outcome in executor.run_trials(part, pool, progress)}
             errors = [outcome.error for outcome in ends.values() if outcome.error]
             if errors and len(errors) == len(ends):
                 raise errors[0]

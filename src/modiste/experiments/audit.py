@@ -19,6 +19,7 @@ from modiste.data.split import Images, Split
 from modiste.errors import InputError, SettingError, TrainingError
 from modiste.experiments import audit_files, bench
 from modiste.experiments.bench import Bench
+from modiste.experiments.resources import Resources
 from modiste.imaging import near_duplicates
 from modiste.imaging.near_duplicates import Pairs
 from modiste.inference.model import Model
@@ -118,7 +119,9 @@ def run(audit: Audit, command: str, log: Log) -> dict[str, Any]:
     """
     import_cleanlab()  # so that a missing package is noticed before the trainings
     recipe = prepare(audit.recipe)
-    plan = Bench(bench.vary_fold(recipe), "validation", audit.folder / "folds", audit.jobs, keep_weights=True)
+    plan = Bench(
+        bench.vary_fold(recipe), "validation", audit.folder / "folds", Resources(audit.jobs), keep_weights=True
+    )
     files.make_folder(audit.folder)
     with lock(audit.folder):
         evaluations = _evaluate_targets(audit.targets, recipe.data)

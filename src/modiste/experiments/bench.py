@@ -8,8 +8,10 @@ from typing import Any
 
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.experiments import trials
-from modiste.experiments.trials import Progress, Trial
+from modiste.experiments import executor, trials
+from modiste.experiments.executor import Progress
+from modiste.experiments.resources import THIS_MACHINE, Resources
+from modiste.experiments.trials import Trial
 from modiste.metrics import intervals
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
@@ -24,14 +26,14 @@ class Bench:
         recipes: one for each training; they differ in their seed or fold only.
         split: of the evaluation: test for seeds, validation for folds, which leaves the test split unopened.
         folder: of the runs.
-        jobs: number of trainings that run in parallel and share the cores.
+        resources: where the trainings run.
         keep_weights: keep weights and checkpoints, which are large.
     """
 
     recipes: tuple[Recipe, ...]
     split: str
     folder: Path
-    jobs: int = 1
+    resources: Resources = THIS_MACHINE
     keep_weights: bool = False
 
     def trials(self) -> list[Trial]:
@@ -75,10 +77,10 @@ def run(bench: Bench, log: Callable[[str], None]) -> Records:
             stopped them; the same call resumes.
     """
     _require_split(bench)
-    with trials.open_pool(bench.folder, bench.jobs) as pool:
+    with executor.open_executor(bench.folder, bench.resources) as pool:
         planned = trials.with_one_precision(bench.trials())
         trials.require_resumable(planned)
-        outcomes = {each.trial.path: each for each in trials.run_trials(planned, pool, Progress(len(planned), log))}
+        outcomes = {each.trial.path: each for each in executor.run_trials(planned, pool, Progress(len(planned), log))}
     failed = [outcomes[trial.path] for trial in planned if outcomes[trial.path].error]
     if len(failed) == len(planned) and failed[0].error:
         raise failed[0].error

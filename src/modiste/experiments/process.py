@@ -1,5 +1,6 @@
 """One `modiste` command as a process of its own, with its own memory and threads."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -7,13 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from modiste.errors import STOP_SIGNALS, InputError, OutputError, Stopped, TrainingError
+from modiste.experiments import child_process
 from modiste.runs import metrics_file
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training.signals import StopRequest
+
+fcntl: ModuleType | None = importlib.import_module("fcntl") if os.name == "posix" else None
 
 Prune = Callable[[Sequence[EpochMetrics]], bool]
 """Whether to stop a training that is not promising, by the metrics of its epochs so far."""
@@ -40,10 +45,12 @@ def run_modiste(
         Killed: the process was killed.
         ModisteError: the command failed; the class is that of its exit code, the message its last line.
     """
-    variables = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), child_process.PARENT: str(os.getpid())}
     log_file = Path(f"{path}.log")
     with log_file.open("a", encoding="utf-8") as log:
-        command = [sys.executable, "-m", "modiste", *arguments]
+        _lock(log.fileno())  # of an open file that the child inherits: until both have ended
+        # -P: a click.py in the current folder is not imported
+        command = [sys.executable, "-P", "-m", child_process.__name__, *arguments]
         # a session of its own, so that Ctrl-C reaches this process only, which passes it on once
         process = subprocess.Popen(command, stdout=log, stderr=log, env=variables, start_new_session=True)  # noqa: S603
         pruned = _wait(process, Run(path).metrics, stop, prune)
@@ -54,15 +61,43 @@ def run_modiste(
     return pruned
 
 
+def wait_for_earlier_process(path: Path, stop: StopRequest) -> None:
+    """Wait for a process on a run folder that outlived its parent, as after a `kill -9`, or until a stop is requested.
+
+    Nothing happens where the system or the file system has no locks; the run's own lock is then an error.
+    """
+    log_file = Path(f"{path}.log")
+    if not log_file.exists():
+        return
+    with log_file.open("a", encoding="utf-8") as log:
+        while not stop() and not _lock(log.fileno()):
+            time.sleep(POLL_SECONDS)
+
+
+def _lock(file: int) -> bool:
+    """Lock an open file until all processes that have it open end; return False if another one has locked it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
 def _wait(process: subprocess.Popen[bytes], metrics: Path, stop: StopRequest, prune: Prune | None) -> bool:
     """Wait for the end; end the process when a stop is requested or it is pruned, and return whether it was."""
     pruned = False
-    while process.poll() is None and not stop() and not pruned:
-        time.sleep(POLL_SECONDS)
-        pruned = prune is not None and metrics.exists() and prune(metrics_file.read(metrics))
-    if process.poll() is None:
-        process.send_signal(stop.signal_number if stop() else signal.SIGTERM)
-        process.wait()
+    try:
+        while process.poll() is None and not stop() and not pruned:
+            time.sleep(POLL_SECONDS)
+            pruned = prune is not None and metrics.exists() and prune(metrics_file.read(metrics))
+    finally:
+        if process.poll() is None:
+            process.send_signal(stop.signal_number if stop() else signal.SIGTERM)
+            process.wait()
     return pruned
 
 

@@ -10,9 +10,10 @@ import optuna
 from modiste.errors import SettingError
 from modiste.experiments import search_space, study
 from modiste.experiments import trials as runs
+from modiste.experiments.executor import Executor
 from modiste.experiments.search_space import Space
 from modiste.experiments.study import Reporter
-from modiste.experiments.trials import Outcome, Pool, Trial
+from modiste.experiments.trials import Outcome, Trial
 from modiste.recipes.recipe import Settings
 from modiste.runs import metrics_file
 
@@ -37,7 +38,7 @@ class Search:
     plan: Callable[[int, Settings], Trial]
     space: Space
     study: optuna.Study
-    pool: Pool
+    pool: Executor
     max_trials: int | None
     max_seconds: float | None
     log: Callable[[str], None]

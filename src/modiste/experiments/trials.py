@@ -1,26 +1,23 @@
-"""Trials: the trainings of an experiment, each in processes of its own, several in parallel.
+"""Trials: the trainings of an experiment, each in processes of its own.
 
-`run_trial` is all that a worker does: its arguments and what it returns are plain values. It resumes a trial that was
-stopped and does not repeat one that is finished. A trial that fails has a reason, and the others are run.
+`run_trial` is all that a worker does, on this machine or on another one: its arguments and what it returns are plain
+values. It resumes a trial that was stopped and does not repeat one that is finished. A trial that fails has a reason.
 """
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from modiste.errors import InputError, ModisteError, Stopped, TrainingError
-from modiste.experiments.process import HOW_TO_RESUME, Killed, Prune, run_modiste
+from modiste.experiments.process import HOW_TO_RESUME, Killed, Prune, run_modiste, wait_for_earlier_process
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
-from modiste.runs import environment, files, metrics_file, results
+from modiste.runs import files, metrics_file, results
 from modiste.runs.folder import Run
-from modiste.runs.lock import lock
-from modiste.training.signals import StopRequest, stop_request
+from modiste.training.signals import StopRequest
 
 MAX_ATTEMPTS = 3
 """How often a process is started that something else kills, as a system does that is short of memory."""
@@ -72,76 +69,6 @@ class Outcome:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Runs trials as local processes, `jobs` at a time, which share the cores."""
-
-    executor: ThreadPoolExecutor
-    jobs: int
-    stop: StopRequest
-
-    def submit(self, trial: Trial, prune: Prune | None = None) -> Future[Outcome]:
-        """Run a trial when a place is free; its future raises Stopped or OutputError, but not when the trial fails."""
-        threads = max(1, environment.usable_cores() // self.jobs)
-        return self.executor.submit(run_trial, trial, threads, self.stop, prune)
-
-
-@contextmanager
-def open_pool(folder: Path, jobs: int) -> Iterator[Pool]:
-    """Yield a pool for the trials of an experiment in a folder, which no other process uses meanwhile.
-
-    Raises:
-        InputError: another process runs the same experiment.
-        OutputError: the folder cannot be made.
-    """
-    files.make_folder(folder)
-    with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as executor:
-        yield Pool(executor, jobs, stop)
-
-
-@dataclass
-class Progress:
-    """Logs how each of `total` trials ended, and about when all will have."""
-
-    total: int
-    log: Callable[[str], None]
-    started: float = field(default_factory=time.monotonic)
-    ended: int = 0
-    run_now: int = 0
-
-    def end(self, outcome: Outcome) -> None:
-        """Log one more line."""
-        self.ended += 1
-        self.run_now += outcome.seconds > 0
-        self.log(f"{describe(outcome)} ({self.ended} of {self.total}{self._time_left()})")
-
-    def _time_left(self) -> str:
-        left = self.total - self.ended
-        if not left or not self.run_now:
-            return ""
-        return f", about {format_duration((time.monotonic() - self.started) / self.run_now * left)} left"
-
-
-def run_trials(trials: Sequence[Trial], pool: Pool, progress: Progress) -> Iterator[Outcome]:
-    """Run trials; yield how each ended, in the order of their ends.
-
-    Raises:
-        Stopped: by a signal; the same call resumes.
-        OutputError: a run cannot be written.
-    """
-    futures = [pool.submit(trial) for trial in trials]
-    if left := [trial.path for trial in trials if not trial.finished]:
-        progress.log(f"The log of the next training is {left[0]}.log")
-    try:
-        for future in as_completed(futures):
-            outcome = future.result()
-            progress.end(outcome)
-            yield outcome
-    finally:
-        for future in futures:
-            future.cancel()
-
-
 def run_trial(trial: Trial, threads: int, stop: StopRequest, prune: Prune | None = None) -> Outcome:
     """Train and evaluate a trial, or what is left of it.
 
@@ -173,6 +100,11 @@ def run_trial(trial: Trial, threads: int, stop: StopRequest, prune: Prune | None
 def _run_next_step(trial: Trial, threads: int, stop: StopRequest, prune: Prune | None) -> bool:
     """Train, or evaluate where the training is finished; return whether the trial was pruned."""
     for _ in range(MAX_ATTEMPTS):
+        wait_for_earlier_process(trial.path, stop)
+        if stop():
+            raise Stopped(stop.signal_number, f"{trial.path} is stopped. {HOW_TO_RESUME}")
+        if trial.finished:
+            return False
         try:
             if trial.run.finished:
                 return run_modiste(["evaluate", str(trial.path), "--split", trial.split], trial.path, threads, stop)

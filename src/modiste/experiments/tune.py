@@ -10,11 +10,13 @@ import optuna
 
 from modiste.data import sources
 from modiste.errors import InputError
-from modiste.experiments import search_space, study, trials
+from modiste.experiments import executor, search_space, study, trials
 from modiste.experiments.ablation import HELD_OUT, UNCHANGED
+from modiste.experiments.executor import Progress
+from modiste.experiments.resources import THIS_MACHINE, Resources
 from modiste.experiments.search import Search
 from modiste.experiments.search_space import Space
-from modiste.experiments.trials import Outcome, Progress, Trial
+from modiste.experiments.trials import Outcome, Trial
 from modiste.metrics import significance
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
@@ -35,7 +37,7 @@ class Tuning:
         max_seconds: no trial starts after this time; None: any time.
         epochs: of a trial; 0: those of the recipe.
         gain_folds: maximum number of other folds to measure the gain on.
-        jobs: number of trainings that run in parallel and share the cores.
+        resources: where the trainings run.
         precision: of all trainings, in place of auto; empty before it is chosen.
     """
 
@@ -46,7 +48,7 @@ class Tuning:
     max_seconds: float | None = None
     epochs: int = 0
     gain_folds: int = 4
-    jobs: int = 1
+    resources: Resources = THIS_MACHINE
     precision: str = ""
 
     @property
@@ -114,7 +116,7 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         ModisteError: another process runs the same search, no trial succeeded, or a signal stopped it; the same call
             resumes.
     """
-    with trials.open_pool(tuning.folder, tuning.jobs) as pool:
+    with executor.open_executor(tuning.folder, tuning.resources) as pool:
         searched = _open_study(tuning)
         tuning = _with_one_precision(tuning)
         Search(tuning.trial, tuning.space, searched, pool, tuning.max_trials, tuning.max_seconds, log).run()
@@ -124,7 +126,7 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         files.write_text(tuning.folder / "recipe.json", settings.to_json(recipe))
         planned = tuning.gain_trials(recipe) if best["trial"] else []
         trials.require_resumable(planned)
-        ends = {each.trial.path: each for each in trials.run_trials(planned, pool, Progress(len(planned), log))}
+        ends = {each.trial.path: each for each in executor.run_trials(planned, pool, Progress(len(planned), log))}
     return Result(records, best["trial"], recipe, study.importances(searched), [ends[trial.path] for trial in planned])
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from modiste.errors import InputError, SettingError, TrainingError
-from modiste.inference import model_file
+from modiste.inference import model_file, onnx_safety
 from modiste.inference.calibration import Calibration
+from modiste.inference.onnx_graph import UnsafeGraph
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
@@ -98,9 +99,11 @@ def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[n
 
 
 def require_exportable(network: NormalizedModel, recipe: Recipe) -> None:
-    """Raise a SettingError when a custom network cannot be exported to ONNX."""
+    """Raise a SettingError when a custom network cannot be exported to ONNX, or has operators that are not run."""
     try:
-        _export(copy.deepcopy(network).cpu(), recipe)
+        onnx_safety.require_safe(bytes(_export(copy.deepcopy(network).cpu(), recipe).SerializeToString()))
+    except UnsafeGraph as error:
+        raise SettingError(f"The network {recipe.model.name!r} is not run as ONNX: {error}. Use others.") from None
     except Exception as error:  # noqa: BLE001 - a custom network may raise anything
         raise SettingError(
             f"The network {recipe.model.name!r} cannot be written as ONNX ({type(error).__name__}). Use operations "

@@ -22,6 +22,11 @@ PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 JPEG_SCAN = 0xDA
 JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_END = b"\xff\xd9"
+JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+MAX_SCANS = 50
+"""Of a progressive JPEG; encoders write up to a dozen, and each takes time for all pixels."""
+
 JPEG_METADATA = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """APP1 to APP13, APP15 and comments. APP0 and APP14 are needed: they define the color space."""
 
@@ -42,17 +47,25 @@ PHOTO_FORMATS = {
 OTHER_FORMATS = {"PDF": (b"%PDF",), "a zip file": (b"PK",), "text": (b"<",), "PSD": (b"8BPS",), "EPS": (b"%!PS",)}
 
 
+INTEGER_KINDS = {3: "H", 4: "I"}
+"""Types of EXIF: SHORT, as the standard wants an orientation, and LONG, as some programs write it."""
+
+
 class EncodedPhoto(NamedTuple):
     """A photo file that is not decoded yet: JPEG or PNG without metadata, or WEBP.
 
     `format` names the only decoder of Pillow that may read it; `size` is width and height as stored, before the
-    `orientation` of EXIF, 1 to 8, is applied.
+    `orientation` of EXIF, 1 to 8, is applied. The decoder takes `bytes_per_pixel` for each pixel that it returns, and
+    `decoder_bytes` beside them. `has_end` is False where the marker at the end of a JPEG is missing; `data` has it.
     """
 
     format: str
     size: tuple[int, int]
     orientation: int
     data: bytes
+    bytes_per_pixel: int = 4
+    decoder_bytes: int = 0
+    has_end: bool = True
 
 
 def detect_format(data: bytes, formats: Mapping[str, tuple[bytes, ...]] = PHOTO_FORMATS) -> str | None:
@@ -96,19 +109,59 @@ def _read_orientation(exif: bytes) -> int:
         (start,) = struct.unpack_from(order + "I", tiff, 4)
         (count,) = struct.unpack_from(order + "H", tiff, start)
         for entry in range(count):
-            tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * entry)
-            if tag == 0x0112 and kind == 3 and 1 <= value <= 8:
-                return int(value)
+            tag, kind = struct.unpack_from(order + "HH", tiff, start + 2 + 12 * entry)
+            if tag == 0x0112 and kind in INTEGER_KINDS:
+                (value,) = struct.unpack_from(order + INTEGER_KINDS[kind], tiff, start + 10 + 12 * entry)
+                return int(value) if 1 <= value <= 8 else 1
     return 1
 
 
 def _parse_jpeg(data: bytes) -> EncodedPhoto:
     segments = list(_jpeg_segments(data))
-    frames = [segment for marker, segment in segments if marker in JPEG_FRAMES]
-    height, width = struct.unpack_from(">HH", frames[-1], 5)
+    marker, frame = [segment for segment in segments if segment[0] in JPEG_FRAMES][-1]
+    height, width = struct.unpack_from(">HH", frame, 5)
+    scan = segments[-1][1]
+    has_end = JPEG_END in scan
+    is_buffered = marker in JPEG_PROGRESSIVE or scan[4] < frame[9]
+    if is_buffered:
+        _require_all_scans(scan, frame, is_progressive=marker in JPEG_PROGRESSIVE)
     exif = [segment[4:] for marker, segment in segments if marker == 0xE1 and segment.startswith(b"Exif\0\0", 4)]
-    stripped = b"".join([data[:2], *(segment for marker, segment in segments if marker not in JPEG_METADATA)])
-    return EncodedPhoto("JPEG", (width, height), _read_orientation(exif[0] if exif else b""), stripped)
+    pixel_segments = [segment for marker, segment in segments if marker not in JPEG_METADATA]
+    stripped = b"".join([data[:2], *pixel_segments, b"" if has_end else JPEG_END])
+    return EncodedPhoto(
+        "JPEG",
+        (width, height),
+        _read_orientation(exif[0] if exif else b""),
+        stripped,
+        decoder_bytes=_coefficient_bytes(frame, width * height) if is_buffered else 0,
+        has_end=has_end,
+    )
+
+
+def _coefficient_bytes(frame: bytes, pixels: int) -> int:
+    """Return what the decoder of a JPEG of several scans holds: 2 bytes for each sample of each component."""
+    factors = [(frame[at] >> 4) * (frame[at] & 15) for at in range(11, 11 + 3 * frame[9], 3)]
+    return 2 * pixels * sum(factors) // max(*factors, 1)
+
+
+def _require_all_scans(scans: bytes, frame: bytes, is_progressive: bool) -> None:
+    """Raise an EOFError unless the scans of a JPEG give every component all its coefficients in full precision.
+
+    Otherwise it was cut after a scan, and would be shown blurred. Raises a ValueError for more than `MAX_SCANS`.
+    """
+    missing = {(frame[at], index) for at in range(10, 10 + 3 * frame[9], 3) for index in range(64)}
+    start = count = 0
+    while start >= 0:
+        components = scans[start + 5 : start + 5 + 2 * scans[start + 4] : 2]
+        first, last, precision = scans[start + 5 + 2 * scans[start + 4] :][:3]
+        if not precision & 15:
+            indices = range(first, last + 1) if is_progressive else range(64)
+            missing -= {(component, index) for component in components for index in indices}
+        start, count = scans.find(bytes([0xFF, JPEG_SCAN]), start + 2), count + 1
+        if count > MAX_SCANS:
+            raise ValueError("too many scans")
+    if missing:
+        raise EOFError
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -127,23 +180,26 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _parse_png(data: bytes) -> EncodedPhoto:
-    chunks = list(_png_chunks(data))
+    chunks = list(png_chunks(data))
     width, height = struct.unpack_from(">II", data, 16)
-    exif = dict(chunks).get(b"eXIf", b"")[8:-4]
+    exif = bytes(dict(chunks).get(b"eXIf", b"")[8:-4])
     stripped = b"".join([PNG_SIGNATURE, *(chunk for name, chunk in chunks if name in PNG_CHUNKS)])
-    return EncodedPhoto("PNG", (width, height), _read_orientation(exif), stripped)
+    is_masked = data[24] == 16 and any(name == b"tRNS" for name, _ in chunks)
+    return EncodedPhoto(
+        "PNG", (width, height), _read_orientation(exif), stripped, bytes_per_pixel=24 if is_masked else 4
+    )
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield name and bytes of each chunk of a PNG."""
-    end = len(PNG_SIGNATURE)
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield name and bytes of each chunk of a PNG; raises an EOFError where one is cut."""
+    view, end = memoryview(data), len(PNG_SIGNATURE)
     for _ in range(MAX_SEGMENTS):
         start = end
         length, name = struct.unpack_from(">I4s", data, start)
         end = start + 12 + length
         if end > len(data):
             raise EOFError
-        yield name, data[start:end]
+        yield name, view[start:end]
         if name == b"IEND":
             return
 
@@ -151,7 +207,8 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _parse_webp(data: bytes) -> EncodedPhoto:
     if len(data) < 8 + int.from_bytes(data[4:8], "little"):
         raise EOFError
-    return EncodedPhoto("WEBP", _webp_size(data), _read_orientation(_webp_exif(data)), data)
+    orientation = _read_orientation(webp_chunk(data, b"EXIF"))
+    return EncodedPhoto("WEBP", _webp_size(data), orientation, data, bytes_per_pixel=16)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -168,11 +225,14 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     raise ValueError("unknown WebP chunk")
 
 
-def _webp_exif(data: bytes) -> bytes:
+def webp_chunk(data: bytes, *names: bytes) -> bytes:
+    """Return the content of the first chunk of a WebP with one of these names; empty when it has none."""
     start = 12
     for _ in range(MAX_SEGMENTS):
         name, length = data[start : start + 4], int.from_bytes(data[start + 4 : start + 8], "little")
-        if name in {b"EXIF", b""}:
+        if name in names:
             return data[start + 8 : start + 8 + length]
+        if not name:
+            break
         start += 8 + length + length % 2
     return b""

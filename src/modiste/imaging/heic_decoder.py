@@ -1,14 +1,16 @@
 """The process that decodes one HEIC photo: the file on standard input; width, height and RGB bytes on standard output.
 
-Its memory is limited. For a photo with more pixels than `decode.MAX_PIXELS` only the size is written.
+Its memory is limited. Large photos are reduced; of one that is too large or too small, only the size is written.
 """
 
 import sys
 
 import pi_heif  # type: ignore[import-untyped]
 
-from modiste.imaging.decode import MAX_PIXELS, to_rgb
+from modiste.errors import InputError
+from modiste.imaging.decode import reduce_to_rgb
 from modiste.imaging.heic import SIZE
+from modiste.imaging.reduction import check_size
 
 MAX_MEMORY_BYTES = 2 * 2**30
 
@@ -21,9 +23,14 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     # libheif applies the orientation itself, so that of EXIF is not applied again
     file = pi_heif.open_heif(sys.stdin.buffer.read(), convert_hdr_to_8bit=True)
-    sys.stdout.buffer.write(SIZE.pack(*file.size))
-    if file.size[0] * file.size[1] <= MAX_PIXELS:
-        sys.stdout.buffer.write(to_rgb(file.to_pillow()).tobytes())
+    width, height = file.size
+    try:
+        check_size(width, height, "HEIC")
+    except InputError:
+        sys.stdout.buffer.write(SIZE.pack(width, height))
+    else:
+        rgb = reduce_to_rgb(file.to_pillow())
+        sys.stdout.buffer.write(SIZE.pack(*rgb.size) + rgb.tobytes())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ only scaled.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -41,8 +42,9 @@ def to_image(
     Raises:
         InputError: the photo cannot be used, see `to_photo`.
     """
-    *_, (_, image) = preprocessing_steps(photo, size, channels, is_on_black, resize_mode)
-    return np.asarray(image)
+    with open_photo(photo) as decoded:
+        *_, (_, image) = preprocessing_steps(decoded, size, channels, is_on_black, resize_mode)
+        return np.asarray(image)
 
 
 def preprocessing_steps(
@@ -61,30 +63,32 @@ def preprocessing_steps(
         yield from _fashion_mnist_steps(image, size)
 
 
-def to_photo(photo: PhotoInput) -> Photo:
-    """Decode one photo: uint8 [h, w, 3].
+@contextmanager
+def open_photo(photo: PhotoInput) -> Iterator[Photo]:
+    """Decode one photo, uint8 [h, w, 3]; memory for a file is reserved until the block ends, see `decode.open_bytes`.
 
     Raises:
-        InputError: it cannot be used, see `decode.decode_file`, `decode_bytes`, `decode_pillow` and `decode_array`.
+        InputError: it cannot be used, see `decode.open_file`, `open_bytes`, `decode_pillow` and `decode_array`.
     """
-    if isinstance(photo, FILE_BYTES):
-        return decode.decode_bytes(bytes(photo))
-    if isinstance(photo, Image.Image):
-        return decode.decode_pillow(photo)
+    opened: AbstractContextManager[Photo]
     if isinstance(photo, str | Path):
-        return decode.decode_file(Path(photo))
-    if hasattr(photo, "read"):
-        try:
-            data = bytes(cast("BinaryIO", photo).read(decode.MAX_BYTES + 1))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"The photo cannot be read ({error}). Open its file anew, with mode 'rb'.") from None
-        return decode.decode_bytes(data)
-    try:
-        pixels = np.asarray(photo)
-    except (ValueError, TypeError, RuntimeError):  # rows of different lengths, tensors on a GPU or with gradients
-        kind = type(photo).__name__
-        raise InputError(f"The photo is a {kind} that is not an array. Give uint8, [h, w, 3].") from None
-    return decode.decode_array(pixels)
+        opened = decode.open_file(Path(photo))
+    elif isinstance(photo, FILE_BYTES):
+        opened = decode.open_bytes(bytes(photo))
+    elif isinstance(photo, Image.Image):
+        opened = nullcontext(decode.decode_pillow(photo))
+    elif hasattr(photo, "read"):
+        opened = decode.open_bytes(_read(cast("BinaryIO", photo)))
+    else:
+        opened = nullcontext(decode.decode_array(_as_array(photo)))
+    with opened as decoded:
+        yield decoded
+
+
+def to_photo(photo: PhotoInput) -> Photo:
+    """Return what `open_photo` yields; raises as that."""
+    with open_photo(photo) as decoded:
+        return decoded
 
 
 def as_photos(photos: PhotoInput | Iterable[PhotoInput]) -> Iterable[PhotoInput]:
@@ -104,6 +108,21 @@ def is_on_black(images: NDArray[np.uint8]) -> bool:
     """Return whether nearly all gray images, uint8 [n, s, s], have a dark background, as those of Fashion-MNIST."""
     backgrounds = np.sort(images[:, *CORNERS], axis=1)[:, 1]
     return bool((backgrounds <= MAX_BACKGROUND).mean() >= MIN_ON_BLACK)
+
+
+def _read(file: BinaryIO) -> bytes:
+    try:
+        return bytes(file.read(decode.MAX_BYTES + 1))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"The photo cannot be read ({error}). Open its file anew, with mode 'rb'.") from None
+
+
+def _as_array(photo: object) -> NDArray[np.generic]:
+    try:
+        return np.asarray(photo)
+    except (ValueError, TypeError, RuntimeError):  # rows of different lengths, tensors on a GPU or with gradients
+        kind = type(photo).__name__
+        raise InputError(f"The photo is a {kind} that is not an array. Give uint8, [h, w, 3].") from None
 
 
 def _fashion_mnist_steps(photo: Image.Image, size: int) -> Iterator[tuple[str, Image.Image]]:

@@ -30,3 +30,13 @@ def thumbnail_url(image: NDArray[np.uint8], side: int) -> str:
     picture.thumbnail((side, side))
     picture.save(file, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def read_url(url: str) -> NDArray[np.uint8]:
+    """Return the image of a data URL that `thumbnail_url` wrote, uint8 [h, w] or [h, w, 3]; raises ValueError."""
+    content = base64.b64decode(url.partition(",")[2], validate=True)
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+            return np.asarray(image if image.mode == "L" else image.convert("RGB"))
+    except OSError as error:
+        raise ValueError(str(error)) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from modiste.errors import InputError
 
 SHA256 = {
-    "fashion-mnist": "c497b499a90138410e63b64c07d8bf988c1740026d108046274cd6dbba85cfec",
+    "fashion-mnist": "a42dca4975bb8a539d1b5d412e3bc4c09d18ab6855c944a566bfdbe2b6085b76",
     "photo": "be166484c4182ac9d10343145f368fa702badc0168b816b88ea6fee08c05ac6d",
 }
 """The first model is for images like those of Fashion-MNIST, the last for all other photos."""

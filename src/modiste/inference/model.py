@@ -16,19 +16,17 @@ from numpy.typing import NDArray
 
 from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import Photo
-from modiste.imaging.preprocess import PhotoInput, as_photos, to_image, to_photo
+from modiste.imaging.preprocess import PhotoInput, as_photos, open_photo, to_image
 from modiste.inference import occlusion, tta
 from modiste.inference.calibration import Calibration
+from modiste.inference.onnx_safety import batch_size
+from modiste.inference.outliers import OutlierDetector
 from modiste.inference.prediction import Prediction, printable
 from modiste.inference.session import Session
 from modiste.labels import NONE_OF_THESE
 
 CHUNK_SIZE = 32
 """Photos that a thread takes at a time."""
-
-MAX_BATCH = 512
-MAX_BATCH_VALUES = 224 * 224 * 3
-"""Input values per batch: one photo at a time is 25 % faster than seven, because its activations stay in the cache."""
 
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of an image may be from a sum of 1."""
@@ -51,10 +49,10 @@ class Predictor(ABC):
         """Return the model for a photo, uint8 [h, w, 3]."""
 
     def preprocess(self, photo: PhotoInput) -> "tuple[Model, NDArray[np.uint8]]":
-        """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `to_photo`."""
-        decoded = to_photo(photo)
-        model = self.select_model(decoded)
-        return model, to_image(decoded, model.image_size, model.channels, model.is_on_black, model.resize_mode)
+        """Return the model for a photo and its input image, uint8 `image_shape`; raises InputError as `open_photo`."""
+        with open_photo(photo) as decoded:
+            model = self.select_model(decoded)
+            return model, to_image(decoded, model.image_size, model.channels, model.is_on_black, model.resize_mode)
 
     def predict(self, photos: PhotoInput | Iterable[PhotoInput], top: int = 3) -> list[Prediction]:
         """Return one record per photo, in the same order; for a photo that cannot be used, one with an error.
@@ -80,16 +78,17 @@ class Predictor(ABC):
         remaining = iter(as_photos(photos))
         running: deque[Future[list[Prediction]]] = deque()
         is_cancelled = Event()
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                while chunk := list(islice(remaining, CHUNK_SIZE)):
-                    running.append(pool.submit(self._predict_chunk, chunk, top, is_cancelled))
-                    if len(running) > threads:
-                        yield from running.popleft().result()
-                while running:
+        pool = ThreadPoolExecutor(threads, "predict")
+        try:
+            while chunk := list(islice(remaining, CHUNK_SIZE)):
+                running.append(pool.submit(self._predict_chunk, chunk, top, is_cancelled))
+                if len(running) > threads:
                     yield from running.popleft().result()
-            finally:
-                is_cancelled.set()
+            while running:
+                yield from running.popleft().result()
+        finally:
+            is_cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)  # a model that never returns must not block Ctrl-C
 
     def _predict_chunk(self, photos: list[PhotoInput], top: int, is_cancelled: Event) -> list[Prediction]:
         """Predict some photos, one batch per model; nothing once the caller has stopped reading."""
@@ -123,6 +122,7 @@ class Model(Predictor):
         calibration: applied to its probabilities when photos are predicted.
         tta_threshold, tta_crop: threshold and crop of its test-time augmentation, see `tta.average_views`.
         session: of ONNX Runtime, made anew in each process.
+        outliers: detects images unlike those of training; None: every image is predicted by the network alone.
     """
 
     name: str
@@ -136,6 +136,7 @@ class Model(Predictor):
     tta_threshold: float
     tta_crop: float
     session: Session
+    outliers: OutlierDetector | None = None
 
     @property
     def recipe_json(self) -> str:
@@ -161,6 +162,11 @@ class Model(Predictor):
         return self.metadata.get("background", "black") == "black"
 
     @property
+    def label_groups(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of `Calibration.label_groups`, by class names."""
+        return tuple(tuple(self.class_names[label] for label in group) for group in self.calibration.label_groups)
+
+    @property
     def image_shape(self) -> tuple[int, ...]:
         """Shape of one image: (s, s) or (s, s, 3)."""
         return (self.image_size, self.image_size) if self.channels == 1 else (self.image_size, self.image_size, 3)
@@ -182,6 +188,12 @@ class Model(Predictor):
         """
         return tta.average_views(self._forward(images), images, self._forward, self.tta_threshold, self.tta_crop)
 
+    @property
+    def can_abstain(self) -> bool:
+        """Whether some images are "none of these"."""
+        is_unsure = self.calibration.threshold > 0
+        return is_unsure or self.outliers is not None or NONE_OF_THESE in self.class_names
+
     def occlusion_map(self, image: NDArray[np.uint8], label: int) -> NDArray[np.float32]:
         """Return how much each part of an image, uint8 as `image_shape`, supports a class; raises as `probabilities`.
 
@@ -193,8 +205,10 @@ class Model(Predictor):
     def predict_images(self, images: NDArray[np.uint8], top: int) -> list[Prediction]:
         """Return one record per image, with `top` classes and an empty `file`; images and errors as `probabilities`."""
         calibrated = self.calibration.calibrate(self.probabilities(images))
-        confidences = self.calibration.confidence(calibrated).tolist()
-        return [self._to_prediction(*row, top) for row in zip(calibrated, confidences, strict=True)]
+        confidences = self.calibration.confidence(calibrated)
+        is_outlier = self.outliers.is_outlier(images) if self.outliers else np.zeros(len(images), bool)
+        rows = zip(calibrated, confidences.tolist(), is_outlier.tolist(), strict=True)
+        return [self._to_prediction(*row, top) for row in rows]
 
     def _forward(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network in batches, without test-time augmentation; raises as `probabilities`."""
@@ -204,7 +218,7 @@ class Model(Predictor):
                 f"The images are {images.dtype} {list(images.shape)}, but model {self.name} takes uint8 "
                 f"{['n', *shape]}. Preprocess them with size {self.image_size} and {self.channels} channels."
             )
-        step = max(1, min(MAX_BATCH, MAX_BATCH_VALUES // math.prod(shape)))
+        step = batch_size(shape)
         batches = [self._run_batch(images[start : start + step]) for start in range(0, len(images), step)]
         return np.concatenate(batches) if batches else np.empty((0, len(self.class_names)), np.float32)
 
@@ -222,11 +236,17 @@ class Model(Predictor):
             )
         return probabilities.astype(np.float32, copy=False)
 
-    def _to_prediction(self, probabilities: NDArray[np.float64], confidence: float, top: int) -> Prediction:
+    def _to_prediction(
+        self, probabilities: NDArray[np.float64], confidence: float, is_outlier: bool, top: int
+    ) -> Prediction:
+        none = 1 - confidence
+        if is_outlier and self.outliers:
+            none = self.outliers.coverage
+            probabilities = probabilities * (1 - none)
         named: list[tuple[str, float]] = [*zip(self.class_names, probabilities.tolist(), strict=True)]
         best = tuple(named[label] for label in np.argsort(-probabilities, kind="stable")[:top])
-        if confidence < self.calibration.threshold:
-            return Prediction("", NONE_OF_THESE, dict(named).get(NONE_OF_THESE, 1 - confidence), best, self.name)
+        if is_outlier or confidence < self.calibration.threshold:
+            return Prediction("", NONE_OF_THESE, dict(named).get(NONE_OF_THESE, none), best, self.name)
         close_labels = tuple(named[label] for label in self.calibration.close_labels(probabilities))
         label, probability = best[0]
         return Prediction("", label, probability, best, self.name, close_labels=close_labels)

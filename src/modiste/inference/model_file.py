@@ -2,8 +2,8 @@
 
 Its input `image` is uint8 [n, s, s] or [n, s, s, 3], its output `probabilities` float32 [n, classes]. The metadata keys
 are format, class_names, image_size, channels, recipe, scores, temperature, threshold, label_groups, tta_threshold and
-tta_crop (0 and 1 where they are missing), resize_mode ("squash" where it is missing) and background ("other" where gray
-training images were not on black: photos are only scaled, not inverted, for the model).
+tta_crop (0 and 1 where they are missing), resize_mode ("squash" where it is missing), background ("other" where gray
+training images were not on black: photos are only scaled, not inverted, for the model) and outliers (see there).
 The file is read once and passed to the runtime as bytes, so that what was checked is what runs.
 """
 
@@ -14,16 +14,20 @@ from pathlib import Path
 
 from modiste.errors import InputError
 from modiste.imaging.resize import RESIZE_MODES
-from modiste.inference import bundled_files, calibration
+from modiste.inference import bundled_files, calibration, outliers
 from modiste.inference.model import Model
+from modiste.inference.onnx_safety import MAX_SIDE
 from modiste.inference.prediction import printable
 from modiste.inference.session import Session
 
 FORMAT = "modiste-2"
 """Value of the metadata key `format`."""
 
-MAX_BYTES, MAX_IMAGE_SIZE = 512 * 2**20, 1024
-"""Of a file, and pixels a side of its images; recipes go up to half of that."""
+MAX_BYTES = 512 * 2**20
+"""Of a file."""
+
+MAX_NAME_LENGTH = 255
+"""Of a class: that of a folder."""
 
 
 def load(model: str | Path | bytes, threads: int = 0) -> Model:
@@ -47,6 +51,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         calibrated = calibration.from_metadata(metadata, class_names)
         tta_threshold = calibration.parse_probability(metadata.get("tta_threshold", "0"))
         tta_crop = calibration.parse_probability(metadata.get("tta_crop", "1"))
+        detector = outliers.from_metadata(metadata, channels)
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{source} has incomplete or invalid metadata (classes, image size, resize mode or calibration). Export "
@@ -65,6 +70,7 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
         tta_threshold,
         tta_crop,
         session,
+        detector,
     )
     _require_declared_shapes(loaded, source)
     return loaded
@@ -106,11 +112,14 @@ def _require_format(file_format: str | None, source: str) -> None:
 
 
 def _parse_class_names(text: str) -> tuple[str, ...]:
-    """Read a JSON list of texts; raises ValueError when it is anything else."""
+    """Read a JSON list of different texts, as `printable` gives them; raises ValueError when it is anything else."""
     names = json.loads(text)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise ValueError("not a list of names")
-    return tuple(names)
+    escaped = tuple(map(printable, names))
+    if len(set(escaped)) < len(names) or not all(0 < len(name) <= MAX_NAME_LENGTH for name in escaped):
+        raise ValueError("two classes have one name, or a name is empty or too long")
+    return escaped
 
 
 def _parse_resize_mode(text: str) -> str:
@@ -128,7 +137,7 @@ def _require_declared_shapes(model: Model, source: str) -> None:
     inputs = [(each.name, each.type, tuple(each.shape[1:])) for each in model.session.get().get_inputs()]
     outputs = {output.name for output in model.session.get().get_outputs()}
     expected = [("image", "tensor(uint8)", model.image_shape)]
-    is_sensible = 1 <= model.image_size <= MAX_IMAGE_SIZE and model.channels in (1, 3)
+    is_sensible = 1 <= model.image_size <= MAX_SIDE and model.channels in (1, 3)
     if not is_sensible or inputs != expected or "probabilities" not in outputs:
         raise InputError(
             f"{source} does not map uint8 images {['n', *model.image_shape]} to probabilities, as its metadata "

@@ -14,9 +14,10 @@ class Prediction:
 
     Args:
         file: path of the photo as it was given; empty for a photo given as bytes or pixels.
-        label: the most probable class, or "none of these" when the confidence is below the model's threshold; None for
-            a photo that cannot be used.
-        probability: of that label; 1 minus the confidence where the model has no class "none of these"; or None.
+        label: the most probable class, or "none of these" when the confidence is below the model's threshold, or the
+            image is unlike those of training (`outliers`); None for a photo that cannot be used.
+        probability: of that label; 1 minus the confidence where the model has no class "none of these", and of an image
+            unlike those of training the share of validation images that are more like them; or None.
         top: the most probable classes with their probabilities, best first.
         model: name of the model.
         error: one sentence on why there is no label; None when there is one.
@@ -40,5 +41,8 @@ class Prediction:
 
 
 def printable(text: str) -> str:
-    """Return one line of valid Unicode: U+FFFD for each control character, line break and lone surrogate."""
-    return re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", "\ufffd", text)
+    """Return one line of valid Unicode: U+FFFD for each control character, line break and lone surrogate.
+
+    So are the characters that change the direction of the text, after which a terminal shows another name.
+    """
+    return re.sub("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", "\ufffd", text)

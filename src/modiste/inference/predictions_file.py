@@ -1,13 +1,13 @@
 """The file of `predict --out`: one row per photo, CSV or JSON lines, appended to while photos are predicted.
 
-The columns are those of every prediction record. What a row was predicted from is stored beside the file, in
-`labels.csv.state`: the first line has the SHA-256 of the model and `top`, then one line per row has its `file` and the
-path, size and modification time of the photo. State is synced before its rows, so after a kill every row has its state;
-state without a row is ignored. Rows may be deleted or sorted: a photo without a row is predicted again.
+A line of JSON is a prediction record; CSV has the columns of `prediction_csv`. What a row was predicted from is stored
+beside the file, in `labels.csv.state`: the first line has the SHA-256 of the model and `top`, then one line per row has
+its `file` and the path, size and modification time of the photo. State is synced before its rows, so after a kill every
+row has its state; state without a row is ignored. Rows may be deleted or sorted: a photo without a row is predicted
+again.
 """
 
 import csv
-import io
 import json
 import os
 import shutil
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from modiste.errors import InputError, SettingError
+from modiste.inference import prediction_csv
 from modiste.inference.prediction import STDIN, Prediction
 from modiste.runs import files
 from modiste.runs.lock import lock
@@ -50,7 +51,7 @@ def identify_photo(name: str) -> PhotoId:
 
 @contextmanager
 def open_predictions(
-    path: Path, model_sha256: str, top: int, names: Sequence[str], places: Iterable[str] = ()
+    path: Path, model_sha256: str, top: int, names: Sequence[str], places: Iterable[str] = (), bom: bool = False
 ) -> Iterator["PredictionsFile"]:
     """Open a file of predictions to append to, locked until the block ends.
 
@@ -64,6 +65,7 @@ def open_predictions(
         names: paths of the photos to predict, or `-` for standard input, which is predicted every time.
         places: folders and IDX files whose photos `names` lists. One that does not exist now, or that `names` lists
             itself since it has no photos now, is ignored: its disk may not be mounted.
+        bom: begin a CSV file with a byte order mark.
 
     Raises:
         SettingError: the path is not a regular file.
@@ -77,7 +79,9 @@ def open_predictions(
     with files.append_text(target):
         pass  # so that a path that cannot be written is an error before hours of work
     with lock(target):
-        yield PredictionsFile(target, path.suffix.lower() == ".csv", {"model": model_sha256, "top": top}, names, places)
+        header = prediction_csv.format_header(top) if path.suffix.lower() == ".csv" else ""
+        predictor = {"model": model_sha256, "top": top}
+        yield PredictionsFile(target, (prediction_csv.BOM * bom + header) if header else "", predictor, names, places)
 
 
 class PredictionsFile:
@@ -92,10 +96,10 @@ class PredictionsFile:
     """
 
     def __init__(
-        self, path: Path, is_csv: bool, predictor: dict[str, Any], names: Sequence[str], places: Iterable[str]
+        self, path: Path, header: str, predictor: dict[str, Any], names: Sequence[str], places: Iterable[str]
     ) -> None:
-        self.path, self.is_csv = path, is_csv
-        self.header = _format_csv(COLUMNS).encode() if is_csv else b""
+        self.path, self.header, self.top = path, header.encode(), int(predictor["top"])
+        self.columns: tuple[str, ...] = ()  # of the CSV file as it is, whose rows may have another number of classes
         self.state, self.state_header = path.with_name(f"{path.name}.state"), json.dumps(predictor) + "\n"
         self.failed = self.replaced = self.removed = 0
         existing = [place for place in places if place not in names and identify_photo(place).size >= 0]
@@ -170,40 +174,41 @@ class PredictionsFile:
 
     def _read_records(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
         """Yield each row as bytes and as a record, without a last line that a killed process left unfinished."""
-        start = self.header or b'{"file": "'
-        for index, line in enumerate(files.read_lines(self.path)):
+        bom = prediction_csv.BOM.encode()
+        start = self.header.removeprefix(bom) or b'{"file": "'
+        for index, read in enumerate(files.read_lines(self.path)):
+            line = read if index else read.removeprefix(bom)
             is_ours = index > 0 or (self.state.exists() and start.startswith(line[: len(start)]))
             if is_ours and not line.endswith(b"\n") and len(line) < files.MAX_LINE_BYTES:
                 return
-            is_header = self.is_csv and not index
+            is_header = bool(self.header) and not index
             try:
-                record = self._parse_row(line.decode("utf-8"))
+                record = self._parse_header(line) if is_header else self._parse_row(line.decode("utf-8"))
             except (ValueError, KeyError, TypeError, RecursionError, csv.Error):
                 record = {}
-            if not isinstance(record.get("file"), str) or (is_header and tuple(record.values()) != COLUMNS):
+            if not isinstance(record.get("file"), str):
                 raise InputError(f"{self.path} is not a file of predictions. Choose another --out.")
             if not is_header:
                 yield line, record
 
+    def _parse_header(self, line: bytes) -> dict[str, Any]:
+        self.columns = prediction_csv.parse_header(line.decode("utf-8"))
+        return dict(zip(self.columns, self.columns, strict=True))
+
     def _format_row(self, record: dict[str, Any]) -> str:
-        if not self.is_csv:
-            return json.dumps(record, ensure_ascii=False) + "\n"
-        return _format_csv((record | {"top": json.dumps(record["top"], ensure_ascii=False)}).values())
+        return (
+            prediction_csv.format_row(record, self.top)
+            if self.header
+            else json.dumps(record, ensure_ascii=False) + "\n"
+        )
 
     def _parse_row(self, line: str) -> dict[str, Any]:
-        if not self.is_csv:
-            record = json.loads(line)
-            return {column: record[column] for column in COLUMNS}
-        (values,) = csv.reader([line], strict=True)
-        return dict(zip(COLUMNS, values, strict=True))
+        if self.header:
+            return dict(prediction_csv.parse_row(line, self.columns))
+        record = json.loads(line)
+        return {column: record[column] for column in COLUMNS}
 
 
 def _format_state(row: tuple[str, PhotoId]) -> str:
     file, photo = row
     return json.dumps([file, *photo]) + "\n"
-
-
-def _format_csv(values: Iterable[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()

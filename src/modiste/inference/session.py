@@ -7,6 +7,7 @@ import onnxruntime  # type: ignore[import-untyped]
 
 from modiste.errors import InputError
 from modiste.inference import onnx_safety
+from modiste.inference.onnx_graph import UnsafeGraph
 
 
 class Session:
@@ -20,18 +21,22 @@ class Session:
         threads: CPU threads; 0 is one per core.
 
     Raises:
-        InputError: the content is not a model that can be run, or refers to other files.
+        InputError: the content is not a model that can be run, refers to other files, or computes more than is allowed.
     """
 
     def __init__(self, content: bytes, source: str, threads: int) -> None:
         try:
-            is_external = onnx_safety.has_external_data(content)
+            if onnx_safety.has_external_data(content):
+                raise InputError(
+                    f"{source} refers to other files, which is not allowed. Export it with all its weights."
+                )
+            onnx_safety.require_safe(content)
+        except UnsafeGraph as error:
+            raise InputError(f"{source} is not run: {error}. Give a model that modiste exported.") from None
         except ValueError:
             raise InputError(
                 f"{source} is truncated or not an ONNX model. Copy it again, or export it again."
             ) from None
-        if is_external:
-            raise InputError(f"{source} refers to other files, which is not allowed. Export it with all its weights.")
         self.content, self.source, self.threads = content, source, threads
         self._process_and_session = os.getpid(), self._create()
 

@@ -18,6 +18,9 @@ from modiste.recipes.ranges import (
     Range,
 )
 
+MAX_THREADS = 1024
+"""More than any machine has cores."""
+
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
@@ -282,5 +285,5 @@ class ComputeConfig:
     always uses fp32."""
     device: str = "auto"
     """cpu, cuda or cuda:1. auto: CUDA where there is a GPU."""
-    threads: Count = 0
-    """CPU threads. 0: one per core."""
+    threads: Annotated[int, Range(0, MAX_THREADS)] = 0
+    """CPU threads. 0: one per core; a run that is resumed keeps their number."""

@@ -11,9 +11,12 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 
 from modiste.runs import files
 
@@ -29,6 +32,9 @@ SVG_COLORS = {INK: "currentColor", LINE: "var(--line)", PAPER: "var(--paper)"}
 
 WIDTH = 5.0
 """Inches; 360 points, the width of a phone screen, so that text is readable there."""
+
+PAGE_WIDTH = 7.0
+"""Inches; the text of an A4 page with margins of 16 mm is that wide."""
 
 CHINESE_FONTS = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
@@ -91,15 +97,41 @@ def save_png(figure: Figure, path: Path, software: str | None = None) -> None:
     files.write_bytes(path, _render(figure, format="png", dpi=200, metadata=metadata))
 
 
-def to_svg(figure: Figure, title: str, translations: Mapping[str, str] | None = None) -> str:
+def translate(figure: Figure, translations: Mapping[str, str]) -> None:
+    """Replace the texts of a figure, those of fixed ticks included; only complete lines of a text are replaced.
+
+    Args:
+        figure: of `create_axes`.
+        translations: English text -> translation.
+    """
+    for text in figure.findobj(Text):
+        lines = text.get_text().split("\n")
+        text.set_text("\n".join(translations.get(line, line) for line in lines))
+    for ax in figure.axes:
+        for axis in (ax.xaxis, ax.yaxis):
+            if isinstance(axis.get_major_locator(), FixedLocator):  # a name for each tick
+                axis.set_ticklabels([translations.get(name, name) for name in _names(axis)])
+
+
+def _names(axis: Axis) -> list[str]:
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def has_chinese_font() -> bool:
+    """Return whether a font with Chinese characters is installed, of those that are known here."""
+    return len(STYLE["font.family"]) > 1
+
+
+def to_svg(figure: Figure, title: str, as_paths: bool = False) -> str:
     """Return a figure as an SVG element for a page whose CSS defines `--line` and `--paper`.
 
     Args:
         figure: of `create_axes`.
         title: text for screen readers; ids in the SVG begin with it, so it has to be unique on the page.
-        translations: English text -> translation; only complete texts of the figure are replaced.
+        as_paths: whether letters are drawn, for formulas, whose fonts no reader has.
     """
-    text = _render(figure, format="svg", transparent=True, metadata={"Date": None, "Creator": None}).decode()
+    options = {"transparent": True, "metadata": {"Date": None, "Creator": None}}
+    text = (_render_paths if as_paths else _render)(figure, format="svg", **options).decode()
     prefix = re.sub(r"\W+", "-", title)
     for pattern, replacement in (
         (r"^.*?(?=<svg)|<metadata>.*?</metadata>\s*|<!--.*?-->\s*", ""),
@@ -109,13 +141,26 @@ def to_svg(figure: Figure, title: str, translations: Mapping[str, str] | None = 
         *SVG_COLORS.items(),
     ):
         text = re.sub(pattern, replacement, text, flags=re.DOTALL)
-    for english, other in (translations or {}).items():
-        text = text.replace(f">{escape(english, quote=False)}</text>", f">{escape(other, quote=False)}</text>")
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
+
+
+def to_svg_of_paths(figure: Figure) -> bytes:
+    """Return a figure as an SVG file that needs no font, in the colors of paper."""
+    return _render_paths(figure, format="svg", metadata={"Date": None})
 
 
 @with_style
 def _render(figure: Figure, **options: Any) -> bytes:  # Any: as matplotlib types them
+    return _save(figure, **options)
+
+
+@with_style
+def _render_paths(figure: Figure, **options: Any) -> bytes:
+    with mpl.rc_context({"svg.fonttype": "path"}):
+        return _save(figure, **options)
+
+
+def _save(figure: Figure, **options: Any) -> bytes:
     content = io.BytesIO()
     with warnings.catch_warnings():  # browsers have fonts for characters that no font here has
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)

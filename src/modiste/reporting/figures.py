@@ -29,28 +29,37 @@ SPIKE = 3.0
 """Losses above this multiple of their 90th percentile are cut off, because they would flatten the curve."""
 
 
-@canvas.with_style
 def save_curves(
     metrics_by_run: Mapping[str, Sequence[EpochMetrics]], path: Path, best_epochs: Mapping[str, int]
 ) -> None:
-    """Write loss and accuracy over the epochs, train and validation, as a PNG.
+    """Write the figure of `plot_curves` as a PNG."""
+    canvas.save_png(plot_curves(metrics_by_run, best_epochs), path)
+
+
+@canvas.with_style
+def plot_curves(
+    metrics_by_run: Mapping[str, Sequence[EpochMetrics]],
+    best_epochs: Mapping[str, int],
+    width: float = 2 * canvas.WIDTH,
+) -> Figure:
+    """Plot loss and accuracy over the epochs, train and validation.
 
     Args:
         metrics_by_run: the epochs of each run.
-        path: of the PNG.
         best_epochs: the epoch, from 1, whose weights are the model's, by run.
+        width: in inches.
     """
-    figure, (loss, accuracy) = canvas.create_axes(columns=2, width=2 * canvas.WIDTH, height=3.6)
+    figure, (loss, accuracy) = canvas.create_axes(columns=2, width=width, height=0.36 * width)
     _draw_curves(loss, metrics_by_run, "loss", best_epochs)
     _draw_curves(accuracy, metrics_by_run, "accuracy", best_epochs)
-    canvas.save_png(figure, path)
+    return figure
 
 
 @canvas.with_style
 def plot_curve(
     metrics_by_run: Mapping[str, Sequence[EpochMetrics]], metric: Metric, best_epochs: Mapping[str, int]
 ) -> Figure:
-    """Plot loss or accuracy over the epochs; arguments as for `save_curves`."""
+    """Plot loss or accuracy over the epochs; arguments as for `plot_curves`."""
     figure, (ax,) = canvas.create_axes()
     _draw_curves(ax, metrics_by_run, metric, best_epochs)
     return figure
@@ -83,18 +92,26 @@ def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
 
 @canvas.with_style
 def plot_mistakes(
-    images: NDArray[np.uint8], true: Sequence[str], predicted: Sequence[str], probabilities: Sequence[float]
+    images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+    true: Sequence[str],
+    predicted: Sequence[str],
+    probabilities: Sequence[float],
+    columns: int = 4,
+    width: float = canvas.WIDTH,
 ) -> Figure:
     """Plot a contact sheet of n misclassified images, each with its true and its predicted class.
 
     Args:
-        images: [n, s, s] or [n, s, s, 3]; n may be 0.
+        images: [s, s] or [s, s, 3] each; there may be none.
         true: n class names.
         predicted: n class names.
         probabilities: n, of the predicted classes.
+        columns: images in a row.
+        width: in inches.
     """
-    rows = max(1, -(-len(images) // 4))
-    figure, cells = canvas.create_axes(rows, 4, height=0.3 + 1.57 * rows, gap=0.1)
+    rows = max(1, -(-len(images) // columns))
+    height = 0.3 + rows * (0.32 + width / columns)
+    figure, cells = canvas.create_axes(rows, columns, height=height, width=width, gap=0.1)
     for cell in cells:
         cell.set_axis_off()
     style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 7, "color": canvas.VERMILLION, "linespacing": 1.1}
@@ -105,6 +122,35 @@ def plot_mistakes(
     figure.suptitle("above: true class; below: predicted class and its probability", fontsize=8)
     if not len(images):
         cells[0].text(0, 0.5, "no mistakes", va="center")
+    return figure
+
+
+@canvas.with_style
+def plot_image(image: NDArray[np.uint8]) -> Figure:
+    """Plot an image, uint8 [s, s] or [s, s, 3], an inch wide."""
+    figure, (cell,) = canvas.create_axes(width=1, height=1)
+    cell.set_axis_off()
+    cell.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    return figure
+
+
+@canvas.with_style
+def plot_samples(samples: Sequence[tuple[str, NDArray[np.uint8]]]) -> Figure:
+    """Plot a strip of images for each class, in two columns.
+
+    Args:
+        samples: name of a class and its images, uint8 [n, s, s] or [n, s, s, 3]; n is at least 1.
+    """
+    rows = -(-len(samples) // 2)
+    figure, cells = canvas.create_axes(rows, 2, height=0.6 * rows, width=canvas.PAGE_WIDTH, gap=0.05)
+    for cell in cells:
+        cell.set_axis_off()
+    for cell, (name, images) in zip(cells, samples, strict=False):
+        gap = np.full((images.shape[1], 2, *images.shape[3:]), 255 if images.ndim > 3 else 0, np.uint8)
+        strip = np.concatenate([part for image in images for part in (image, gap)], axis=1)
+        cell.imshow(strip, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+        cell.set_anchor("W")
+        cell.set_title(name, fontsize=8, pad=2)
     return figure
 
 

@@ -2,24 +2,32 @@
 
 import csv
 import io
+import itertools
+import re
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modiste.data.annotations import CORRECTIONS_FILE
 from modiste.data.split import Split
-from modiste.imaging.thumbnails import thumbnail_url
+from modiste.imaging import thumbnails
 from modiste.metrics.scores import Scores
 from modiste.reporting.formatting import format_percent
-from modiste.reporting.html_report import texts
-from modiste.reporting.html_report.page import ENVIRONMENT
+from modiste.reporting.report import texts
+from modiste.reporting.report.html_format import ENVIRONMENT
+from modiste.runs import parsing
+from modiste.runs.csv_cells import escape_formula
 
 MAX_SHOWN = 2000
 """Images in the page; the table has all mistakes."""
 
 SIDE = 160
 """Pixels a side of a photo in the page."""
+
+IMAGE_URL = re.compile(r'<img src="(data:[^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +73,37 @@ def true_names(split: Split, index: int, class_names: list[str]) -> str:
 
 
 def to_csv(mistakes: list[Mistake]) -> str:
-    """Write the columns file, true_label, predicted_label and probability, a row for each mistake."""
+    """Write the columns file, true_label, predicted_label and probability, a row for each mistake, without formulas."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("file", "true_label", "predicted_label", "probability"))
     for mistake in mistakes:
-        writer.writerow((mistake.file, mistake.true_label, mistake.predicted_label, f"{mistake.probability:.4f}"))
+        texts_of_row = map(escape_formula, (mistake.file, mistake.true_label, mistake.predicted_label))
+        writer.writerow((*texts_of_row, f"{mistake.probability:.4f}"))
     return text.getvalue()
+
+
+def read_shown(page: Path, table: Path, count: int) -> list[tuple[Mistake, NDArray[np.uint8]]]:
+    """Read the first mistakes of a run and their images, as far as the page has them.
+
+    Args:
+        page: as `to_html` writes it; its images are in the order of the table.
+        table: as `to_csv` writes it.
+        count: the most that are read.
+
+    Raises:
+        InputError: one of the files is damaged.
+    """
+    with parsing.as_input_error(f"{page} or {table.name} beside it is damaged. Repeat `modiste evaluate`."):
+        rows = itertools.islice(csv.DictReader(table.read_text(encoding="utf-8").splitlines()), count)
+        urls = IMAGE_URL.findall(page.read_text(encoding="utf-8"))
+        return [
+            (
+                Mistake(index, row["file"], row["true_label"], row["predicted_label"], float(row["probability"])),
+                thumbnails.read_url(url),
+            )
+            for index, (row, url) in enumerate(zip(rows, urls, strict=False))
+        ]
 
 
 def to_html(name: str, mistakes: list[Mistake], split: Split, scores: Scores) -> str:
@@ -94,5 +126,5 @@ def to_html(name: str, mistakes: list[Mistake], split: Split, scores: Scores) ->
         corrections=CORRECTIONS_FILE,
         true_labels=Counter(mistake.true_label for mistake in shown).most_common(),
         pairs=Counter((mistake.true_label, mistake.predicted_label) for mistake in shown).most_common(),
-        mistakes=[(mistake, thumbnail_url(split.images[mistake.index], SIDE)) for mistake in shown],
+        mistakes=[(mistake, thumbnails.thumbnail_url(split.images[mistake.index], SIDE)) for mistake in shown],
     )

@@ -1,15 +1,28 @@
-"""Atomic files: written beside their place, flushed to the disk, then moved into it."""
+"""Atomic files: written beside their place, flushed to the disk, then moved into it.
 
+A link is followed, and what is not a regular file (standard output, a FIFO) is written through, never replaced.
+"""
+
+import hashlib
 import json
 import os
+import re
+import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from modiste.errors import InputError, OutputError
+from modiste.runs import streams
+from modiste.runs.temporary_folder import temporary_folder
 
 PARTIAL_SUFFIX = ".partial"
+
+STALE_SECONDS = 60.0
+"""Age of a temporary file of a process that does not run any more, from which on the next write removes it."""
 
 MAX_LINE_BYTES = 2**20  # a longer line is read as several
 
@@ -19,22 +32,30 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to, and move it to `path` if the block ends without an error.
 
     A process that is killed in the block leaves the old file unchanged, and beside it a file with the suffix
-    `.partial`, which the next attempt overwrites and `remove_partials` deletes.
+    `.partial` under a name of its own, so that several processes can write the same path; the last one wins. The next
+    write to the path removes it, as does `remove_partials`. A link stays and its target is replaced. Standard output,
+    a FIFO, a terminal and /dev/null are written through after the block.
 
     Raises:
-        InputError: the folder of the path does not exist, or the path is a folder.
+        InputError: the folder of the path does not exist, or the path is a folder or a device that is not written to.
         OutputError: the file cannot be written.
     """
     if not path.name or path.is_dir():
         raise InputError(f"{path} is a folder. Name a file in it.")
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
-    with _convert_errors(path):
+    if streams.is_stream(path):
+        with _through_temporary_file(path) as temporary:
+            yield temporary
+        return
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    with _convert_errors(target):
+        _remove_stale(target)
+        partial = _partial_path(target)
         try:
             yield partial
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-            partial.replace(path)
-            _sync_folder(path.parent)
+            partial.replace(target)
+            _sync_folder(target.parent)
         except BaseException:
             with suppress(OSError):  # the error of the write itself is the one to report
                 partial.unlink(missing_ok=True)
@@ -101,8 +122,17 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path} cannot be read ({error}). Restore it, or write it again.") from None
 
 
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; raises InputError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Check its permissions.") from None
+
+
 def remove_partials(folder: Path) -> None:
-    """Delete the temporary files of killed processes in a folder and below."""
+    """Delete the temporary files of killed processes in a folder, which no other process writes to, and below."""
     for leftover in folder.rglob("*" + PARTIAL_SUFFIX):
         leftover.unlink(missing_ok=True)
 
@@ -120,6 +150,54 @@ def _convert_errors(path: Path) -> Iterator[None]:
         raise InputError(f"The folder {path.parent} does not exist. Make it first, or name another.")
     try:
         yield
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def is_partial_of(name: str, path: Path) -> bool:
+    """Return whether a file name is that of a temporary file of `atomic_write` for this path."""
+    return name.startswith(f"{_stem(path)}.") and name.endswith(PARTIAL_SUFFIX)
+
+
+def _stem(path: Path) -> str:
+    return path.name[:40]  # a longer one might exceed what the system allows
+
+
+def _partial_path(path: Path) -> Path:
+    """Return a name beside the path that no other process and no other thread has."""
+    return path.with_name(f"{_stem(path)}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
+
+
+def _remove_stale(path: Path) -> None:
+    """Delete the temporary files for a path whose processes were killed."""
+    for name in os.listdir(path.parent):  # noqa: PTH208 - with `iterdir`, a large folder takes five times as long
+        process = re.fullmatch(re.escape(_stem(path)) + r"\.(\d+)-[0-9a-f]{8}" + re.escape(PARTIAL_SUFFIX), name)
+        if process and not _is_running(int(process[1])):
+            leftover = path.with_name(name)
+            with suppress(OSError):
+                if time.time() - leftover.stat().st_mtime > STALE_SECONDS:  # else a process of another machine may run
+                    leftover.unlink()
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        pass  # of another user
+    return True
+
+
+@contextmanager
+def _through_temporary_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary file, and copy it to a stream if the block ends without an error."""
+    try:
+        with temporary_folder() as folder:
+            temporary = Path(folder) / "output"
+            yield temporary
+            with temporary.open("rb") as source, streams.open_stream(path) as stream:
+                shutil.copyfileobj(source, stream)
     except OSError as error:
         raise write_error(path, error) from error
 

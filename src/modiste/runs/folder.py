@@ -46,7 +46,8 @@ class Run:
     mistakes = _File("mistakes.png")  # contact sheet of the worst mistakes
     mistakes_table = _File("mistakes.csv")  # all mistakes, the most confident first
     mistakes_page = _File("mistakes.html")  # page of the mistakes, in which labels can be corrected
-    finished_marker = _File("finished")  # the empty file that `train` writes last
+    broken_step = _File("broken-step.json")  # the images of the step in which a training failed
+    finished_marker = _File("finished")  # written last, with the SHA-256 of the model, as `sha256sum` does
 
     @property
     def name(self) -> str:
@@ -79,11 +80,15 @@ def named_path(name: str, setting: str = "name") -> Path:
 def require_unused(path: Path) -> None:
     """Raise an InputError if the path exists and is not an empty folder."""
     run = Run(path)
-    leftovers = {LOCK_NAME, run.recipe_file.name + files.PARTIAL_SUFFIX}  # of a `create` that was killed
-    if not os.path.lexists(path) or (path.is_dir() and {file.name for file in path.iterdir()} <= leftovers):
+    if not os.path.lexists(path) or (path.is_dir() and all(map(_is_leftover, path.iterdir()))):
         return
     resume = f"resume it with modiste train --resume {path}, " if run.recipe_file.exists() and not run.finished else ""
     raise InputError(f"{path} exists already and is not overwritten. Choose another --name, {resume}or remove it.")
+
+
+def _is_leftover(file: Path) -> bool:
+    """Return whether a file in a run folder is of a `create` that was killed."""
+    return file.name == LOCK_NAME or files.is_partial_of(file.name, Run(file.parent).recipe_file)
 
 
 def create(path: Path, recipe: Recipe, write_state: Callable[[Run], None] | None = None) -> Run:
@@ -103,9 +108,23 @@ def create(path: Path, recipe: Recipe, write_state: Callable[[Run], None] | None
     return run
 
 
+def finish(run: Run) -> None:
+    """Mark a run as finished, and record the SHA-256 of its model."""
+    files.write_text(run.finished_marker, f"{files.sha256(run.model)}  {run.model.name}\n")
+
+
 def require_model(run: Run) -> Path:
-    """Return the model of a run; raise an InputError that says why and what to do, if it has none."""
+    """Return the model of a run; raise an InputError that says why and what to do, if it has none or is damaged.
+
+    A model is damaged if it is not the file whose SHA-256 the training recorded, as after an incomplete copy.
+    """
     if run.model.is_file():
+        recorded = run.finished_marker.read_text(encoding="utf-8").split() if run.finished else []
+        if recorded and recorded[0] != files.sha256(run.model):
+            raise InputError(
+                f"{run.model} is damaged or was changed: it is not the file that the training wrote. Copy the run "
+                f"again, or train again: modiste train {run.recipe_file} --name NEW"
+            )
         return run.model
     why = "its weights were dropped" if run.finished else "it was not finished"
     next_step = f"modiste train {run.recipe_file} --name NEW" if run.finished else f"modiste train --resume {run.path}"

@@ -24,6 +24,7 @@ class RunInfo:
         precision: bf16 or fp32.
         threads: number of CPU threads.
         device: cpu, or the name of the GPU.
+        processes: number of processes that trained together.
         continued_from: of a run that continues another one, its name and number of epochs.
         teachers: for each teacher its run, recipe, SHA-256 of its weights, and the seconds that its training took.
     """
@@ -39,6 +40,7 @@ class RunInfo:
     precision: str = ""
     threads: int = 0
     device: str = ""
+    processes: int = 1
     continued_from: Mapping[str, Any] = field(default_factory=dict)
     teachers: tuple[Mapping[str, Any], ...] = ()
 
@@ -51,6 +53,10 @@ class RunInfo:
     def teacher_seconds(self) -> float:
         """Seconds that the trainings of all teachers took."""
         return sum(float(teacher["seconds"]) for teacher in self.teachers)
+
+
+NEW_RUN = RunInfo()
+"""Of a training that has not started."""
 
 
 def read(run: Run) -> RunInfo:
@@ -73,6 +79,7 @@ def read(run: Run) -> RunInfo:
             precision=str(content.get("precision", "")),
             threads=int(content.get("threads", 0)),
             device=str(content.get("device", "")),
+            processes=int(content.get("processes", 1)),
             continued_from=dict(content.get("continued_from", {})),
             teachers=tuple({**teacher, "seconds": float(teacher["seconds"])} for teacher in data.get("teachers", [])),
         )

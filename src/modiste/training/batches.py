@@ -10,6 +10,7 @@ from modiste.data.split import Groups
 from modiste.recipes.config import AugmentationConfig
 from modiste.training import augmentation
 from modiste.training.randomness import generator
+from modiste.training.ranks import SINGLE, Ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Batches:
         skip_easy_fraction: share of the images that every epoch but the first leaves out.
         weights: float64 [n] with the mean 1, how often an epoch has each image; None: once.
         groups: of the images, for cross-validation.
+        ranks: the processes of the training, of which each augments its slice of a batch with random numbers of its
+            own.
     """
 
     images: Tensor
@@ -36,6 +39,7 @@ class Batches:
     skip_easy_fraction: float = 0.0
     weights: Tensor | None = None
     groups: Groups | None = None
+    ranks: Ranks = SINGLE
 
     def order(self, epoch: int, losses: Tensor) -> Tensor:
         """Return the indices of the images of an epoch (from 0) in their order, int64, at least one batch.
@@ -70,12 +74,16 @@ class Batches:
         return order[step * self.batch_size : (step + 1) * self.batch_size]
 
     def __call__(self, epoch: int, order: Tensor, first_step: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield indices, augmented images and targets of each step of an epoch, from `first_step` on."""
+        """Yield indices, augmented images and targets of each step of an epoch, from `first_step` on.
+
+        With several processes, the indices are those of the batch, images and targets those of this process's slice.
+        """
         for step in range(first_step, self.steps(order)):
             indices = self.indices(order, step)
-            random = generator(self.images.device, self.seed, "augmentation", epoch, step)
-            images = augmentation.augment(self.images[indices], random, self.augmentation)
-            targets = self.targets[indices]
+            own = self.ranks.slice(indices)
+            random = generator(self.images.device, self.seed, "augmentation", epoch, step, self.ranks.rank)
+            images = augmentation.augment(self.images[own], random, self.augmentation)
+            targets = self.targets[own]
             if self.augmentation.mixup_prob:
                 images, targets = augmentation.mixup(images, targets, random, self.augmentation.mixup_prob)
             yield indices, images, targets

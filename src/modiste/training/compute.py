@@ -21,15 +21,25 @@ MAX_BF16_TIME = 0.85
 """Of fp32's time: `auto` chooses bf16 only where it is clearly faster, so that noise does not decide."""
 
 
-def resolve_device(options: ComputeConfig) -> torch.device:
-    """Return the device of a recipe; `auto` is CUDA where there is a GPU. Raises SettingError for a missing device."""
-    if options.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+def resolve_device(options: ComputeConfig, local_rank: int | None = None, original: str = "") -> torch.device:
+    """Return the device of a recipe; raises a SettingError for one that is not here.
+
+    Args:
+        options: its device; `auto` is CUDA where there is a GPU.
+        local_rank: of one of several processes on a machine, which each have the GPU of that index.
+        original: device that a resumed training was started on; where it was the CPU, `auto` is the CPU.
+    """
+    has_gpu = torch.cuda.is_available()
+    device = "cpu" if options.device == "auto" and original == "cpu" else options.device
+    if local_rank is not None and device in {"auto", "cuda"} and has_gpu:
+        return torch.device("cuda", local_rank)
+    if device == "auto":
+        return torch.device("cuda" if has_gpu else "cpu")
+    available = ["cpu", *(["cuda"] if has_gpu else [])]
     available += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    if options.device not in available:
-        raise SettingError(f"There is no device {options.device!r} here. Choose one of {', '.join(available)}.")
-    return torch.device(options.device)
+    if device not in available:
+        raise SettingError(f"There is no device {device!r} here. Choose one of {', '.join(available)}.")
+    return torch.device(device)
 
 
 def choose_precision(device: torch.device) -> str:
@@ -69,14 +79,14 @@ def describe(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     }
 
 
-def configure(options: ComputeConfig) -> None:
-    """Set the number of threads, and let malloc keep freed memory for the next step.
+def configure(options: ComputeConfig, recorded_threads: int = 0) -> None:
+    """Set the number of threads, that of the recipe or of an earlier start, and let malloc keep freed memory.
 
     To return it to the system costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.
     """
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32, above all for scores
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    if threads := options.threads or recorded_threads:
+        torch.set_num_threads(threads)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):  # glibc; musl has none

@@ -18,7 +18,7 @@ from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel
 from modiste.models.summary import summarize_layers
 from modiste.reporting import figures
-from modiste.runs import files, metrics_file, run_info
+from modiste.runs import files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.training.build import Training
 from modiste.training.step import NotANumber
@@ -64,7 +64,7 @@ def finish(training: Training, run: Run) -> None:
     parameters = networks.count_parameters(network)
     continued_from = run_info.read(run).continued_from
     files.write_text(run.card, model_card.render(run.name, recipe, data, scores, fitted, parameters, continued_from))
-    files.write_text(run.finished_marker, "")
+    folder.finish(run)
 
 
 def _predict(network: NormalizedModel, images: Tensor) -> NDArray[np.float32]:

@@ -1,5 +1,9 @@
-"""Progress of long work: a bar on a terminal and in a notebook, a line for each epoch elsewhere; always on stderr."""
+"""Progress of long work: a bar on a terminal and in a notebook, a line for each epoch elsewhere; always on stderr.
 
+Of several processes that torchrun started, only the first shows it.
+"""
+
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,22 +18,22 @@ from modiste.runs.metrics_file import EpochMetrics
 @contextmanager
 def progress_bar(total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar; yield a function that advances it."""
-    with _Bar() as bar:
+    with Bar() as bar:
         task = bar.add_task("", total=total)
         yield lambda count: bar.advance(task, count)
 
 
-class _Bar(Progress):
+class Bar(Progress):
     """A bar that shows nothing where stderr is not a terminal, nor in a notebook without ipywidgets."""
 
     def __init__(self) -> None:
-        console = Console(file=sys.stderr, highlight=False)
+        console = Console(file=sys.stderr, highlight=False, quiet=os.environ.get("RANK", "0") != "0")
         is_shown = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         super().__init__(*columns, console=console, transient=True, disable=not is_shown)
 
 
-class TrainingProgress(_Bar):
+class TrainingProgress(Bar):
     """Shows the progress of a training of so many epochs, as a `ProgressCallback`; the estimate is for all of them."""
 
     def __init__(self, epochs: int) -> None:

@@ -1,30 +1,33 @@
-"""A training as a run folder: what `modiste train` does."""
+"""A training as a run folder: what `modiste train` does, in one process or in several, of which the first writes."""
 
 import hashlib
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from signal import SIGTERM
 from typing import Any
 
 import torch
 
-from modiste.data import sources
 from modiste.data.verify import count_images, count_warnings
 from modiste.errors import InputError, ModisteError, SettingError, Stopped, TrainingError
 from modiste.export import onnx_file
 from modiste.models import networks
 from modiste.recipes import factories, settings
 from modiste.recipes.recipe import Recipe
-from modiste.runs import environment, files, folder, metrics_file, run_info
+from modiste.runs import files, folder, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.runs.lock import lock
-from modiste.training import checkpoint, compute, linear_probe, loggers
+from modiste.training import checkpoint, linear_probe, loggers, ranks, run_environment
 from modiste.training.build import Training, build_training
 from modiste.training.finish import finish
 from modiste.training.loggers import LoggerName
 from modiste.training.loop import ProgressCallback, State, train
-from modiste.training.signals import stop_request
+from modiste.training.ranks import Ranks
+from modiste.training.signals import StopRequest, stop_request
 from modiste.training.step import NotANumber
 
 log = logging.getLogger(__name__)
@@ -36,20 +39,46 @@ def start(recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: 
     Raises:
         ModisteError: bad data, settings or weights or a path in use, before anything is written; or as `resume`.
     """
-    folder.require_unused(path)
+    with ranks.join(recipe.compute.device) as processes:
+        return _start(recipe, path, progress, logger_names, processes)
+
+
+def _start(
+    recipe: Recipe, path: Path, progress: ProgressCallback, logger_names: Collection[LoggerName], processes: Ranks
+) -> Run:
+    if processes.is_first:
+        folder.require_unused(path)
     loggers.require(logger_names)
-    training = build_training(recipe)
+    training = build_training(recipe, ranks=processes)
     if networks.is_custom(recipe.model):
         onnx_file.require_exportable(training.state.network, recipe)  # now, not after hours of training
-    data = training.data.train
-    for warning in count_warnings(count_images(training.data.class_names, data.labels, data.candidate_labels)):
-        log.warning("warning: %s", warning)  # on stderr, unless a program that trains configures logging
-    run = folder.create(path, recipe)
-    with lock(run.path):
-        files.write_json(run.environment, _environment(training))
-        loggers.start(run, logger_names)
+    run = Run(path)
+    if processes.is_first:
+        _warn(training)
+        run = folder.create(path, recipe)
+    with _write_lock(run, processes):
+        if processes.is_first:
+            files.write_json(run.environment, run_environment.describe(training))
+            loggers.start(run, logger_names)
         _train(training, run, progress)
     return run
+
+
+def _warn(training: Training) -> None:
+    """Log what is odd about the data; on stderr, unless a program that trains configures logging."""
+    data = training.data.train
+    for warning in count_warnings(count_images(training.data.class_names, data.labels, data.candidate_labels)):
+        log.warning("warning: %s", warning)
+
+
+@contextmanager
+def _write_lock(run: Run, processes: Ranks) -> Iterator[None]:
+    """Lock a run folder for all processes of its training, of which only the first writes to it."""
+    if not processes.is_first:
+        yield
+        return
+    with lock(run.path):
+        yield
 
 
 def extend(
@@ -70,6 +99,7 @@ def extend(
             data has changed; or the new path is in use.
         ModisteError: as `resume`.
     """
+    _require_one_process("A finished run is trained on")
     old = folder.open_run(path)
     folder.require_unused(new_path)
     logger_names = loggers.names_of(old)
@@ -80,9 +110,10 @@ def extend(
     done = len(metrics_file.read(old.metrics))
     if epochs <= done:
         raise InputError(f"{path} has {done} epochs already. Give more with --epochs, as {2 * done}.")
-    precision = run_info.read(old).precision
-    training = build_training(recipe, initialize=False, precision=precision, continued_epochs=done)
-    _require_same_data(training, old)
+    info = run_info.read(old)
+    training = build_training(recipe, initialize=False, original=replace(info, continued_from={"epochs": done}))
+    run_environment.require_same_device(training, old, info)
+    run_environment.require_same_data(training, old)
     checkpoint.load(training.state, old.last)
     sha256 = hashlib.sha256((old.last / checkpoint.FILE).read_bytes()).hexdigest()
     record = {"run": old.name, "epochs": done, "checkpoint_sha256": sha256}
@@ -90,7 +121,7 @@ def extend(
     def write_state(run: Run) -> None:
         checkpoint.save(training.state, run.last)
         metrics_file.write(run.metrics, training.state.history)
-        files.write_json(run.environment, {**_environment(training), "continued_from": record})
+        files.write_json(run.environment, {**run_environment.describe(training), "continued_from": record})
 
     run = folder.create(new_path, recipe, write_state)
     with lock(run.path):
@@ -116,24 +147,40 @@ def resume(path: Path, progress: ProgressCallback, data_source: str = "") -> Run
         Stopped: by a signal; the run can be resumed again.
     """
     run = folder.open_run(path)
-    with lock(run.path):
-        files.remove_partials(run.path)
-        if run.finished:
-            raise InputError(f"{path} is finished. Train under a new --name, or evaluate it: modiste evaluate {path}")
-        has_checkpoint = (run.last / checkpoint.FILE).exists()
-        if run.metrics.exists() and not has_checkpoint:
-            raise InputError(
-                f"{path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
-            )
-        recipe, info = _recipe_of(run, data_source), run_info.read(run)
-        training = build_training(recipe, not has_checkpoint, info.precision, info.continued_epochs)
-        _require_same_data(training, run)
-        if data_source:
-            files.write_text(run.recipe_file, settings.to_json(recipe))
-        if has_checkpoint:
-            checkpoint.load(training.state, run.last)
-        _train(training, run, progress)
+    with ranks.join(run.recipe().compute.device) as processes, _write_lock(run, processes):
+        _resume(run, progress, data_source, processes)
     return run
+
+
+def _resume(run: Run, progress: ProgressCallback, data_source: str, processes: Ranks) -> None:
+    if processes.is_first:
+        files.remove_partials(run.path)
+    if run.finished:
+        raise InputError(
+            f"{run.path} is finished. Train under a new --name, or evaluate it: modiste evaluate {run.path}"
+        )
+    has_checkpoint = (run.last / checkpoint.FILE).exists()
+    if run.metrics.exists() and not has_checkpoint:
+        raise InputError(
+            f"{run.path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"
+        )
+    recipe, info = _recipe_of(run, data_source), run_info.read(run)
+    run_environment.require_as_many(processes, info.processes, run)
+    training = build_training(recipe, not has_checkpoint, info, processes)
+    run_environment.require_same_device(training, run, info)
+    if processes.is_first:
+        run_environment.require_same_data(training, run)
+    if data_source and processes.is_first:
+        files.write_text(run.recipe_file, settings.to_json(recipe))
+    if has_checkpoint:
+        checkpoint.load(training.state, run.last)
+    _train(training, run, progress)
+
+
+def _require_one_process(what: str) -> None:
+    """Raise a SettingError under torchrun for what has no use of several processes."""
+    if ranks.from_environment().size > 1:
+        raise SettingError(f"{what} by one process. Leave out torchrun.")
 
 
 def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:
@@ -146,93 +193,87 @@ def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:
 
 def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
     """Train until the end or until a signal stops it, then write the files of a finished run."""
-    loop = training.batches, training.step, training.schedule, training.validator
+    processes = training.ranks
+    with stop_request() as stop:
+        with _explain_failures(training, run):
+            _fit(training, run, progress, lambda: processes.any(stop()))
+            is_stopped = processes.any(stop())
+        if is_stopped:
+            raise _stopped(stop, run, processes)
+        if processes.is_first:
+            _finish(training, run, stop)
+        processes.wait_for_all()
+
+
+def _finish(training: Training, run: Run, stop: StopRequest) -> None:
+    """Write the files of a finished run; each follows from the checkpoint, so a signal may end it anywhere."""
+    run.broken_step.unlink(missing_ok=True)  # of a step that did not fail again
+    stop.interrupts = True
+    try:
+        finish(training, run)
+        loggers.finish(run)
+    except BaseException:
+        if stop():  # whatever the exporter makes of the interrupt
+            raise _stopped(stop, run, training.ranks) from None
+        raise
+
+
+def _fit(training: Training, run: Run, progress: ProgressCallback, stop: Callable[[], bool]) -> None:
+    """Train until the end or until a stop is requested."""
+    state, processes = training.state, training.ranks
     method = linear_probe.train if training.recipe.optimizer.name == "lbfgs" else train
 
     def save(state: State) -> None:
+        if not processes.is_first:
+            return
         checkpoint.save(state, run.last)
         metrics_file.write(run.metrics, state.history)
         if state.history and not state.step:
             loggers.append(run, state.history[-1])
 
-    with stop_request() as stop:
-        try:
-            if training.recipe.model.head_init == "linear_probe" and not training.state.has_started:
-                linear_probe.initialize_head(training.state, training.batches, training.step, progress, stop)
-            if not stop():
-                method(training.state, *loop, save, progress, stop)
-        except torch.OutOfMemoryError:
-            raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
-        except NotANumber as error:
-            raise _describe_broken_step(error, training, run) from None
-        except Exception as error:
-            if isinstance(error, ModisteError) or not factories.find_place(error):
-                raise
-            raise SettingError(
-                f"Your own code fails in training: {factories.describe(error)}. Correct it, then resume with: modiste "
-                f"train --resume {run.path}"
-            ) from error
-    if stop():
-        raise Stopped(stop.signal_number, f"Stopped. Resume with: modiste train --resume {run.path}")
-    finish(training, run)
-    loggers.finish(run)
+    if training.recipe.model.head_init == "linear_probe" and not state.has_started:
+        linear_probe.initialize_head(state, training.batches, training.step, progress, stop)
+        for network in (state.network, state.evaluated_model):
+            processes.copy_from_first(network)
+    if not stop():
+        loop = training.batches, training.step, training.schedule, training.validator
+        method(state, *loop, save, progress, stop)
+
+
+@contextmanager
+def _explain_failures(training: Training, run: Run) -> Iterator[None]:
+    """Raise a ModisteError for what is no fault of this package when the block fails."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise TrainingError("The device has too little memory. Lower optimizer.batch_size in a new run.") from None
+    except NotANumber as error:
+        raise _describe_broken_step(error, training, run) from None
+    except Exception as error:
+        if training.ranks.size > 1 and ranks.is_lost_connection(error):
+            raise ranks.describe_lost_connection(str(run.path)) from None
+        if isinstance(error, ModisteError) or not factories.find_place(error):
+            raise
+        raise SettingError(
+            f"Your own code fails in training: {factories.describe(error)}. Correct it, then resume with: modiste "
+            f"train --resume {run.path}"
+        ) from error
+
+
+def _stopped(stop: StopRequest, run: Run, processes: Ranks) -> Stopped:
+    command = "modiste" if processes.size == 1 else "the same torchrun options and: -m modiste"
+    return Stopped(stop.signal_number or SIGTERM, f"Stopped. Resume with: {command} train --resume {run.path}")
 
 
 def _describe_broken_step(error: NotANumber, training: Training, run: Run) -> NotANumber:
     """Write the images of the step that failed to broken-step.json; return an error that names the file."""
     state, batches = training.state, training.batches
     epoch, step = len(state.history), min(state.step, batches.steps(state.order) - 1)
-    path = run.path / "broken-step.json"
     indices = batches.indices(state.order, step).tolist()
-    files.write_json(path, {"epoch": epoch + 1, "step": step + 1, "images": indices})
+    if training.ranks.is_first:
+        files.write_json(run.broken_step, {"epoch": epoch + 1, "step": step + 1, "images": indices})
     last_epoch = f"Epoch {epoch} is saved. " if epoch else ""
     return NotANumber(
         f"In epoch {epoch + 1}, step {step + 1}, {error}. {last_epoch}Lower optimizer.lr, or look at the "
-        f"images whose indices are in {path}."
+        f"images whose indices are in {run.broken_step}."
     )
-
-
-def _environment(training: Training) -> dict[str, Any]:
-    """Describe machine, versions and data for environment.json."""
-    device = training.batches.images.device
-    return {
-        **environment.describe(),
-        **compute.describe(device, training.step.precision),
-        "precision_setting": training.recipe.compute.precision,
-        "parameters": networks.count_parameters(training.state.network),
-        "data": {
-            "source": sources.dataset_name(training.recipe.data),
-            **_data_hashes(training),
-            "validation_images_sha256": training.data.validation.images_sha256(),
-        },
-    }
-
-
-def _data_hashes(training: Training) -> dict[str, Any]:
-    """Return what identifies the images and teachers of a training, wherever they are."""
-    data, teachers = training.data, training.step.teachers
-    return {
-        "sha256": sources.sha256(training.recipe.data),
-        "train": {"n": len(data.train), "sha256": data.train.sha256()},
-        "validation": {"n": len(data.validation), "sha256": data.validation.sha256()},
-        **({"teachers": list(teachers.records)} if teachers else {}),
-    }
-
-
-def _require_same_data(training: Training, run: Run) -> None:
-    """Raise an InputError for other images or teachers than those that the run was started with."""
-    if not run.environment.exists():  # stopped before anything was trained
-        files.write_json(run.environment, _environment(training))
-        return
-    recorded, current = files.read_json(run.environment).get("data", {}), _data_hashes(training)
-    if recorded.get("teachers") != current.get("teachers"):
-        names = ", ".join(training.recipe.distillation.teachers)
-        raise InputError(
-            f"The teachers of {run.path} ({names}) are not those that it was started with. Restore them, or train "
-            "under a new --name."
-        )
-    if any(recorded.get(key) != value for key, value in current.items()):
-        raise InputError(
-            f"The data of {run.path} has changed since it was started. Restore it, name the folder to which it was "
-            "moved with --data, or train under a new --name."
-        )

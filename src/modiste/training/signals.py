@@ -10,10 +10,13 @@ from modiste.errors import STOP_SIGNALS
 
 
 class StopRequest:
-    """Keeps the number of the first signal; 0 before one arrives."""
+    """Keeps the number of the first signal; 0 before one arrives.
 
-    def __init__(self) -> None:
-        self.signal_number = 0
+    While `interrupts` is true, a signal also raises a KeyboardInterrupt, as nothing asks for requests.
+    """
+
+    def __init__(self, interrupts: bool = False) -> None:
+        self.signal_number, self.interrupts = 0, interrupts
 
     def __call__(self) -> bool:
         """Return whether a stop was requested."""
@@ -21,9 +24,9 @@ class StopRequest:
 
 
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
+def stop_request(interrupts: bool = False) -> Iterator[StopRequest]:
     """Catch the stop signals in this block; nothing outside the main thread, where no signals arrive."""
-    request, in_main_thread = StopRequest(), threading.current_thread() is threading.main_thread()
+    request, in_main_thread = StopRequest(interrupts), threading.current_thread() is threading.main_thread()
     handlers = {caught: signal.getsignal(caught) for caught in STOP_SIGNALS if in_main_thread}
 
     def restore() -> None:
@@ -33,6 +36,8 @@ def stop_request() -> Iterator[StopRequest]:
     def handle(signal_number: int, frame: FrameType | None) -> None:
         request.signal_number = signal_number
         restore()
+        if request.interrupts:
+            raise KeyboardInterrupt
 
     for caught in handlers:
         signal.signal(caught, handle)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from modiste.training import targets
+from modiste.training.ranks import SINGLE, Ranks
 from modiste.training.step import NotANumber
 
 MAX_BATCH_VALUES = 500 * 28 * 28  # pixel values of a batch: bounds the memory, and fits the cache
@@ -14,10 +15,14 @@ MAX_BATCH_VALUES = 500 * 28 * 28  # pixel values of a batch: bounds the memory, 
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """Evaluates a network on the validation split: images, uint8 [n, s, s] or [n, s, s, 3], with their targets."""
+    """Evaluates a network on the validation split: images, uint8 [n, s, s] or [n, s, s, 3], with their targets.
+
+    Several processes evaluate a slice each, with the running statistics of the first.
+    """
 
     images: Tensor
     labels: Tensor
+    ranks: Ranks = SINGLE
 
     def __call__(self, network: nn.Module) -> tuple[float | None, float | None]:
         """Return loss and accuracy, or None twice when nothing is held out.
@@ -29,7 +34,9 @@ class Validator:
             raise NotANumber("a weight is not a number")
         if not len(self.labels):
             return None, None
-        return self.score(predict_logits(network, self.images))
+        self.ranks.copy_from_first(network, buffers_only=True)
+        logits = predict_logits(network, self.ranks.slice(self.images))
+        return self.score(self.ranks.gather(logits, len(self.images)))
 
     def score(self, logits: Tensor) -> tuple[float, float]:
         """Return loss and accuracy of the logits of the images; raises NotANumber unless the loss is finite."""

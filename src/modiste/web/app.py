@@ -1,7 +1,6 @@
 """The FastAPI application: the page, the API, health checks and metrics."""
 
 import logging
-import re
 from collections.abc import Sequence
 from functools import partial
 from importlib import resources
@@ -10,17 +9,30 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp
 
 import modiste
 from modiste.inference.model import Predictor
-from modiste.labels import FASHION_MNIST
-from modiste.web.http_error import HttpError, error_response
+from modiste.web.admission import Admission
+from modiste.web.http_error import STOPPING, HttpError, error_response, from_validation_errors
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
-from modiste.web.request_reader import FORM_TYPE, PHOTO_TYPES, RequestReader
-from modiste.web.schemas import ErrorResponse, ModelInfo, PredictionResponse, Sample, ServiceInfo, Status
+from modiste.web.request_reader import FORM_TYPE, JSON_TYPE, PHOTO_TYPES, RequestReader, Upload
+from modiste.web.samples import find_samples, sample_files
+from modiste.web.schemas import (
+    ErrorResponse,
+    JsonPhoto,
+    ModelInfo,
+    PredictionOptions,
+    PredictionResponse,
+    Sample,
+    ServiceInfo,
+    Status,
+)
 from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -34,28 +46,45 @@ MEDIA_TYPES = {
     "jpg": "image/jpeg",
 }
 
-SAMPLE_LABELS = {re.sub(r"\W+", "-", label.lower()): label for label in FASHION_MNIST}
-"""Class of each bundled sample, by the stem of its file."""
-
 BINARY = {"type": "string", "format": "binary"}
-FORM_SCHEMA = {"type": "object", "properties": {"file": {"type": "array", "items": BINARY}}}
+FORM_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "array", "items": BINARY},
+        **PredictionOptions.model_json_schema()["properties"],
+    },
+}
 PREDICT_BODY = {
     "required": True,
-    "content": {**{each: {"schema": BINARY} for each in PHOTO_TYPES}, FORM_TYPE: {"schema": FORM_SCHEMA}},
+    "content": {
+        **{each: {"schema": BINARY} for each in PHOTO_TYPES},
+        FORM_TYPE: {"schema": FORM_SCHEMA},
+        JSON_TYPE: {"schema": JsonPhoto.model_json_schema()},
+    },
 }
 """OpenAPI description of the body of `/predict`, which FastAPI cannot derive: it is read as a stream."""
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorResponse, "description": "Invalid request"},
+    403: {"model": ErrorResponse, "description": "Sent by a page of another site"},
     408: {"model": ErrorResponse, "description": "Body received too slowly"},
     413: {"model": ErrorResponse, "description": "Body too large"},
-    415: {"model": ErrorResponse, "description": "Not a JPEG, PNG or WebP file"},
-    422: {"model": ErrorResponse, "description": "Photo truncated, damaged, too small or with too many pixels"},
+    415: {"model": ErrorResponse | list[PredictionResponse], "description": "Not a JPEG, PNG or WebP file"},
+    422: {
+        "model": ErrorResponse | list[PredictionResponse],
+        "description": "Photo truncated, damaged, too small or with too many pixels",
+    },
     503: {"model": ErrorResponse, "description": "Service busy or stopping; see Retry-After"},
 }
 
 
-def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()) -> RequestMiddleware:
+def create_app(
+    predictor: Predictor,
+    queue: WorkQueue,
+    hosts: Sequence[str] = (),
+    origins: Sequence[str] = (),
+    root_path: str = "",
+) -> ASGIApp:
     """Create the ASGI application.
 
     Args:
@@ -63,16 +92,32 @@ def create_app(predictor: Predictor, queue: WorkQueue, hosts: Sequence[str] = ()
         queue: runs the predictions.
         hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
             Empty accepts every name.
+        origins: of other sites whose pages may send photos and read responses, such as https://shop.example; "*" is
+            every page.
+        root_path: prefix of the paths behind a proxy.
     """
     app = FastAPI(title="modiste", version=modiste.__version__, docs_url=None, redoc_url=None)
     metrics = ServiceMetrics()
     metrics.in_use.set_function(lambda: queue.in_use)
     _add_predict_route(app, predictor, queue, metrics)
     _add_health_routes(app, queue, metrics)
-    _add_about_route(app, [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models])
+    _add_about_route(app, predictor)
     _add_static_routes(app)
     _add_error_handlers(app)
-    return RequestMiddleware(app, metrics, [route.path for route in app.routes if hasattr(route, "path")], hosts)
+    paths = [route.path for route in app.routes if hasattr(route, "path")]
+    middleware = RequestMiddleware(app, metrics, paths, Admission(queue, hosts, origins), root_path)
+    return _allow_origins(middleware, origins) if origins else middleware
+
+
+def _allow_origins(app: ASGIApp, origins: Sequence[str]) -> CORSMiddleware:
+    """Let the pages of these origins read responses, errors included."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "HEAD", "POST"),
+        allow_private_network=True,
+        expose_headers=("Retry-After", "X-Request-ID"),
+    )
 
 
 def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, metrics: ServiceMetrics) -> None:
@@ -85,40 +130,37 @@ def _add_predict_route(app: FastAPI, predictor: Predictor, queue: WorkQueue, met
         openapi_extra={"requestBody": PREDICT_BODY},
         summary="Predict the class of one or several photos",
     )
-    async def predict(
-        request: Request,
-        top: Annotated[int, Query(ge=1, le=100)] = 3,
-        preview: bool = False,
-        heatmap: bool = False,
-        model: str = "",
-    ) -> Response:
-        """Send one photo as the body to get one prediction, or a form with several files to get a list.
+    async def predict(request: Request, query: Annotated[PredictionOptions, Query()]) -> Response:
+        """Send one photo as the body or as JSON to get one prediction, or a form with several files to get a list.
 
-        Without `model`, each photo is predicted by the model that fits it; `/about` lists the names.
+        The options are parameters of the query, fields of the form, or keys of the JSON. Without `model`, each photo
+        is predicted by the model that fits it; `/about` lists the names. `file` is the name that the form or JSON has.
         """
-        task = PredictionTask(_select_model(predictor, model), top, preview, heatmap)
-        async with reader.hold_upload(request) as (photos, is_form):
-            results = await queue.submit([partial(task, photo) for photo in photos], task.cost)
+        async with reader.hold_upload(request) as upload:
+            task = _create_task(predictor, query, upload)
+            results = await queue.submit([partial(task, photo) for photo in upload.photos], task.cost)
         errors = [error for _, error in results if error]
-        if errors and not is_form:
+        if errors and not upload.is_form:
             raise errors[0]
-        records = [record for record, _ in results]
+        records = [record | {"file": name} for (record, _), name in zip(results, upload.file_names, strict=True)]
         for record in records:
             if record["label"] is not None:
                 metrics.predictions.labels(record["model"], record["label"]).inc()
         status = errors[0].status if len(errors) == len(results) else 200
-        return JSONResponse(records if is_form else records[0], status)
+        return JSONResponse(records if upload.is_form else records[0], status)
 
 
 def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) -> None:
+    @app.head("/health/live", include_in_schema=False)
     @app.get("/health/live", summary="Liveness check")
     async def live() -> Status:
         return Status(status="live")
 
+    @app.head("/health/ready", include_in_schema=False)
     @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Readiness check")
     async def ready() -> Status:
         if queue.closing:
-            raise HttpError(503, "The service is stopping. Use another one.")
+            raise STOPPING
         return Status(status="ready")
 
     @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
@@ -126,14 +168,23 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_about_route(app: FastAPI, models: list[ModelInfo]) -> None:
-    # models for gray images were trained on product images, so photos are not fair samples for them
-    suffixes = (".png", ".jpg") if any(model.channels == 3 for model in models) else (".png",)
-    samples = [_sample(file) for file in _sample_files() if file.name.endswith(suffixes)]
+def _add_about_route(app: FastAPI, predictor: Predictor) -> None:
+    models = [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models]
+    samples = [Sample.model_validate(sample, from_attributes=True) for sample in find_samples(predictor.models)]
 
     @app.get("/about", summary="Loaded models and bundled samples")
     async def about() -> ServiceInfo:
         return ServiceInfo(models=models, version=modiste.__version__, samples=samples)
+
+
+def _create_task(predictor: Predictor, query: PredictionOptions, upload: Upload) -> PredictionTask:
+    """Return the task for the photos of a request; the options in its body take precedence over those in its query."""
+    try:
+        options = PredictionOptions.model_validate(query.model_dump() | upload.options)
+    except ValidationError as error:
+        raise from_validation_errors(error.errors()) from None
+    model = _select_model(predictor, options.model)
+    return PredictionTask(model, options.top, options.preview, options.heatmap)
 
 
 def _select_model(predictor: Predictor, name: str) -> Predictor:
@@ -146,22 +197,11 @@ def _select_model(predictor: Predictor, name: str) -> Predictor:
     raise HttpError(400, f"No model has this name. Use one of {', '.join(m.name for m in predictor.models)}.")
 
 
-def _sample_files() -> list[Traversable]:
-    """Return the bundled samples, photos last."""
-    files = (resources.files("modiste") / "assets" / "samples").iterdir()
-    samples = (file for file in files if file.name.endswith((".png", ".jpg")))
-    return sorted(samples, key=lambda file: (file.name.endswith(".jpg"), file.name))
-
-
-def _sample(file: Traversable) -> Sample:
-    return Sample(file=f"samples/{file.name}", label=SAMPLE_LABELS[file.name.rpartition(".")[0]])
-
-
 def _add_static_routes(app: FastAPI) -> None:
     """Serve the files in `static/` and the samples from memory, so that no request can name another file."""
     for file in (resources.files("modiste") / "web" / "static").iterdir():
         _add_static_file(app, {"index.html": "/", "docs.html": "/docs"}.get(file.name, f"/{file.name}"), file)
-    for file in _sample_files():
+    for file in sample_files():
         _add_static_file(app, f"/samples/{file.name}", file)
 
 
@@ -186,8 +226,7 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        names = ", ".join(sorted({str(each["loc"][-1]) for each in error.errors()}))
-        return await respond(request, HttpError(400, f"The value of {names} is invalid. See /docs."))
+        return await respond(request, from_validation_errors(error.errors()))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

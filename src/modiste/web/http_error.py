@@ -1,6 +1,7 @@
 """Error responses: an HTTP status, one sentence and the id of the request."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -21,6 +22,12 @@ class HttpError(Exception):
         self.status, self.message, self.headers = status, message, dict(headers or {})
 
 
+RETRY_AFTER = {"Retry-After": "1"}
+"""Header of each response that rejects a request because the service is busy; in seconds."""
+
+STOPPING = HttpError(503, "The service is stopping. Use another one.")
+
+
 def error_response(error: HttpError, request_id: str) -> JSONResponse:
     """Return the response for an error; the operator finds the request in the log by its id."""
     return JSONResponse({"error": error.message, "request_id": request_id}, error.status, error.headers)
@@ -29,3 +36,9 @@ def error_response(error: HttpError, request_id: str) -> JSONResponse:
 def from_input_error(error: InputError) -> HttpError:
     """Convert the reason why a photo cannot be used: status 415 for an unsupported format, otherwise 422."""
     return HttpError(415 if isinstance(error, UnsupportedPhoto) else 422, str(error))
+
+
+def from_validation_errors(errors: Iterable[Mapping[str, Any]]) -> HttpError:
+    """Convert pydantic's errors on options: status 400 with their names, which the server chose, not their values."""
+    names = ", ".join(sorted({str(error["loc"][-1]) for error in errors}))
+    return HttpError(400, f"The value of {names} is invalid. See /docs.")

@@ -1,5 +1,6 @@
-"""ASGI middleware: request ids, security headers, a limit on concurrent requests, and metrics for Prometheus."""
+"""ASGI middleware: request ids, security headers, admission, and metrics for Prometheus."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import Collection
@@ -8,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from modiste.web.http_error import HttpError, error_response
+from modiste.web.admission import Admission
+from modiste.web.http_error import STOPPING, error_response
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
@@ -18,13 +20,6 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """The page loads nothing from other hosts and cannot be embedded in a frame."""
-
-UNKNOWN_HOST = HttpError(400, "The service does not accept this host name. Use its IP address or localhost.")
-
-MAX_REQUESTS = 1000
-"""Concurrent requests, including those whose body is still being received; predictions are limited by the queue."""
-
-TOO_MANY_REQUESTS = HttpError(503, "The service has too many open requests. Retry in a second.", {"Retry-After": "1"})
 
 OTHER_PATH = "other"
 """Label of requests for paths that do not exist, so that clients cannot create any number of metrics."""
@@ -53,21 +48,29 @@ class RequestMiddleware:
         app: the application that handles the requests.
         metrics: updated for each request.
         paths: paths with metrics of their own; all others share the label "other".
-        hosts: accepted host names without port; empty accepts every name.
+        admission: rejects requests before the application sees them.
+        root_path: prefix of the paths behind a proxy, whether or not the proxy removes it.
     """
 
     def __init__(
-        self, app: ASGIApp, metrics: ServiceMetrics, paths: Collection[str], hosts: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        metrics: ServiceMetrics,
+        paths: Collection[str],
+        admission: Admission,
+        root_path: str = "",
     ) -> None:
-        self.app, self.metrics, self.paths, self.hosts = app, metrics, frozenset(paths), frozenset(hosts)
-        self.open_requests = 0
+        self.app, self.metrics, self.paths, self.admission = app, metrics, frozenset(paths), admission
+        self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        path = scope["path"] if scope["path"] in self.paths else OTHER_PATH
+        requested = self._without_root_path(scope["path"])
+        path = requested if requested in self.paths else OTHER_PATH
+        scope.update(root_path=self.root_path, path=self.root_path + requested)
         request_id = scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
         status = 499  # the client disconnected before a response began
         started = time.perf_counter()
@@ -79,22 +82,18 @@ class RequestMiddleware:
                 MutableHeaders(scope=message).update(SECURITY_HEADERS | {"X-Request-ID": request_id})
             await send(message)
 
-        error = self._error(scope["path"], Headers(scope=scope).get("host", ""))
-        self.open_requests += 1
+        headers = Headers(scope=scope)
         try:
             with self.metrics.in_flight.track_inprogress():
-                await (error_response(error, request_id) if error else self.app)(scope, receive, send_with_headers)
+                async with self.admission.admit(scope["method"], requested, headers) as error:
+                    await (error_response(error, request_id) if error else self.app)(scope, receive, send_with_headers)
+        except asyncio.CancelledError:  # at the end of the server, which has waited for long enough
+            if status == 499:
+                await error_response(STOPPING, request_id)(scope, receive, send_with_headers)
         finally:
-            self.open_requests -= 1
             self.metrics.requests.labels(path, str(status)).inc()
             self.metrics.seconds.labels(path).observe(time.perf_counter() - started)
 
-    def _error(self, path: str, host: str) -> HttpError | None:
-        """Return why a request is rejected before the application sees it; health checks ignore the limit."""
-        if self.open_requests >= MAX_REQUESTS and not path.startswith("/health/"):
-            return TOO_MANY_REQUESTS
-        return None if self._accepts_host(host) else UNKNOWN_HOST
-
-    def _accepts_host(self, host: str) -> bool:
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host  # without the port
-        return not self.hosts or name in self.hosts
+    def _without_root_path(self, path: str) -> str:
+        """Return the path of the application, whether or not the proxy removed its prefix."""
+        return path.removeprefix(self.root_path) if f"{path}/".startswith(f"{self.root_path}/") else path

@@ -1,26 +1,35 @@
-"""Read the photos of a request from its body or form, with limits on size and time.
+"""Read the photos of a request from its body, form or JSON, with limits on size and time.
 
-Nothing is written to disk, and the file names in a form are not used.
+Nothing is written to disk. File names are repeated in the response and used for nothing else.
 """
 
 import asyncio
+import base64
+import binascii
+import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from modiste.web.http_error import HttpError
+from modiste.web.http_error import HttpError, from_validation_errors
+from modiste.web.schemas import JsonPhoto, PredictionOptions
 
 MIB = 2**20
 MAX_BODY = 20 * MIB
 """Bytes of a photo; those of a phone have up to 12 MiB."""
 
+MAX_JSON = MAX_BODY * 4 // 3 + MIB
+"""Bytes of a photo of `MAX_BODY` in base64, with line breaks."""
+
 MAX_FORM = 64 * MIB
 MAX_FILES = 32
-MAX_TOTAL = 256 * MIB
+MAX_FIELDS = 8
+MAX_TOTAL = 128 * MIB
 """Bytes in memory over all requests."""
 
 BODY_TIMEOUT = 30.0
@@ -29,12 +38,29 @@ BODY_TIMEOUT = 30.0
 OCTET_STREAM = "application/octet-stream"
 PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", OCTET_STREAM)
 FORM_TYPE = "multipart/form-data"
+JSON_TYPE = "application/json"
+LIMITS = {FORM_TYPE: MAX_FORM, JSON_TYPE: MAX_JSON}
+"""Bytes of a body that is not a photo."""
+
+MAX_NAME = 255
+"""Characters of a file name."""
+
+JSON_NEEDED = HttpError(400, 'The body is not a photo as JSON. Send {"image": "..."} with base64 or a data URL.')
 
 
 class Upload(NamedTuple):
-    """The encoded photos of a request: one of a body, or several of a form."""
+    """The encoded photos of a request: one of a body or of JSON, or several of a form.
+
+    Args:
+        photos: the content of each file.
+        file_names: their names, without folders; empty where the client sent none.
+        options: the values of `PredictionOptions` in the form or JSON, as they were sent.
+        is_form: whether the response is a list.
+    """
 
     photos: list[bytes]
+    file_names: list[str]
+    options: dict[str, Any]
     is_form: bool
 
 
@@ -50,12 +76,11 @@ class RequestReader:
 
         Raises:
             HttpError: the body is too large (413), too slow (408), of an unsupported type (415) or not a valid form
-                (400), or the bytes of all requests exceed the limit (503).
+                or JSON (400), or the bytes of all requests exceed the limit (503).
         """
-        is_form = _content_type(request) == FORM_TYPE
-        body = _BodyStream(self, request, MAX_FORM if is_form else MAX_BODY)
+        body = _BodyStream(self, request, LIMITS.get(_content_type(request), MAX_BODY))
         try:
-            yield Upload(await _read_photos(request, body.chunks()), is_form)
+            yield await _read_upload(request, body.chunks())
         finally:
             self.total_bytes -= body.bytes_read
 
@@ -88,26 +113,27 @@ def _content_type(request: Request) -> str:
     return "image/jpeg" if media_type == "image/jpg" else media_type
 
 
-async def _read_photos(request: Request, chunks: AsyncGenerator[bytes, None]) -> list[bytes]:
+async def _read_upload(request: Request, chunks: AsyncGenerator[bytes, None]) -> Upload:
     media_type = _content_type(request)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HttpError(415, "The body is compressed. Send the photo without Content-Encoding.")
-    if media_type not in (*PHOTO_TYPES, FORM_TYPE):
-        supported = f"{', '.join(PHOTO_TYPES[:3])}, or {FORM_TYPE} for several photos"
+    if media_type not in (*PHOTO_TYPES, FORM_TYPE, JSON_TYPE):
+        supported = f"{', '.join(PHOTO_TYPES[:3])}, {JSON_TYPE}, or {FORM_TYPE} for several photos"
         raise HttpError(415, f"The Content-Type of the request is not supported. Use {supported}.")
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             if media_type == FORM_TYPE:
                 return await _read_form(request, chunks)
-            return [b"".join([chunk async for chunk in chunks])]
+            content = b"".join([chunk async for chunk in chunks])
     except TimeoutError:
         raise HttpError(408, f"The body took longer than {BODY_TIMEOUT:.0f} seconds. Send it faster.") from None
     except ClientDisconnect:
         raise HttpError(400, "The client disconnected.") from None
+    return _parse_json(content) if media_type == JSON_TYPE else Upload([content], [""], {}, is_form=False)
 
 
-async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> list[bytes]:
-    parser = _InMemoryParser(request.headers, chunks, max_files=MAX_FILES, max_fields=4)
+async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> Upload:
+    parser = _InMemoryParser(request.headers, chunks, max_files=MAX_FILES, max_fields=MAX_FIELDS)
     try:
         form = await parser.parse()
     except (MultiPartException, ValueError):
@@ -117,9 +143,42 @@ async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> l
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     if not files:
         raise HttpError(400, "The form has no file. Add a photo to it.")
-    photos = [await file.read() for file in files]
-    await form.close()
-    return photos
+    photos = []
+    for file in files:
+        photos.append(await file.read())
+        await file.close()  # frees its copy
+    options = {name: value for name, value in form.multi_items() if name in PredictionOptions.model_fields}
+    return Upload(photos, [_file_name(file.filename or "") for file in files], options, is_form=True)
+
+
+def _parse_json(content: bytes) -> Upload:
+    try:
+        body = JsonPhoto.model_validate_json(content)
+    except ValidationError as error:
+        errors = [each for each in error.errors() if each["loc"] and each["loc"] != ("image",)]
+        raise from_validation_errors(errors) if errors else JSON_NEEDED from None
+    photo = _decode_base64(body.image)
+    if len(photo) > MAX_BODY:
+        raise HttpError(413, f"The photo is larger than {MAX_BODY // MIB} MiB. Send a smaller one.")
+    options = body.model_dump(include=set(PredictionOptions.model_fields), exclude_unset=True)
+    return Upload([photo], [_file_name(body.file)], options, is_form=False)
+
+
+def _decode_base64(text: str) -> bytes:
+    """Decode base64, of both alphabets and with line breaks, or a data URL with base64."""
+    if text.startswith("data:"):
+        text = text.partition(";base64,")[2] or "not base64"
+    try:
+        encoded = "".join(text.split()).encode("ascii")
+        return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise JSON_NEEDED from None
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of the path that a client names, without characters that cannot be printed."""
+    name = "".join(filter(str.isprintable, re.split(r"[/\\]", path)[-1]))
+    return name[:MAX_NAME]
 
 
 class _InMemoryParser(MultiPartParser):

@@ -1,6 +1,24 @@
-"""Response bodies of the API, as its OpenAPI description lists them."""
+"""Options, JSON bodies and response bodies of the API, as its OpenAPI description lists them."""
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+
+class PredictionOptions(BaseModel):
+    """The options of a request: in its query, as fields of its form, or in its JSON body."""
+
+    top: Annotated[int, Field(ge=1, le=100)] = 3
+    preview: bool = False
+    heatmap: bool = False
+    model: str = ""
+
+
+class JsonPhoto(PredictionOptions):
+    """A photo as JSON: in base64 or as a data URL, with the name that its prediction is to have, and the options."""
+
+    image: str
+    file: str = ""
 
 
 class ClassProbability(BaseModel):
@@ -44,12 +62,18 @@ class Sample(BaseModel):
 
 
 class ModelInfo(BaseModel):
-    """A loaded model; `scores` holds the metrics in its file by split, with the number of images as `n`."""
+    """A loaded model.
+
+    `scores` holds the metrics in its file by split, with the number of images as `n`; `label_groups` the classes that
+    photos often do not tell apart, such as kinds of shoe; with `can_abstain`, some images are "none of these".
+    """
 
     name: str
     class_names: list[str]
+    label_groups: list[list[str]]
     image_size: int
     channels: int
+    can_abstain: bool
     scores: dict[str, dict[str, float]]
 
 

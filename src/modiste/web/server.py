@@ -5,9 +5,11 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -16,7 +18,11 @@ import uvicorn
 from modiste.errors import STOP_SIGNALS, SettingError
 from modiste.inference.model import Predictor
 from modiste.web.app import create_app
+from modiste.web.http_protocol import MAX_CONNECTIONS, HttpProtocol
+from modiste.web.settings import ServerSettings
 from modiste.web.work_queue import WorkQueue
+
+log = logging.getLogger(__name__)
 
 SHUTDOWN_TIMEOUT = 20
 """Seconds that accepted requests have to finish after a stop signal."""
@@ -27,48 +33,80 @@ IDLE_TIMEOUT = 20.0
 SEND_BUFFER = 2**18
 """Bytes of a response that the kernel buffers for each connection: few, so that unread responses are noticed."""
 
+ACCEPTED_AT_ONCE = 64
+"""New connections that are accepted before other events are handled."""
+
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
-def serve(predictor: Predictor, queue: WorkQueue, host: str, port: int, on_ready: Callable[[str], None]) -> None:
+OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")}  # noqa: S104  not the default
+"""For each address that listens on all interfaces, that of this machine and one of a network for documentation."""
+
+
+def serve(
+    predictor: Predictor, queue: WorkQueue, settings: ServerSettings, on_ready: Callable[[Sequence[str]], None]
+) -> None:
     """Serve until SIGINT or SIGTERM; a second signal stops without waiting for open requests.
 
     Args:
         predictor: the loaded models.
         queue: runs the predictions.
-        host: address to listen on.
-        port: TCP port; 0 chooses a free one.
-        on_ready: called with the URL of the page once the socket listens.
+        settings: how the service is reached.
+        on_ready: called with the URLs of the page once requests are answered and signals are handled:
+            that for this machine first, then that for the local network if there is another one.
 
     Raises:
         SettingError: the address or port cannot be used.
     """
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs every malformed form
-    listener = _listen(host, port)
-    address, bound_port = listener.getsockname()[:2]
+    listener = _listen(settings.host, settings.port)
+    address, port = listener.getsockname()[:2]
     # DNS rebinding: a third-party page whose name resolves to this machine still sends its own name as the host
-    hosts = LOCAL_HOSTS if address in ("127.0.0.1", "::1") else ()
+    is_restricted = address in ("127.0.0.1", "::1") or settings.allow_hosts
+    hosts = (*LOCAL_HOSTS, *settings.allow_hosts) if is_restricted else ()
     config = uvicorn.Config(
-        create_app(predictor, queue, hosts),
-        http="h11",  # limits the size of the request head, unlike the faster parser
+        create_app(predictor, queue, hosts, settings.allow_origins, settings.root_path),
+        http=HttpProtocol,
+        loop="asyncio",  # under load, uvloop lets new connections wait for seconds
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         lifespan="off",
         log_level="error",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
-    on_ready(f"http://{f'[{address}]' if ':' in address else address}:{bound_port}/")
+    scheme = "https" if settings.tls_cert else "http"
+    urls = [f"{scheme}://{each}:{port}/" for each in _reachable_hosts(listener)]
+    _raise_file_limit()
     try:
-        _Server(config, queue).run(sockets=[listener])
+        _Server(config, queue, partial(on_ready, urls)).run(sockets=[listener])
     finally:
         queue.close()
+
+
+def _reachable_hosts(listener: socket.socket) -> list[str]:
+    """Return the hosts in the URLs of a socket: if it listens on all interfaces, this machine and its LAN address."""
+    address = listener.getsockname()[0]
+    if address not in OUTSIDE:
+        return [_url_host(address)]
+    local, outside = OUTSIDE[address]
+    with socket.socket(listener.family, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect((outside, 9))  # sends nothing, but chooses the interface
+        return [local, _url_host(probe.getsockname()[0])]
+    return [local]
+
+
+def _url_host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.create_server(address[:2], family=family, backlog=1024)
+        listener = socket.create_server(address[:2], family=family, backlog=MAX_CONNECTIONS)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # inherited by connections
     except (OSError, OverflowError, UnicodeError) as error:
         code = getattr(error, "errno", None)
@@ -76,6 +114,18 @@ def _listen(host: str, port: int) -> socket.socket:
         option = "--port" if code == errno.EADDRINUSE else "--host or --port"
         raise SettingError(f"Cannot listen on {host} port {port} ({reason}). Choose another {option}.") from None
     return listener
+
+
+def _raise_file_limit() -> None:
+    """Let the process open a file for each connection, as far as the system allows; shells often set 1,024."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = MAX_CONNECTIONS + 100
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _is_stalled(connection: Any) -> bool:
@@ -88,11 +138,24 @@ def _is_stalled(connection: Any) -> bool:
 class _Server(uvicorn.Server):
     """Exits with code 0 after a signal: the first one rejects new requests, the second one ends the process."""
 
-    def __init__(self, config: uvicorn.Config, queue: WorkQueue) -> None:
+    def __init__(self, config: uvicorn.Config, queue: WorkQueue, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self.queue = queue
+        self.queue, self.on_ready = queue, on_ready
         self.stalled: dict[Any, tuple[float, int]] = {}
         """Since when each connection makes no progress, and the bytes of its response that are not read."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections; signals are handled already."""
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(MAX_CONNECTIONS)  # asyncio has one number for the connections that wait, and this
+        self.on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for accepted requests; after a second signal, log how many are not waited for."""
+        await super().shutdown(sockets)
+        if self.force_exit and self.server_state.tasks:
+            log.warning("modiste: stopped without waiting for %d open requests", len(self.server_state.tasks))
 
     async def on_tick(self, counter: int) -> bool:
         """Close connections without progress for `IDLE_TIMEOUT`; uvicorn itself would wait forever."""

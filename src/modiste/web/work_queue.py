@@ -13,17 +13,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from modiste.web.http_error import HttpError
+from modiste.web.http_error import RETRY_AFTER, STOPPING, HttpError
 
 Result = TypeVar("Result")
 
 CAPACITY_PER_THREAD = 128
 """Photos for each thread: a quarter of a second of work for 28 x 28 images, seconds for photos of a phone."""
 
+MAX_REQUESTS = 128
+"""Requests whose photos wait or are predicted: 0.5 to 1.5 ms each for small images on one core, most of it not for the
+prediction, so that more threads do not allow more."""
+
 MAX_WAIT = 60.0
 """Seconds after which a job that waits behind those of other requests is given up; their photos may be large."""
 
-QUEUE_FULL = HttpError(503, "The queue of the service is full. Retry in a second.", {"Retry-After": "1"})
+QUEUE_FULL = HttpError(503, "The queue of the service is full. Retry in a second.", RETRY_AFTER)
 
 
 @dataclass
@@ -34,18 +38,25 @@ class WorkQueue:
         threads: jobs that run at the same time.
         capacity: total cost of the jobs that wait or run; 0 is `CAPACITY_PER_THREAD` for each thread.
         in_use: total cost of the jobs that wait or run now.
+        requests: calls of `submit` that wait or run now.
         closing: reject all new jobs.
     """
 
     threads: int
     capacity: int = 0
     in_use: int = 0
+    requests: int = 0
     closing: bool = False
     pool: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
         self.capacity = self.capacity or self.threads * CAPACITY_PER_THREAD
         self.pool = ThreadPoolExecutor(self.threads, "queue")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every job is rejected now."""
+        return self.requests >= MAX_REQUESTS or self.in_use >= self.capacity
 
     async def submit(self, jobs: Sequence[Callable[[], Result]], cost: int = 1) -> list[Result]:
         """Run all jobs of a request and return their results in order.
@@ -59,14 +70,19 @@ class WorkQueue:
             HttpError: the queue is full or the service is stopping (503).
         """
         if self.closing:
-            raise HttpError(503, "The service is stopping. Use another one.")
-        if self.in_use + cost * len(jobs) > self.capacity and (self.in_use or cost == 1):
+            raise STOPPING
+        exceeds = self.in_use + cost * len(jobs) > self.capacity and (self.in_use or cost == 1)
+        if exceeds or self.requests >= MAX_REQUESTS:
             raise QUEUE_FULL
         deadline = time.monotonic() + (MAX_WAIT if self.in_use else math.inf)
         self.in_use += cost * len(jobs)
         loop = asyncio.get_running_loop()
         jobs = [_with_deadline(job, deadline) for job in jobs]
-        return await asyncio.gather(*(asyncio.wrap_future(self._start(job, cost, loop)) for job in jobs))
+        self.requests += 1
+        try:
+            return await asyncio.gather(*(asyncio.wrap_future(self._start(job, cost, loop)) for job in jobs))
+        finally:
+            self.requests -= 1
 
     def close(self) -> None:
         """Cancel the jobs that wait; those that run are not waited for."""

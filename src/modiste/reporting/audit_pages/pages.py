@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 import modiste
 from modiste.imaging import png, thumbnail
 from modiste.reporting import formatting
-from modiste.reporting.html_report import texts
+from modiste.reporting.report import texts
 from modiste.runs import files
 
 ENVIRONMENT = Environment(
     loader=ChoiceLoader(
-        [PackageLoader("modiste", f"reporting/{page}/templates") for page in ("audit_pages", "html_report")]
+        [PackageLoader("modiste", f"reporting/{page}/templates") for page in ("audit_pages", "report")]
     ),
     autoescape=True,
     undefined=StrictUndefined,

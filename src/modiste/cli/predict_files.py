@@ -1,0 +1,120 @@
+"""The files of `modiste predict --out`: rows of CSV or JSON Lines, or shards of Parquet, here or on a cluster."""
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from modiste.inference.prediction import printable
+
+if TYPE_CHECKING:
+    from modiste.cli.inputs import NamedPhoto
+    from modiste.inference.model import Predictor
+    from modiste.inference.prediction import Prediction
+    from modiste.inference.predictions_file import PredictionsFile
+    from modiste.inference.shards import Counts, Plan
+
+ROWS_PER_WRITE = 100
+"""A killed command loses the predictions of at most as many photos."""
+
+
+def write_shards(
+    files: tuple[str, ...], out: str, model: str | None, top: int, cluster: str | None, cpus: int
+) -> "Counts":
+    """Predict photos into Parquet, here or on a cluster, and print a summary; raises Stopped on Ctrl-C."""
+    import signal
+
+    from modiste import inference
+    from modiste.cli.inputs import cut_shards, find_model
+    from modiste.errors import Stopped
+    from modiste.inference import shards
+    from modiste.inference.shards import Plan
+    from modiste.runs.environment import usable_cores
+    from modiste.runs.storage import Storage, is_url
+
+    predictor = inference.load(find_model(model), 1)
+    plan = Plan(cut_shards(files, is_local=cluster is None), predictor.sha256, top)
+    try:
+        if cluster is None:
+            _advance(plan, shards.predict_to_file(Path(out), plan, predictor, usable_cores()))
+            counts = shards.count_file(Path(out))
+        else:
+            from modiste.experiments.cluster import photos  # imports Ray, which takes seconds
+
+            output = Storage(out if is_url(out) else str(Path(out).absolute()))
+            inputs = [file if is_url(file) else str(Path(file).absolute()) for file in files]
+            with photos.open_cluster(cluster, output, inputs, cpus) as actors:
+                _advance(plan, photos.predict(plan, output, predictor, actors, cpus))
+            counts = shards.read_counts(output, plan)
+    except KeyboardInterrupt:
+        raise Stopped(signal.SIGINT, f"Stopped. The shards in {out} are used when the command is repeated.") from None
+    failed = f"; {counts.failed} could not be used" if counts.failed else ""
+    click.echo(f"{printable(out)}: {_format_count(counts.rows)}{failed}")
+    return counts
+
+
+def _advance(plan: "Plan", sizes: Iterable[int]) -> None:
+    """Show the progress of shards, by the number of their photos."""
+    from modiste.training.progress import progress_bar
+
+    with progress_bar(sum(shard.size for shard in plan.shards)) as advance:
+        for size in sizes:
+            advance(size)
+
+
+def predict_photos(photos: "list[NamedPhoto]", predictor: "Predictor", top: int) -> Generator["Prediction"]:
+    """Yield the prediction of each photo, with its name as `file`; print the error of one that could not be used."""
+    from dataclasses import replace
+    from itertools import starmap
+
+    from modiste.cli.inputs import read_photo
+    from modiste.runs.environment import usable_cores
+
+    threads = min(usable_cores(), len(photos)) or 1
+    predictions = predictor.stream(starmap(read_photo, photos), top, threads)
+    for prediction, (name, _) in zip(predictions, photos, strict=True):
+        if prediction.error is not None:
+            click.echo(f"modiste: {prediction.error}", err=True)
+        yield replace(prediction, file=printable(name))
+
+
+def write_rows(
+    out: Path, files: tuple[str, ...], photos: "list[NamedPhoto]", predictor: "Predictor", top: int, bom: bool
+) -> tuple[int, int]:
+    """Write the rows that --out lacks and print a summary; return the number of all rows and of failed ones."""
+    from modiste.inference.predictions_file import open_predictions
+
+    by_name = dict(photos)
+    with open_predictions(out, predictor.sha256, top, list(by_name), files, bom) as file:
+        old_rows = file.rows
+        _append_predictions(file, predict_photos([(name, by_name[name]) for name in file.missing], predictor, top))
+    summary = f"{printable(str(out))}: {_format_count(file.rows)}"
+    summary += f", {old_rows} of them from before" if old_rows else ""
+    summary += f", {file.replaced} predicted again" if file.replaced else ""
+    summary += f", {file.removed} removed because their photos are gone" if file.removed else ""
+    click.echo(summary + (f"; {file.failed} could not be used" if file.failed else ""))
+    return file.rows, file.failed
+
+
+def _append_predictions(file: "PredictionsFile", predictions: Generator["Prediction"]) -> None:
+    """Append the predictions in batches, with a progress bar on a terminal; raises Stopped on Ctrl-C."""
+    import signal
+    from itertools import islice
+
+    from modiste.errors import Stopped
+    from modiste.training.progress import progress_bar
+
+    try:
+        with progress_bar(len(file.missing)) as advance:
+            while batch := list(islice(predictions, ROWS_PER_WRITE)):
+                file.append(batch)
+                advance(len(batch))
+    except KeyboardInterrupt:
+        predictions.close()
+        rows = _format_count(file.count_rows())
+        raise Stopped(signal.SIGINT, f"Stopped. {file.path} has {rows}; the same command resumes.") from None
+
+
+def _format_count(photos: int) -> str:
+    return f"{photos} photo{'s' * (photos != 1)}"

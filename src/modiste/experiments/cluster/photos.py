@@ -1,0 +1,91 @@
+"""Predict many photos on a Ray cluster, by Ray Data: actors that load the model once, each with a shard at a time.
+
+An actor reads, decodes and predicts the photos of its shard a few at a time, and writes its file itself. So memory does
+not grow with the number of photos, and a shard whose actor or node is lost is predicted again, by another one.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+
+from modiste.errors import InputError
+from modiste.experiments.cluster import connection
+from modiste.inference import shards
+from modiste.inference.model import Predictor
+from modiste.inference.shards import Plan
+from modiste.runs.storage import Storage, is_url
+
+Columns = dict[str, NDArray[Any]]
+"""A batch of Ray Data."""
+
+
+class ShardPredictor:
+    """An actor, with the model."""
+
+    def __init__(self, model: list[Any], output: Storage, top: int, threads: int) -> None:
+        self.predictor: Predictor = ray.get(model[0])
+        self.output, self.top, self.threads = output, top, threads
+
+    def __call__(self, batch: Mapping[str, NDArray[Any]]) -> Columns:
+        """Predict and write shards; return the number of their rows."""
+        rows = []
+        for index, shard in zip(batch["index"], batch["shard"], strict=True):
+            counts = shards.write_shard(
+                self.output, int(index), shards.from_json(str(shard)), self.predictor, self.top, self.threads
+            )
+            rows.append(counts.rows)
+        return {"rows": np.array(rows)}
+
+
+@contextmanager
+def open_cluster(address: str, output: Storage, inputs: list[str], cpus: int) -> Iterator[int]:
+    """Connect to a cluster for predictions; yield how many actors it has capacity for.
+
+    Raises:
+        InputError: there is no cluster at the address, a node has other versions or too few cores, cannot see the
+            inputs, or cannot write to the output.
+    """
+    with connection.connect(address):
+        capacity = connection.require_room(cpus, 0)
+        if local := [path for path in inputs if not is_url(path)]:
+            connection.require_readable(local)
+        if not is_url(output.url):
+            Path(output.url).mkdir(parents=True, exist_ok=True)
+            connection.require_readable([output.url])
+        connection.require_writable(output, "--out")
+        yield capacity
+
+
+def predict(plan: Plan, output: Storage, predictor: Predictor, actors: int, cpus: int) -> Iterator[int]:
+    """Predict the shards that the output lacks; yield the number of rows of each as it is written.
+
+    Raises:
+        InputError: the output is of other photos, or as `shards.write_shard`.
+        OutputError: it cannot be written.
+    """
+    missing = shards.missing_shards(output, plan)
+    if not missing:
+        return
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    items = [{"index": index, "shard": shards.to_json(plan.shards[index])} for index in missing]
+    model = [ray.put(predictor)]  # in a list, so that Ray passes the reference on, and here until the end
+    results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+        ShardPredictor,
+        fn_constructor_args=(model, output, plan.top, cpus),
+        batch_size=1,
+        num_cpus=cpus,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(actors, len(items))),
+    )
+    try:
+        for row in results.iter_rows():
+            yield int(row["rows"])
+    except ray.exceptions.RayError as error:
+        raise InputError(f"The predictions failed: {str(error).strip().splitlines()[-1]}") from None

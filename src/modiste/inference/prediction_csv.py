@@ -1,0 +1,58 @@
+"""Predictions as CSV for spreadsheets: a column for each class and probability, and no cell that becomes a formula.
+
+Spreadsheets take a file for UTF-8 if it begins with a byte order mark. `web/static/csv.js` writes the same in
+JavaScript.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from modiste.runs.csv_cells import escape_formula, unescape_formula
+
+BOM = "\ufeff"
+"""Byte order mark."""
+
+
+def columns(top: int) -> tuple[str, ...]:
+    """Return the names of the columns, with `top` classes in each row."""
+    classes = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("label", "probability")]
+    return ("file", "label", "probability", *classes, "model", "error")
+
+
+def format_header(top: int) -> str:
+    """Return the first line."""
+    return _format_line(columns(top))
+
+
+def format_row(record: Mapping[str, Any], top: int) -> str:
+    """Return the line of a record, as `Prediction.as_dict` returns it; classes that it lacks are empty cells."""
+    classes = [(each["label"], _format_probability(each["probability"])) for each in record["top"][:top]]
+    classes += [("", "")] * (top - len(classes))
+    first = (record["file"], record["label"] or "", _format_probability(record["probability"]))
+    return _format_line((*first, *sum(classes, ()), record["model"], record["error"] or ""))
+
+
+def parse_header(line: str) -> tuple[str, ...]:
+    """Return the columns of a first line; raises ValueError unless `format_header` wrote it."""
+    names = tuple(*csv.reader([line.removeprefix(BOM)], strict=True))
+    if names != columns((len(names) - len(columns(0))) // 2):
+        raise ValueError("not a header of predictions")
+    return names
+
+
+def parse_row(line: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the cells of a line by their columns, without the apostrophes before formulas; raises ValueError."""
+    (cells,) = csv.reader([line], strict=True)
+    return dict(zip(names, map(unescape_formula, cells), strict=True))
+
+
+def _format_probability(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
+
+
+def _format_line(cells: Iterable[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(map(escape_formula, cells))
+    return text.getvalue()

@@ -1,0 +1,168 @@
+"""The section on the results of the user: numbers, curves, and the classes of each evaluated run."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from modiste.metrics.scores import Scores
+from modiste.reporting import canvas, figures, formatting, mistakes
+from modiste.reporting.report.document import Block, Figure, Heading, Paragraph, Row, Section, Source, Table, unmarked
+from modiste.reporting.report.texts import Texts
+from modiste.reporting.report_data import ReportData, find_result
+from modiste.reporting.results_table import MethodResult
+
+MISTAKES, MISTAKES_PER_ROW = 16, 8
+
+
+def describe_results(data: ReportData, texts: Texts) -> Section:
+    """Return the table of numbers, the figures, and the details of each evaluated run."""
+    measured = [result for result in data.own if result.accuracy is not None]
+    blocks: list[Block] = []
+    if measured:
+        table = list_numbers("tab-results", texts.get("results.caption"), measured, "own", texts)
+        blocks += [Paragraph(texts.get("results.about")), table]
+    blocks += [Paragraph(note, is_note=True) for note in _list_notes(data, texts)]
+    blocks += _plot_curves(data, texts)
+    for place, result in enumerate(data.runs, start=1):
+        if result.scores:
+            blocks += _describe_run(str(place), result, result.scores, texts)
+    return texts.section("results", blocks)
+
+
+def _list_notes(data: ReportData, texts: Texts) -> list[Markup]:
+    """Return sentences on results that are missing, or that cannot be compared as they are."""
+    pooled = [find_result(data.own, result.recipe) or result for result in data.methods]
+    uses_fashion_mnist = any(result.uses_fashion_mnist for result in data.own)
+    other_data = [result.name_with_data for result in data.own if not result.uses_fashion_mnist]
+    names = {
+        "not_evaluated": [result.name for result in data.own if result.accuracy is None],
+        "other_data": other_data if uses_fashion_mnist else [],
+        "mixed_precision": [result.name for result in pooled if len(result.precisions) > 1],
+    }
+    return [texts.get(f"results.{key}", names=texts.join(each)) for key, each in names.items() if each]
+
+
+def list_numbers(key: str, caption: Markup, results: Sequence[MethodResult], source: Source, texts: Texts) -> Table:
+    """Return the table of the accuracies and losses of these results."""
+    head = texts.titles("results", "method split accuracy interval_images interval_seeds loss n parameters")
+    rows: list[Row] = [(source, _list_cells(result, texts)) for result in results]
+    return Table(key, caption, head, rows, "llrrrrrr")
+
+
+def describe_split(result: MethodResult, texts: Texts) -> Markup:
+    """Return the split of the accuracy, whether the best epoch was chosen on it, and data other than Fashion-MNIST."""
+    split = texts.get("results.chosen" if result.chosen_on_split else f"results.{result.split}")
+    return split if result.uses_fashion_mnist else texts.get("results.of_data", split=split, dataset=result.dataset)
+
+
+def _list_cells(result: MethodResult, texts: Texts) -> list[object]:
+    return [
+        result.name,
+        describe_split(result, texts),
+        formatting.format_percent(result.accuracy),
+        formatting.format_interval(result.interval_images, texts.translate("to")),
+        formatting.format_half_width(result.interval_seeds),
+        "-" if result.loss is None else f"{result.loss:.4f}",
+        result.n,
+        formatting.abbreviate_number(result.parameters) if result.parameters else "-",
+    ]
+
+
+def _plot_curves(data: ReportData, texts: Texts) -> list[Block]:
+    """Plot loss and accuracy over the epochs, and say why the train accuracy of some runs falls."""
+    runs = {result.name_with_data: result for result in data.runs if result.history}
+    if not runs:
+        return [Paragraph(texts.get("results.no_curves"), is_note=True)]
+    histories = {name: result.history for name, result in runs.items()}
+    best_epochs = {name: result.best_epoch for name, result in runs.items()}
+    plot = figures.plot_curves(histories, best_epochs, canvas.PAGE_WIDTH)
+    blocks: list[Block] = [Figure("fig-curves", texts.get("results.curves_caption"), plot)]
+    return blocks + [Paragraph(text) for result in runs.values() for text in _explain_train_accuracy(result, texts)]
+
+
+def _explain_train_accuracy(result: MethodResult, texts: Texts) -> list[Markup]:
+    """Say that only hard images are trained on after the first epoch, where train accuracy falls for that reason."""
+    skipped, last = result.recipe.schedule.skip_easy_fraction, result.history[-1]
+    best = max(result.history, key=lambda epoch: epoch.train_accuracy)
+    if not skipped or best is last:
+        return []
+    values = {"best": f"{best.train_accuracy:.1%}", "best_epoch": best.epoch, "last": f"{last.train_accuracy:.1%}"}
+    text = texts.get("results.skip_easy", name=result.name, trained=f"{1 - skipped:.0%}", epochs=last.epoch, **values)
+    if best.val_accuracy is None or last.val_accuracy is None:
+        return [text]
+    validation = {"best": f"{best.val_accuracy:.1%}", "last": f"{last.val_accuracy:.1%}"}
+    return [text + texts.get("results.skip_easy_validation", **validation)]
+
+
+def _describe_run(place: str, result: MethodResult, scores: Scores, texts: Texts) -> list[Block]:
+    """Return the confusion matrix of a run, the scores of its classes, and its worst mistakes."""
+    values = {"accuracy": f"{scores.accuracy:.2%}", "n": f"{scores.n:,}", "ece": f"{100 * scores.ece:.1f}"}
+    references = {"matrix": _reference(f"fig-confusion-{place}"), "classes": _reference(f"tab-classes-{place}")}
+    about = texts.get("results.of_run", split=describe_split(result, texts), **references, **values)
+    matrix = figures.plot_confusion_matrix(scores)
+    blocks: list[Block] = [Heading(Markup.escape(result.name)), Paragraph(about)]
+    blocks += [Paragraph(Markup.escape(texts.translate(note)), is_note=True) for note in scores.notes]
+    blocks += [Paragraph(text) for text in _describe_classes(result, scores, texts)]
+    caption = texts.get("results.matrix_caption", name=result.name)
+    blocks += [Figure(f"fig-confusion-{place}", caption, matrix), *_list_classes(place, result.name, scores, texts)]
+    return blocks + _plot_mistakes(place, result, texts)
+
+
+def _reference(key: str) -> Markup:
+    return Markup('<a href="#{}"></a>').format(key)
+
+
+def _list_classes(place: str, name: str, scores: Scores, texts: Texts) -> list[Block]:
+    """Return the tables of the scores of the classes, and of the most confused ones."""
+    rows = [
+        [texts.translate(label.name), *map(formatting.format_percent_number, (label.precision, label.recall, label.f1)),
+         label.support]
+        for label in scores.per_class
+    ]  # fmt: skip
+    head = texts.titles("results", "class precision recall f1 support")
+    classes = Table(
+        f"tab-classes-{place}", texts.get("results.classes_caption", name=name), head, unmarked(rows), "lrrrr"
+    )
+    pairs = [
+        [texts.translate(each.true), texts.translate(each.predicted), each.count] for each in scores.most_confused[:5]
+    ]
+    if not pairs:
+        return [classes]
+    caption = texts.get("results.confused_caption", name=name)
+    titles = texts.titles("results", "true predicted count")
+    return [classes, Table(f"tab-confused-{place}", caption, titles, unmarked(pairs), "llr")]
+
+
+def _plot_mistakes(place: str, result: MethodResult, texts: Texts) -> list[Block]:
+    """Plot the mistakes with the highest confidence; nothing where the run lacks their images."""
+    run = result.run
+    if not run or not run.mistakes_page.is_file() or not run.mistakes_table.is_file():
+        return []
+    shown = mistakes.read_shown(run.mistakes_page, run.mistakes_table, MISTAKES)
+    if not shown:
+        return []
+    plot = figures.plot_mistakes(
+        [image for _, image in shown],
+        [mistake.true_label for mistake, _ in shown],
+        [mistake.predicted_label for mistake, _ in shown],
+        [mistake.probability for mistake, _ in shown],
+        MISTAKES_PER_ROW,
+        canvas.PAGE_WIDTH,
+    )
+    return [Figure(f"fig-mistakes-{place}", texts.get("results.mistakes_caption", name=result.name), plot)]
+
+
+def _describe_classes(result: MethodResult, scores: Scores, texts: Texts) -> list[Markup]:
+    """Name the classes with the lowest and the highest recall, if there are any, beside those of the course report."""
+    worst, best = scores.lowest_recall(), scores.highest_recall()
+    if not worst:
+        return []
+    errors = dict.fromkeys(name for label in worst for name in scores.most_frequent_errors(label.name)[0])
+    names = {"worst": [label.name for label in worst], "best": [label.name for label in best], "confused": list(errors)}
+    text = texts.get(
+        "results.classes" if errors else "results.classes_without_errors",
+        **{key: " = ".join(map(texts.translate, classes)) for key, classes in names.items()},
+        low=formatting.format_percent_number(worst[0].recall),
+        high=formatting.format_percent_number(best[0].recall),
+    )
+    return [text + texts.get("results.course_classes")] if result.on_fashion_mnist else [text]

@@ -1,0 +1,106 @@
+"""Write a report as HTML, PDF, Markdown or LaTeX."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import modiste
+from modiste.errors import InputError
+from modiste.reporting import canvas, claims
+from modiste.reporting.report import front_matter, html_format, latex_format, markdown_format, pdf_format, texts
+from modiste.reporting.report.build import build_document
+from modiste.reporting.report.document import Document
+from modiste.reporting.report_data import ReportData, open_report_data
+from modiste.runs import files
+
+Format = Literal["html", "pdf", "markdown", "latex"]
+
+SUFFIXES: dict[Format, tuple[str, ...]] = {
+    "html": (".html", ".htm"),
+    "pdf": (".pdf",),
+    "markdown": (".md", ".markdown"),
+    "latex": (".tex",),
+}
+"""Of each format, the first is the usual one."""
+
+WITH_FILES: dict[str, tuple[str, Callable[[Document, Mapping[str, str]], str]]] = {
+    "markdown": ("svg", markdown_format.to_markdown),
+    "latex": ("pdf", latex_format.to_latex),
+}
+"""Formats whose figures are files beside the text: the files that the text shows, and what writes it."""
+
+NO_CHINESE_FONT = (
+    f"No font with Chinese characters is installed (looked for {', '.join(canvas.CHINESE_FONTS)}). "
+    "Install one, such as Debian's fonts-noto-cjk, and repeat the command{advice}."
+)
+
+
+def write_report(
+    paths: Sequence[Path],
+    out: Path,
+    lang: str = "en",
+    folder: Path | None = None,
+    kind: Format = "html",
+    config: Path | None = None,
+) -> list[str]:
+    """Write the report about runs and results files of the user; return notes for the user.
+
+    Args:
+        paths: run folders and results files.
+        out: the file; its folder is created if necessary.
+        lang: en or zh.
+        folder: of more results files of the user.
+        kind: the format. Markdown and LaTeX have their figures in a folder beside the file, each as SVG and PDF.
+        config: as `front_matter.read` describes it.
+
+    Raises:
+        InputError: a run, a results file or the config cannot be used, or the PDF lacks a font or a library.
+        SettingError: there is no such language.
+        OutputError: a file cannot be written.
+    """
+    language = texts.read(lang)
+    if lang == "zh" and kind == "pdf" and not canvas.has_chinese_font():
+        raise InputError(NO_CHINESE_FONT.format(advice=", or use --format html, which uses the fonts of the reader"))
+    data = open_report_data(paths, folder)
+    document = build_document(data, language, front_matter.read(config))
+    notes = _translate_figures(document, language, is_html=kind == "html")
+    files.make_folder(out.parent)
+    if kind in WITH_FILES:
+        suffix, render = WITH_FILES[kind]
+        figures = _write_figures(document, out)
+        files.write_text(out, render(document, {key: f"{path}.{suffix}" for key, path in figures.items()}))
+    elif kind == "pdf":
+        files.write_bytes(out, pdf_format.to_pdf(document))
+    else:
+        files.write_text(out, html_format.to_html(document))
+    return notes + _list_missing_claims(data)
+
+
+def _translate_figures(document: Document, language: texts.Texts, is_html: bool) -> list[str]:
+    """Translate the figures, unless they become files and no font here has the characters; return what to note."""
+    if language.lang == "zh" and not is_html and not canvas.has_chinese_font():
+        return [NO_CHINESE_FONT.format(advice="; until then, the figures are in English")]
+    for figure in document.figures:
+        canvas.translate(figure.plot, language.terms)
+    return []
+
+
+def _write_figures(document: Document, out: Path) -> dict[str, str]:
+    """Write each figure as SVG and PDF; return their addresses without suffix, relative to the text, by their keys."""
+    folder = re.sub(r"[^A-Za-z0-9.-]+", "-", out.stem) + "-figures"
+    files.make_folder(out.parent / folder)
+    for figure in document.figures:
+        for suffix in ("svg", "pdf"):
+            canvas.save(figure.plot, out.parent / folder / f"{figure.key}.{suffix}", f"modiste {modiste.__version__}")
+    return {figure.key: f"{folder}/{figure.key}" for figure in document.figures}
+
+
+def _list_missing_claims(data: ReportData) -> list[str]:
+    """Return the commands that measure the claims of the course report that no result is about, if any is about one."""
+    answers = claims.check_claims(data)
+    commands = dict.fromkeys(answer.values["command"] for answer in answers if "command" in answer.values)
+    is_measured = any(answer.verdict != "not_measured" for answer in answers)
+    if not is_measured or not commands:
+        return []
+    return ["More claims of the course report can be checked after:", *(f"  {command}" for command in commands)]

@@ -1,0 +1,204 @@
+"""One training in several processes, which torchrun starts: each trains on its slice of every batch.
+
+Gradients are averaged by PyTorch's DistributedDataParallel, over gloo on CPUs and NCCL on GPUs. Weights are the same in
+all processes, bit by bit. Batch norm computes its statistics on the slice of each process; the running ones that are
+evaluated and saved are those of the first. Only the first process, rank 0, writes files.
+"""
+
+import gc
+import os
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from signal import SIGTERM
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from modiste.errors import InputError, ModisteError, SettingError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+SAME_ERROR_SECONDS = 30
+"""In which torchrun ends all processes after the first has failed, so that an error of all is printed once."""
+
+TIMEOUT = timedelta(minutes=30)
+"""In which the slowest process must do a step, read the data or measure the precision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The processes of a training, and which of them this one is.
+
+    Args:
+        rank: of this process.
+        size: number of processes.
+        local_rank: of this process on its machine, which is the index of its GPU.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def require_equal_slices(self, batch_size: int, images: int) -> None:
+        """Raise a SettingError unless all batches can be cut into equal slices, over which gradients are averaged."""
+        if self.size == 1:
+            return
+        if batch_size % self.size:
+            raise SettingError(
+                f"optimizer.batch_size is {batch_size}, but {self.size} processes share each batch. Choose a multiple "
+                f"of {self.size}."
+            )
+        if images < batch_size:
+            raise SettingError(
+                f"There are {images} training images, fewer than optimizer.batch_size, {batch_size}. Lower it, or "
+                "train in one process."
+            )
+
+    def slice(self, values: Tensor) -> Tensor:
+        """Return the part of a tensor, along its first dimension, that this process works on; the last may be short."""
+        return values if self.size == 1 else values.tensor_split(self.size)[self.rank]
+
+    def gather(self, values: Tensor, total: int) -> Tensor:
+        """Join the slices of all processes to a tensor of `total` rows; `values` is that of this process."""
+        if self.size == 1:
+            return values
+        if values.dtype == torch.bool:  # which gloo does not send
+            return self.gather(values.to(torch.uint8), total).bool()
+        lengths = [len(part) for part in torch.empty(total).tensor_split(self.size)]
+        padded = values.new_zeros(max(lengths), *values.shape[1:])
+        padded[: len(values)] = values
+        parts = [torch.empty_like(padded) for _ in lengths]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+
+    def any(self, value: bool) -> bool:
+        """Return whether a value is true in any of the processes."""
+        if self.size == 1:
+            return value
+        flag = torch.tensor([value], dtype=torch.uint8, device=self._device())
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag.item())
+
+    def of_first(self, value: bool) -> bool:
+        """Return the value that the first process has."""
+        if self.size == 1:
+            return value
+        flag = torch.tensor([value], dtype=torch.uint8, device=self._device())
+        dist.broadcast(flag, 0)
+        return bool(flag.item())
+
+    def copy_from_first(self, network: nn.Module, buffers_only: bool = False) -> None:
+        """Copy running statistics and weights from the first process to all others."""
+        tensors = [*network.buffers()] if buffers_only else [*network.buffers(), *network.parameters()]
+        for tensor in tensors if self.size > 1 else ():
+            dist.broadcast(tensor.data, 0)
+
+    def parallel(self, network: Network) -> Network | nn.parallel.DistributedDataParallel:
+        """Return the network with gradients that are averaged over the processes; with one process, the network."""
+        if self.size == 1:
+            return network
+        # Without a search for unused parameters, DDP would group the gradients anew after the first step, which changes
+        # the order of their sums, and a training that is resumed would not end with the same bits.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch 2.14 renames broadcast_buffers, 2.10 has no other
+            return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False, find_unused_parameters=True)
+
+    def wait_for_all(self) -> None:
+        """Wait until all processes are here, since torchrun ends all when one fails, also at its exit."""
+        if self.size > 1:
+            dist.barrier()
+
+    def _device(self) -> torch.device:
+        is_nccl = dist.get_backend() == "nccl"
+        return torch.device("cuda", self.local_rank) if is_nccl else torch.device("cpu")
+
+
+SINGLE = Ranks()
+"""One process."""
+
+
+def from_environment() -> Ranks:
+    """Return the processes that torchrun has started, by its environment variables; one without it."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    if not all(os.environ.get(name, "").isdecimal() for name in names):
+        return SINGLE
+    return Ranks(*(int(os.environ[name]) for name in names))
+
+
+@contextmanager
+def join(device: str) -> Iterator[Ranks]:
+    """Connect the processes that torchrun has started, until the block ends; yield one process without torchrun.
+
+    What was built for the training must be out of scope at the end of the block.
+
+    Args:
+        device: the setting compute.device.
+
+    Raises:
+        SettingError: the device is one for all, or a process has no GPU of its own.
+    """
+    ranks = from_environment()
+    if ranks.size == 1:
+        yield ranks
+        return
+    try:
+        has_gpus = device != "cpu" and torch.cuda.is_available()
+        _require_devices(ranks, device, has_gpus)
+        if has_gpus:
+            torch.cuda.set_device(ranks.local_rank)
+        dist.init_process_group("nccl" if has_gpus else "gloo", timeout=TIMEOUT)
+        try:
+            yield ranks
+        finally:
+            gc.collect()  # networks that use the connection, whose threads would otherwise outlive the interpreter
+            dist.destroy_process_group()
+    except ModisteError:
+        if not ranks.is_first:
+            _wait_to_be_ended()
+        raise
+
+
+def _wait_to_be_ended() -> None:
+    """Let torchrun end this process, without a word, while the first one prints the error of all."""
+    try:
+        time.sleep(SAME_ERROR_SECONDS)
+    except KeyboardInterrupt:
+        raise SystemExit(128 + SIGTERM) from None
+
+
+def _require_devices(ranks: Ranks, device: str, has_gpus: bool) -> None:
+    if device not in {"auto", "cpu", "cuda"}:
+        raise SettingError(f"compute.device is {device!r}, but torchrun gives each process its own. Leave it at auto.")
+    if has_gpus and ranks.local_rank >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise SettingError(
+            f"There are {count} GPUs here, fewer than processes. Start them with torchrun --nproc-per-node {count}, or "
+            "train with --device cpu."
+        )
+
+
+def is_lost_connection(error: Exception) -> bool:
+    """Return whether an error is that of a collective operation, of which another process has ended."""
+    if isinstance(error, dist.DistError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(word in text for word in ("gloo", "nccl", "connection closed"))
+
+
+def describe_lost_connection(run_path: str) -> InputError:
+    """Return the error for a training of which another process has ended."""
+    return InputError(
+        "Another process of this training has ended. Resume with the same torchrun options and: -m modiste train "
+        f"--resume {run_path}"
+    )

@@ -1,0 +1,139 @@
+"""Trials on a real Ray cluster: the same table as from processes, also when nodes or the command are killed."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_cluster import add_node, kill_node, open_cluster
+
+from helpers.command import TINY, environment, run_in_process, start
+from helpers.idx import write_idx_folder
+
+pytest.importorskip("ray")
+
+TIMES = {"seconds", "hardware"}
+"""Of a record, what is not the same in every run."""
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
+    """A head and one node with one CPU."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        with open_cluster() as started:
+            yield started
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> list[str]:
+    """Arguments of a bench that takes seconds."""
+    write_idx_folder(tmp_path / "idx", train=200, test=40)
+    settings = [f"--set=data.source={tmp_path / 'idx'}", "--set=compute.precision=fp32", *TINY]
+    return ["bench", "classic-cnn", *settings, "--name=small", "--json"]
+
+
+def table(output: str) -> list[dict[str, Any]]:
+    """The records of a results file without the times."""
+    return [{key: value for key, value in run.items() if key not in TIMES} for run in json.loads(output)["runs"]]
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
+    """Wait for something to happen."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def epochs(run: Path) -> int:
+    """How many epochs of a run are here."""
+    file = run / "metrics.csv"
+    return len(file.read_text().splitlines()) - 1 if file.exists() else 0
+
+
+@pytest.mark.slow
+def test_a_killed_node_changes_nothing(small: list[str], tmp_path: Path, nodes: Any) -> None:
+    """The table from a cluster that loses a node in mid-training is that from processes, and runs come back whole."""
+    small += ["--set=schedule.epochs=12", "--set=early_stopping.patience=0", "--seeds=2"]
+    node, run = add_node(nodes), tmp_path / "runs/bench/small/seed-0"
+
+    def kill() -> None:
+        wait_until(lambda: epochs(run) >= 2)
+        kill_node(nodes, node)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    lost = run_in_process(tmp_path, *small, f"--cluster={nodes.address}")
+    thread.join()
+    (tmp_path / "runs").rename(tmp_path / "lost")
+    unbroken = run_in_process(tmp_path, *small)
+    assert table(lost.stdout) == table(unbroken.stdout)
+    assert lost.stderr.count("test accuracy") == 2
+    for seed in (0, 1):
+        ours, theirs = (tmp_path / each / f"bench/small/seed-{seed}" for each in ("lost", "runs"))
+        assert {file.name for file in ours.iterdir()} | {".lock"} == {file.name for file in theirs.iterdir()}
+        assert (ours / "probabilities.npz").read_bytes() == (theirs / "probabilities.npz").read_bytes()
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_what_resumes_without_the_cluster(small: list[str], tmp_path: Path, nodes: Any) -> None:
+    """The checkpoint is here; local processes train on from it."""
+    small += ["--set=schedule.epochs=150", "--set=early_stopping.patience=0", "--seeds=1"]
+    run = tmp_path / "runs/bench/small/seed-0"
+    process = start(tmp_path, *small, f"--cluster={nodes.address}")
+    wait_until(lambda: epochs(run) >= 2)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 130, err
+    assert "The same command resumes it" in err
+    assert (run / "last/checkpoint.safetensors").exists()
+    done = epochs(run)
+    assert 2 <= done < 150
+    assert table(run_in_process(tmp_path, *small).stdout)[0]["epochs"] == 150
+    log = Path(f"{run}.log").read_text()
+    assert log.count("epoch   1  train") == 1
+
+
+@pytest.mark.slow
+def test_errors_are_one_sentence(small: list[str], tmp_path: Path, nodes: Any) -> None:
+    """Each says what to do next, and nothing is trained."""
+    address = f"--cluster={nodes.address}"
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        nowhere = f"127.0.0.1:{unused.getsockname()[1]}"
+        cases = {
+            "There is no Ray cluster at": [f"--cluster={nowhere}"],
+            "must be auto or HOST:PORT": ["--cluster=ray://head"],
+            "A trial needs 1 CPU and 8 GPUs, but the largest node has": [address, "--gpus=8"],
+            "cannot see": [address, f"--storage={tmp_path / 'missing'}"],
+            "--cpus is for trials on a cluster": ["--cpus=2"],
+        }
+        for message, arguments in cases.items():
+            failed = run_in_process(tmp_path, *small, *arguments, code=2)
+            assert message in failed.stderr
+            assert len(failed.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("runs/bench/small/seed-*"))
+
+
+@pytest.mark.slow
+def test_a_node_with_another_version_is_named(
+    small: list[str], tmp_path: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is trained."""
+    other = tmp_path / "other" / "pillow-1.0.dist-info"
+    other.mkdir(parents=True)
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: pillow\nVersion: 1.0\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(other.parent), os.environ["PYTHONPATH"]]))
+    node = add_node(nodes)
+    try:
+        failed = run_in_process(tmp_path, *small, f"--cluster={nodes.address}", code=2)
+    finally:
+        kill_node(nodes, node)
+    assert "has pillow 1.0, this machine" in failed.stderr

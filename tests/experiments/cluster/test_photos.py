@@ -1,0 +1,83 @@
+"""Predictions on a real Ray cluster: the rows of the local command, also when a node is killed."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_cluster import add_node, kill_node, open_cluster
+
+from helpers.command import environment, run_in_process
+from helpers.photos import fill
+from helpers.s3 import s3_server
+from modiste.inference import shards
+
+pytest.importorskip("ray")
+parquet = pytest.importorskip("pyarrow.parquet")
+pytestmark = pytest.mark.filterwarnings("default")  # Ray Data warns of its own defaults
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Any]:
+    """A head and a node with one CPU, whose processes know of a local S3 server."""
+    with pytest.MonkeyPatch.context() as monkeypatch, s3_server(monkeypatch):
+        monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        with open_cluster() as started:
+            yield started
+
+
+def rows_of(path: Path | str) -> list[dict[str, Any]]:
+    """The rows of a file or folder, by their photos."""
+    columns = ["file", "label", "probability", "top", "model", "error"]
+    rows = parquet.read_table(path).select(columns).to_pylist()
+    return sorted(rows, key=lambda row: str(row["file"]))
+
+
+@pytest.mark.slow
+def test_each_photo_is_a_row_although_a_node_is_killed(
+    tmp_path: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the local command writes it; what is there is not predicted again, and the output may be on S3."""
+    monkeypatch.setattr(shards, "MIN_SHARD", 10)
+    photos = fill(tmp_path / "photos", 200)
+    (photos / "broken.jpg").write_bytes(b"no photo")
+    command = ["predict", str(photos), "--model=fashion-mnist", "--top=2"]
+    run_in_process(tmp_path, *command, "--out=local.parquet", code=1)
+    node, out = add_node(nodes), tmp_path / "out"
+
+    def kill() -> None:
+        end = time.monotonic() + 120
+        while not list(out.glob("part-*")) and time.monotonic() < end:
+            time.sleep(0.05)
+        kill_node(nodes, node)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    printed = run_in_process(tmp_path, *command, "--out=out", f"--cluster={nodes.address}", code=1).stdout
+    thread.join()
+    assert printed == "out: 201 photos; 1 could not be used\n"
+    assert rows_of(out) == rows_of(tmp_path / "local.parquet")
+
+    (out / "part-00003.parquet").unlink()
+    times = {file.name: file.stat().st_mtime_ns for file in out.iterdir()}
+    run_in_process(tmp_path, *command, "--out=out", f"--cluster={nodes.address}", code=1)
+    assert {file.name: file.stat().st_mtime_ns for file in out.iterdir()}.items() >= times.items()
+    assert rows_of(out) == rows_of(tmp_path / "local.parquet")
+
+
+@pytest.mark.slow
+def test_photos_and_rows_may_be_on_s3(tmp_path: Path, nodes: Any) -> None:
+    """The nodes read and write there; a model that is unknown to them is sent."""
+    from modiste.runs.storage import Storage
+
+    storage = Storage("s3://shop/photos")
+    for path in fill(tmp_path / "photos", 4).iterdir():
+        storage.write(path.name, path.read_bytes())
+    arguments = ["predict", "s3://shop/photos", "--model=fashion-mnist", f"--cluster={nodes.address}"]
+    printed = run_in_process(tmp_path, *arguments, "--out=s3://shop/labels").stdout
+    assert printed == "s3://shop/labels: 4 photos\n"
+    assert Storage("s3://shop/labels").names() == ["_plan.json", "part-00000.parquet"]
+    refused = run_in_process(tmp_path, *arguments, "--top=3", "--out=s3://shop/labels", code=2)
+    assert "has predictions of other photos, of another model, or with another --top" in refused.stderr

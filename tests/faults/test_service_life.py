@@ -1,0 +1,163 @@
+"""The service under load and at its end, and the end of `predict` (faults 20 and 32 to 34)."""
+
+import json
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from helpers.command import start
+from helpers.memory import peak
+from helpers.photos import saved
+from helpers.service import BOOT, SAMPLES, Service, form, serving
+
+PREDICT = (
+    b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(BOOT)
+) + BOOT
+
+NEVER_ENDS = (
+    "import threading; from modiste.inference.model import Model; "
+    "Model._run_batch = lambda *_: print('runs', flush=True) or threading.Event().wait()"
+)
+"""Set-up of a process whose model never returns."""
+
+
+def wait_for_line(process_output: object, text: str) -> None:
+    """Read lines until one contains the text."""
+    while text not in (line := process_output.readline()):  # type: ignore[attr-defined]
+        assert line, "the process ended"
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_fault_34_a_prediction_that_never_ends_does_not_delay_the_end_of_the_service(stop: signal.Signals) -> None:
+    """The first signal ends it with code 0 within the grace, and the client gets status 503."""
+    setup = f"{NEVER_ENDS}; from modiste.web import server; server.SHUTDOWN_TIMEOUT = 1"
+    with serving(setup=setup) as service, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(service.ask, "POST", "/predict", BOOT)
+        wait_for_line(service.process.stdout, "runs")
+        service.process.send_signal(stop)
+        assert service.process.wait(20) == 0
+        status, error, _ = answer.result()
+        assert (status, error.keys()) == (503, {"error", "request_id"})
+
+
+def test_fault_34_a_prediction_that_never_ends_does_not_block_ctrl_c(tmp_path: Path) -> None:
+    """One Ctrl-C ends `predict` with code 130 and one line."""
+    (tmp_path / "boot.png").write_bytes(BOOT)
+    code = f"{NEVER_ENDS}; from modiste.cli.main import main; main()"
+    with start(tmp_path, "predict", "boot.png", code=code) as process:
+        wait_for_line(process.stdout, "runs")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+        assert process.stderr
+        assert process.stderr.read().strip() == "modiste: Stopped."
+
+
+def test_fault_20_a_second_signal_logs_one_line_however_many_requests_are_open() -> None:
+    """Each gets status 503; no traceback is printed."""
+    with serving(setup=NEVER_ENDS, stderr=True) as service:
+        connections = [socket.create_connection(service.address, timeout=30) for _ in range(40)]
+        for connection in connections:
+            connection.sendall(PREDICT)
+        wait_for_line(service.process.stdout, "runs")
+        while b"modiste_requests_in_flight 41.0" not in service.ask("GET", "/metrics")[1]:
+            time.sleep(0.05)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(20) == 0
+        answers = [connection.recv(100) for connection in connections]
+        for connection in connections:
+            connection.close()
+        assert {answer.split()[1] for answer in answers} == {b"503"}
+        assert service.process.stderr
+        assert service.process.stderr.read() == "modiste: stopped without waiting for 40 open requests\n"
+
+
+def test_fault_20_the_address_is_printed_when_signals_are_handled() -> None:
+    """A signal right after the address ends the service with code 0, not with that of the signal."""
+    for _ in range(3):
+        with serving() as service:
+            service.process.send_signal(signal.SIGTERM)
+            assert service.process.wait(20) == 0
+
+
+def test_fault_33_new_connections_are_answered_beside_many_that_send_all_the_time() -> None:
+    """With 200 keep-alive connections, requests on new ones get 200 or 503, and health checks always 200."""
+    with serving("--threads=1") as service:
+        connections = [socket.create_connection(service.address, timeout=60) for _ in range(200)]
+        with ThreadPoolExecutor(20) as pool:
+            statuses = pool.map(lambda ten: statuses_of(ten, rounds=3), [connections[i::20] for i in range(20)])
+            for _ in range(10):
+                assert service.ask("GET", "/health/ready")[0] == 200
+                assert service.ask("POST", "/predict", BOOT)[0] in (200, 503)
+            assert {status for each in statuses for status in each} <= {200, 503}
+        assert service.ask("POST", "/predict", BOOT)[0] == 200
+        for connection in connections:
+            connection.close()
+
+
+def statuses_of(connections: list[socket.socket], rounds: int) -> list[int]:
+    """Send requests on all connections at once, some times; return the statuses, requiring Retry-After of each 503."""
+    statuses = []
+    for _ in range(rounds):
+        for connection in connections:
+            connection.sendall(PREDICT)
+        for connection in connections:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += connection.recv(1)
+            length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+            while length:
+                length -= len(connection.recv(length))
+            statuses.append(int(head.split()[1]))
+            assert statuses[-1] != 503 or b"retry-after: 1" in head.lower()
+    return statuses
+
+
+def test_fault_33_a_rejection_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that retry at once do not take the time of accepted requests."""
+    with serving(setup="from modiste.web import work_queue; work_queue.MAX_REQUESTS = 0") as service:
+        start_time = time.monotonic()
+        assert service.ask("POST", "/predict", BOOT)[0] == 503
+        assert time.monotonic() - start_time > 1
+        assert service.ask("GET", "/health/ready")[0] == 200
+
+
+def test_fault_33_connections_above_the_limit_get_503() -> None:
+    """In the form of every error; the service recovers."""
+    setup = "from modiste.web import http_protocol; http_protocol.MAX_CONNECTIONS = 2"
+    with serving(setup=setup) as service:
+        held = [socket.create_connection(service.address) for _ in range(2)]
+        time.sleep(0.5)
+        status, error, headers = ask_until_closed(service)
+        assert (status, error.keys(), headers["retry-after"]) == (503, {"error", "request_id"}, "1")
+        for connection in held:
+            connection.close()
+        time.sleep(0.5)
+        assert service.ask("GET", "/about")[0] == 200
+
+
+def ask_until_closed(service: Service) -> tuple[int, dict[str, str], dict[str, str]]:
+    """Connect without sending anything; return the status, JSON and headers of the response."""
+    head, _, body = service.send(b"").partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]), json.loads(body), headers
+
+
+@pytest.mark.slow
+def test_fault_32_the_service_stays_below_a_gigabyte_on_16_threads() -> None:
+    """Whatever is sent: large photos of 70 MB each when decoded, and forms of many photos."""
+    large = saved(Image.new("RGBA", (4000, 4000), (10, 20, 30, 200)), compress_level=1)
+    coat = (SAMPLES / "coat.jpg").read_bytes()
+    forms = form(*[("a", coat + bytes(2**20))] * 30)
+    with serving("--threads=16") as service, ThreadPoolExecutor(16) as pool:
+        answers = [pool.submit(service.ask, "POST", "/predict", photo) for photo in [coat, large] * 8]
+        answers += [pool.submit(service.ask, "POST", "/predict", *forms) for _ in range(2)]
+        assert {answer.result()[0] for answer in answers} <= {200, 503}
+        assert peak(service.process.pid) < 10**9

@@ -1,0 +1,131 @@
+"""Predictions as Parquet: one row for each photo, resumed at the shard, from folders, S3 and Parquet of bytes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.command import run_in_process
+from helpers.photos import fill
+from helpers.s3 import s3_server
+from modiste import inference
+from modiste.errors import InputError
+from modiste.inference import shards
+from modiste.inference.shards import Plan
+from modiste.runs.storage import Storage
+
+parquet = pytest.importorskip("pyarrow.parquet")
+pa = pytest.importorskip("pyarrow")
+
+
+@pytest.fixture
+def wardrobe(tmp_path: Path) -> Path:
+    """Six photos of one class, and a file that is none."""
+    folder = fill(tmp_path / "wardrobe", 6)
+    (folder / "broken.jpg").write_bytes(b"no photo")
+    return folder
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file."""
+    return list(parquet.read_table(path).to_pylist())
+
+
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two photos a shard."""
+    monkeypatch.setattr(shards, "MIN_SHARD", 2)
+
+
+def test_each_photo_is_a_row(wardrobe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal to those of a JSONL file, a broken photo included; a second command changes nothing."""
+    small_shards(monkeypatch)
+    command = ["predict", str(wardrobe), "--model=photo", "--top=2", "--out"]
+    out = run_in_process(tmp_path, *command, "a.parquet", code=1).stdout
+    assert out == "a.parquet: 7 photos; 1 could not be used\n"
+    run_in_process(tmp_path, *command, "a.jsonl", code=1)
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert rows_of(tmp_path / "a.parquet") == lines
+    assert sum(row["error"] is not None for row in lines) == 1
+    assert not (tmp_path / "a.parquet.shards").exists()
+    run_in_process(tmp_path, *command, "a.parquet", code=1)
+    assert rows_of(tmp_path / "a.parquet") == lines
+
+
+def test_finished_shards_are_not_predicted_again(
+    wardrobe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a stop in the second of them, also where the photos of the first are gone; other photos are refused."""
+    small_shards(monkeypatch)
+    photos = [(str(path), str(path)) for path in sorted(wardrobe.rglob("*.*"))]
+    predictor = inference.load("photo", 1)
+    plan = Plan(shards.cut_photos(photos), predictor.sha256, 1)
+    out = tmp_path / "a.parquet"
+    predictions = shards.predict_to_file(out, plan, predictor, 1)
+    assert next(predictions) == 2
+    predictions.close()  # type: ignore[attr-defined]
+    storage = Storage(f"{out}.shards")
+    first = storage.read("part-00000.parquet")
+    assert shards.missing_shards(storage, plan) == [1, 2, 3]
+    with pytest.raises(InputError, match="of other photos, of another model, or with another --top"):
+        shards.missing_shards(storage, Plan(plan.shards[:1], predictor.sha256, 1))
+    assert sum(shards.predict_to_file(out, plan, predictor, 1)) == 7
+    assert len({row["file"] for row in rows_of(out)}) == 7
+    assert rows_of(out)[:2] == parquet.read_table(pa.BufferReader(first)).to_pylist()
+
+
+def test_parquet_of_bytes_is_read(wardrobe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In several files and row groups; rows are named by file and number."""
+    small_shards(monkeypatch)
+    contents = [path.read_bytes() for path in sorted(wardrobe.rglob("*.*"))]
+    (tmp_path / "tables").mkdir()
+    for name, part in (("a", contents[:4]), ("b", [*contents[4:], None])):
+        table = pa.table({"image": pa.array(part, pa.binary())})
+        parquet.write_table(table, tmp_path / "tables" / f"{name}.parquet", row_group_size=3)
+    run_in_process(tmp_path, "predict", "tables", "--model=photo", "--out=a.parquet", code=1)
+    rows = rows_of(tmp_path / "a.parquet")
+    assert [row["file"] for row in rows] == [f"tables/{n}.parquet#{i}" for n in "ab" for i in range(4)]
+    assert [row["error"] is None for row in rows] == [b is not None and b != b"no photo" for b in [*contents, None]]
+    run_in_process(tmp_path, "predict", str(wardrobe), "--model=photo", "--out=b.parquet", code=1)
+    same = [(row["label"], row["probability"]) for row in rows_of(tmp_path / "b.parquet")]
+    assert [(row["label"], row["probability"]) for row in rows[:7]] == same
+
+
+def test_photos_of_s3_are_read(wardrobe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefix is listed; a photo that is not there is a row with the reason."""
+    with s3_server(monkeypatch) as bucket:
+        storage = Storage(f"{bucket}/photos")
+        for path in sorted(wardrobe.rglob("*.*")):
+            storage.write(path.name, path.read_bytes())
+        command = ["predict", f"{bucket}/photos", f"{bucket}/missing.jpg", "--model=photo", "--out=a.parquet"]
+        run_in_process(tmp_path, *command, code=1)
+        empty = run_in_process(tmp_path, "predict", f"{bucket}/nothing", "--out=b.parquet", code=2)
+    rows = {row["file"]: row for row in rows_of(tmp_path / "a.parquet")}
+    assert len(rows) == 8
+    assert rows[f"{bucket}/missing.jpg"]["error"] == f"{bucket}/missing.jpg does not exist. Was it removed?"
+    assert sum(row["error"] is None for row in rows.values()) == 6
+    assert "has no photo that can be read" in empty.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out=a.txt"], "--out is a.txt, but it must end in .csv or .jsonl or .parquet"),
+        (["--cluster=auto"], "--cluster writes Parquet files. Add --out"),
+        (["--out=other.parquet"], "other.parquet is not a file of predictions"),
+        (["--out=a.parquet", "--show=a.png"], "--show draws one photo"),
+    ],
+)
+def test_errors_are_one_sentence(wardrobe: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    """And nothing is written."""
+    parquet.write_table(pa.table({"a": [1]}), tmp_path / "other.parquet")
+    failed = run_in_process(tmp_path, "predict", str(wardrobe), *arguments, code=2)
+    assert message in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+    assert rows_of(tmp_path / "other.parquet") == [{"a": 1}]
+
+
+def test_shards_have_a_limit() -> None:
+    """A billion photos are in 10,000 files."""
+    assert shards._shard_size(100) == shards.MIN_SHARD
+    assert shards._shard_size(10**9) == 100_000

@@ -1,0 +1,28 @@
+"""Plain text in LaTeX."""
+
+import pytest
+
+from modiste.reporting.report.latex_text import escape
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("50 % of R&D #1, a_b {c} $d$", r"50 \% of R\&D \#1, a\_b \{c\} \$d\$"),
+        (r"C:\runs~^", r"C:\textbackslash{}runs\textasciitilde{}\textasciicircum{}"),
+        ("Łukasz Żółć", r"\L{}ukasz \.{Z}\'{o}\l{}\'{c}"),
+        ("3 × 3 → μ", r"3 \ensuremath{\times} 3 \ensuremath{\to} \ensuremath{\mu}"),
+        ("ﬁt ½", "fit 1/2"),
+        ("李", r"\texttt{U+674E}"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("augmentation.random_crop", r"augmentation.\allowbreak{}random\_\allowbreak{}crop"),
+    ],
+)
+def test_any_text_is_printable_by_pdflatex(text: str, latex: str) -> None:
+    """It is escaped, written as commands or formulas, transliterated, or replaced by its code points."""
+    assert escape(text) == latex
+
+
+def test_chinese_stays_for_xelatex() -> None:
+    """Its fonts have these characters."""
+    assert escape("李雷 & é", all_characters=True) == r"李雷 \& é"

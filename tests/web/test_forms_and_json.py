@@ -1,0 +1,91 @@
+"""Bodies that are no photo: forms with names and options, and JSON with base64."""
+
+import base64
+import json
+
+import pytest
+
+from helpers.service import BOOT, Service, form
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("shirts/1.png", "1.png"),
+        ("../../x", "x"),
+        ("C:\\a\\b.png", "b.png"),
+        ("衬衫.png", "衬衫.png"),
+        ("x" * 1000, "x" * 255),
+        ("\u202egnp.exe", "gnp.exe"),
+        ("a\0b", "ab"),
+    ],
+    ids=["folder", "up", "windows", "unicode", "long", "rtl", "nul"],
+)
+def test_the_response_has_the_name_of_the_file(service: Service, name: str, expected: str) -> None:
+    """Without folders and characters that cannot be printed; the name is used for nothing else (fault 13)."""
+    status, response, _ = service.ask("POST", "/predict", *form((name, BOOT)))
+    assert (status, response[0]["file"]) == (200, expected)
+
+
+def test_a_form_can_have_the_options(service: Service) -> None:
+    """Its fields take precedence over the query; an invalid value is an error that names the field."""
+    files = [("a.png", BOOT), ("b.png", BOOT)]
+    status, response, _ = service.ask("POST", "/predict?top=2", *form(*files, options={"top": "5", "preview": "true"}))
+    assert status == 200
+    assert [len(record["top"]) for record in response] == [5, 5]
+    assert all(record["preview"] for record in response)
+    assert len(service.ask("POST", "/predict?top=2", *form(*files))[1][0]["top"]) == 2
+    status, response, _ = service.ask("POST", "/predict", *form(*files, options={"top": "many"}))
+    assert (status, response["error"]) == (400, "The value of top is invalid. See /docs.")
+
+
+def to_base64(photo: bytes) -> str:
+    """Encode a photo as base64."""
+    return base64.b64encode(photo).decode()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        to_base64(BOOT),
+        f"data:image/png;base64,{to_base64(BOOT)}",
+        base64.urlsafe_b64encode(BOOT).decode().rstrip("="),
+        base64.encodebytes(BOOT).decode(),
+    ],
+    ids=["base64", "data URL", "URL-safe without padding", "lines"],
+)
+def test_a_photo_may_be_json(service: Service, image: str) -> None:
+    """The record is that of the same photo as the body, with the name that the client chose."""
+    _, expected, _ = service.ask("POST", "/predict?top=2", BOOT)
+    body = json.dumps({"image": image, "file": "boot.png", "top": 2}).encode()
+    status, response, _ = service.ask("POST", "/predict", body, "application/json; charset=utf-8")
+    assert status == 200
+    assert response == expected | {"file": "boot.png"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ("", 400, '{"image": "..."}'),
+        ("[1]", 400, '{"image": "..."}'),
+        ("{", 400, '{"image": "..."}'),
+        ("[" * 100_000, 400, '{"image": "..."}'),
+        ('{"top": 3}', 400, '{"image": "..."}'),
+        ('{"image": "http://127.0.0.1/a.png"}', 400, '{"image": "..."}'),
+        ('{"image": "data:image/png,abc"}', 400, '{"image": "..."}'),
+        ('{"image": "衬衫"}', 400, '{"image": "..."}'),
+        ('{"image": "aGVsbG8=", "top": 0}', 400, "The value of top is invalid"),
+        (json.dumps({"image": to_base64(b"<html></html>")}), 415, "JPEG, PNG or WebP"),
+        (json.dumps({"image": to_base64(BOOT[:200])}), 422, "truncated"),
+        (json.dumps({"image": to_base64(bytes(20 * MIB + 1))}), 413, "20 MiB"),
+        (" " * (29 * MIB), 413, "27 MiB"),
+    ],
+    ids=range(13),
+)
+def test_json_without_a_photo_is_an_error(service: Service, body: str, status: int, reason: str) -> None:
+    """The message shows what to send; no URL is fetched (faults 1, 11 and 16)."""
+    actual, response, _ = service.ask("POST", "/predict", body.encode(), "application/json")
+    assert actual == status
+    assert reason in response["error"]
