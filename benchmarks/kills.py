@@ -64,14 +64,14 @@ def draw_moments(count: int, epochs: int, seed: int) -> list[Kill]:
     return [Kill(int(moment), float(moment % 1) * BEYOND) for moment in moments]
 
 
-def train_with_kills(folder: Path, arguments: Sequence[str], count: int, seed: int = SEED) -> Outcome:
+def train_with_kills(folder: Path, arguments: Sequence[str], count: int) -> Outcome:
     """Train in a folder without a kill and with some; the arguments of `modiste train` are those of both."""
     _modiste(folder, "train", *arguments, "--name=unbroken").communicate()
     unbroken, killed = Run(folder / "runs" / "unbroken"), Run(folder / "runs" / "killed")
     rows = metrics_file.read(unbroken.metrics)
     seconds = sorted(row.seconds for row in rows)[len(rows) // 2]
     kills = []
-    for moment in draw_moments(count, len(rows), seed):
+    for moment in draw_moments(count, len(rows), SEED):
         process = _start(folder, arguments, killed)
         _wait_for_epoch(process, moment.epoch)
         time.sleep(moment.part * seconds)
@@ -123,7 +123,7 @@ def plot(outcome: Outcome, path: Path) -> None:
     axes.vlines(moments, low, low + 0.08 * (high - low), linewidth=0.5, colors="gray", label="kill -9")
     axes.set(xlabel="epochs", ylabel="training loss")
     axes.legend()
-    canvas.save_png(figure, path, "modiste")
+    canvas.save(figure, path, "modiste")
 
 
 def to_results(outcome: Outcome) -> dict[str, Any]:

@@ -97,19 +97,9 @@ def wrk(url: str, connections: int, seconds: float) -> dict[str, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(SCRIPT.format(photo=PHOTO))
         script.flush()
-        command = [
-            "taskset",
-            "-c",
-            "1",
-            "wrk",
-            "-t1",
-            f"-c{connections}",
-            f"-d{max(1, round(seconds))}",
-            "--timeout=60s",
-        ]
-        output = subprocess.run(
-            [*command, f"-s{script.name}", f"{url}predict"], capture_output=True, text=True, check=True
-        )
+        options = ["-t1", f"-c{connections}", f"-d{max(1, round(seconds))}", "--timeout=60s", f"-s{script.name}"]
+        command = ["taskset", "-c", "1", "wrk", *options, f"{url}predict"]
+        output = subprocess.run(command, capture_output=True, text=True, check=True)
     match = re.search(r"COUNTS (\d+) (\d+) (\d+) (\d+) (\d+)", output.stdout)
     if match is None:
         raise SystemExit(output.stdout + output.stderr)

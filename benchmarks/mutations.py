@@ -81,9 +81,7 @@ def summarize(session: Path) -> dict[str, Any]:
     """Return how many changes of a session were tested and found, and those that were not."""
     with closing(sqlite3.connect(session)) as database:
         (tested,) = database.execute("select count(*) from work_results").fetchone()
-        survivors = [
-            dict(zip(("file", "change", "line", "diff"), row, strict=True)) for row in database.execute(SURVIVORS)
-        ]
+        survivors = [dict(zip(COLUMNS, row, strict=True)) for row in database.execute(SURVIVORS)]
     return {"tested": tested, "killed": tested - len(survivors), "survivors": survivors}
 
 

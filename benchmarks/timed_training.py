@@ -52,16 +52,8 @@ def time_training(recipe: Recipe) -> dict[str, Any]:
     training = build_training(recipe)
     training_start = time.perf_counter()
     no_validator = Validator(training.validator.images[:0], training.validator.labels[:0])  # only the end is evaluated
-    train(
-        training.state,
-        training.batches,
-        training.step,
-        training.schedule,
-        no_validator,
-        lambda _: None,
-        NoProgress(),
-        lambda: False,
-    )
+    parts = training.batches, training.step, training.schedule, no_validator
+    train(training.state, *parts, lambda _: None, NoProgress(), lambda: False)
     training_end = time.perf_counter()
     openings: list[str] = []
     device = training.batches.images.device

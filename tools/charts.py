@@ -73,7 +73,7 @@ CHARTS = {"frontier.png": frontier, "time_to_accuracy.png": time_to_accuracy}
 def is_same(figure: Figure, path: Path) -> bool:
     """Whether a PNG file shows this figure."""
     with TemporaryDirectory() as folder:
-        canvas.save_png(figure, Path(folder) / "drawn.png")
+        canvas.save(figure, Path(folder) / "drawn.png")
         drawings = [np.asarray(Image.open(file), np.int64) for file in (Path(folder) / "drawn.png", path)]
     return drawings[0].shape == drawings[1].shape and np.abs(drawings[0] - drawings[1]).max() <= TOLERANCE
 
@@ -82,7 +82,7 @@ def main() -> None:
     """Draw or check all charts."""
     if "--check" not in sys.argv:
         for name, draw in CHARTS.items():
-            canvas.save_png(draw(), ROOT / "docs" / name)
+            canvas.save(draw(), ROOT / "docs" / name)
         return
     if stale := [name for name, draw in CHARTS.items() if not is_same(draw(), ROOT / "docs" / name)]:
         sys.exit(f"out of date: {', '.join(f'docs/{name}' for name in stale)}. Run `make docs`.")

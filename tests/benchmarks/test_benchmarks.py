@@ -4,14 +4,21 @@ import gzip
 import json
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import bundled
+import imbalance
+import machine
 import numpy as np
 import pytest
+import runtimes
+import timed_training
+import transfer
+import user_latency
 from PIL import Image
 
+import inference
 from helpers.command import environment
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
@@ -25,13 +32,6 @@ from modiste.runs.folder import Run
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SAMPLES = Path(__file__).parents[2] / "src" / "modiste" / "assets" / "samples"
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that imports a script of `benchmarks/`."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return import_module
 
 
 def tiny(idx: Path, **more: object) -> Recipe:
@@ -49,9 +49,9 @@ def train_run(recipe: Recipe, path: Path) -> Run:
     return Run(path)
 
 
-def test_a_timed_training_evaluates_once(idx: Path, script: Any) -> None:
+def test_a_timed_training_evaluates_once(idx: Path) -> None:
     """The record has the total time and its parts, both accuracies, and one opening of the test split."""
-    record = script("timed_training").time_training(tiny(idx))
+    record = timed_training.time_training(tiny(idx))
     parts = (record[f"seconds_{part}"] for part in ("reading", "training", "predicting"))
     assert abs(record["seconds"] - sum(parts)) < 1e-6
     assert (record["split"], record["openings"]) == ("test", 1)
@@ -62,18 +62,18 @@ def test_a_timed_training_evaluates_once(idx: Path, script: Any) -> None:
         assert accuracy * record["images"] == pytest.approx(round(accuracy * record["images"]))
 
 
-def test_recipes_that_need_validation_cannot_be_timed(script: Any) -> None:
+def test_recipes_that_need_validation_cannot_be_timed() -> None:
     """Only the end is evaluated, so a plateau could not be detected."""
     with pytest.raises(SystemExit, match="without reduce_on_plateau"):
-        script("timed_training").time_training(classic_cnn())
+        timed_training.time_training(classic_cnn())
 
 
-def test_a_timed_training_on_validation_does_not_open_test(tmp_path: Path, script: Any) -> None:
+def test_a_timed_training_on_validation_does_not_open_test(tmp_path: Path) -> None:
     """With a validation fold the test files are not even needed."""
     data = write_idx_folder(tmp_path / "idx", train=100)
     for file in data.glob("t10k*"):
         file.unlink()
-    record = script("timed_training").time_training(tiny(data, **{"data.val_fraction": 0.2}))
+    record = timed_training.time_training(tiny(data, **{"data.val_fraction": 0.2}))
     assert (record["split"], record["openings"]) == ("validation", 0)
     assert record["images"] > 0
 
@@ -107,10 +107,9 @@ def test_finished_trainings_are_recorded_and_not_repeated(idx: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_imbalance_is_measured_on_images_that_are_not_trained_on(
-    tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every other class has a twentieth of the images, and each arm is trained on the same ones."""
-    imbalance = script("imbalance")
     monkeypatch.setattr(imbalance, "HELD_OUT", 10)
     labels = np.arange(1000) % 10
     train, held_out = imbalance.draw(np.zeros((1000, 1, 1), np.uint8), labels, 60, seed=0)
@@ -128,14 +127,14 @@ def test_imbalance_is_measured_on_images_that_are_not_trained_on(
 
 @pytest.mark.slow
 def test_transfer_is_measured_by_the_number_of_labels(
-    idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both kinds of weights are trained on the same images, which are enlarged, and compared on test."""
     small = [f"data.source={idx}", "optimizer.batch_size=20", "schedule.epochs=1", "compute.threads=1"]
     sets = [argument for setting in small for argument in ("--set", setting)]
     monkeypatch.setattr(sys, "argv", ["transfer.py", "--seeds=1", "--labels", "40", *sets])
     monkeypatch.chdir(tmp_path)
-    script("transfer").main()
+    transfer.main()
     content = json.loads((tmp_path / "results" / "transfer.json").read_text())
     (size,) = content["sizes"]
     assert (size["labels"], size["base"]["model.upscale"], content["split"]) == (40, 2, "test")
@@ -146,12 +145,9 @@ def test_transfer_is_measured_by_the_number_of_labels(
 
 
 @pytest.mark.slow
-def test_the_machine_is_measured_with_the_step(
-    idx: Path, tmp_path: Path, script: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_machine_is_measured_with_the_step(idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The fractions of a step sum to 1, and the step is slower than the matrix product."""
     (tmp_path / "tiny.json").write_text(settings.to_json(tiny(idx)))
-    machine = script("machine")
     monkeypatch.setattr(machine, "REPEATS", 2)
     monkeypatch.setattr(sys, "argv", ["machine.py", str(tmp_path / "tiny.json"), "--out", str(tmp_path / "m.json")])
     machine.main()
@@ -178,9 +174,8 @@ def test_the_plain_loop_trains_on_the_files_of_torchvision(tmp_path: Path, more:
 
 
 @pytest.mark.slow
-def test_runtimes_give_the_same_labels(idx: Path, tmp_path: Path, script: Any, monkeypatch: Any) -> None:
+def test_runtimes_give_the_same_labels(idx: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Accuracy, agreement and speed of all but OpenVINO and the compiled network, which takes a minute."""
-    runtimes, inference = script("runtimes"), script("inference")
     all_runtimes = runtimes.runtimes
     monkeypatch.setattr(
         runtimes,
@@ -201,9 +196,9 @@ def test_runtimes_give_the_same_labels(idx: Path, tmp_path: Path, script: Any, m
 
 
 @pytest.mark.slow
-def test_command_api_and_page_agree(tmp_path: Path, script: Any) -> None:
+def test_command_api_and_page_agree(tmp_path: Path) -> None:
     """All three show the same for each sample, also for a model that always abstains."""
-    agreement = script("agreement")
+    agreement = pytest.importorskip("agreement")
     if not agreement.shutil.which("chromium"):
         pytest.skip("needs Debian's package chromium")
     samples = sorted(SAMPLES.glob("*.png"))
@@ -214,7 +209,7 @@ def test_command_api_and_page_agree(tmp_path: Path, script: Any) -> None:
         assert (result["photos"], result["same"], result["different"]) == (len(samples), 1.0, [])
 
 
-def test_the_output_of_wrk_is_parsed(script: Any) -> None:
+def test_the_output_of_wrk_is_parsed() -> None:
     """The rate, the percentiles in milliseconds, and the errors."""
     output = """\
   Latency Distribution
@@ -225,7 +220,7 @@ def test_the_output_of_wrk_is_parsed(script: Any) -> None:
   Non-2xx or 3xx responses: 13
 Requests/sec:    635.94
 """
-    parse_wrk = script("user_latency").parse_wrk
+    parse_wrk = user_latency.parse_wrk
     load = parse_wrk(output)
     assert (load["requests_per_second"], load["rejected"], load["socket_errors"]) == (635.94, 13, "")
     assert (load["milliseconds_p50"], load["milliseconds_p99"]) == (96.1, 1200.0)
@@ -233,9 +228,8 @@ Requests/sec:    635.94
         parse_wrk("unable to connect")
 
 
-def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, script: Any, monkeypatch: Any) -> None:
+def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, monkeypatch: Any) -> None:
     """Copies with 400 pixels on the longer edge are predicted by one process, timed from start to end."""
-    user_latency = script("user_latency")
     monkeypatch.setattr(user_latency, "COPIES", 7)
     monkeypatch.setattr(user_latency, "REPEATS", 1)
     photos = tmp_path / "photos"
@@ -252,12 +246,12 @@ def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, script: Any, m
 
 @pytest.mark.slow
 def test_the_bundled_model_is_made_from_two_runs(
-    idx: Path, script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its file has the temperature and form of the results file; runs that do not belong together are rejected."""
-    bundled, out = script("bundled"), tmp_path / "results.json"
-    monkeypatch.setattr(script("runtimes"), "REPEATS", 3)
-    monkeypatch.setattr(script("runtimes"), "SECONDS", 0.1)
+    out = tmp_path / "results.json"
+    monkeypatch.setattr(runtimes, "REPEATS", 3)
+    monkeypatch.setattr(runtimes, "SECONDS", 0.1)
     full = train_run(tiny(idx), tmp_path / "full")
     held_out = train_run(tiny(idx, **{"data.val_fraction": 0.2}), tmp_path / "held-out")
     monkeypatch.setattr(sys, "argv", ["bundled.py", str(full.path), str(held_out.path), f"--out={out}"])
@@ -283,12 +277,12 @@ def test_the_bundled_model_is_made_from_two_runs(
         bundled.require_pair(full, held_out)
 
 
-def test_the_fastest_form_without_loss_of_accuracy_is_bundled(script: Any) -> None:
+def test_the_fastest_form_without_loss_of_accuracy_is_bundled() -> None:
     """A faster form may lose a tenth of a percentage point."""
 
     def fastest(*forms: tuple[float, float]) -> int:
         scores = [{"accuracy": accuracy, "images_a_second_two_threads": 1 / seconds} for accuracy, seconds in forms]
-        return int(script("bundled").find_fastest(scores))
+        return int(bundled.find_fastest(scores))
 
     assert fastest((0.9552, 0.1), (0.9550, 0.2), (0.9560, 0.3), (0.9563, 0.4)) == 2
     assert fastest((0.9556, 0.2), (0.9560, 0.1), (0.9563, 0.4)) == 1

@@ -1,26 +1,16 @@
 """The simulation of the statistics, with few draws."""
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
+import coverage  # the benchmark; the package of this name is not installed
 import numpy as np
 import pytest
 
 from modiste.metrics import intervals
 from modiste.runs import files
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
-
-@pytest.fixture
-def coverage(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The script; its name is also that of a package, which is not installed."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    return import_module("coverage")
-
-
-def test_every_case_has_a_record(coverage: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_case_has_a_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a rate, and with bounds unless it is of few groups or seeds; those that are missed are named."""
     cases = list(coverage.list_cases())
     few = [cases[place] for place in (0, 2, 15, 28, 33, 38, 41, -1, -2, -30)]
@@ -34,7 +24,7 @@ def test_every_case_has_a_record(coverage: Any, tmp_path: Path, monkeypatch: pyt
     assert (content["missed"], content["draws"], content["n"]) == (expected, 20, len(few))
 
 
-def test_few_groups_have_no_bounds(coverage: Any) -> None:
+def test_few_groups_have_no_bounds() -> None:
     """They are those that are marked as approximate."""
     for each in coverage.list_cases():
         if "groups" in each.values:
@@ -42,7 +32,7 @@ def test_few_groups_have_no_bounds(coverage: Any) -> None:
 
 
 @pytest.mark.parametrize("sizes", ["equal", "unequal", "very unequal"])
-def test_intervals_over_30_groups_cover(coverage: Any, sizes: str) -> None:
+def test_intervals_over_30_groups_cover(sizes: str) -> None:
     """At least 93 % of the true values, of accuracies and of differences, whatever the sizes of the groups."""
     random = np.random.default_rng(0)
     shared = {"groups": 30, "sizes": sizes, "correlation": 0.3}
@@ -50,7 +40,7 @@ def test_intervals_over_30_groups_cover(coverage: Any, sizes: str) -> None:
     assert coverage.cluster_difference(4000, random, difference=0.03, **shared) > 0.93
 
 
-def test_t_intervals_cover(coverage: Any) -> None:
+def test_t_intervals_cover() -> None:
     """95 % with normal errors; the paired test has 5 % false alarms."""
     random = np.random.default_rng(0)
     assert coverage.paired_t(20_000, random, n=3) == pytest.approx(0.95, abs=0.005)

@@ -5,10 +5,10 @@ import os
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import gpu
 import pytest
 import torch
 
@@ -20,13 +20,6 @@ from modiste.recipes.recipe import Recipe
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The script as a module."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return import_module("gpu")
-
-
 def tiny(idx: Path, name: str, **more: object) -> Recipe:
     """A recipe that trains within a second."""
     small = {"data.source": str(idx), "model.width": 2, "optimizer.batch_size": 20, "compute.threads": 1, "name": name}
@@ -34,7 +27,7 @@ def tiny(idx: Path, name: str, **more: object) -> Recipe:
 
 
 @pytest.fixture
-def plan(gpu: Any, idx: Path, tmp_path: Path) -> Any:
+def plan(idx: Path, tmp_path: Path) -> Any:
     """Three short trainings, and two long ones, with plenty of time."""
     end = time.monotonic() + 600
     return gpu.Plan(tiny(idx, "short"), (tiny(idx, "long"),), 3, 2, tmp_path, end, "benchmarks/gpu.sh", ("tests/none",))
@@ -46,7 +39,7 @@ def read(plan: Any, name: str) -> dict[str, Any]:
     return content
 
 
-def test_each_training_is_written_when_it_ends(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_training_is_written_when_it_ends(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The third fails; the file has the first two, with mean, spread and openings of the test split."""
     train, seeds = gpu.time_training, []
 
@@ -69,7 +62,7 @@ def test_each_training_is_written_when_it_ends(gpu: Any, plan: Any, monkeypatch:
     assert content["runs"][0]["device"] == "cpu"
 
 
-def test_no_training_starts_that_would_end_too_late(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_training_starts_that_would_end_too_late(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is expected to take as long as the longest so far."""
     clock = iter(range(0, 10_000, 10))
     monkeypatch.setattr(gpu.time, "monotonic", lambda: float(next(clock)))
@@ -86,7 +79,7 @@ def record(seed: int, seconds: float = 10.0) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_long_trainings_run_in_parallel(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_trainings_run_in_parallel(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their records are collected; no other file stays behind."""
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     (records,) = gpu.train_long(plan)
@@ -95,7 +88,7 @@ def test_long_trainings_run_in_parallel(gpu: Any, plan: Any, monkeypatch: pytest
     assert [path.name for path in plan.folder.iterdir()] == ["gpu-long.json"]
 
 
-def test_a_long_training_that_does_not_fit_is_left_out(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_training_that_does_not_fit_is_left_out(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file says how long it needs: 399 epochs of 40 % of the images, and half as much again beside another."""
     monkeypatch.setattr(gpu, "time_training", lambda recipe: record(recipe.seed))
     long = settings.with_settings(plan.long[0], {"schedule.epochs": 400, "schedule.skip_easy_fraction": 0.6})
@@ -107,7 +100,7 @@ def test_a_long_training_that_does_not_fit_is_left_out(gpu: Any, plan: Any, monk
     assert content["note"].startswith("left out: it needs about 2409 s")
 
 
-def test_trainings_are_ended_with_the_time(gpu: Any, plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trainings_are_ended_with_the_time(plan: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What runs longer than estimated is killed, and nothing of it is claimed."""
     monkeypatch.setattr(gpu, "estimate_seconds", lambda recipe: 0.0)
     sleeping = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -125,7 +118,7 @@ def test_trainings_are_ended_with_the_time(gpu: Any, plan: Any, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_the_counts_of_the_tests_are_written(gpu: Any, plan: Any, tmp_path: Path) -> None:
+def test_the_counts_of_the_tests_are_written(plan: Any, tmp_path: Path) -> None:
     """Of the tests marked cuda: one passes, one fails, one is skipped, and one is not marked."""
     lines = ["import pytest", *("@pytest.mark.cuda\ndef test_1(): pass", "@pytest.mark.cuda\ndef test_2(): assert 0")]
     lines += ["@pytest.mark.cuda\n@pytest.mark.skip\ndef test_3(): pass", "def test_4(): pass"]

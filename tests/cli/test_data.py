@@ -14,8 +14,7 @@ from helpers.photos import clothes, fill, noise, saved
 from modiste.cli.data import data
 from modiste.data import fashion_mnist
 from modiste.errors import InputError, SettingError
-from modiste.imaging import decode
-from modiste.imaging.preprocess import to_image
+from modiste.imaging.preprocess import to_image, to_photo
 
 
 @pytest.mark.slow
@@ -55,7 +54,7 @@ def test_show_draws_each_class(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     arguments = ["show", "--data", str(tmp_path / "idx"), "--per-class", "3", "--out", str(out)]
     assert CliRunner().invoke(data, arguments).stdout == f"{out}: 30 images of 10 classes\n"
-    assert decode.decode_file(out).shape[0] == 10 * 60 + 4
+    assert to_photo(out).shape[0] == 10 * 60 + 4
     content = json.loads(CliRunner().invoke(data, [*arguments, "--json"]).stdout)
     assert content == {"file": str(out), "classes": 10, "images": 30}
 
@@ -68,7 +67,7 @@ def test_show_takes_photos(tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     arguments = ["show", "--data", str(tmp_path), "--size", "64", "--channels", "3", "--out", str(out)]
     assert CliRunner().invoke(data, arguments).exit_code == 0
-    assert decode.decode_file(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
+    assert to_photo(out).shape == (2 * 68 + 4, 110 + 68 + 4, 3)
 
 
 def test_show_makes_photos_square_as_a_training_does(tmp_path: Path) -> None:
@@ -80,7 +79,7 @@ def test_show_makes_photos_square_as_a_training_does(tmp_path: Path) -> None:
     arguments = ["show", f"--data={tmp_path}", "--size=64", "--channels=3", f"--out={out}", "--resize-mode"]
     assert CliRunner().invoke(data, [*arguments, "letterbox"]).exit_code == 0
     image = to_image(clothes(100, 40), 64, 3, resize_mode="letterbox")
-    assert (decode.decode_file(out)[4:68, 110:174] == image).all()
+    assert (to_photo(out)[4:68, 110:174] == image).all()
     error = CliRunner().invoke(data, [*arguments, "fit"]).exception
     assert str(error) == "--resize-mode is 'fit', but it must be one of squash, letterbox, center_crop."
 
@@ -145,7 +144,7 @@ def test_verify_takes_every_format(tmp_path: Path) -> None:
     arguments = ["verify", f"--data={tmp_path / 'list.csv'}", "--json", "--group-pattern"]
     content = json.loads(CliRunner().invoke(data, [*arguments, "(photo)s"]).stdout)
     assert [split["images"] for split in content["splits"]] == [2, 2]
-    assert any("1 groups are in train and in test, such as photo" in warning for warning in content["warnings"])
+    assert any("train and test have 1 group in common, such as photo" in warning for warning in content["warnings"])
     assert "--group-pattern" in str(CliRunner().invoke(data, [*arguments, "photo"]).exception)
 
 

@@ -18,6 +18,7 @@ def test_scores_are_printed(tmp_path: Path) -> None:
     assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in output
     assert "T-shirt/top" in output
     assert "most confused: T-shirt/top as" in output
+    assert output.endswith(f"all mistakes: {run.mistakes_page}\n")
 
 
 def test_json_is_the_content_of_scores_json(tmp_path: Path) -> None:

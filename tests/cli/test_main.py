@@ -30,11 +30,12 @@ def find_command(path: list[str]) -> click.Command:
 
 @pytest.mark.parametrize("command", LEAVES, ids=" ".join)
 def test_every_command_has_help_and_an_example(command: list[str]) -> None:
-    """`--help` prints an example of a command line."""
+    """`--help` prints an example of a command line, and says what each option does."""
     result = CliRunner().invoke(group, [*command, "--help"])
     assert result.exit_code == 0
     assert "Examples:" in result.output
     assert f"  modiste {' '.join(command)}" in result.output
+    assert all(option.help for option in find_command(command).params if isinstance(option, click.Option))
 
 
 @pytest.mark.parametrize("command", [leaf for leaf in LEAVES if leaf not in (["report"], ["serve"])], ids=" ".join)

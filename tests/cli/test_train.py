@@ -504,6 +504,7 @@ def test_settings_are_listed_with_explanations(tmp_path: Path) -> None:
     """`RECIPE --list` prints each setting as key=value, with an explanation."""
     output = run_in_process(tmp_path, "train", "classic-cnn", "--list").stdout
     assert "optimizer.lr=0.01\n    Learning rate" in output
+    assert "optimizer.nesterov=true\n" in output
     assert all(line.strip() for line in output.splitlines())
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from helpers.idx import write_idx_folder
 from helpers.photos import fill
+from modiste.csv_cells import escape_formula
 from modiste.data import sources
 from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
@@ -175,6 +176,15 @@ def test_a_mistakes_csv_with_a_column_of_labels_is_a_file_of_corrections(senders
     file.unlink()
     with pytest.raises(InputError, match=r"mistakes.csv does not exist. Correct data.corrections"):
         sources.open_training(data, seed=0)
+
+
+def test_names_that_are_formulas_are_corrected(tmp_path: Path) -> None:
+    """In mistakes.csv they begin with an apostrophe (fault 45)."""
+    for label in ("=a", "@b"):
+        fill(tmp_path / "data" / label, 2)
+    data = DataConfig(str(tmp_path / "data"), image_size=16, val_fraction=0)
+    correct(data, "file,label", f"{escape_formula('=a/0.png')},{escape_formula('@b')}")
+    assert sources.open_training(data, seed=0).train.labels.tolist() == [1, 0, 1, 1]
 
 
 def test_a_correction_replaces_candidate_labels(senders: DataConfig) -> None:

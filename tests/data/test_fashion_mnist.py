@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.idx import labels_file, write_idx_folder
+from helpers.idx import images_file, labels_file, write_idx_folder
 from modiste.data import fashion_mnist, sources
 from modiste.errors import InputError, SettingError
 from modiste.imaging import preprocess
@@ -93,11 +93,8 @@ def test_other_idx_files_are_not_fashion_mnist(tmp_path: Path) -> None:
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(labels_file(np.arange(20) % 8))
     with pytest.raises(InputError, match=r"go up to 7, but there are 7 classes, from 0 to 6.*add training images"):
         sources.open_test(data, lambda: None)
-
-
-def test_the_name_of_the_bundled_dataset() -> None:
-    """The bundled files are Fashion-MNIST."""
-    assert sources.dataset_name(ALL) == "fashion-mnist"
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(images_file(np.zeros((10_000, 28, 28), np.uint8)))
+    assert sources.dataset_name(data) == "digits"  # also where there are fewer labels than images
 
 
 def test_rgb_and_other_sizes_are_setting_errors() -> None:

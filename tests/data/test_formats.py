@@ -193,6 +193,7 @@ def test_tables_may_have_windows_line_ends_and_the_label_last(tmp_path: Path) ->
         ({"x_train": np.zeros((4, 28, 28)), "y_train": np.zeros(3, int)}, "holds 4 images, but there are 3 labels"),
         ({"x_train": np.zeros((4, 28, 28)), "y_train": np.eye(4)}, r"have the shape \[4, 4\], but each image"),
         ({"x_train": np.zeros((4, 28, 28)), "y_train": np.array([0, 1, -1, 0])}, "have the value -1"),
+        ({"x_train": np.zeros((4, 28, 28)), "y_train": np.array([0, 1, np.nan, 0])}, "have the value nan"),
         ({"x_train": np.full((4, 28, 28), -1.0), "y_train": np.arange(4)}, "x_train in .* has pixels from -1 to -1"),
         ({"x_train": np.zeros((4, 2, 3, 4, 5)), "y_train": np.arange(4)}, r"has the shape \[4, 2, 3, 4, 5\]"),
         ({"x_train": np.zeros((4, 28, 28)), "y_train": np.array([{}] * 4)}, "y_train in .* cannot be read"),

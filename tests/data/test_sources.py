@@ -252,16 +252,3 @@ def test_images_have_names(source: str, tmp_path: Path) -> None:
         fill(tmp_path / "photos" / label, 2)
     train = sources.open_training(DataConfig(str(tmp_path / "photos"), val_fraction=0), seed=0).train
     assert train.image_names == ("coat/0.png", "coat/1.png", "hat/0.png", "hat/1.png")
-
-
-def test_a_fold_cuts_no_group(tmp_path: Path) -> None:
-    """Photos of one sender in groups.csv are all trained on, or all held out."""
-    for label in ("coat", "hat"):
-        fill(tmp_path / label, 12)
-    rows = [f"{label}/{number}.png,{number // 3}" for label in ("coat", "hat") for number in range(12)]
-    (tmp_path / "groups.csv").write_text("\n".join(["file,group", *rows]))
-    training = sources.open_training(DataConfig(str(tmp_path), val_fraction=0.25), seed=0)
-    assert len(training.validation) == 6
-    assert training.train.groups is not None
-    assert training.validation.groups is not None
-    assert not set(training.train.groups) & set(training.validation.groups)

@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance
 from helpers.idx import write_idx_folder
 from helpers.photos import fill, noise
 from modiste.data import duplicates
-from modiste.data.verify import count_images, count_warnings, verify
+from modiste.data.verify import class_size_warnings, count_by_class, verify
 from modiste.imaging.thumbnails import gray_thumbnail
 from modiste.recipes.config import DataConfig
 
@@ -51,19 +51,19 @@ def test_good_data_has_no_warnings(photos: Path) -> None:
 
 def test_small_classes_and_imbalance_are_warned_of() -> None:
     """From fewer than 20 images, and from ten times as many images as another class."""
-    assert count_warnings({"a": 20, "b": 199}) == []
-    (few,) = count_warnings({"a": 19, "b": 189})
+    assert class_size_warnings({"a": 20, "b": 199}) == []
+    (few,) = class_size_warnings({"a": 19, "b": 189})
     assert few.startswith("1 of 2 classes have fewer than 20 training images (a 19)")
-    (imbalance,) = count_warnings({"a": 20, "b": 200})
+    (imbalance,) = class_size_warnings({"a": 20, "b": 200})
     assert imbalance.startswith("b has 200 training images, a 20")
-    assert len(count_warnings({"a": 0, "b": 10})) == 2
+    assert len(class_size_warnings({"a": 0, "b": 10})) == 2
 
 
 def test_an_image_counts_for_each_of_its_candidate_labels() -> None:
     """Otherwise a class without images of its own would seem to have none."""
     candidates = np.array([[True, True], [True, False]])
-    assert count_images(("a", "b"), np.array([0, 0]), None) == {"a": 2, "b": 0}
-    assert count_images(("a", "b"), np.array([0, 0]), candidates) == {"a": 2, "b": 1}
+    assert count_by_class(("a", "b"), np.array([0, 0]), None) == {"a": 2, "b": 0}
+    assert count_by_class(("a", "b"), np.array([0, 0]), candidates) == {"a": 2, "b": 1}
 
 
 def test_names_that_are_typed_differently_are_warned_of(photos: Path) -> None:
@@ -101,7 +101,7 @@ def test_copies_in_different_splits_are_warned_of(photos: Path) -> None:
     draw(6).save(photos / "test" / "boots" / "compressed.jpg", quality=30)
     (photos / "groups.csv").write_text("file,group\ntrain/boots/1.jpg,anna\ntest/boots/new.jpg,anna\n")
     assert [warning.partition(".jpg. ")[0] for warning in verify(config(photos))["warnings"]] == [
-        "1 groups are in train and in test, such as anna: scores are too good. Move each into one of the two.",
+        "train and test have 1 group in common, such as anna: scores are too good. Move each into one of the two.",
         "1 set of images in different splits: the same, such as train/hats/5.jpg and test/hats/copy",
         "1 set of images in different splits: nearly the same, such as train/boots/6.jpg and test/boots/compressed",
     ]

@@ -1,30 +1,19 @@
 """The charts of accuracy over cost and over time in the documentation."""
 
-from importlib import import_module
-from pathlib import Path
-from types import ModuleType
-
+import frontier
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def frontier(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module that draws the chart."""
-    monkeypatch.syspath_prepend(TOOLS)
-    return import_module("frontier")
+from accuracy_over_time import plot_accuracy_over_time
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("8.9M", 8.9e6), ("100K", 1e5), ("1602", 1602), ("<100K", None), ("", None)]
 )
-def test_numbers_of_the_leaderboard_are_parsed(text: str, number: float | None, frontier: ModuleType) -> None:
+def test_numbers_of_the_leaderboard_are_parsed(text: str, number: float | None) -> None:
     """With M, with K, without; anything else is None."""
     assert frontier.parse_number(text) == pytest.approx(number)
 
 
-def test_published_points_have_parameters_or_minutes(frontier: ModuleType) -> None:
+def test_published_points_have_parameters_or_minutes() -> None:
     """They come from the leaderboard and from elsewhere; none is on v1 of the data."""
     points = frontier.published_points()
     assert points["ResNet-20, Random Erasing"] == (0.9555, 0.27e6, None)
@@ -34,7 +23,7 @@ def test_published_points_have_parameters_or_minutes(frontier: ModuleType) -> No
     assert all(point.parameters or point.minutes for point in points.values())
 
 
-def test_recipes_and_the_pareto_front_are_labeled(frontier: ModuleType) -> None:
+def test_recipes_and_the_pareto_front_are_labeled() -> None:
     """Each panel shows the points whose cost is reported; all names are inside the figure."""
     recipes = {"small": frontier.Point(0.94, 25e3, 30.0)}
     published = {
@@ -52,7 +41,7 @@ def test_recipes_and_the_pareto_front_are_labeled(frontier: ModuleType) -> None:
         assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in ax.texts)
 
 
-def test_names_do_not_overlap(frontier: ModuleType) -> None:
+def test_names_do_not_overlap() -> None:
     """The names of points that nearly touch, and of one at the edge, are inside the axes."""
     recipes = {f"{place} of four": frontier.Point(0.95 + place / 1e4, 1e6 + place, 100.0) for place in range(4)}
     figure = frontier.plot_accuracy_over_cost(recipes, {"the smallest": frontier.Point(0.9, 1e3, 1.0)})
@@ -63,11 +52,9 @@ def test_names_do_not_overlap(frontier: ModuleType) -> None:
         assert all(ax.bbox.x0 < extent.x0 and extent.x1 < ax.bbox.x1 for extent in extents)
 
 
-def test_methods_are_labeled_with_their_means(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_methods_are_labeled_with_their_means() -> None:
     """The label of a method has its mean accuracy, its mean time in a suitable unit, and n."""
-    monkeypatch.syspath_prepend(TOOLS)
-    chart = import_module("accuracy_over_time")
-    figure = chart.plot_accuracy_over_time({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
+    figure = plot_accuracy_over_time({"quick": [(20.0, 0.92), (22.0, 0.93)], "slow": [(1200.0, 0.93)]})
     labels = [text.get_text() for text in figure.axes[0].texts]
     assert labels == ["quick\n92.50% in 21 s, n = 2", "slow\n93.00% in 20 min, n = 1"]
     figure.draw_without_rendering()

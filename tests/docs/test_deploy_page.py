@@ -1,4 +1,4 @@
-"""The commands and links of docs/deploy.md and docs/api.md."""
+"""The commands of docs/deploy.md."""
 
 import re
 import shlex
@@ -46,15 +46,3 @@ def test_every_file_that_is_copied_exists() -> None:
     pages = PAGE + (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
     assert [path.name for path in (ROOT / "deploy").iterdir() if f"deploy/{path.name}" not in pages] == []
     assert f"https://{NAME}{PREFIX}/" in PAGE
-
-
-@pytest.mark.parametrize("name", ["api", "deploy"])
-def test_links_exist(name: str) -> None:
-    """Every relative link has its file, and every link within a page its heading."""
-    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
-    for link in re.findall(r"\]\(([^)]+)\)", text):
-        if link.startswith("#"):
-            assert link[1:] in headings
-        elif not link.startswith("https://"):
-            assert (ROOT / "docs" / link).exists(), link

@@ -1,4 +1,4 @@
-"""Commands, code, tables and links in the READMEs."""
+"""Commands and links in all pages, code and tables in the READMEs."""
 
 import re
 import shlex
@@ -17,13 +17,10 @@ READMES = ["README.md", "README.zh-CN.md"]
 LINE = re.compile(r"^ {4,}(?:\.venv/bin/)?modiste (.+)$", re.MULTILINE)
 
 
-def pages() -> list[Path]:
-    """The READMEs and the other pages that show commands."""
-    names = ("api", "audit", "deploy", "photos", "python", "speed", "statistics")
-    return [ROOT / name for name in [*READMES, "CONTRIBUTING.md", *(f"docs/{name}.md" for name in names)]]
+PAGES = [*(ROOT / name for name in (*READMES, "CONTRIBUTING.md", "SECURITY.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_line_is_valid(page: Path) -> None:
     """Each `modiste ...` line has an existing command and existing options."""
     for line in LINE.findall(page.read_text(encoding="utf-8")):
@@ -60,8 +57,18 @@ def test_the_results_tables_are_up_to_date() -> None:
     assert finished.returncode == 0, finished.stdout
 
 
-@pytest.mark.parametrize("name", READMES)
-def test_links_exist(name: str) -> None:
-    """Every relative link and image has its file."""
-    links = re.findall(r"\]\(([^)h#][^)]*)\)", (ROOT / name).read_text(encoding="utf-8"))
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_exist(page: Path) -> None:
+    """Every relative link and image has its file, and every link to a heading its heading."""
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        if "://" not in path:
+            target = page.parent / path if path else page
+            assert target.exists(), link
+            assert not anchor or anchor in headings(target), link
+
+
+def headings(page: Path) -> set[str]:
+    """The names by which links find the headings of a page."""
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -70,9 +70,9 @@ def test_a_recipe_that_fails_ends_the_ablation(small: list[str], tmp_path: Path)
 
 def test_rows_are_listed_without_training(tmp_path: Path) -> None:
     """With their settings, as text or JSON."""
-    assert (
-        "without dropout\n    model.dropout=0.0\n" in run_in_process(tmp_path, "ablate", "classic-cnn", "--list").stdout
-    )
+    output = run_in_process(tmp_path, "ablate", "classic-cnn", "--list").stdout
+    assert "without dropout\n    model.dropout=0.0\n" in output
+    assert "without Nesterov momentum\n    optimizer.nesterov=false\n" in output  # as --set takes it
     rows = json.loads(run_in_process(tmp_path, "ablate", "classic-cnn", "--list", "--json").stdout)
     assert {"row": "without dropout", "settings": {"model.dropout": 0.0}} in rows
     assert list(tmp_path.iterdir()) == []

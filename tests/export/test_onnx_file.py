@@ -22,6 +22,7 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8)
+NETWORK = NormalizedModel(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.zeros(1), torch.ones(1)).eval()
 
 
 def recipe(folder: Path) -> Recipe:
@@ -37,8 +38,7 @@ def recipe(folder: Path) -> Recipe:
 
 def test_the_file_has_no_paths_of_this_machine(tmp_path: Path) -> None:
     """Neither in the recipe nor in any note of the exporter; names of files and folders stay."""
-    network = NormalizedModel(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.zeros(1), torch.ones(1)).eval()
-    content = onnx_file.to_onnx(network, recipe(tmp_path), ("a", "b"), {}, Calibration())
+    content = onnx_file.to_onnx(NETWORK, recipe(tmp_path), ("a", "b"), {}, Calibration())
     written = json.loads(model_file.load(content).recipe_json)
     assert written["data"]["source"] == "photos"
     assert written["model"]["weights"] == "first.safetensors"
@@ -87,9 +87,8 @@ def test_every_difference_counts(value: float) -> None:
 @pytest.mark.parametrize("mode", RESIZE_MODES)
 def test_the_file_says_how_photos_become_square(mode: str) -> None:
     """And the model that is loaded from it does it."""
-    network = NormalizedModel(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.zeros(1), torch.ones(1)).eval()
     gray = settings.with_settings(Recipe(), {"data.image_size": 8, "data.resize_mode": mode})
-    model = model_file.load(onnx_file.to_onnx(network, gray, ("a", "b"), {}, Calibration(), is_on_black=False))
+    model = model_file.load(onnx_file.to_onnx(NETWORK, gray, ("a", "b"), {}, Calibration(), is_on_black=False))
     assert model.resize_mode == mode
     photo = np.random.default_rng(0).integers(0, 256, (30, 20, 3), np.uint8)
     expected = RESIZE_MODES[mode](Image.fromarray(photo).convert("L"), 8)
@@ -98,6 +97,5 @@ def test_the_file_says_how_photos_become_square(mode: str) -> None:
 
 def test_onnx_checks_the_file(tmp_path: Path) -> None:
     """The official checker accepts what is written."""
-    network = NormalizedModel(nn.Sequential(nn.Flatten(), nn.Linear(64, 2)), torch.zeros(1), torch.ones(1)).eval()
-    content = onnx_file.to_onnx(network, recipe(tmp_path), ("a", "b"), {}, Calibration())
+    content = onnx_file.to_onnx(NETWORK, recipe(tmp_path), ("a", "b"), {}, Calibration())
     onnx.checker.check_model(onnx.load_model_from_string(content))

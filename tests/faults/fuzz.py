@@ -13,8 +13,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image
-
 SOURCE, TESTS = Path(__file__).parents[2] / "src", Path(__file__).parents[1]
 PARSERS = ["modiste.imaging", "modiste.data.idx", "modiste.inference.onnx_safety", "modiste.inference.protobuf"]
 """Whose lines Atheris counts."""
@@ -29,7 +27,7 @@ if __name__ == "__main__":
         import modiste.inference.onnx_safety  # noqa: F401
 
 from helpers.models import tiny_model  # noqa: E402  after the path is set
-from helpers.photos import clothes, saved  # noqa: E402
+from helpers.photos import clothes, exif, saved  # noqa: E402
 from modiste.data import idx  # noqa: E402
 from modiste.errors import InputError  # noqa: E402
 from modiste.imaging import decode  # noqa: E402
@@ -42,13 +40,6 @@ INTERESTING = (0, 1, 0x7F, 0x80, 0xFF)
 def photo(kind: str, **options: object) -> Callable[[], bytes]:
     """Return what makes a small photo of a format."""
     return lambda: saved(clothes(), kind, **options)
-
-
-def exif() -> bytes:
-    """Return a block with an orientation."""
-    block = Image.Exif()
-    block[0x0112] = 6
-    return block.tobytes()
 
 
 SEEDS: dict[str, Callable[[], bytes]] = {

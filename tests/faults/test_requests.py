@@ -9,18 +9,9 @@ import onnx
 import pytest
 
 from helpers.models import tiny_model
-from helpers.service import BOOT, Service, serving
+from helpers.service import BOOT, Service, parse, post_head, serving
 
-HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(BOOT)
-
-
-def parse(response: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Return the status, headers and body of a response."""
-    head, _, body = response.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return int(first.split()[1]), headers, body
-
+PREDICT = post_head(len(BOOT)) + BOOT
 
 NOT_HTTP = {
     "TLS": b"\x16\x03\x01 hello\r\n\r\n",
@@ -46,7 +37,7 @@ def test_fault_42_what_is_not_http_gets_an_error_as_any_other(service: Service, 
 def test_fault_42_a_client_that_closes_its_side_gets_its_answer(service: Service, version: bytes) -> None:
     """As `nc -N` does: it sends the request, closes its side, and reads."""
     with socket.create_connection(service.address, timeout=30) as connection:
-        connection.sendall(HEAD.replace(b"1.1", version, 1) + BOOT)
+        connection.sendall(PREDICT.replace(b"1.1", version, 1))
         connection.shutdown(socket.SHUT_WR)
         response = b"".join(iter(lambda: connection.recv(65536), b""))
     status, _, body = parse(response)
@@ -56,7 +47,7 @@ def test_fault_42_a_client_that_closes_its_side_gets_its_answer(service: Service
 def test_fault_42_a_half_closed_client_gets_the_answers_of_all_its_requests(service: Service) -> None:
     """Pipelined ones, too, and the connection is closed after the last one."""
     with socket.create_connection(service.address, timeout=30) as connection:
-        connection.sendall((HEAD + BOOT) * 3 + b"GET /about HTT")
+        connection.sendall(PREDICT * 3 + b"GET /about HTT")
         connection.shutdown(socket.SHUT_WR)
         response = b"".join(iter(lambda: connection.recv(65536), b""))
     assert response.count(b"HTTP/1.1 200") == 3

@@ -10,8 +10,8 @@ import pytest
 from helpers.command import run_in_process
 from helpers.models import tiny_model
 from helpers.photos import fill
+from modiste.csv_cells import escape_formula, unescape_formula
 from modiste.reporting.mistakes import Mistake, to_csv
-from modiste.runs.csv_cells import escape_formula, unescape_formula
 
 FORMULAS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "'=1", "=cmd|' /C calc'!A0", "''-2", "=a\nb"]
 

@@ -5,13 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from helpers.command import TINY, run_in_process, start
+from helpers.command import TINY, run_in_process, start, wait_until
 from helpers.progress import Silent
 from helpers.runs import write_run
 from modiste.errors import InputError
@@ -24,15 +23,6 @@ from modiste.training.build import build_training
 
 EXACT = ("--set=compute.precision=fp32",)
 FAST = {"optimizer.batch_size": 20, "compute.precision": "fp32"}
-
-
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 120) -> None:
-    """Wait for a condition, at most until the process ends."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.001)
 
 
 @pytest.fixture

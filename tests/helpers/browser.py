@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
 from helpers.service import SAMPLES
 
@@ -36,6 +36,17 @@ def open_browser(*options: str) -> Iterator[Browser]:
         chromium.close()
 
 
-def payload(name: str) -> FilePayload:
-    """A sample as a chosen file."""
-    return {"name": f"{name}.png", "mimeType": "image/png", "buffer": (SAMPLES / f"{name}.png").read_bytes()}
+def payload(name: str, content: bytes | None = None) -> FilePayload:
+    """A sample as a chosen file, or other content."""
+    buffer = (SAMPLES / f"{name}.png").read_bytes() if content is None else content
+    return {"name": f"{name}.png", "mimeType": "image/png", "buffer": buffer}
+
+
+def collect_problems(tab: Page, url: str) -> list[str]:
+    """Return a list that gets warnings and errors of a page, and the URLs that it requests from other hosts."""
+    problems: list[str] = []
+    own = (url, "blob:", "data:")
+    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("request", lambda request: None if request.url.startswith(own) else problems.append(request.url))
+    return problems

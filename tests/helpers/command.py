@@ -5,9 +5,13 @@ import io
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from modiste.cli.main import main
+from modiste.recipes import settings
 
 TESTS = Path(__file__).parents[1]
 
@@ -32,6 +36,11 @@ TRICKS = (
 """The tricks that the recipes leave off."""
 
 
+def parse(*options: str) -> dict[str, Any]:
+    """Return the settings of such options and their values."""
+    return dict(settings.parse_setting(option.removeprefix("--set=")) for option in options)
+
+
 def environment(**changes: str) -> dict[str, str]:
     """The environment variables of this process, with `helpers` on the Python path."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]), **changes}
@@ -48,6 +57,15 @@ def start(folder: Path, *arguments: str, code: str = "") -> subprocess.Popen[str
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str]", seconds: float = 120) -> None:
+    """Wait for a condition, at most until the process ends."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.0005)
 
 
 def modiste(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:

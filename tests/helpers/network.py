@@ -1,4 +1,4 @@
-"""Custom networks, such as `--set model=helpers.network:tiny`."""
+"""Networks with initial weights, and custom ones, such as `--set model.name=helpers.network:tiny`."""
 
 import os
 import signal
@@ -7,7 +7,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from modiste.recipes.config import ModelConfig
+from modiste.models import networks, weights
+from modiste.recipes.config import DataConfig, ModelConfig
+
+
+def initialized(options: ModelConfig, num_classes: int = 10, data: DataConfig | None = None) -> nn.Module:
+    """Build a network with initial weights, the same each time; for gray images of 28 pixels by default."""
+    torch.manual_seed(0)
+    body = networks.build(options, num_classes, data or DataConfig())
+    weights.initialize(body, options)
+    return body
 
 
 def tiny(num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:

@@ -1,12 +1,16 @@
 """Photos and images for tests, drawn here."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from modiste.imaging.file_format import PNG_SIGNATURE
 
 
 def clothes(height: int = 60, width: int = 40) -> Image.Image:
@@ -22,6 +26,27 @@ def saved(photo: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     file = io.BytesIO()
     photo.save(file, kind, **options)
     return file.getvalue()
+
+
+def exif(orientation: int = 6) -> bytes:
+    """An EXIF block with an orientation and a place that must not be shown."""
+    block = Image.Exif()
+    block[0x0112] = orientation
+    block[0x010E] = "12 Secret Street"
+    return block.tobytes()
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A block of a PNG."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def png(
+    width: int, height: int, rows: bytes, depth: int = 8, color: int = 2, interlace: int = 0, more: bytes = b""
+) -> bytes:
+    """A PNG of these rows, with other chunks before them."""
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace)
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + more + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def noise(side: int = 28, seed: int = 0) -> np.ndarray:

@@ -59,6 +59,21 @@ class Service:
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+def post_head(length: int) -> bytes:
+    """The head of a request for the prediction of a photo of this many bytes."""
+    return (
+        f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def parse(response: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Return the status, headers and body of a raw response."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]), headers, body
+
+
 @contextmanager
 def serving(*arguments: str, setup: str = "", stderr: bool = False, **variables: str) -> Iterator[Service]:
     """Start the server on a free port, wait until it listens, and kill it at the end if it still runs.

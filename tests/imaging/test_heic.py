@@ -9,14 +9,15 @@ import pytest
 
 from helpers.photos import clothes
 from modiste.errors import InputError, UnsupportedPhoto
-from modiste.imaging import decode, heic, photo_files
+from modiste.imaging import heic, photo_files
+from modiste.imaging.preprocess import to_photo
 
 ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def test_a_photo_is_decoded_the_right_way_up() -> None:
     """As it was drawn, but for its compression; a turned one is turned."""
-    upright, turned = (decode.decode_file(ASSETS / f"photo-{orientation}.heic") for orientation in (1, 6))
+    upright, turned = (to_photo(ASSETS / f"photo-{orientation}.heic") for orientation in (1, 6))
     drawn = np.asarray(clothes(60, 40).resize((160, 240), 0)).astype(int)
     assert upright.shape == (240, 160, 3)
     assert np.abs(upright.astype(int) - drawn).mean() < 6
@@ -28,7 +29,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     """Such files count as unreadable then (fault 10)."""
     monkeypatch.setattr(heic, "is_supported", lambda: False)
     with pytest.raises(UnsupportedPhoto, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
-        decode.decode_file(ASSETS / "photo-1.heic")
+        to_photo(ASSETS / "photo-1.heic")
     assert photo_files.is_readable_photo(ASSETS / "photo-1.heic") is False
 
 
@@ -42,7 +43,7 @@ def test_a_truncated_photo_is_an_error(sixteenth: int) -> None:
     """Wherever it is cut (fault 02)."""
     content = (ASSETS / "photo-1.heic").read_bytes()
     with pytest.raises(InputError):
-        decode.decode_bytes(content[: len(content) * sixteenth // 16])
+        to_photo(content[: len(content) * sixteenth // 16])
 
 
 @pytest.mark.parametrize("code", ["import os; os.abort()", "while True: pass", "print('x')", "bytearray(1 << 40)"])
@@ -56,14 +57,14 @@ def test_a_decoder_that_fails_does_not_affect_this_process(
     monkeypatch.setattr(heic, "TIMEOUT_SECONDS", 1)
     monkeypatch.setattr(sys, "executable", str(script))
     with pytest.raises(InputError, match=r"truncated or damaged|longer than 1 seconds"):
-        decode.decode_file(ASSETS / "photo-1.heic")
+        to_photo(ASSETS / "photo-1.heic")
 
 
 def test_code_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of photos may hold whatever calls itself the decoder."""
     (tmp_path / "pi_heif.py").write_text("open('ran', 'w')")
     monkeypatch.chdir(tmp_path)
-    decode.decode_file(ASSETS / "photo-1.heic")
+    to_photo(ASSETS / "photo-1.heic")
     assert [path.name for path in tmp_path.iterdir()] == ["pi_heif.py"]
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from helpers.photos import noise, saved
 from modiste.data import fashion_mnist
-from modiste.imaging import decode, near_duplicates, preprocess, thumbnail
+from modiste.imaging import decode, near_duplicates, preprocess
 from modiste.imaging.near_duplicates import find_near_duplicates
 
 COUNT = 60
@@ -112,10 +112,3 @@ def test_a_common_hash_is_no_reason_to_compare() -> None:
     hashes = np.zeros(500, np.uint64)
     first, _ = near_duplicates._join(hashes, hashes, np.argsort(hashes))
     assert len(first) == 0
-
-
-def test_thumbnails_are_small() -> None:
-    """Large images are scaled down, small ones stay as they are."""
-    assert thumbnail.shrink(np.zeros((224, 224, 3), np.uint8)).shape == (96, 96, 3)
-    small = noise()
-    assert thumbnail.shrink(small) is small

@@ -12,4 +12,4 @@ def test_a_png_file_has_every_pixel() -> None:
     image = np.arange(784, dtype=np.uint8).reshape(28, 28)
     content = png.encode(image)
     assert (decode.decode_bytes(content)[:, :, 0] == image).all()
-    assert base64.b64decode(png.data_url(content).removeprefix("data:image/png;base64,")) == content
+    assert base64.b64decode(png.data_url(image).removeprefix("data:image/png;base64,")) == content

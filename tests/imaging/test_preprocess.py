@@ -107,6 +107,8 @@ class Tensor:
     ("photo", "expected"),
     [
         (io.BytesIO(saved(clothes(48, 40))), RGB),
+        (bytearray(saved(clothes(48, 40))), RGB),
+        (Image.fromarray(GRAY).convert("LA"), GRAY),
         (Tensor(), RGB),
         (RGB.astype(np.int64), RGB),
         (RGB.astype(np.uint16) * 257, RGB),
@@ -137,6 +139,8 @@ def test_one_photo_in_any_form(photo: PhotoInput, expected: np.ndarray) -> None:
         (np.zeros((50, 784), np.uint8), r"\[50, 784\].*reshape\(-1, 28, 28\)"),
         (np.zeros(784, np.uint8), r"\[784\]"),
         (np.zeros((2, 2), np.uint8), "2 x 2 pixels"),
+        ("no such file", "does not exist"),
+        ("a\0b", "cannot be read|does not exist"),
         (np.full((28, 28), -1), "-1"),
         (np.full((28, 28), 300.0), "300"),
         (np.full((28, 28), np.nan), "nan"),

@@ -4,9 +4,9 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import Image
 
-from helpers.photos import clothes, saved
+from helpers.photos import clothes, exif, saved
 from modiste.imaging.preprocess import to_image, to_photo
 from modiste.imaging.resize import RESIZE_MODES
 from modiste.recipes.config import DataConfig
@@ -98,9 +98,7 @@ def test_letterbox_keeps_the_aspect_ratio(width: int, size: int) -> None:
 def test_a_photo_with_exif_orientation_is_like_the_upright_one(mode: str) -> None:
     """It is turned before it is resized."""
     upright = clothes(48, 30)
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = 6
-    turned = saved(upright.transpose(Image.Transpose.ROTATE_90), exif=exif)
+    turned = saved(upright.transpose(Image.Transpose.ROTATE_90), exif=exif(6))
     assert (to_photo(turned) == np.asarray(upright)).all()
     images = [to_image(photo, 28, 3, resize_mode=mode) for photo in (turned, saved(upright))]
     assert (images[0] == images[1]).all()

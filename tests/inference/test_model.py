@@ -82,33 +82,6 @@ def test_a_pillow_image_is_read_as_its_file(model_file: Path) -> None:
     assert model.predict(counts)[0].label == "bright"
 
 
-RGB = np.repeat(BRIGHT[:, :, None], 3, 2)
-ONE_PHOTO = {
-    "gray": lambda: BRIGHT,
-    "one channel": lambda: BRIGHT[:, :, None],
-    "RGB": lambda: RGB,
-    "RGBA": lambda: np.dstack([RGB, np.full((28, 28), 255, np.uint8)]),
-    "Pillow": lambda: Image.fromarray(BRIGHT),
-    "Pillow, float 0 to 1": lambda: Image.fromarray((BRIGHT / 255).astype(np.float32)),
-    "bytes": lambda: bytearray(saved(Image.fromarray(BRIGHT))),
-    "file": lambda: io.BytesIO(saved(Image.fromarray(BRIGHT))),
-}
-
-
-@pytest.mark.parametrize("kind", ONE_PHOTO)
-def test_one_photo_is_one_record(model_file: Path, kind: str) -> None:
-    """And not one per row, byte or line (fault 44)."""
-    assert [each.label for each in inference.load(model_file).predict(ONE_PHOTO[kind]())] == ["bright"]
-
-
-@pytest.mark.parametrize("array", [np.zeros((5, 784), np.uint8), np.zeros((3, 28, 28)), np.zeros(784, np.uint8)])
-def test_an_array_that_is_not_a_photo_is_one_error(model_file: Path, array: np.ndarray) -> None:
-    """Flattened images, and floats of [3, h, w]."""
-    (prediction,) = inference.load(model_file).predict(array)
-    assert prediction.label is None
-    assert f"array {list(array.shape)}" in str(prediction.error)
-
-
 def test_nothing_to_predict(model_file: Path) -> None:
     """No photos, no predictions; no images, no probabilities."""
     model = inference.load(model_file)
@@ -117,13 +90,13 @@ def test_nothing_to_predict(model_file: Path) -> None:
 
 
 def test_batches_do_not_change_the_numbers(model_file: Path) -> None:
-    """1,100 images, in three batches, get the probabilities they get one by one."""
+    """1,100 images, in six batches, get the probabilities they get one by one."""
     model = inference.load(model_file, threads=1)
     images = np.random.default_rng(0).integers(0, 256, (1100, 28, 28), dtype=np.uint8)
     batched = model.probabilities(images)
     assert batched.dtype == np.float32
     assert batched.shape == (1100, 2)
-    for index in (0, 511, 512, 1099):
+    for index in (0, 191, 192, 1099):
         assert np.abs(model.probabilities(images[index : index + 1])[0] - batched[index]).max() <= 1e-5
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from helpers.command import run_in_process
 from helpers.models import tiny_model
-from helpers.service import BOOT, serving
+from helpers.service import BOOT, Service
 from modiste.imaging.heatmap import overlay
 from modiste.imaging.resize import RESIZE_MODES
 from modiste.inference import load, occlusion
@@ -87,11 +87,10 @@ def test_a_heat_map_that_cannot_be_drawn_is_an_error(tmp_path: Path, arguments: 
     assert not (tmp_path / "w.png").exists()
 
 
-def test_the_service_draws_it_too() -> None:
+def test_the_service_draws_it_too(service: Service) -> None:
     """With the query `heatmap=true` only."""
-    with serving() as service:
-        _, drawn, _ = service.ask("POST", "/predict?heatmap=true", BOOT)
-        _, plain, _ = service.ask("POST", "/predict", BOOT)
+    _, drawn, _ = service.ask("POST", "/predict?heatmap=true", BOOT)
+    _, plain, _ = service.ask("POST", "/predict", BOOT)
     assert drawn["heatmap"].startswith("data:image/png;base64,iVBOR")
     assert "heatmap" not in plain
     assert json.dumps(plain["top"]) == json.dumps(drawn["top"])

@@ -69,6 +69,10 @@ def test_finished_shards_are_not_predicted_again(
     assert shards.missing_shards(storage, plan) == [1, 2, 3]
     with pytest.raises(InputError, match="of other photos, of another model, or with another --top"):
         shards.missing_shards(storage, Plan(plan.shards[:1], predictor.sha256, 1))
+    damaged = Storage(str(tmp_path / "damaged"))
+    damaged.write(shards.PLAN_FILE, b"{")
+    with pytest.raises(InputError, match="of other photos"):
+        shards.missing_shards(damaged, plan)
     assert sum(shards.predict_to_file(out, plan, predictor, 1)) == 7
     assert len({row["file"] for row in rows_of(out)}) == 7
     assert rows_of(out)[:2] == parquet.read_table(pa.BufferReader(first)).to_pylist()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from modiste.data.split import Split
+from helpers.scores import split_of
 from modiste.inference import calibration as inference_calibration
 from modiste.inference.calibration import Calibration
 from modiste.labels import NONE_OF_THESE
@@ -22,16 +22,11 @@ def drawn(n: int, sharpness: float, seed: int = 0) -> tuple[np.ndarray, np.ndarr
     return Calibration(sharpness).calibrate(true), labels
 
 
-def split(labels: np.ndarray, candidate_labels: np.ndarray | None = None) -> Split:
-    """Held out images of which only the labels count."""
-    return Split("validation", np.zeros((len(labels), 1, 1), np.uint8), labels, candidate_labels)
-
-
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.0])
 def test_temperature_restores_scaled_logits(sharpness: float) -> None:
     """Logits that were divided by something are multiplied by it, and the calibration error goes down."""
     probabilities, labels = drawn(20_000, sharpness)
-    fitted = calibration.fit_calibration(probabilities, split(labels), (*NAMES[:3], "hat"))
+    fitted = calibration.fit_calibration(probabilities, split_of(labels), (*NAMES[:3], "hat"))
     assert fitted.temperature == pytest.approx(1 / sharpness, rel=0.05)
     assert fitted.threshold == 0
     correct = probabilities.argmax(1) == labels
@@ -45,7 +40,7 @@ def test_candidate_labels_are_correct_as_a_group() -> None:
     candidate_labels = np.eye(4, dtype=bool)[labels]
     candidate_labels[kin] |= [True, False, True, False]
     fitted = calibration.fit_calibration(
-        probabilities, split(labels, candidate_labels), NAMES, calibration.find_label_groups(candidate_labels)
+        probabilities, split_of(labels, candidate_labels), NAMES, calibration.find_label_groups(candidate_labels)
     )
     assert fitted.label_groups == ((0, 2),)
     assert fitted.temperature == pytest.approx(0.5, rel=0.1)
@@ -67,7 +62,7 @@ def test_groups_that_share_a_label_are_one() -> None:
 def test_few_images_fit_nothing() -> None:
     """A model that is correct on ten images does not become certain."""
     probabilities, labels = drawn(calibration.MIN_IMAGES - 1, 2.0)
-    assert calibration.fit_calibration(probabilities, split(labels), NAMES) == Calibration()
+    assert calibration.fit_calibration(probabilities, split_of(labels), NAMES) == Calibration()
 
 
 def test_the_threshold_leaves_most_predictions_correct() -> None:
@@ -87,9 +82,9 @@ def test_an_image_counts_as_much_as_its_weight() -> None:
     probabilities, labels = drawn(2000, 2.0)
     weights = np.where(labels == 3, 3, 1)
     repeated = np.repeat(np.arange(2000), weights)
-    weighted = calibration.fit_calibration(probabilities, split(labels), NAMES, weights=weights)
-    assert weighted == calibration.fit_calibration(probabilities[repeated], split(labels[repeated]), NAMES)
-    assert weighted.threshold > calibration.fit_calibration(probabilities, split(labels), NAMES).threshold
+    weighted = calibration.fit_calibration(probabilities, split_of(labels), NAMES, weights=weights)
+    assert weighted == calibration.fit_calibration(probabilities[repeated], split_of(labels[repeated]), NAMES)
+    assert weighted.threshold > calibration.fit_calibration(probabilities, split_of(labels), NAMES).threshold
 
 
 def test_models_with_none_of_these_get_a_threshold() -> None:
@@ -99,7 +94,7 @@ def test_models_with_none_of_these_get_a_threshold() -> None:
     odd = labels == 3  # the network rarely predicts these
     logits = random.normal(0, 1, (20_000, 4)) + 4 * np.eye(4)[labels] * ~odd[:, None] - [0, 0, 0, 3]
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    fitted = calibration.fit_calibration(probabilities, split(labels), NAMES)
+    fitted = calibration.fit_calibration(probabilities, split_of(labels), NAMES)
     calibrated = fitted.calibrate(probabilities)
     predicted, confidence = calibrated.argmax(1), fitted.confidence(calibrated)
 

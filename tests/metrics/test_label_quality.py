@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
-from modiste.data.split import Split
+from helpers.scores import split_of
 from modiste.metrics.label_quality import rank_labels
 
 CLASSES = 3
-
-
-def split_of(labels: list[int], candidate_labels: np.ndarray | None = None) -> Split:
-    """A split without pixels."""
-    return Split("train", np.zeros((len(labels), 1, 1), np.uint8), np.array(labels), candidate_labels)
 
 
 def confident(labels: list[int], probability: float = 0.9) -> np.ndarray:

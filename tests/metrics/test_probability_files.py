@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from modiste.data.split import Split
+from helpers.scores import split_of
 from modiste.errors import InputError
 from modiste.metrics import prediction_tables, probability_files
 
@@ -15,14 +15,9 @@ NAMES = ("bag", "coat")
 GOOD = np.array([[0.75, 0.25], [0.5, 0.5]])
 
 
-def make_split(labels: list[int], candidate_labels: np.ndarray | None = None) -> Split:
-    """A test split of which only the labels matter."""
-    return Split("test", np.zeros((len(labels), 1, 1), np.uint8), np.array(labels), candidate_labels)
-
-
 def read(path: Path, labels: list[int] | None = None) -> np.ndarray:
     """The probabilities in a file for images with these labels."""
-    return probability_files.read_probabilities(path, NAMES, make_split(labels or [0, 1]))[0]
+    return probability_files.read_probabilities(path, NAMES, split_of(labels or [0, 1]))[0]
 
 
 def one_hot(labels: list[int], k: int = 3) -> np.ndarray:
@@ -33,7 +28,7 @@ def one_hot(labels: list[int], k: int = 3) -> np.ndarray:
 def notes(path: Path, probabilities: np.ndarray, labels: list[int]) -> str:
     """The notes about the order of rows and columns."""
     np.savetxt(path, probabilities, delimiter=",")
-    return "\n".join(probability_files.read_probabilities(path, ("a", "b", "c"), make_split(labels))[1])
+    return "\n".join(probability_files.read_probabilities(path, ("a", "b", "c"), split_of(labels))[1])
 
 
 def test_an_npz_file_is_read(tmp_path: Path) -> None:
@@ -84,7 +79,7 @@ def test_an_index_column_and_numbered_classes_are_recognized(tmp_path: Path, tex
 def test_a_csv_of_predicted_labels_is_read(tmp_path: Path, text: str) -> None:
     """Names or indices, with or without header and index column; a note says that there are no probabilities."""
     (tmp_path / "a.csv").write_text(text)
-    file = probability_files.read_probabilities(tmp_path / "a.csv", NAMES, make_split([0, 1, 1]))
+    file = probability_files.read_probabilities(tmp_path / "a.csv", NAMES, split_of([0, 1, 1]))
     assert file.is_hard_labels
     assert (file.probabilities == one_hot([0, 1, 1], 2)).all()
     assert probability_files.HARD_LABELS in file.notes
@@ -125,7 +120,7 @@ def test_an_index_that_does_not_number_the_images_is_refused(tmp_path: Path) -> 
 def test_logits_that_are_said_to_be_logits_get_a_softmax(tmp_path: Path) -> None:
     """A constant for all classes does not matter; infinite ones are refused."""
     np.save(tmp_path / "a.npy", np.log(GOOD) + 3)
-    split = make_split([0, 1])
+    split = split_of([0, 1])
     file = probability_files.read_probabilities(tmp_path / "a.npy", NAMES, split, is_logits=True)
     assert file.probabilities == pytest.approx(GOOD)
     np.save(tmp_path / "a.npy", np.array([[np.inf, 1.0], [0.5, 0.5]]))
@@ -174,7 +169,7 @@ def test_labels_of_other_images_are_refused(tmp_path: Path, labels: list[int]) -
 def test_any_candidate_label_is_a_label_of_the_image(tmp_path: Path) -> None:
     """Files of earlier versions have the predicted one of the candidate labels."""
     np.savez(tmp_path / "a.npz", probabilities=GOOD, labels=[0, 1])
-    split = make_split([0, 0], np.ones((2, 2), bool))
+    split = split_of([0, 0], np.ones((2, 2), bool))
     assert (probability_files.read_probabilities(tmp_path / "a.npz", NAMES, split)[0] == GOOD).all()
 
 

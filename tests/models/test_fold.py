@@ -8,7 +8,7 @@ import torch
 from timm.layers import create_conv2d
 from torch import Tensor, nn
 
-from modiste.models import networks, weights
+from helpers.network import initialized
 from modiste.models.fold import StridedDepthwiseConv2d, freeze_depthwise
 from modiste.recipes.config import DataConfig, ModelConfig
 
@@ -17,10 +17,7 @@ OPTIONS = ModelConfig(name="efficientnet_lite1", weights="imagenet", init="defau
 
 def build(options: ModelConfig) -> nn.Module:
     """A network of five classes with the packaged ImageNet weights."""
-    torch.manual_seed(0)
-    body = networks.build(options, 5, DataConfig(image_size=64, channels=3))
-    weights.initialize(body, options)
-    return body
+    return initialized(options, 5, DataConfig(image_size=64, channels=3))
 
 
 def images() -> Tensor:

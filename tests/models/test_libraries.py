@@ -10,6 +10,7 @@ import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
+from helpers.network import initialized
 from modiste.errors import SettingError
 from modiste.models import networks, weights
 from modiste.models.normalized import NormalizedModel, normalization
@@ -53,15 +54,13 @@ def test_pretrained_weights_predict_as_in_timm(suffix: str, tmp_path: Path) -> N
     file = tmp_path / f"weights{suffix}"
     save_file(original.state_dict(), file) if suffix == ".safetensors" else torch.save(original.state_dict(), file)
     options = ModelConfig(name="timm:resnet18", weights=str(file))
-    body = networks.build(options, 1000, RGB)
-    weights.initialize(body, options)
+    body = initialized(options, 1000, RGB)
     images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
     config = timm.data.resolve_data_config({}, model=original)
     mean, std = (torch.tensor(config[key]).reshape(1, 3, 1, 1) for key in ("mean", "std"))
     expected = original((images.permute(0, 3, 1, 2) / 255 - mean) / std)
     torch.testing.assert_close(NormalizedModel(body, *normalization(options, images)).eval()(images), expected)
-    other = networks.build(options, 5, RGB)
-    weights.initialize(other, options)
+    other = initialized(options, 5, RGB)
     assert torch.equal(other.layer4[1].conv2.weight, original.layer4[1].conv2.weight)
 
 
@@ -70,8 +69,7 @@ def test_pretrained_weights_of_torchvision_take_gray_images(tmp_path: Path) -> N
     original = torchvision.models.mobilenet_v3_small()
     torch.save(original.state_dict(), tmp_path / "w.pth")
     options = ModelConfig(name="torchvision:mobilenet_v3_small", weights=str(tmp_path / "w.pth"))
-    body = networks.build(options, 5, GRAY)
-    weights.initialize(body, options)
+    body = initialized(options, 5, GRAY)
     mean, std = normalization(options, torch.zeros(1, 32, 32, dtype=torch.uint8))
     assert (mean.tolist(), std.tolist()) == (pytest.approx([0.449]), pytest.approx([0.226]))
     assert torch.equal(body.features[0][0].weight, original.features[0][0].weight)

@@ -8,7 +8,7 @@ import pytest
 
 from modiste.errors import InputError, SettingError
 from modiste.recipes import settings
-from modiste.recipes.named import resolve
+from modiste.recipes.named import NAMED, resolve
 from modiste.recipes.recipe import Recipe
 
 
@@ -212,3 +212,11 @@ def test_the_reference_explains_every_setting() -> None:
     values = "one of reduce_on_plateau, one_cycle, cosine, constant, or package.module:factory"
     assert f'| `schedule.name` | {values} | `"reduce_on_plateau"` |' in text
     assert "## `optimizer`" in text
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_formatted_value_is_parsed_to_itself(name: str) -> None:
+    """So what a command prints can be given to --set."""
+    values = settings.to_settings(NAMED[name]())
+    parsed = dict(settings.parse_setting(f"{key}={settings.format_value(value)}") for key, value in values.items())
+    assert settings.with_settings(Recipe(), parsed) == NAMED[name]()

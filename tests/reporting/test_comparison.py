@@ -52,7 +52,7 @@ def test_figures_of_runs_that_are_no_longer_compared_are_removed(tmp_path: Path)
     evaluate(second.path)
     out = tmp_path / "figures"
     modiste.compare([first.path, second.path], out)
-    canvas.save_png(figures.plot_accuracies([("own", 0.9, (0.8, 0.95))]), out / "confusion-own.png")
+    canvas.save(figures.plot_accuracies([("own", 0.9, (0.8, 0.95))]), out / "confusion-own.png")
     shutil.copy(out / "accuracy.png", out / "accuracy-before.png")
     modiste.compare([second.path], out)
     kept_names = {"accuracies.png", "confusion-own.png", "accuracy-before.png"}

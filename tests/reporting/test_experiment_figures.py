@@ -22,7 +22,7 @@ def test_the_figure_of_an_ablation_has_a_row_for_each_change(tmp_path: Path) -> 
     assert [label.get_text() for label in ax.get_yticklabels()] == ["better", "equal", "one seed", "broken"]
     assert [text.get_text() for text in ax.texts] == ["failed"]
     assert [row.is_distinguishable for row in rows] == [True, False, False, False]
-    canvas.save_png(figure, tmp_path / "x.png")
+    canvas.save(figure, tmp_path / "x.png")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
@@ -50,5 +50,5 @@ def test_the_figure_of_a_tuning_has_history_and_importances(tmp_path: Path) -> N
     best = next(line for line in history.lines if line.get_label() == "best so far")
     assert [float(value) for value in best.get_ydata()[1:]] == [0.5, 0.5, 0.6]
     assert [label.get_text() for label in importance.get_yticklabels()] == ["optimizer.lr"]
-    canvas.save_png(figure, tmp_path / "x.png")
+    canvas.save(figure, tmp_path / "x.png")
     assert plot_tuning([], {}, "x").axes[1].texts[0].get_text() == "too few trials"

@@ -77,10 +77,10 @@ def test_the_page_has_each_mistake_and_no_external_resource(run: Run) -> None:
     assert not re.search(r"https?://|src=\"(?!data:)|<link", page)
 
 
-def test_names_are_escaped_in_the_page_and_quoted_in_the_table() -> None:
-    """A class or a file may be called anything."""
+def test_names_are_escaped_in_the_page_and_quoted_in_the_table(tmp_path: Path) -> None:
+    """A class or a file may be called anything, and is read as it was."""
     images = np.zeros((2, 8, 8), np.uint8)
-    split = Split("test", images, np.array([1, 0]), names=('a,"b".png', "<script>.png"))
+    split = Split("test", images, np.array([1, 0]), names=('a,"b".png', "=<script>.png"))
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8]])
     found = mistakes.find_mistakes(split, probabilities, NAMES)
     rows = list(csv.reader(mistakes.to_csv(found).splitlines()))
@@ -90,6 +90,10 @@ def test_names_are_escaped_in_the_page_and_quoted_in_the_table() -> None:
     page = mistakes.to_html("run", found, split, compute_scores(probabilities, split.labels, tuple(NAMES)))
     assert "<b>hat" not in page
     assert "<script>.png" not in page
+    paths = tmp_path / "mistakes.html", tmp_path / "mistakes.csv"
+    for path, text in zip(paths, (page, mistakes.to_csv(found)), strict=True):
+        path.write_text(text)
+    assert [mistake.file for mistake, _ in mistakes.read_shown(*paths, 2)] == list(split.names)
 
 
 def test_without_mistakes_there_is_a_page(tmp_path: Path) -> None:

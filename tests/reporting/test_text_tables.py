@@ -32,6 +32,6 @@ def test_special_characters_are_escaped_in_latex(text: str, escaped: str) -> Non
 
 
 def test_csv_has_the_records() -> None:
-    """None is an empty cell; without records there is no header."""
-    text = text_tables.to_csv([{"name": 'a, "b"', "p": None}])
-    assert list(csv.DictReader(io.StringIO(text))) == [{"name": 'a, "b"', "p": ""}]
+    """None is an empty cell, and a text that a spreadsheet would run has an apostrophe."""
+    text = text_tables.to_csv(("name", "p"), [('a, "b"', None), ("=1+1", -0.5)])
+    assert list(csv.DictReader(io.StringIO(text))) == [{"name": 'a, "b"', "p": ""}, {"name": "'=1+1", "p": "-0.5"}]

@@ -1,14 +1,14 @@
 """Trainings on a GPU, and what a machine without one can check of them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from helpers.command import OWN, TINY, TRICKS
+from helpers.command import OWN, TINY, TRICKS, parse
 from helpers.progress import Silent
+from helpers.training import train_steps
 from modiste.errors import SettingError
 from modiste.inference import model_file
 from modiste.models import networks
@@ -19,8 +19,7 @@ from modiste.runs import files
 from modiste.training import batches, checkpoint, compute, targets
 from modiste.training import run as training_run
 from modiste.training.batches import Batches
-from modiste.training.build import Training, build_training
-from modiste.training.loop import State, train
+from modiste.training.build import build_training
 from modiste.training.validator import predict_logits
 
 HAS_GPU = torch.cuda.is_available()
@@ -31,17 +30,9 @@ on_gpu = pytest.mark.skipif(not HAS_GPU, reason="needs a CUDA GPU")
 
 def tiny(idx: Path, device: str, **more: object) -> Recipe:
     """All tricks, in fp32."""
-    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN, *TRICKS))
-    changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "early_stopping.patience": 9}
-    changes |= {"compute.device": device, "compute.precision": "fp32", **more}
+    changes = {**parse(*TINY, *OWN, *TRICKS), "data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05}
+    changes |= {"early_stopping.patience": 9, "compute.device": device, "compute.precision": "fp32", **more}
     return settings.with_settings(named.classic_cnn(), changes)
-
-
-def train_and_save(training: Training, save: Callable[[State], None] = lambda _: None, stop_after: int = 0) -> None:
-    """Train until the end, or until some steps have ended."""
-    steps = iter(range(1, 10_000))
-    loop = training.batches, training.step, training.schedule, training.validator
-    train(training.state, *loop, save, Silent(), lambda: next(steps) == stop_after)
 
 
 @pytest.mark.parametrize("name", GRAY)
@@ -82,7 +73,7 @@ def test_every_recipe_trains_a_step_on_the_gpu(name: str, idx: Path) -> None:
     """In the precision that `auto` chooses."""
     changes = {"data.source": str(idx), "schedule.epochs": 1, "optimizer.batch_size": 100, "compute.device": "cuda"}
     training = build_training(settings.with_settings(named.resolve(name), changes))
-    train_and_save(training)
+    train_steps(training)
     assert len(training.state.history) == 1
     assert training.state.losses.is_cuda
 
@@ -114,12 +105,12 @@ def test_a_training_on_the_gpu_resumes(idx: Path, tmp_path: Path) -> None:
     """From a checkpoint in the middle of an epoch, with all its state on the GPU; it ends near the unbroken one."""
     recipe = tiny(idx, "cuda")
     unbroken, stopped, resumed = (build_training(recipe) for _ in range(3))
-    train_and_save(unbroken)
-    train_and_save(stopped, lambda state: checkpoint.save(state, tmp_path), stop_after=11)
+    train_steps(unbroken)
+    train_steps(stopped, lambda state: checkpoint.save(state, tmp_path), stop_after=11)
     checkpoint.load(resumed.state, tmp_path)
     assert resumed.state.losses.is_cuda
     assert resumed.state.order.is_cuda
-    train_and_save(resumed)
+    train_steps(resumed)
     for one, other in zip(unbroken.state.history, resumed.state.history, strict=True):
         assert one.train_loss == pytest.approx(other.train_loss, abs=0.02)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from helpers.command import TINY
+from helpers.command import TINY, parse
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
 from modiste.recipes.named import sprint
@@ -56,8 +56,7 @@ def test_the_evaluated_model_has_a_share_of_the_initial_weights() -> None:
 
 def training(idx: Path, decay: float) -> Training:
     """A tiny training without validation images."""
-    small = dict(map(settings.parse_setting, (setting.removeprefix("--set=") for setting in TINY)))
-    small |= {"data.source": str(idx), "optimizer.ema_decay": decay, "schedule.epochs": 1}
+    small = parse(*TINY) | {"data.source": str(idx), "optimizer.ema_decay": decay, "schedule.epochs": 1}
     return build_training(settings.with_settings(sprint(), small))
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.command import OWN, TINY, run_in_process
+from helpers.command import OWN, TINY, parse, run_in_process
 from helpers.progress import Silent
+from helpers.runs import write_run
 from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn
@@ -19,8 +20,7 @@ from modiste.training import run as training_run
 
 def recipe(idx: Path, epochs: int) -> Recipe:
     """A tiny network that is trained at a constant learning rate, with a moving average."""
-    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN))
-    changes |= {"data.source": str(idx), "schedule.epochs": epochs, "schedule.name": "constant"}
+    changes = parse(*TINY, *OWN) | {"data.source": str(idx), "schedule.epochs": epochs, "schedule.name": "constant"}
     changes |= {"early_stopping.patience": 0, "compute.precision": "fp32", "optimizer.ema_decay": 0.9}
     return settings.with_settings(classic_cnn(), changes)
 
@@ -49,8 +49,11 @@ def test_a_longer_run_ends_as_one_of_that_length(finished: Run, idx: Path, tmp_p
 
 
 def test_a_longer_run_records_which_one_it_continues(finished: Run, tmp_path: Path) -> None:
-    """In environment.json and in the model card."""
-    longer = training_run.extend(finished.path, 3, tmp_path / "b", Silent())
+    """In environment.json and in the model card; a finished run without environment.json gets none."""
+    bare = Run(shutil.copytree(finished.path, tmp_path / "a"))
+    bare.environment.unlink()
+    longer = training_run.extend(bare.path, 3, tmp_path / "b", Silent())
+    assert not bare.environment.exists()
     record = files.read_json(longer.environment)["continued_from"]
     assert (record["run"], record["epochs"], len(record["checkpoint_sha256"])) == ("a", 2, 64)
     assert "It continues the run `a`, from which its first 2 epochs are." in longer.card.read_text()
@@ -115,3 +118,10 @@ def test_the_command_trains_on_beside_the_run(idx: Path, tmp_path: Path) -> None
     assert "under its own name" in run_in_process(tmp_path, "train", "--resume=runs/a", "--name=c", code=2).stderr
     arguments = ("train", "--resume=runs/a", "--epochs=3", "--name=a/../../b")
     assert "without '..'" in run_in_process(tmp_path, *arguments, code=2).stderr
+
+
+def test_no_epochs_are_a_number_of_epochs(tmp_path: Path) -> None:
+    """The option is not ignored, as if the run was resumed to its own number."""
+    write_run(tmp_path / "a").finished_marker.unlink()
+    message = run_in_process(tmp_path, "train", "--resume=a", "--epochs=0", code=2).stderr
+    assert "Resume it first, without --epochs" in message

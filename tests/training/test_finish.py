@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from helpers.command import OWN, TINY, run_in_process
+from helpers.command import OWN, TINY, parse, run_in_process
 from helpers.idx import images_file
 from helpers.photos import saved
 from helpers.progress import Silent
@@ -26,8 +26,8 @@ ORDER = ("model.safetensors", "layers.json", "model.onnx", "curves.png", "README
 
 def recipe(idx: Path, name: str = "helpers.network:tiny") -> Recipe:
     """One epoch of a tiny network."""
-    small = dict(map(settings.parse_setting, (setting.removeprefix("--set=") for setting in TINY)))
-    small |= {"model.name": name, "data.source": str(idx), "schedule.epochs": 1, "compute.precision": "fp32"}
+    small = {**parse(*TINY), "data.source": str(idx), "schedule.epochs": 1}
+    small |= {"model.name": name, "compute.precision": "fp32"}
     return settings.with_settings(sprint(), small)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from helpers.command import OWN, TINY, run_in_process
 from helpers.runs import rows
-from modiste.errors import OutputError
+from modiste.errors import InputError, OutputError
 from modiste.runs import files, metrics_file
 from modiste.runs.folder import Run
 from modiste.training import mlflow
@@ -33,9 +33,12 @@ def test_settings_and_metrics_are_logged(idx: Path, tmp_path: Path) -> None:
         assert sorted(query(tmp_path, logged.format(name))) == expected
 
 
-def test_a_database_that_cannot_be_written_is_an_output_error(tmp_path: Path) -> None:
-    """The error names the file (fault 28)."""
+def test_a_damaged_database_or_file_is_an_error(tmp_path: Path) -> None:
+    """It names the one that is damaged (fault 28)."""
     (tmp_path / "mlflow.db").write_bytes(b"not a database" * 100)
     files.write_json(tmp_path / "mlflow.json", {"database": str(tmp_path / "mlflow.db"), "run_id": "x"})
     with pytest.raises(OutputError, match=r"mlflow\.db cannot be written"):
+        mlflow.append(Run(tmp_path), rows([0.5])[0])
+    files.write_json(tmp_path / "mlflow.json", {})
+    with pytest.raises(InputError, match=r"mlflow\.json is damaged\. Remove it"):
         mlflow.append(Run(tmp_path), rows([0.5])[0])

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 from scaling_ranks import TORCHRUN, ranks_of
 
-from helpers.command import OWN, TINY, TRICKS, environment
+from helpers.command import OWN, TINY, TRICKS, environment, parse
 from helpers.command import modiste as run_modiste
+from helpers.training import train_steps
 from modiste.errors import SettingError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn
@@ -43,15 +44,14 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
 
 def tiny(idx: Path, **changes: object) -> Recipe:
     """A recipe that trains in seconds."""
-    values = dict(settings.parse_setting(each.removeprefix("--set=")) for each in (*TINY, *EXACT))
-    return settings.with_settings(classic_cnn(), {**values, "data.source": str(idx), "schedule.epochs": 3, **changes})
+    values = {**parse(*TINY, *EXACT), "data.source": str(idx), "schedule.epochs": 3, **changes}
+    return settings.with_settings(classic_cnn(), values)
 
 
 @pytest.mark.slow
 def test_both_processes_have_the_same_weights(idx: Path, tmp_path: Path) -> None:
     """After every epoch, with dropout, augmentation, batch norm and a moving average."""
-    values = dict(settings.parse_setting(each.removeprefix("--set=")) for each in (*TRICKS, *OWN))
-    files.write_text(tmp_path / "recipe.json", settings.to_json(tiny(idx, **values)))
+    files.write_text(tmp_path / "recipe.json", settings.to_json(tiny(idx, **parse(*TRICKS, *OWN))))
     out, _ = finish(torchrun(tmp_path, "-m", "helpers.ranks", "recipe.json", str(tmp_path)))
     hashes = dict(re.findall(r"(epoch \d+ rank \d+) (\w+)", out))
     assert len(hashes) == 6
@@ -67,11 +67,7 @@ def test_without_randomness_two_processes_are_one(idx: Path, tmp_path: Path) -> 
     files.write_text(tmp_path / "recipe.json", settings.to_json(recipe))
     finish(torchrun(tmp_path, "-m", "helpers.ranks", "recipe.json", str(tmp_path)))
     training = build_training(recipe)
-    from helpers.progress import Silent
-    from modiste.training.loop import train
-
-    loop = training.batches, training.step, training.schedule, training.validator
-    train(training.state, *loop, lambda _: None, Silent(), lambda: False)
+    train_steps(training)
     saved = load_file(tmp_path / "checkpoint.safetensors")
     for name, value in training.state.network.state_dict().items():
         torch.testing.assert_close(saved[f"network/{name}"], value, rtol=1e-3, atol=1e-5)

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +12,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from helpers.command import OWN, TINY, TRICKS, run_in_process, start
+from helpers.command import OWN, TINY, TRICKS, parse, run_in_process, start, wait_until
 from helpers.idx import write_idx_folder
 from helpers.photos import fill, noise
 from helpers.progress import Silent
+from helpers.training import train_steps
 from modiste.errors import InputError
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
@@ -26,8 +26,8 @@ from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
-from modiste.training.build import Training, build_training
-from modiste.training.loop import State, train
+from modiste.training.build import build_training
+from modiste.training.loop import State
 from modiste.training.step import NotANumber
 
 Reset = Callable[[State], object]
@@ -38,7 +38,7 @@ EXACT = ("--set=compute.threads=1", "--set=compute.precision=fp32")
 
 def recipe(idx: Path) -> Recipe:
     """All tricks, epochs of eight, six and six steps, and early stopping, so that the best weights are stored."""
-    changes = dict(settings.parse_setting(setting.removeprefix("--set=")) for setting in (*TINY, *OWN, *TRICKS))
+    changes = parse(*TINY, *OWN, *TRICKS)
     changes |= {"data.source": str(idx), "schedule.epochs": 3, "optimizer.lr": 0.05, "early_stopping.patience": 9}
     changes |= {"compute.precision": "fp32"}  # auto might choose differently for two of them
     return settings.with_settings(classic_cnn(), changes)
@@ -50,23 +50,8 @@ def train_or_resume(recipe: Recipe, folder: Path, stop_after: int | None = None,
     if reset:
         checkpoint.load(training.state, folder)
         reset(training.state)
-    train_and_save(training, folder, stop_after)
+    train_steps(training, lambda state: checkpoint.save(state, folder), stop_after)
     return training.state
-
-
-def train_and_save(training: Training, folder: Path, stop_after: int | None = None) -> None:
-    """Train, and save checkpoints into a folder."""
-    steps = iter(range(1, 10_000))
-    train(
-        training.state,
-        training.batches,
-        training.step,
-        training.schedule,
-        training.validator,
-        lambda state: checkpoint.save(state, folder),
-        Silent(),
-        lambda: next(steps) == stop_after,
-    )
 
 
 def is_same_state(one: State, other: State) -> bool:
@@ -192,7 +177,7 @@ def test_fault_29_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, p
     else:
         next(network.parameters()).register_hook(broken)
     with pytest.raises(NotANumber, match=f"the {place} is not a number"):
-        train_and_save(training, tmp_path / "b")
+        train_steps(training, lambda state: checkpoint.save(state, tmp_path / "b"))
     pairs = zip(network.parameters(), before.network.parameters(), strict=True)
     assert all(torch.equal(one, other) for one, other in pairs)
     checkpoint.load(saved, tmp_path / "b")
@@ -260,13 +245,6 @@ def test_resuming_needs_every_part_of_the_state(idx: Path, tmp_path: Path, part:
     assert not is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=RESETS[part]))
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.0005)
-
-
 def _weights_and_rows(run: Path) -> tuple[bytes, list[EpochMetrics]]:
     rows = [replace(row, seconds=0) for row in metrics_file.read(run / "metrics.csv")]
     return (run / "model.safetensors").read_bytes(), rows
@@ -295,7 +273,7 @@ def test_fault_31_a_signal_leaves_a_resumable_run(
     """Ctrl-C and SIGTERM save a checkpoint and print how to resume; the exit code is 128 + signal (fault 31)."""
     process = start(tmp_path, *signal_command)
     rows = tmp_path / "runs" / "a" / "metrics.csv"
-    _wait_until(lambda: rows.exists() and len(metrics_file.read(rows)) > 2)
+    wait_until(lambda: rows.exists() and len(metrics_file.read(rows)) > 2, process)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from helpers.browser import open_browser
+from helpers.browser import collect_problems, open_browser
 from helpers.service import Service
 from modiste.errors import InputError
 from modiste.inference.model import Model
@@ -27,20 +27,12 @@ def page(browser: Browser, service: Service, request: pytest.FixtureRequest) -> 
     """The page in a language; warnings, errors and requests to other hosts fail the test."""
     context = browser.new_context(locale=request.param)
     tab = context.new_page()
-    problems: list[str] = []
-    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("request", lambda request: problems.append(request.url) if is_foreign(request.url, service) else None)
+    problems = collect_problems(tab, service.url)
     tab.goto(service.url)
     expect(tab.locator("#samples button")).to_have_count(9)
     yield tab
     context.close()
     assert [text for text in problems if not re.search("415|422|50[23]", text)] == []
-
-
-def is_foreign(url: str, service: Service) -> bool:
-    """Whether a URL is on another host than the service."""
-    return not url.startswith((service.url, "blob:", "data:"))
 
 
 @pytest.fixture(scope="session")

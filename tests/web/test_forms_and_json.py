@@ -41,6 +41,14 @@ def test_a_form_can_have_the_options(service: Service) -> None:
     assert (status, response["error"]) == (400, "The value of top is invalid. See /docs.")
 
 
+def test_a_file_may_have_any_field_name(service: Service) -> None:
+    """Also that of an option."""
+    body, content_type = form(("a.png", BOOT))
+    body = body.replace(b'name="file"', b'name="model"')
+    status, response, _ = service.ask("POST", "/predict", body, content_type)
+    assert (status, response[0]["label"]) == (200, "Ankle boot")
+
+
 def to_base64(photo: bytes) -> str:
     """Encode a photo as base64."""
     return base64.b64encode(photo).decode()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from helpers.browser import needs_chromium
+from helpers.browser import needs_chromium, payload
 from helpers.models import tiny_model
 from helpers.service import SAMPLES, serving
 from modiste.inference.calibration import Calibration
@@ -126,9 +126,7 @@ def test_a_drawing_by_keyboard_is_predicted(page: Page) -> None:
 
 def test_a_broken_file_shows_no_broken_image(page: Page) -> None:
     """The message is in its place."""
-    page.set_input_files(
-        "#file-input", {"name": "x.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nbroken"}
-    )
+    page.set_input_files("#file-input", payload("x", b"\x89PNG\r\n\x1a\nbroken"))
     expect(page.locator("#status")).to_have_class("error")
     expect(page.locator("#photo")).to_be_hidden()
     expect(page.locator("#hint")).to_be_visible()
@@ -214,7 +212,7 @@ def test_a_prediction_stays_when_its_heat_map_fails(page: Page) -> None:
 
 def test_a_file_that_is_not_a_photo_is_an_error(page: Page) -> None:
     """The page shows the reason, and the next photo is predicted."""
-    page.set_input_files("#file-input", {"name": "x.png", "mimeType": "image/png", "buffer": b"<html>"})
+    page.set_input_files("#file-input", payload("x", b"<html>"))
     expect(page.locator("#status")).to_contain_text("JPEG, PNG or WebP")
     expect(page.locator("#probabilities li")).to_have_count(0)
     page.set_input_files("#file-input", SAMPLES / "dress.png")
@@ -225,7 +223,7 @@ def test_a_file_that_is_not_a_photo_is_an_error(page: Page) -> None:
 def test_the_page_has_the_language_of_the_browser(page: Page) -> None:
     """Class names and errors are translated too; a change of language is remembered."""
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
-    page.set_input_files("#file-input", {"name": "x.png", "mimeType": "image/png", "buffer": b"<html>"})
+    page.set_input_files("#file-input", payload("x", b"<html>"))
     expect(page.locator("#status")).to_contain_text("图片")
     page.set_input_files("#file-input", SAMPLES / "ankle-boot.png")
     expect(page.locator("#status")).to_have_text("短靴")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from helpers.browser import needs_chromium, payload
 from helpers.photos import saved
@@ -20,11 +20,7 @@ NAMES = ("dress", "bag", "trouser")
 
 def test_several_photos_are_rows_of_a_table(page: Page) -> None:
     """Each has a thumbnail, its name, its class and the probability, and the reason where it cannot be used."""
-    broken: FilePayload = {"name": "broken.png", "mimeType": "image/png", "buffer": b"<html>"}
-    files = [
-        {"name": f"{n}.png", "mimeType": "image/png", "buffer": (SAMPLES / f"{n}.png").read_bytes()} for n in NAMES
-    ]
-    page.set_input_files("#file-input", [*files, broken])
+    page.set_input_files("#file-input", [*map(payload, NAMES), payload("broken", b"<html>")])
     expect(page.locator("#progress")).to_have_text("4 photos, 1 of which could not be used")
     rows = page.locator("#rows tr")
     expect(rows.locator("img")).to_have_count(3)
@@ -46,7 +42,7 @@ def test_photos_can_be_added_right_after_all_were_removed(page: Page) -> None:
     """While requests for the former ones still run."""
     page.set_input_files("#file-input", [payload(name) for name in NAMES * 3])
     page.click("#remove-button")
-    page.set_input_files("#file-input", [payload(name) for name in NAMES])
+    page.set_input_files("#file-input", list(map(payload, NAMES)))
     expect(page.locator("#progress")).to_have_text("3 photos predicted")
     expect(page.locator("#rows tr")).to_have_count(3)
 
@@ -104,7 +100,7 @@ def test_the_csv_of_the_page_equals_that_of_the_command(page: Page) -> None:
     script = "async (records) => (await import('/csv.js')).toCsv(records, 3)"
     expected = prediction_csv.format_header(3) + "".join(prediction_csv.format_row(record, 3) for record in records)
     assert page.evaluate(script, records) == expected
-    page.set_input_files("#file-input", [payload(name) for name in NAMES])
+    page.set_input_files("#file-input", list(map(payload, NAMES)))
     expect(page.locator("#csv-button")).to_be_enabled()
     with page.expect_download() as download:
         page.click("#csv-button")

@@ -1,9 +1,11 @@
 """Start, load, timeouts and shutdown of the service."""
 
 import asyncio
+import gc
 import signal
 import socket
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from starlette.types import Message
 
 from helpers.command import run_in_process
 from helpers.photos import saved
-from helpers.service import BOOT, SAMPLES, Service, form, serving
+from helpers.service import BOOT, SAMPLES, Service, form, post_head, serving
 from modiste.web import request_reader, work_queue
 from modiste.web.http_error import HttpError
 from modiste.web.request_reader import RequestReader
@@ -67,11 +69,8 @@ def test_a_signal_lets_accepted_photos_finish() -> None:
 
 def test_after_a_signal_new_photos_are_rejected() -> None:
     """A request whose body was incomplete at the signal gets status 503 (fault 20)."""
-    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(
-        BOOT
-    )
     with serving() as service, socket.create_connection(service.address, timeout=30) as connection:
-        connection.sendall(head + BOOT[:100])
+        connection.sendall(post_head(len(BOOT)) + BOOT[:100])
         time.sleep(0.5)
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
@@ -85,9 +84,8 @@ def test_after_a_signal_new_photos_are_rejected() -> None:
 
 def test_a_second_signal_stops_at_once() -> None:
     """A client that never completes its body does not delay the exit (fault 20)."""
-    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
     with serving() as service, socket.create_connection(service.address) as connection:
-        connection.sendall(head)
+        connection.sendall(post_head(1000))
         time.sleep(0.5)
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
@@ -151,10 +149,9 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
 
 def test_too_many_open_requests_are_rejected_with_retry_after() -> None:
     """Above the limit the status is 503, health checks still work, and the service recovers (fault 18)."""
-    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\n"
-    with serving(setup="from modiste.web import admission; admission.MAX_REQUESTS = 1") as service:
+    with serving(setup="from modiste.web import admission; admission.MAX_OPEN_REQUESTS = 1") as service:
         with socket.create_connection(service.address) as slow:
-            slow.sendall(head)
+            slow.sendall(post_head(1000))
             time.sleep(0.5)
             status, content, headers = service.ask("GET", "/about")
             assert (status, headers["retry-after"], sorted(content)) == (503, "1", ["error", "request_id"])
@@ -222,6 +219,28 @@ def test_a_queue_counts_the_jobs_in_it() -> None:
     queue.closing = True
     with pytest.raises(HttpError, match="stopping"):
         asyncio.run(queue.submit([fail]))
+
+
+def test_a_rejected_request_is_not_kept_in_memory() -> None:
+    """An error that is raised has no frames of earlier requests, which would hold their photos (fault 11)."""
+
+    class Text(str):
+        __slots__ = ("__weakref__",)
+
+    def job() -> None: ...
+
+    text, queue = Text("!"), WorkQueue(threads=1, capacity=2)
+    references = weakref.ref(text), weakref.ref(job)
+    with pytest.raises(HttpError):
+        request_reader._decode_base64(text)
+    with pytest.raises(HttpError):
+        asyncio.run(queue.submit([job] * 3))
+    queue.closing = True
+    with pytest.raises(HttpError):
+        asyncio.run(queue.submit([job]))
+    del text, job
+    gc.collect()
+    assert [reference() for reference in references] == [None, None]
 
 
 def test_a_job_that_waits_too_long_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""How the service is reached: prefix, host names, third-party pages, TLS, the local network, health probes."""
+"""How the service is reached: prefix, host names, third-party pages, TLS, the local network."""
 
 import socket
 import ssl
@@ -23,15 +23,6 @@ def behind_a_proxy() -> Iterator[Service]:
     """A service with a prefix, a host name and the page of another site."""
     with serving("--root-path=/modiste", "--allow-host=shop.example", f"--allow-origin={PAGE}") as service:
         yield service
-
-
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
-def test_health_checks_may_be_head_or_without_a_host(service: Service, path: str) -> None:
-    """Load balancers send HEAD requests, and HTTP/1.0 without a host name."""
-    assert service.ask("HEAD", path)[:2] == (200, b"")
-    response = service.send(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-    assert response.startswith(b"HTTP/1.1 200 ")
-    assert b'{"status":' in response
 
 
 @pytest.mark.parametrize("prefix", ["", "/modiste"])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from helpers.browser import needs_chromium
+from helpers.browser import collect_problems, needs_chromium, payload
 from helpers.models import tiny_model
 from helpers.photos import saved
 from helpers.service import SAMPLES
@@ -108,12 +108,7 @@ def page(browser: Browser, host: StaticHost) -> Iterator[Page]:
 
 def open_page(tab: Page, url: str) -> Page:
     """Open a site and wait until its model is loaded."""
-    problems: list[str] = []
-    tab.on("pageerror", lambda error: problems.append(str(error)))
-    tab.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    own = (url, "blob:", "data:")
-    tab.on("request", lambda request: None if request.url.startswith(own) else problems.append(request.url))
-    tab.problems = problems  # type: ignore[attr-defined]
+    tab.problems = collect_problems(tab, url)  # type: ignore[attr-defined]
     tab.goto(url)
     expect(tab.locator("#models li")).to_have_count(1)
     return tab
@@ -245,10 +240,10 @@ def test_statistics_of_images_equal_those_of_python(page: Page) -> None:
 @needs_chromium
 def test_a_broken_photo_is_an_error(page: Page) -> None:
     """In the language of the page; the next photo is predicted."""
-    page.set_input_files("#file-input", {"name": "x.png", "mimeType": "image/png", "buffer": b"<html>"})
+    page.set_input_files("#file-input", payload("x", b"<html>"))
     expect(page.locator("#status")).to_contain_text("JPEG, PNG or WebP")
     whole = (SAMPLES / "coat.jpg").read_bytes()
-    page.set_input_files("#file-input", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": whole[:600]})
+    page.set_input_files("#file-input", payload("x", whole[:600]))
     expect(page.locator("#status")).to_contain_text("truncated")
     page.set_input_files("#file-input", SAMPLES / "coat.jpg")
     expect(page.locator("#status")).to_have_text("Coat")

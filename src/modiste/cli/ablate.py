@@ -1,16 +1,16 @@
 """`modiste ablate`: what each trick of a recipe is worth."""
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import check_name, experiment_options
+from modiste.cli.options import check_name, experiment_options, resolve_recipe
 from modiste.experiments.resources import Resources
 
 if TYPE_CHECKING:
+    from modiste.experiments.ablation import Ablation
     from modiste.experiments.tricks import Row
     from modiste.recipes.recipe import Recipe
 
@@ -60,31 +60,34 @@ def ablate(
       modiste ablate classic-cnn --only "without dropout" --row optimizer.batch_size=128
       modiste ablate sprint --row "two more epochs=schedule.epochs=7" --jobs 2
     """
-    from modiste.cli.output import print_json
     from modiste.experiments import ablation
-    from modiste.recipes import named, settings
-    from modiste.reporting import canvas
-    from modiste.runs import files, results
 
-    changes = dict(map(settings.parse_setting, sets))
-    base = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
+    base = resolve_recipe(recipe, sets)
     rows = _choose_rows(base, only, typed_rows)
     title = name or f"{base.name}-ablation"
     plan = ablation.plan(base, rows, seeds, split, Path("runs") / "ablate" / title, resources)
     if list_only:
         _list_rows(rows, as_json)
-        return
-    path = out / f"{title}.json"
+    else:
+        _run(plan, title, out / f"{title}.json", as_json)
+
+
+def _run(plan: "Ablation", title: str, path: Path, as_json: bool) -> None:
+    """Train, write the results file and the chart, and print the results."""
+    from modiste.cli.output import log, print_json, typed_command
+    from modiste.experiments import ablation
+    from modiste.reporting import canvas
+    from modiste.runs import files, results
+
     files.make_folder(path.parent)  # before hours of training
-    outcomes = ablation.run(plan, lambda line: click.echo(line, err=True))
-    ablation.write(path, title, shlex.join(["modiste", *sys.argv[1:]]), plan, outcomes)
-    content = results.read(path)
-    canvas.save_png(_plot(content, base.name), path.with_suffix(".png"))
+    ablation.write(path, title, typed_command(), plan, ablation.run(plan, log))
+    content, figure = results.read(path), path.with_suffix(".png")
+    canvas.save(_plot(content, plan.recipe.name), figure)
     if as_json:
         print_json(content)
     else:
         _print_table(content)
-        click.echo(f"{path}, {path.with_suffix('.png')}")
+        click.echo(f"{path}, {figure}")
     if any("failed" in row for row in content["tricks"]):
         sys.exit(1)
 
@@ -107,12 +110,14 @@ def _choose_rows(recipe: "Recipe", only: tuple[str, ...], typed: tuple[str, ...]
 
 def _list_rows(rows: "list[Row]", as_json: bool) -> None:
     from modiste.cli.output import print_json
+    from modiste.recipes import settings
 
     if as_json:
         print_json([{"row": row.name, "settings": row.settings} for row in rows], indent=2)
         return
     for row in rows:
-        click.echo(f"{row.name}\n    {' '.join(f'{key}={value}' for key, value in row.settings.items())}")
+        changes = [f"{key}={settings.format_value(value)}" for key, value in row.settings.items()]
+        click.echo(f"{row.name}\n    {' '.join(changes)}")
 
 
 def _plot(content: dict[str, Any], recipe: str) -> Any:
@@ -132,23 +137,16 @@ def _plot(content: dict[str, Any], recipe: str) -> Any:
 
 
 def _print_table(content: dict[str, Any]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
+    from modiste.cli.tables import open_console, to_rich
     from modiste.reporting.formatting import format_percent
+    from modiste.reporting.text_tables import TextTable
 
-    table = Table("row", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    titles = ("difference", "95 % interval", "p", "p (Holm)", "detectable", "time")
-    for title in ("n", f"{content['split']} accuracy", *titles):
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in content["tricks"]:
-        table.add_row(escape(row["recipe"]), str(row["n"]), format_percent(row.get("mean")), *_difference_cells(row))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 140  # nothing is cut in a file or a pipe
-    console.print(table)
+    titles = ("row", "n", f"{content['split']} accuracy", "difference", "95 % interval", "p", "p (Holm)")
+    rows = [
+        [row["recipe"], str(row["n"]), format_percent(row.get("mean")), *_difference_cells(row)]
+        for row in content["tricks"]
+    ]
+    open_console().print(to_rich(TextTable((*titles, "detectable", "time"), rows)))
     for row in content["tricks"]:
         for failed in row.get("failed", []):
             click.echo(f"{row['recipe']}: seed {failed['seed']} failed. {failed['reason']}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from modiste.cli.options import DATA_HELP
+from modiste.cli.options import DATA_HELP, set_option
 from modiste.reporting.formatting import format_interval, format_percent
 
 
@@ -16,7 +16,7 @@ from modiste.reporting.formatting import format_interval, format_percent
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("audit"), show_default=True, help="Folder of all results."
 )
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@set_option
 @click.option(
     "--evaluate", "targets", multiple=True, metavar="RUN_OR_MODEL",
     help="Also give the accuracy of this run, model or file of probabilities with and without suspects.",
@@ -50,7 +50,7 @@ def audit(
       modiste audit sprint-94 --jobs 2 --evaluate runs/my-cnn
       modiste audit --rate verdicts.json
     """
-    from modiste.cli.output import print_json
+    from modiste.cli.output import log, print_json
     from modiste.experiments import audit as experiment
     from modiste.experiments import verdicts as verdict_files
 
@@ -65,7 +65,7 @@ def audit(
     changes = {"data.source": data} if data else {}
     chosen = settings.with_settings(chosen, changes | dict(map(settings.parse_setting, sets)))
     plan = experiment.Audit(settings.with_absolute_paths(chosen), out, targets, jobs)
-    content = experiment.run(plan, command, lambda line: click.echo(line, err=True))
+    content = experiment.run(plan, command, log)
     print_json(content) if as_json else click.echo(_format_audit(content, out))
 
 

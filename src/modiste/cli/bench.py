@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modiste.cli.options import check_name, experiment_options
+from modiste.cli.options import check_name, experiment_options, resolve_recipe
 from modiste.experiments.resources import Resources
 
 
@@ -41,9 +41,9 @@ def bench(
       modiste bench classic-cnn --seeds 20 --cluster auto --cpus 2
       modiste bench classic-cnn --set optimizer.lr=0.02 --name classic-cnn-lr
     """
+    from modiste.cli.output import log
     from modiste.errors import SettingError
     from modiste.experiments import bench as experiment
-    from modiste.recipes import named, settings
     from modiste.runs import files
 
     if name and len(recipes) > 1:
@@ -51,16 +51,16 @@ def bench(
     if sets and not name:
         raise SettingError("--set makes another recipe. Add a --name for its results.")
     files.make_folder((out / name).parent if name else out)  # before hours of training
-    changes, some_failed = dict(map(settings.parse_setting, sets)), False
+    some_failed = False
     for typed in recipes:
-        recipe = settings.with_absolute_paths(settings.with_settings(named.resolve(typed), changes))
+        recipe = resolve_recipe(typed, sets)
         title = name or f"{recipe.name}{'-folds' if folds else ''}"
         command = ["modiste", "bench", typed, *(["--folds"] if folds else ["--seeds", str(seeds)])]
         command += [part for setting in sets for part in ("--set", setting)] + (["--name", name] if name else [])
         trainings = experiment.vary_fold(recipe) if folds else experiment.vary_seed(recipe, seeds)
         split = "validation" if folds else "test"
         plan = experiment.Bench(trainings, split, Path("runs") / "bench" / title, resources, keep)
-        records = experiment.run(plan, lambda line: click.echo(line, err=True))
+        records = experiment.run(plan, log)
         experiment.write(out / f"{title}.json", title, shlex.join(command), plan, records)
         print_results(out / f"{title}.json", as_json)
         some_failed = some_failed or bool(records.failed)

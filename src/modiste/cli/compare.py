@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from modiste.cli.tables import open_console, to_rich
 from modiste.reporting import formatting
 
 if TYPE_CHECKING:
     from modiste.reporting.comparison import ComparedMethods
     from modiste.reporting.results_table import MethodResult
-    from modiste.reporting.text_tables import TextTable
 
 
 @click.command()
@@ -110,7 +109,8 @@ def _format_tables(compared: "ComparedMethods", table_format: str) -> str:
     from modiste.reporting import comparison_tables, statements, text_tables
 
     if table_format == "csv":
-        return text_tables.to_csv(comparison_tables.to_records(compared.methods, compared.pairs))
+        records = comparison_tables.to_records(compared.methods, compared.pairs)
+        return text_tables.to_csv(list(records[0]), [list(each.values()) for each in records]).rstrip("\n")
     tables = [
         comparison_tables.methods_table(compared.methods),
         comparison_tables.scores_table(compared.methods),
@@ -144,17 +144,12 @@ def _print_notes(methods: Sequence["MethodResult"], different_data: dict[str, st
 def _print_tables(compared: "ComparedMethods") -> None:
     from modiste.reporting import comparison_tables, statements
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 140  # nothing is cut in a file or a pipe
-    console.print(_to_rich(comparison_tables.methods_table(compared.methods)))
+    console = open_console()
+    console.print(to_rich(comparison_tables.methods_table(compared.methods)))
     console.print("images, seeds: 95 % interval of the accuracy over other images, other seeds; n = 2 is uninformative")
-    for table in (
-        comparison_tables.scores_table(compared.methods),
-        comparison_tables.pairs_table(compared.pairs),
-    ):
+    for table in (comparison_tables.scores_table(compared.methods), comparison_tables.pairs_table(compared.pairs)):
         if table.rows:
-            console.print(_to_rich(table))
+            console.print(to_rich(table))
     for pair in compared.pairs:
         click.echo(statements.describe_pair(pair))
     measured = [method for method in compared.methods if method.on_fashion_mnist and method.accuracy is not None]
@@ -165,19 +160,6 @@ def _print_tables(compared: "ComparedMethods") -> None:
             "last columns say whether a row is higher or lower than ours, by the sampling error of both on the test "
             "images and by the spread over our seeds."
         )
-
-
-def _to_rich(table: "TextTable") -> Table:
-    rich_table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for place, title in enumerate(table.headers):
-        is_name = place < table.names
-        rich_table.add_column(
-            title, justify="left" if is_name else "right", overflow="fold", min_width=12 if place == 0 else None,
-            no_wrap=not is_name and len(table.headers) > 7 and len(title) < 9,
-        )  # fmt: skip
-    for row in table.rows:
-        rich_table.add_row(*map(escape, row))
-    return rich_table
 
 
 def _leaderboard(methods: Sequence["MethodResult"]) -> Table:

@@ -82,7 +82,9 @@ def verify(
 @click.option("--channels", type=int, help="1 gray, 3 RGB.  [default: 1]")
 @click.option("--resize-mode", metavar="M", help="Photos: squash, letterbox or center_crop.  [default: squash]")
 @click.option("--per-class", type=click.IntRange(1, 100), default=10, show_default=True, help="Images of each class.")
-@click.option("--out", type=OutputFile(".png"), default="contact-sheet.png", show_default=True, metavar="F")
+@click.option(
+    "--out", type=OutputFile(".png"), default="contact-sheet.png", show_default=True, metavar="F", help="File to write."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @_name_options()
 def show(

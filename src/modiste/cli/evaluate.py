@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path), metavar="RUN_OR_MODEL")
-@click.option("--split", type=click.Choice(["test", "validation"]), default="test", show_default=True)
+@click.option(
+    "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True, help="Split to evaluate."
+)
 @click.option(
     "--data",
     metavar="D",
@@ -49,9 +51,9 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
         print_json(scores.as_dict())
         return
     click.echo(_format_scores(target, scores))
-    page = Run(target if target.is_dir() else target.parent).mistakes_page
-    if data is None and page.is_file():
-        click.echo(f"all of them: {page}")
+    run = Run(target if target.is_dir() else target.parent)
+    if data is None and target in (run.path, run.model) and run.mistakes_page.is_file():
+        click.echo(f"all mistakes: {run.mistakes_page}")
 
 
 def _format_scores(target: Path, scores: "Scores") -> str:

@@ -13,16 +13,13 @@ from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import MAX_BYTES
 from modiste.imaging.photo_files import FORMATS as FORMATS_BY_SUFFIX
 from modiste.imaging.photo_files import find_photos as find_photos_below
-from modiste.imaging.preprocess import PhotoInput
+from modiste.imaging.preprocess import NamedPhoto, PhotoInput
 from modiste.inference import bundled_files
 from modiste.inference.prediction import STDIN, printable
 from modiste.runs.storage import Storage, is_url
 
 if TYPE_CHECKING:
     from modiste.inference.shards import Shard
-
-NamedPhoto = tuple[str, PhotoInput]
-"""A photo and its name: its path, FILE#7 for the eighth image of an IDX file, - for standard input."""
 
 PARQUET = ".parquet"
 

@@ -1,9 +1,9 @@
-"""What several commands share: a help text, options of experiments, and checks of names and output files."""
+"""What several commands share: a help text, recipes, options of experiments, checks of names and output files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,15 @@ from modiste.errors import SettingError
 from modiste.experiments.resources import Resources
 from modiste.runs import folder
 
+if TYPE_CHECKING:
+    from modiste.recipes.recipe import Recipe
+
 DATA_HELP = (
     "Folder with class folders or IDX files, or a .csv, .npz or .parquet file; left out: the bundled Fashion-MNIST."
+)
+
+set_option = click.option(
+    "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated."
 )
 
 
@@ -21,6 +28,14 @@ def check_name(context: click.Context, option: click.Parameter, name: str | None
     if name is not None:
         folder.named_path(name, option.opts[0])
     return name
+
+
+def resolve_recipe(recipe: str, sets: Sequence[str]) -> "Recipe":
+    """Return the recipe of that name or file with the settings of --set, its paths absolute."""
+    from modiste.recipes import named, settings
+
+    changes = dict(map(settings.parse_setting, sets))
+    return settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
 
 
 def experiment_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,7 +1,8 @@
-"""JSON on standard output, for every command with `--json`."""
+"""What several commands print: JSON on standard output, and lines of progress on standard error."""
 
 import json
 import re
+import shlex
 import sys
 from typing import Any
 
@@ -20,3 +21,13 @@ def print_json(value: Any, indent: int | None = None) -> None:
     except UnicodeEncodeError:
         text = json.dumps(json.loads(text), indent=indent)
     click.echo(text)
+
+
+def log(line: str) -> None:
+    """Print a line on standard error."""
+    click.echo(line, err=True)
+
+
+def typed_command() -> str:
+    """Return the command that was typed, for a results file."""
+    return shlex.join(["modiste", *sys.argv[1:]])

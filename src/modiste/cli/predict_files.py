@@ -9,7 +9,7 @@ import click
 from modiste.inference.prediction import printable
 
 if TYPE_CHECKING:
-    from modiste.cli.inputs import NamedPhoto
+    from modiste.imaging.preprocess import NamedPhoto
     from modiste.inference.model import Predictor
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import DATA_HELP, check_name
+from modiste.cli.options import DATA_HELP, check_name, set_option
 
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
@@ -28,7 +28,7 @@ RESUMABLE_SETTINGS = {"data.source", "schedule.epochs"}
 @click.option("--epochs", type=int, help="Maximum number of epochs.")
 @click.option("--fold", type=int, help="Index of the fold that is held out for validation.")
 @click.option("--device", help="cpu, cuda or cuda:1.  [default: CUDA where there is a GPU]")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@set_option
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
@@ -89,7 +89,7 @@ def train(
     elif resume is not None:
         others = bool(recipe or changes.keys() - RESUMABLE_SETTINGS or sets or tensorboard or mlflow)
         _require_resumable(name, epochs, others)
-        _extend(resume, epochs, name, data or "", as_json) if epochs else _resume(resume, data or "", as_json)
+        _resume(resume, epochs, name, data or "", as_json)
     elif recipe is None:
         raise SettingError("No recipe is named. Try modiste train sprint; modiste train --list shows all.")
     else:
@@ -123,25 +123,19 @@ def _start(recipe: "Recipe", name: str | None, loggers: "list[LoggerName]", as_j
     _print_result(api.train(recipe, name=name, loggers=loggers), as_json)
 
 
-def _extend(path: Path, epochs: int, name: str | None, data: str, as_json: bool) -> None:
+def _resume(path: Path, epochs: int | None, name: str | None, data: str, as_json: bool) -> None:
+    """Resume a run, or train a finished one on to this number of epochs."""
     from modiste.runs import folder
     from modiste.training import run as training
     from modiste.training.progress import TrainingProgress
 
     old = folder.open_run(path)
-    new = folder.named_path(name) if name else old.path.with_name(training.extended_name(old.name, epochs))
-    with TrainingProgress(epochs) as progress:
-        run = training.extend(path, epochs, new, progress, data)
-    _print_result(run, as_json)
-
-
-def _resume(path: Path, data: str, as_json: bool) -> None:
-    from modiste.runs import folder
-    from modiste.training import run as training
-    from modiste.training.progress import TrainingProgress
-
-    with TrainingProgress(folder.open_run(path).recipe().schedule.epochs) as progress:
-        run = training.resume(path, progress, data)
+    with TrainingProgress(old.recipe().schedule.epochs if epochs is None else epochs) as progress:
+        if epochs is None:
+            run = training.resume(path, progress, data)
+        else:
+            new = folder.named_path(name) if name else old.path.with_name(training.extended_name(old.name, epochs))
+            run = training.extend(path, epochs, new, progress, data)
     _print_result(run, as_json)
 
 
@@ -186,7 +180,7 @@ def _list_settings(recipe: "Recipe", as_json: bool) -> None:
         print_json(settings.to_settings(recipe), indent=2)
         return
     for key, value, explanation in settings.describe(recipe):
-        click.echo(f"{key}={value}\n    {explanation}")
+        click.echo(f"{key}={settings.format_value(value)}\n    {explanation}")
 
 
 def _list_recipes(as_json: bool) -> None:

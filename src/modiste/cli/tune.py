@@ -1,16 +1,16 @@
 """`modiste tune`: search the settings of a recipe."""
 
-import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import check_name, experiment_options
+from modiste.cli.options import check_name, experiment_options, resolve_recipe, set_option
 from modiste.experiments.resources import Resources
 
-DEFAULT_TRIALS = 30
+if TYPE_CHECKING:
+    from modiste.experiments.tune import Tuning
 
 
 @click.command()
@@ -22,7 +22,7 @@ DEFAULT_TRIALS = 30
     "--range", "ranges", multiple=True, metavar="KEY=LOW..HIGH|KEY=A,B,C",
     help="A setting to tune and its values, instead of the usual ones; can be repeated.",
 )  # fmt: skip
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated.")
+@set_option
 @click.option(
     "--gain-folds", type=click.IntRange(1), default=4, show_default=True,
     help="Maximum number of other folds to measure the gain on.",
@@ -55,44 +55,46 @@ def tune(
       modiste tune sprint --minutes 60 --range optimizer.lr=0.03..0.3 --range optimizer.batch_size=160,320
       modiste train runs/tune/sprint-tuned/recipe.json
     """
-    from modiste.cli.output import print_json
     from modiste.experiments import search_space
     from modiste.experiments import tune as experiment
-    from modiste.recipes import named, settings
+
+    base = resolve_recipe(recipe, sets)
+    space = search_space.parse_ranges(base, ranges) if ranges else search_space.default_space(base)
+    title = name or f"{base.name}-tuned"
+    folder = Path("runs") / "tune" / title
+    max_trials = trials if trials or minutes else experiment.DEFAULT_TRIALS
+    tuning = experiment.Tuning(
+        base, space, folder, max_trials, minutes and 60 * minutes, epochs or 0, gain_folds, resources
+    )
+    experiment.require_possible(tuning)
+    _run(tuning, title, out / f"{title}.json", as_json)
+
+
+def _run(tuning: "Tuning", title: str, path: Path, as_json: bool) -> None:
+    """Search, write the results file and the figure, and print the results."""
+    from modiste.cli.output import log, print_json, typed_command
+    from modiste.experiments import tune as experiment
     from modiste.reporting import canvas
     from modiste.reporting.tuning_figure import plot_tuning
     from modiste.runs import files, results
 
-    changes = dict(map(settings.parse_setting, sets))
-    base = settings.with_absolute_paths(settings.with_settings(named.resolve(recipe), changes))
-    space = search_space.parse_ranges(base, ranges) if ranges else search_space.default_space(base)
-    title = name or f"{base.name}-tuned"
-    tuning = experiment.Tuning(
-        base,
-        space,
-        Path("runs") / "tune" / title,
-        trials if trials or minutes else DEFAULT_TRIALS,
-        minutes and 60 * minutes,
-        epochs or 0,
-        gain_folds,
-        resources,
-    )
-    experiment.require_possible(tuning)
-    path = out / f"{title}.json"
     files.make_folder(path.parent)  # before hours of training
-    result = experiment.run(tuning, lambda line: click.echo(line, err=True))
-    experiment.write(path, title, shlex.join(["modiste", *sys.argv[1:]]), tuning, result)
-    canvas.save_png(plot_tuning(result.trials, result.importances, base.name), path.with_suffix(".png"))
+    result = experiment.run(tuning, log)
+    experiment.write(path, title, typed_command(), tuning, result)
+    content, figure, base_name = results.read(path), path.with_suffix(".png"), tuning.recipe.name
+    canvas.save(plot_tuning(result.trials, result.importances, base_name), figure)
     if as_json:
-        print_json(results.read(path))
+        print_json(content)
     else:
-        _print(results.read(path), base.name)
-        click.echo(f"{tuning.folder / 'recipe.json'}, {path}, {path.with_suffix('.png')}")
-    if "failed" in results.read(path):
+        _print(content, base_name)
+        click.echo(f"{tuning.folder / 'recipe.json'}, {path}, {figure}")
+    if "failed" in content:
         sys.exit(1)
 
 
 def _print(content: dict[str, Any], recipe: str) -> None:
+    from modiste.recipes import settings
+
     states = [trial["state"] for trial in content["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
     click.echo(f"{len(states)} trials: {counts}")
@@ -105,7 +107,8 @@ def _print(content: dict[str, Any], recipe: str) -> None:
         return
     click.echo(f"Trial {best['trial']} is the best on fold {content['fold']}: {best['val_accuracy']:.2%}, with")
     for key, value in best["settings"].items():
-        click.echo(f"  {key}={value}  (before: {content['base'][key]})")
+        before = settings.format_value(content["base"][key])
+        click.echo(f"  {key}={settings.format_value(value)}  (before: {before})")
     for failed in content.get("failed", []):
         click.echo(f"The training on fold {failed['fold']} failed. {failed['reason']}")
     if content["gain"]:

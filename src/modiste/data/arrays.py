@@ -33,11 +33,6 @@ class ImageFormat:
     resize_mode: str = "squash"
 
 
-def index_names(split: str, count: int) -> list[str]:
-    """Name images that have no file: `train#7` is the eighth of the train split."""
-    return [f"{split}#{index}" for index in range(count)]
-
-
 def require_pairs(place: Place, images: Images, labels: Labels) -> None:
     """Raise an InputError unless there is at least one image, and a label for each."""
     if len(images) != len(labels):
@@ -92,7 +87,9 @@ def content_digest(images: Images, labels: Labels) -> str:
 
 def are_fashion_mnist(images: Images, labels: Labels) -> bool:
     """Return whether these are the official train or test images of Fashion-MNIST with their labels, in any order."""
-    if len(images) not in (60_000, 10_000) or images.shape[1:] != (28, 28) or labels.dtype.kind != "i":
+    if len(images) not in (60_000, 10_000) or len(labels) != len(images) or labels.dtype.kind != "i":
+        return False
+    if images.shape[1:] != (28, 28):
         return False
     return content_digest(images, labels) in FASHION_MNIST_DIGESTS
 

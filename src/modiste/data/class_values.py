@@ -35,21 +35,26 @@ def as_values(labels: NDArray[Any], place: str) -> Values:
             "of one-hot rows their argmax(1)."
         )
     if labels.dtype.kind in "biuf":
-        numbers = labels.astype(np.int64)
-        if (numbers != labels).any() or (numbers < 0).any():
-            invalid = labels[(numbers != labels) | (numbers < 0)][0]
-            raise InputError(f"{place} have the value {invalid}, but a label is a whole number from 0. Correct it.")
+        with np.errstate(invalid="ignore"):  # NaN is named below
+            numbers = labels.astype(np.int64)
+        if len(invalid := labels[(numbers != labels) | (numbers < 0)]):
+            raise InputError(f"{place} have the value {invalid[0]}, but a label is a whole number from 0. Correct it.")
         return numbers
-    texts = np.array([str(label).strip() for label in labels.tolist()])
-    if not all(text.isprintable() and text for text in texts.tolist()):
-        row = next(row for row, text in enumerate(texts.tolist()) if not text.isprintable() or not text)
-        raise InputError(f"{place} have no text that can be printed in row {row} (from 0). Correct it.")
-    return texts
+    texts = [str(label).strip() for label in labels.tolist()]
+    if invalid_rows := [row for row, text in enumerate(texts) if not (text and text.isprintable())]:
+        raise InputError(f"{place} have no text that can be printed in row {invalid_rows[0]} (from 0). Correct it.")
+    return np.array(texts)
 
 
-def classes_of(values: Values) -> list[Any]:
-    """Return the different labels: numbers and numbers as text ascending, other text by name, "none of these" last."""
+def classes_of(values: Values, place: str) -> list[Any]:
+    """Return the different labels: numbers and numbers as text ascending, other text by name, "none of these" last.
+
+    Fewer than two are an InputError, which names their place.
+    """
     different = np.unique(values).tolist()
+    if len(different) < 2:
+        only = repr(different[0]) if different else "none"
+        raise InputError(f"{place} have one class ({only}), but at least two are needed. Name other data with --data.")
     if all(str(value).isdecimal() for value in different):
         return sorted(different, key=int)
     return sorted(different, key=lambda value: (value == NONE_OF_THESE, value))
@@ -57,7 +62,7 @@ def classes_of(values: Values) -> list[Any]:
 
 def names_of(classes: list[Any], labels_file: Path, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Name classes: text by itself; numbers by labels.json where there is one, else by `default` or as numbers."""
-    if not classes or isinstance(classes[0], str):
+    if isinstance(classes[0], str):
         return tuple(classes)
     if not labels_file.is_file():
         return tuple(default[value] if default else str(value) for value in classes)
@@ -75,13 +80,6 @@ def to_labels(values: Values, classes: list[Any], place: str) -> Labels:
             f"{place} have the value {unknown[0]!r}, but no image to train on has it. {advice}, or add such images."
         )
     return np.array([indices[value] for value in values.tolist()], np.int64)
-
-
-def require_classes(classes: list[Any], place: str) -> None:
-    """Raise an InputError where there are fewer than two classes."""
-    if len(classes) < 2:
-        only = repr(classes[0]) if classes else "none"
-        raise InputError(f"{place} have one class ({only}), but at least two are needed. Name other data with --data.")
 
 
 def simplify(name: str) -> str:

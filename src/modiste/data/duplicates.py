@@ -1,4 +1,7 @@
-"""Find images that are the same, and images that are nearly the same, among many."""
+"""Find images that are the same, and images that are nearly the same, among many.
+
+For photos of any size, at once; `imaging.near_duplicates` also finds shifted and mirrored images, in more time.
+"""
 
 import itertools
 from collections.abc import Sequence

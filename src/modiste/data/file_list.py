@@ -3,15 +3,15 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from modiste.data.arrays import ImageFormat
-from modiste.data.class_values import Values, as_values, classes_of, require_classes, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.photo_loader import photo_loader
+from modiste.data.class_values import Values, as_values, classes_of, to_labels
+from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.photo_loader import load_photos
 from modiste.data.split_names import split_of_word
 from modiste.errors import InputError
 
@@ -77,28 +77,23 @@ class FileList:
         """
         rows = self._rows[name]
         labels = to_labels(self._values(name), self._classes, f"The labels of {self._table(name)}")
-        folder = self._photo_folder(name, self._rows[name][0][0])
-        paths = [folder / file for file, _, _ in rows]
-        missing = [file for (file, _, _), path in zip(rows, paths, strict=True) if not path.is_file()]
+        folder, names = self._photo_folder(name, rows), [file for file, _, _ in rows]
+        paths = [folder / file for file in names]
+        missing = [file for file, path in zip(names, paths, strict=True) if not path.is_file()]
         if missing and not self.is_lenient:
             more = f" and {len(missing) - 5} more" if missing[5:] else ""
             raise InputError(
                 f"{self._table(name)} lists files that do not exist: {', '.join(missing[:5])}{more}. Paths are "
                 f"relative to {folder}. Correct them, or remove the rows."
             )
-        names = [file for file, _, _ in rows]
-        load = photo_loader(paths.__getitem__, names, self.image_format)
+        load = partial(load_photos, paths.__getitem__, names, self.image_format)
         return LazySplit(labels, load, names, photo=paths.__getitem__)
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read all photo files of a split; their names hold their labels."""
-        folder = self._photo_folder(name, self._rows[name][0][0])
+        folder = self._photo_folder(name, self._rows[name])
         for file, label, _ in self._rows[name]:
             yield f"{label}/{file}", (folder / file).read_bytes()
-
-    def ignored_files(self) -> list[Path]:
-        """List nothing: files that the tables do not list may be of anything."""
-        return []
 
     def how_to_add(self, split: str) -> str:
         """Return how rows become those of a split."""
@@ -109,8 +104,9 @@ class FileList:
         rows = (row for rows in self._rows.values() for row in rows)
         return next(((file, label) for file, label, _ in rows if Path(file).parent.name != label), None)
 
-    def _photo_folder(self, split: str, first: str) -> Path:
+    def _photo_folder(self, split: str, rows: list[Row]) -> Path:
         """Return the folder with the first photo: that of the tables, or one in it, named as the table or the split."""
+        first, _, _ = rows[0]
         named = [self.folder / self._table(split).stem, self.folder / split, self.folder / "images"]
         return next((folder for folder in (self.folder, *named) if (folder / first).is_file()), self.folder)
 
@@ -126,7 +122,7 @@ class FileList:
                 rows.setdefault(row[2], []).append(row)
         listed: set[Path] = set()
         for split, of_split in rows.items():
-            folder = self._photo_folder(split, of_split[0][0])
+            folder = self._photo_folder(split, of_split)
             for name, _, _ in of_split:
                 if folder / name in listed:
                     raise InputError(f"{self._table(split)} lists {name} for the second time. Remove one of the rows.")
@@ -135,10 +131,8 @@ class FileList:
 
     @cached_property
     def _classes(self) -> list[str]:
-        split = next(filter(self.has_split, SPLITS))
-        classes = classes_of(self._values(split))
-        require_classes(classes, f"The labels of {self._table(split)}")
-        return classes
+        split = first_split(self)
+        return classes_of(self._values(split), f"The labels of {self._table(split)}")
 
     def _values(self, split: str) -> Values:
         labels = np.array([label for _, label, _ in self._rows[split]])

@@ -8,7 +8,7 @@ name.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE, LABELS_FILE,
 from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import find_similar
 from modiste.data.lazy_split import LazySplit
-from modiste.data.photo_loader import photo_loader
+from modiste.data.photo_loader import load_photos
 from modiste.data.split_names import SPELLINGS
 from modiste.errors import InputError
 from modiste.imaging import photo_files
@@ -109,7 +109,7 @@ class ClassFolders:
         names_of_photos = [path.relative_to(self.folder).as_posix() for path in paths]
         return LazySplit(
             candidate_labels.argmax(1).astype(np.int64),
-            photo_loader(paths.__getitem__, names_of_photos, self.image_format),
+            partial(load_photos, paths.__getitem__, names_of_photos, self.image_format),
             names_of_photos,
             candidate_labels if (candidate_labels.sum(1) > 1).any() else None,
             folders=folders.astype(np.int64),

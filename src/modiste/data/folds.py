@@ -12,9 +12,7 @@ NONE_WEIGHT = 3
 seldom for photos of other things than those of the training."""
 
 
-def stratified_fold(
-    labels: Labels, folds: int, fold: int, seed: int, groups: Groups | None = None
-) -> tuple[Indices, Indices]:
+def stratified_fold(labels: Labels, folds: int, fold: int, seed: int, groups: Groups | None) -> tuple[Indices, Indices]:
     """Cut images into folds with the same share of every class, and hold out one, by `StratifiedKFold`.
 
     Args:
@@ -36,7 +34,7 @@ def stratified_fold(
     return _cut(labels, folds, seed, groups)[fold]
 
 
-def count_of_smallest_class(labels: Labels, groups: Groups | None = None) -> int:
+def count_of_smallest_class(labels: Labels, groups: Groups | None) -> int:
     """Return how many images, or groups of images, the class with the fewest has; arguments as `stratified_fold`."""
     units = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
     return int(np.unique(units, return_counts=True)[1].min())

@@ -5,14 +5,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources.abc import Traversable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE, read_class_names
-from modiste.data.arrays import index_names, require_pairs, require_size
-from modiste.data.lazy_split import SPLITS, LazySplit
+from modiste.data.arrays import are_fashion_mnist, require_pairs, require_size
+from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.split import index_names
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 
@@ -21,14 +23,6 @@ FILES = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 """Images and labels of each split, without .gz."""
-
-FASHION_MNIST_MD5 = {
-    "train-images-idx3-ubyte": "f209073e486d5113ebe2cc431d4df862",
-    "train-labels-idx1-ubyte": "7f04740598b02edfb94aa0e6fa814fe4",
-    "t10k-images-idx3-ubyte": "b7656a891b218fc13e45205c48a92cae",
-    "t10k-labels-idx1-ubyte": "13513839c730787e1e9b9aa9b84d6f53",
-}
-"""Of the official images (uint8) and labels (int64), so that they are recognized however their files are packed."""
 
 
 @dataclass(frozen=True)
@@ -60,23 +54,20 @@ class IdxFolder:
         file = self.place / LABELS_FILE
         if not file.is_file() and self.is_fashion_mnist:
             return FASHION_MNIST
-        labels = idx.read_labels(*self._read(FILES[next(filter(self.has_split, SPLITS))][1]))
+        labels = idx.read_labels(*self._read(FILES[first_split(self)][1]))
         return read_class_names(file, int(labels.max(initial=1)) + 1)
 
     def has_split(self, name: str) -> bool:
         """Whether there is at least one of the split's two files."""
         return any(_find(self.place, stem).is_file() for stem in FILES.get(name, ()))
 
-    @property
+    @cached_property
     def is_fashion_mnist(self) -> bool:
-        """Whether both files of train, or of test where there is no train, are the official ones, however packed."""
+        """Whether the files of train, or of test where there is no train, have the official images and labels."""
         if self.md5:
             return True
-        images, labels = FILES[next(filter(self.has_split, SPLITS))]
-        return (  # labels first, as they are small
-            md5(idx.read_labels(*self._read(labels)).data) == FASHION_MNIST_MD5[labels]
-            and md5(idx.read_images(*self._read(images)).data) == FASHION_MNIST_MD5[images]
-        )
+        images, labels = FILES[first_split(self)]
+        return are_fashion_mnist(idx.read_images(*self._read(images)), idx.read_labels(*self._read(labels)))
 
     def part(self, name: str) -> LazySplit:
         """Read and check the train or the test split.
@@ -106,10 +97,6 @@ class IdxFolder:
         files = (*(_find(self.place, stem) for stem in FILES.get(name, ())), self.place / LABELS_FILE)
         yield from ((file.name, idx.read_bytes(file)) for file in files if file.is_file())
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how a split is added: only train and test have IDX files."""
         return "Add its two IDX files" if split in FILES else "Use class folders"
@@ -129,7 +116,7 @@ class IdxFolder:
 
 def is_idx_folder(folder: Traversable) -> bool:
     """Whether any of the four files is there."""
-    return any(_find(folder, stem).is_file() for stem in FASHION_MNIST_MD5)
+    return any(_find(folder, stem).is_file() for stem in chain(*FILES.values()))
 
 
 def find_idx_folder(folder: Path) -> Path | None:
@@ -141,7 +128,7 @@ def find_idx_folder(folder: Path) -> Path | None:
     return idx_folders[0] if idx_folders else None
 
 
-def md5(content: bytes | memoryview) -> str:
+def md5(content: bytes) -> str:
     """Return the checksum that Fashion-MNIST is published with; it detects accidents, not attacks."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 

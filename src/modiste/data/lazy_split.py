@@ -92,8 +92,10 @@ class Source(Protocol):
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the files of a split: names and contents, in a fixed order that does not depend on the source's path."""
 
-    def ignored_files(self) -> list[Path]:
-        """List the files and folders that are not used."""
-
     def how_to_add(self, split: str) -> str:
         """Return a sentence on how to add a split that is not there, without its period."""
+
+
+def first_split(source: Source) -> str:
+    """Return the split that decides the classes: train where there is one, else validation or test."""
+    return next(filter(source.has_split, SPLITS))

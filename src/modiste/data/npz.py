@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data.annotations import LABELS_FILE
-from modiste.data.arrays import ImageFormat, are_fashion_mnist, index_names, loader, require_pairs
-from modiste.data.class_values import Values, as_values, classes_of, names_of, require_classes, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.split import Images
+from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
+from modiste.data.class_values import Values, as_values, classes_of, names_of, to_labels
+from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.split import Images, index_names
 from modiste.data.split_names import split_in
 from modiste.errors import InputError
 from modiste.imaging.decode import to_uint8
@@ -65,7 +65,7 @@ class NpzFile:
     @cached_property
     def is_fashion_mnist(self) -> bool:
         """Whether the arrays of the first split are the official images and labels, in any order."""
-        split = next(filter(self.has_split, SPLITS))
+        split = first_split(self)
         values = self._values(split)
         return len(values) in (60_000, 10_000) and are_fashion_mnist(self._images(split), values)
 
@@ -93,10 +93,6 @@ class NpzFile:
         if (file := self.folder / LABELS_FILE).is_file():
             yield file.name, file.read_bytes()
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how the arrays of a split are called."""
         return f"Add the arrays x_{split} and y_{split} to {self.file}"
@@ -123,10 +119,8 @@ class NpzFile:
 
     @cached_property
     def _classes(self) -> list[Any]:
-        split = next(filter(self.has_split, SPLITS))
-        classes = classes_of(self._values(split))
-        require_classes(classes, f"{self._keys[split].labels} in {self.file}")
-        return classes
+        split = first_split(self)
+        return classes_of(self._values(split), f"{self._keys[split].labels} in {self.file}")
 
     def _values(self, split: str) -> Values:
         key = self._keys[split].labels

@@ -4,7 +4,7 @@ import bisect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 import numpy as np
 
 from modiste.data.annotations import LABELS_FILE
-from modiste.data.arrays import ImageFormat, index_names
-from modiste.data.class_values import as_values, classes_of, names_of, require_classes, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.photo_loader import photo_loader
+from modiste.data.arrays import ImageFormat
+from modiste.data.class_values import as_values, classes_of, names_of, to_labels
+from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.photo_loader import load_photos
+from modiste.data.split import index_names
 from modiste.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class ParquetFiles:
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         """The labels of train, or of the first split there is, by the names of the schema or of labels.json."""
-        return names_of(self._classes, self.folder / LABELS_FILE, self._schema(self._first_split).names)
+        return names_of(self._classes, self.folder / LABELS_FILE, self._schema(first_split(self)).names)
 
     def has_split(self, name: str) -> bool:
         """Whether the split has a file."""
@@ -75,7 +76,8 @@ class ParquetFiles:
         labels = to_labels(np.array(self._values(name)), self._classes, f"The labels of {self._place(name)}")
         photos = _Photos(self.files[name], self._schema(name).image, name)
         names = index_names(name, len(labels))
-        return LazySplit(labels, photo_loader(photos.read, names, self.image_format), names, photo=photos.read)
+        load = partial(load_photos, photos.read, names, self.image_format)
+        return LazySplit(labels, load, names, photo=photos.read)
 
     def read_files(self, name: str) -> Iterator[tuple[str, bytes]]:
         """Read the files of a split and labels.json as stored."""
@@ -83,30 +85,21 @@ class ParquetFiles:
         if (file := self.folder / LABELS_FILE).is_file():
             yield file.name, file.read_bytes()
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how the files of a split are called."""
         return f"Put a file {split}.parquet into {self.folder}"
-
-    @property
-    def _first_split(self) -> str:
-        return next(filter(self.has_split, SPLITS))
 
     def _place(self, split: str) -> Path:
         return self.files[split][0]
 
     @cached_property
     def _classes(self) -> list[Any]:
-        classes = classes_of(np.array(self._values(self._first_split)))
-        names = self._schema(self._first_split).names
-        require_classes(classes, f"The labels of {self._place(self._first_split)}")
+        split = first_split(self)
+        classes = classes_of(np.array(self._values(split)), f"The labels of {self._place(split)}")
+        names = self._schema(split).names
         if names and classes[-1] >= len(names):
             raise InputError(
-                f"{self._place(self._first_split)} has the label {classes[-1]}, but its schema names {len(names)} "
-                f"classes. {ADVICE}"
+                f"{self._place(split)} has the label {classes[-1]}, but its schema names {len(names)} classes. {ADVICE}"
             )
         return classes
 
@@ -117,7 +110,10 @@ class ParquetFiles:
         column = self._schema(split).label
         values = list(chain.from_iterable(_read_column(file, column).to_pylist() for file in self.files[split]))
         if None in values:
-            raise InputError(f"{self._place(split)} has rows without a label, the first is {values.index(None)}.")
+            row = values.index(None)
+            raise InputError(
+                f"{self._place(split)} has rows without a label, the first is {row} (from 0). Remove them."
+            )
         if not values:
             raise InputError(f"{self._place(split)} has no rows. Name other data with --data.")
         return list(as_values(np.array(values), f"The labels of {self._place(split)}").tolist())

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 
@@ -16,24 +15,20 @@ MAX_DECODERS = 4
 """Photos decoded in parallel."""
 
 
-def photo_loader(
-    photo: Callable[[int], PhotoInput], names: Sequence[str], image_format: ImageFormat
-) -> Callable[[Indices], Images]:
-    """Return what loads images, uint8 [k, s, s] or [k, s, s, 3], at some indices.
-
-    It raises an InputError that names a photo which cannot be used.
+def load_photos(
+    photo: Callable[[int], PhotoInput], names: Sequence[str], image_format: ImageFormat, indices: Indices
+) -> Images:
+    """Return the images, uint8 [k, s, s] or [k, s, s, 3], that photos at some indices become.
 
     Args:
         photo: index -> path or bytes of a photo.
         names: of the photos, for errors about bytes.
         image_format: the images that the photos become.
+        indices: of the photos.
+
+    Raises:
+        InputError: a photo cannot be used; it is named.
     """
-    return partial(_load, photo, names, image_format)
-
-
-def _load(
-    photo: Callable[[int], PhotoInput], names: Sequence[str], image_format: ImageFormat, indices: Indices
-) -> Images:
     size, channels = image_format.size, image_format.channels
     images = np.empty((len(indices), size, size) if channels == 1 else (len(indices), size, size, 3), np.uint8)
 

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from modiste.data import idx
 from modiste.data.annotations import LABELS_FILE
-from modiste.data.arrays import ImageFormat, are_fashion_mnist, index_names, loader, require_pairs
-from modiste.data.class_values import classes_of, names_of, require_classes, to_labels
-from modiste.data.lazy_split import SPLITS, LazySplit
-from modiste.data.split import Images, Labels
+from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
+from modiste.data.class_values import classes_of, names_of, to_labels
+from modiste.data.file_list import find_column
+from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.split import Images, Labels, index_names
 from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 
@@ -61,7 +62,7 @@ class PixelCsv:
     @cached_property
     def is_fashion_mnist(self) -> bool:
         """Whether the first table has the official images and labels, in any order."""
-        return are_fashion_mnist(*self._read(next(filter(self.has_split, SPLITS))))
+        return are_fashion_mnist(*self._read(first_split(self)))
 
     def has_split(self, name: str) -> bool:
         """Whether the split has a table."""
@@ -79,20 +80,14 @@ class PixelCsv:
             if file.is_file():
                 yield (file.name if file.name == LABELS_FILE else "table", file.read_bytes())
 
-    def ignored_files(self) -> list[Path]:
-        """List nothing: other files of the folder may be of anything."""
-        return []
-
     def how_to_add(self, split: str) -> str:
         """Return how the table of a split is called."""
         return f"Put a table with {split} in its name into {self.folder}"
 
     @cached_property
     def _classes(self) -> list[int]:
-        split = next(filter(self.has_split, SPLITS))
-        classes = classes_of(self._read(split).values)
-        require_classes(classes, f"The labels of {self.files[split]}")
-        return classes
+        split = first_split(self)
+        return classes_of(self._read(split).values, f"The labels of {self.files[split]}")
 
     def _read(self, split: str) -> Table:
         if split not in self.tables:
@@ -102,7 +97,7 @@ class PixelCsv:
 
 def is_pixel_csv(header: list[str]) -> bool:
     """Return whether a table has a column `label` and at least 64 others."""
-    return _label_column(header) is not None and len(header) > MIN_PIXELS
+    return find_column(header, ("label",)) is not None and len(header) > MIN_PIXELS
 
 
 def read_table(file: Path) -> Table:
@@ -114,7 +109,7 @@ def read_table(file: Path) -> Table:
     content = idx.read_bytes(file)
     head, _, _ = content.partition(b"\n")
     header = next(csv.reader([head.decode("utf-8-sig", "replace")]), [])
-    label_column = _label_column(header)
+    label_column = find_column(header, ("label",))
     if label_column is None:
         raise InputError(f"{file} has no column label. Add one with a number for each image.")
     shape = _image_shape(file, len(header) - 1)
@@ -126,11 +121,6 @@ def read_table(file: Path) -> Table:
     images = np.ascontiguousarray(pixels).reshape(-1, *shape)
     require_pairs(file, images, labels)
     return Table(images, labels)
-
-
-def _label_column(header: list[str]) -> int | None:
-    titles = [title.strip().casefold() for title in header]
-    return titles.index("label") if "label" in titles else None
 
 
 def _image_shape(file: Path, pixels: int) -> tuple[int, ...]:

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from modiste.data import fashion_mnist, file_list, folders, folds, idx
-from modiste.data.annotate import corrections_file, open_part
-from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE
+from modiste.data.annotations import CORRECTIONS_FILE, GROUPS_FILE, corrections_file, open_part
 from modiste.data.arrays import ImageFormat
 from modiste.data.file_list import FileList
 from modiste.data.folders import ClassFolders
@@ -22,7 +21,7 @@ from modiste.data.npz import NpzFile
 from modiste.data.parquet import ParquetFiles
 from modiste.data.pixel_csv import PixelCsv, is_pixel_csv
 from modiste.data.split import Images, Indices, Split, TrainingData
-from modiste.data.split_names import by_split, companions, is_split_name, list_files, one_file_each
+from modiste.data.split_names import by_split, companions, list_files, one_file_each, split_of_word
 from modiste.data.synthetic.mix import add_synthetic_images
 from modiste.errors import InputError, SettingError
 from modiste.imaging import preprocess
@@ -137,7 +136,7 @@ def open_source(data: DataConfig) -> Source:
     """Recognize what `data.source` is, without opening its splits; raises as `open_training`."""
     root = _root(data)
     if not data.source:
-        _require_gray(data, "Give")
+        _require_gray(data, ". Give")
         return fashion_mnist.source(data.image_size)
     if not root.exists():
         raise InputError(f"{root} does not exist. Give {FORMATS} with --data.")
@@ -167,11 +166,11 @@ def _open_file(file: Path, data: DataConfig) -> Source:
 def _open_folder(root: Path, data: DataConfig) -> Source:
     """Open what a folder holds; class folders come before files that are beside them."""
     if idx_folder := find_idx_folder(root):
-        _require_gray(data, "but IDX images are gray. Set data.channels to 1, or give")
+        _require_gray(data, ", but IDX images are gray. Set data.channels to 1, or give")
         return IdxFolder(idx_folder, data.image_size)
     if shards := list_files(root, ".parquet", depth=3):
         return ParquetFiles(root, by_split(shards, root), _image_format(data))
-    tables = _find_tables(root, is_pixels=True) or _find_tables(root, is_pixels=False)
+    tables = _find_tables(root, is_pixel_csv) or _find_tables(root, file_list.is_file_list)
     archives, subfolders = list_files(root, ".npz"), folders.subfolders(root)
     if has_classes := _are_class_folders(subfolders):
         _require_agreement(root, tables)
@@ -189,14 +188,13 @@ def _open_folder(root: Path, data: DataConfig) -> Source:
 
 def _are_class_folders(subfolders: list[Path]) -> bool:
     """Return whether these are several class folders, or folders of splits of which one holds class folders."""
-    splits = [folder for folder in subfolders if is_split_name(folder.name)]
+    splits = [folder for folder in subfolders if split_of_word(folder.name)]
     return any(map(folders.subfolders, splits)) if splits else len(subfolders) > 1
 
 
-def _find_tables(folder: Path, is_pixels: bool) -> list[Path]:
-    """List the CSV files of a folder that hold pixels, or those that list files."""
+def _find_tables(folder: Path, fits: Callable[[list[str]], bool]) -> list[Path]:
+    """List the CSV files of a folder whose header fits."""
     files = [path for path in list_files(folder, ".csv") if path.name not in NOT_TABLES]
-    fits = is_pixel_csv if is_pixels else file_list.is_file_list
     return [path for path in files if fits(file_list.read_header(path))]
 
 
@@ -225,10 +223,9 @@ def _image_format(data: DataConfig) -> ImageFormat:
 
 def _require_gray(data: DataConfig, advice: str) -> None:
     if data.channels != 1:
-        separator = "." if advice == "Give" else ","
         raise SettingError(
-            f"data.channels is {data.channels}, which needs photos{separator} {advice} a folder of photos for each "
-            "class with --data FOLDER."
+            f"data.channels is {data.channels}, which needs photos{advice} a folder of photos for each class with "
+            "--data FOLDER."
         )
 
 

@@ -56,8 +56,8 @@ class Split:
 
     @property
     def image_names(self) -> tuple[str, ...]:
-        """The file of each image, or split and position, such as test#7, for data that is not one file per image."""
-        return self.names or tuple(f"{self.name}#{index}" for index in range(len(self)))
+        """The file of each image, or split and position for data that is not one file per image."""
+        return self.names or index_names(self.name, len(self))
 
     @property
     def strata(self) -> Labels:
@@ -88,6 +88,11 @@ class Split:
             if values is not None:
                 digest.update(np.ascontiguousarray(values).data)
         return digest.hexdigest()
+
+
+def index_names(split: str, count: int) -> tuple[str, ...]:
+    """Name images that have no file: `train#7` is the eighth of the train split."""
+    return tuple(f"{split}#{index}" for index in range(count))
 
 
 def label_strata(labels: Labels, candidate_labels: CandidateLabels | None) -> Labels:

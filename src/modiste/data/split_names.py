@@ -1,7 +1,6 @@
 """How the splits are called, in the names of folders, files and arrays."""
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from modiste.errors import InputError
@@ -17,11 +16,6 @@ SPELLINGS = {
 def split_of_word(word: str) -> str | None:
     """Return the split that a word names, None where it names none."""
     return next((split for split, spellings in SPELLINGS.items() if word.casefold() in spellings), None)
-
-
-def is_split_name(name: str) -> bool:
-    """Return whether a folder of this name is a split."""
-    return split_of_word(name) is not None
 
 
 def split_in(text: str) -> str | None:
@@ -46,23 +40,22 @@ def companions(file: Path, are_shards: bool = False) -> list[Path]:
     def pattern(path: Path) -> str:
         stem = re.sub(r"\d+", "#", path.stem) if are_shards else path.stem
         words = re.split(r"([^\W\d_]+)", stem)
-        return "".join("*" if is_split_name(word) else word for word in words)
+        return "".join("*" if split_of_word(word) else word for word in words)
 
     return [path for path in list_files(file.parent, file.suffix) if pattern(path) == pattern(file)]
 
 
-def by_split(files: Iterable[Path], root: Path) -> dict[str, list[Path]]:
+def by_split(files: list[Path], root: Path) -> dict[str, list[Path]]:
     """Sort files below a folder into splits, by their names or their folders'; without such names all are train."""
-    all_files = list(files)
     splits: dict[str, list[Path]] = {}
-    for path in all_files:
+    for path in files:
         folders = path.relative_to(root).parts[:-1]
         if split := split_in(path.stem) or next(filter(None, map(split_of_word, reversed(folders))), None):
             splits.setdefault(split, []).append(path)
-    return splits or {"train": all_files}
+    return splits or {"train": files}
 
 
-def one_file_each(files: Iterable[Path], root: Path) -> dict[str, Path]:
+def one_file_each(files: list[Path], root: Path) -> dict[str, Path]:
     """Return the only file of each split, see `by_split`; raises InputError where there are two."""
     splits = by_split(files, root)
     for split, paths in splits.items():

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modiste.data.annotate import open_part, read_group_names
+from modiste.data.annotations import open_part, read_group_names
 from modiste.data.class_values import simplify
 from modiste.data.duplicates import find_exact, find_near
 from modiste.data.file_list import FileList
@@ -37,9 +37,8 @@ Record = dict[str, Any]
 
 
 class Inspected(NamedTuple):
-    """An image that was read: itself, a digest of its pixels (of the photo, where it is made from one), a thumbnail."""
+    """What is left of an image, or of the photo that it is made from: a digest of its pixels, and a thumbnail."""
 
-    image: Images
     digest: bytes
     thumbnail: Images
 
@@ -93,7 +92,7 @@ def verify(data: DataConfig) -> Record:
     similar = _similar_names(source.class_names)
     train = reports[0]
     warnings = [
-        *(count_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
+        *(class_size_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
         *(f"The classes {first!r} and {second!r} differ only in case, accents or spaces." for first, second in similar),
         *_group_warnings(reports),
         *_duplicate_warnings("the same", exact, reports),
@@ -102,7 +101,7 @@ def verify(data: DataConfig) -> Record:
     return {
         "dataset": dataset_name(data),
         "splits": [report.record for report in reports],
-        "ignored": list(map(str, source.ignored_files())),
+        "ignored": list(map(str, source.ignored_files())) if isinstance(source, ClassFolders) else [],
         "unreadable": [{"file": file, "error": error} for file, error in unreadable],
         "similar_names": similar,
         "duplicates": [[names[index] for index in same] for same in exact],
@@ -111,7 +110,7 @@ def verify(data: DataConfig) -> Record:
     }
 
 
-def count_images(
+def count_by_class(
     class_names: Sequence[str], labels: Labels, candidate_labels: CandidateLabels | None
 ) -> dict[str, int]:
     """Count the images of each class; one with several candidate labels counts for each of them."""
@@ -122,7 +121,7 @@ def count_images(
     return dict(zip(class_names, counts.tolist(), strict=True))
 
 
-def count_warnings(counts: Mapping[str, int]) -> list[str]:
+def class_size_warnings(counts: Mapping[str, int]) -> list[str]:
     """Return sentences on classes with few training images, and on classes of very different sizes, by their counts."""
     warnings = []
     if small := [f"{name} {count}" for name, count in counts.items() if count < MIN_IMAGES]:
@@ -149,11 +148,12 @@ def _read_split(source: Source, data: DataConfig, split: str) -> SplitReport:
         if isinstance(result, InputError):
             unreadable.append((part.names[row], str(result)))
             continue
-        digest.update(np.ascontiguousarray(result.image).data)
-        shape = list(result.image.shape)
+        image, rest = result
+        digest.update(np.ascontiguousarray(image).data)
+        shape = list(image.shape)
         names.append(part.names[row])
         rows.append(row)
-        inspected.append(result._replace(image=result.image[:0]))
+        inspected.append(rest)
     for values in (part.labels, part.candidate_labels):
         if values is not None:
             digest.update(np.ascontiguousarray(values).data)
@@ -164,7 +164,7 @@ def _read_split(source: Source, data: DataConfig, split: str) -> SplitReport:
         "split": split,
         "images": len(rows),
         "shape": shape,
-        "labels": count_images(source.class_names, labels, candidate_labels),
+        "labels": count_by_class(source.class_names, labels, candidate_labels),
         "sha256": "" if unreadable else digest.hexdigest(),
     }
     group_names = read_group_names(source, data, split, part)
@@ -173,21 +173,21 @@ def _read_split(source: Source, data: DataConfig, split: str) -> SplitReport:
     return SplitReport(record, names, labels, inspected, unreadable, group_names)
 
 
-def _inspect_all(part: LazySplit) -> Iterator[Inspected | InputError]:
+def _inspect_all(part: LazySplit) -> Iterator[tuple[Images, Inspected] | InputError]:
     """Yield each image of a split, or the error that reading it raised."""
     with ThreadPoolExecutor(MAX_DECODERS) as pool:
         for start in range(0, len(part.labels), BLOCK):
             yield from pool.map(partial(_inspect, part), range(start, min(start + BLOCK, len(part.labels))))
 
 
-def _inspect(part: LazySplit, index: int) -> Inspected | InputError:
+def _inspect(part: LazySplit, index: int) -> tuple[Images, Inspected] | InputError:
     try:
         image = part.load(np.array([index]))[0]
         pixels = image if part.photo is None else preprocess.to_photo(part.photo(index))
     except InputError as error:
         return error
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16, key=str(pixels.shape).encode())
-    return Inspected(image, digest.digest(), gray_thumbnail(pixels))
+    return image, Inspected(digest.digest(), gray_thumbnail(pixels))
 
 
 def _find_near_only(thumbnails: list[Images], exact: list[list[int]]) -> list[list[int]]:
@@ -209,8 +209,8 @@ def _group_warnings(reports: list[SplitReport]) -> list[str]:
     groups = [(report.record["split"], set(filter(None, report.group_names or ()))) for report in reports]
     shared = [(first, second, sorted(one & other)) for (first, one), (second, other) in combinations(groups, 2)]
     return [
-        f"{len(names)} groups are in {first} and in {second}, such as {names[0]}: scores are too good. Move each into "
-        "one of the two."
+        f"{first} and {second} have {len(names)} group{'s' * (len(names) > 1)} in common, such as {names[0]}: scores "
+        "are too good. Move each into one of the two."
         for first, second, names in shared
         if names
     ]

@@ -1,6 +1,5 @@
 """Ablation: train a recipe with each of its tricks taken out, or in, alone, with the same seeds and images."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -194,4 +193,4 @@ def _failed(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _to_texts(change: dict[str, Any]) -> list[str]:
-    return [f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in change.items()]
+    return [f"{key}={settings.format_value(value)}" for key, value in change.items()]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data import fashion_mnist, folds, sources
-from modiste.data.annotate import open_part
+from modiste.data.annotations import open_part
 from modiste.data.folders import ClassFolders
 from modiste.data.split import Images, Split
 from modiste.errors import InputError, SettingError, TrainingError
@@ -220,9 +220,8 @@ def _accuracies(
 
     None stands for the models of the folds. Without a test split, these are evaluated on the training images.
     """
-    index = len(audited) - 1
-    split, quality = audited[index].split, audited[index].quality
-    is_duplicate = _has_duplicate(audited, pairs, index)
+    split, quality = audited[-1].split, audited[-1].quality
+    is_duplicate = _has_duplicate(audited, pairs)
     masks = {
         "all": np.ones(len(split), bool),
         "without_suspects": ~quality.is_issue,
@@ -237,13 +236,13 @@ def _accuracies(
     ]
 
 
-def _has_duplicate(audited: list[AuditedSplit], pairs: Pairs, index: int) -> NDArray[np.bool_]:
-    """Return for each image of a split whether a training image is a near-duplicate of it."""
-    ends = np.cumsum([0, *(len(each.split) for each in audited)])
-    duplicated = np.zeros(ends[-1], bool)
+def _has_duplicate(audited: list[AuditedSplit], pairs: Pairs) -> NDArray[np.bool_]:
+    """Return for each image of the last split whether a training image is a near-duplicate of it."""
+    sizes = [len(each.split) for each in audited]
+    duplicated = np.zeros(sum(sizes), bool)
     for one, other in ((pairs.first, pairs.second), (pairs.second, pairs.first)):
-        duplicated[one[other < ends[1]]] = True
-    return duplicated[ends[index] : ends[index + 1]]
+        duplicated[one[other < sizes[0]]] = True
+    return duplicated[sum(sizes[:-1]) :]
 
 
 def _score(correct: NDArray[np.bool_], mask: NDArray[np.bool_], split: Split) -> dict[str, Any] | None:

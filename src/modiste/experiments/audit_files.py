@@ -1,8 +1,6 @@
 """Write what an audit gives: tables, a gallery, a page for verdicts by eye, and audit.json."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting.audit_pages import pages
 from modiste.reporting.audit_pages.pages import DuplicateCard, SuspectCard
+from modiste.reporting.text_tables import to_csv
 from modiste.runs import files, results
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ def write(
     """Write all files; return the content of audit.json, which is written last."""
     suspects = [row for each in audited for row in _suspect_rows(each, class_names)]
     duplicates = _duplicate_rows(audited, pairs, class_names)
-    _write_csv(folder / SUSPECTS, SUSPECT_COLUMNS, suspects)
-    _write_csv(folder / DUPLICATES, DUPLICATE_COLUMNS, duplicates)
+    files.write_text(folder / SUSPECTS, to_csv(SUSPECT_COLUMNS, suspects))
+    files.write_text(folder / DUPLICATES, to_csv(DUPLICATE_COLUMNS, duplicates))
     summary = {
         "splits": [_describe(each) for each in audited],
         "duplicates": _count_duplicates(duplicates),
@@ -153,10 +152,3 @@ def _count_duplicates(rows: list[list[Any]]) -> list[dict[str, Any]]:
         }
         for kind in sorted(kinds)
     ]
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([columns, *rows])
-    files.write_text(path, text.getvalue())

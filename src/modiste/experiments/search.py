@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import optuna
 
 from modiste.errors import SettingError
-from modiste.experiments import search_space, study
-from modiste.experiments import trials as runs
+from modiste.experiments import search_space, study, trials
 from modiste.experiments.executor import Executor
 from modiste.experiments.search_space import Space
 from modiste.experiments.study import Reporter
@@ -88,16 +87,16 @@ class Search:
 
     def _end(self, outcome: Outcome, reporter: Reporter) -> None:
         """Tell the study how a trial ended."""
-        trial, line = reporter.trial, runs.describe(outcome)
+        trial, line = reporter.trial, trials.describe(outcome)
         if outcome.error:
             study.fail(trial, str(outcome.error))
         elif reporter(metrics_file.read(outcome.trial.run.metrics)):
             study.prune(trial)
-            line = runs.describe(Outcome(outcome.trial, pruned=True))
+            line = trials.describe(Outcome(outcome.trial, pruned=True))
         else:
-            study.complete(trial, runs.read_record(outcome.trial)["val_accuracy"])
+            study.complete(trial, trials.read_record(outcome.trial)["val_accuracy"])
         if not outcome.error:
-            runs.drop_weights(outcome.trial.run)
+            trials.drop_weights(outcome.trial.run)
         study.set_seconds(self.study, self.seconds)
         self.log(f"{line} ({self._describe_budget()})")
 
@@ -105,7 +104,7 @@ class Search:
         ended, parts = study.count_ended(self.study), []
         if self.max_trials is not None:
             left = self.seconds / ended * (self.max_trials - ended)
-            parts.append(f"{ended} of {self.max_trials}, about {runs.format_duration(left)} left")
+            parts.append(f"{ended} of {self.max_trials}, about {trials.format_duration(left)} left")
         if self.max_seconds is not None:
             parts.append(f"{self.seconds / 60:.1f} of {self.max_seconds / 60:g} minutes")
         return "; ".join(parts)

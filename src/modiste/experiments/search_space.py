@@ -1,6 +1,5 @@
 """What a tuning may change: for each setting a range of numbers or a choice of values."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -149,7 +148,7 @@ def round_values(values: Mapping[str, Any]) -> Settings:
 def describe(space: Mapping[str, Distribution]) -> dict[str, str]:
     """Return each range or choice as text, as `--range` takes it."""
     return {
-        key: ",".join(value if isinstance(value, str) else json.dumps(value) for value in distribution.choices)
+        key: ",".join(map(settings.format_value, distribution.choices))
         if isinstance(distribution, CategoricalDistribution)
         else f"{distribution.low:g}..{distribution.high:g}"
         for key, distribution in space.items()

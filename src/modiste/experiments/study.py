@@ -190,7 +190,7 @@ def importances(study: optuna.Study) -> dict[str, float]:
 
     Empty with fewer than four complete trials, or if all have the same accuracy.
     """
-    values = {trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))}
-    if len(study.get_trials(states=(TrialState.COMPLETE,))) < 4 or len(values) < 2:
+    values = [trial.value for trial in study.get_trials(states=(TrialState.COMPLETE,))]
+    if len(values) < 4 or len(set(values)) < 2:
         return {}
     return {key: float(value) for key, value in optuna.importance.get_param_importances(study).items()}

@@ -24,6 +24,8 @@ from modiste.runs import files, results
 
 TUNED = "tuned"
 
+DEFAULT_TRIALS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
@@ -44,7 +46,7 @@ class Tuning:
     recipe: Recipe
     space: Space
     folder: Path
-    max_trials: int | None = 30
+    max_trials: int | None = DEFAULT_TRIALS
     max_seconds: float | None = None
     epochs: int = 0
     gain_folds: int = 4

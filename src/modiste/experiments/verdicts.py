@@ -3,12 +3,13 @@
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from modiste.csv_cells import unescape_formula
 from modiste.data.split import Indices, Split
 from modiste.errors import InputError
 from modiste.metrics.label_error_rate import Stratum, estimate_rate
@@ -92,7 +93,7 @@ def rate(folder: Path, path: Path, command: str) -> dict[str, Any]:
         images=sample["images"],
         annotators=verdicts.annotators,
         method=verdicts.method,
-        **{key: estimate.as_dict() for key, estimate in estimates.items()},
+        **{key: asdict(estimate) for key, estimate in estimates.items()},
     )
     return results.read(folder / RATE)
 
@@ -143,7 +144,8 @@ def _read_csv(path: Path) -> list[Row]:
     columns = ("image", "verdict", "annotator", "method")
     if not rows or (missing := [name for name in columns if name not in rows[0]]):
         raise InputError(f"{path} lacks {', '.join(missing) if rows else 'rows'}. It needs {', '.join(columns)}.")
-    image, verdict, annotator, method = ([(row[name] or "").strip() for row in rows] for name in columns)
+    cells = ([unescape_formula((row[name] or "").strip()) for row in rows] for name in columns)
+    image, verdict, annotator, method = cells
     return list(zip(image, verdict, annotator, method, strict=True))
 
 

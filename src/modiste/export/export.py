@@ -69,7 +69,7 @@ def _quantize(run: Run, data_source: str) -> tuple[bytes, Int8Evaluation]:
 
     data = _open_data(run, data_source)
     split = data.validation if len(data.validation) else _first(data.train, MAX_TRAIN_IMAGES)
-    content = int8.quantize(run.model, _first(data.train, CALIBRATION_IMAGES).images)
+    content = int8.quantize(run.model, data.train.images[:CALIBRATION_IMAGES])
     original = model_file.load(run.model)
     probabilities = model_file.load(content).probabilities(split.images)
     evaluation = _evaluate(split, probabilities, original.probabilities(split.images))

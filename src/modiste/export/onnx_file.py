@@ -17,7 +17,7 @@ from torch import nn
 from modiste.errors import InputError, SettingError, TrainingError
 from modiste.inference import model_file, onnx_safety
 from modiste.inference.calibration import Calibration
-from modiste.inference.onnx_graph import UnsafeGraph
+from modiste.inference.onnx_graph import UnsafeGraph, read_graph
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
@@ -101,7 +101,8 @@ def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[n
 def require_exportable(network: NormalizedModel, recipe: Recipe) -> None:
     """Raise a SettingError when a custom network cannot be exported to ONNX, or has operators that are not run."""
     try:
-        onnx_safety.require_safe(bytes(_export(copy.deepcopy(network).cpu(), recipe).SerializeToString()))
+        content = _export(copy.deepcopy(network).cpu(), recipe).SerializeToString()
+        onnx_safety.require_safe(read_graph(content))
     except UnsafeGraph as error:
         raise SettingError(f"The network {recipe.model.name!r} is not run as ONNX: {error}. Use others.") from None
     except Exception as error:  # noqa: BLE001 - a custom network may raise anything

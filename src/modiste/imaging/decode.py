@@ -34,7 +34,6 @@ DECODERS: dict[str, type[ImageFile.ImageFile]] = {
 }
 """Of Pillow; called directly, so that no other one can be chosen by the content of a file."""
 
-
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -74,12 +73,6 @@ def open_bytes(data: bytes) -> Iterator[Photo]:
     """
     with FILES.reserve(2 * len(data)), _open(data) as photo:
         yield photo
-
-
-def decode_file(path: Path) -> Photo:
-    """Return what `open_file` yields; raises as that."""
-    with open_file(path) as photo:
-        return photo
 
 
 def decode_bytes(data: bytes) -> Photo:

@@ -46,7 +46,6 @@ PHOTO_FORMATS = {
 
 OTHER_FORMATS = {"PDF": (b"%PDF",), "a zip file": (b"PK",), "text": (b"<",), "PSD": (b"8BPS",), "EPS": (b"%!PS",)}
 
-
 INTEGER_KINDS = {3: "H", 4: "I"}
 """Types of EXIF: SHORT, as the standard wants an orientation, and LONG, as some programs write it."""
 

@@ -6,7 +6,7 @@ are then compared pixel by pixel.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -97,7 +97,7 @@ def find_near_duplicates(*parts: NDArray[np.uint8]) -> Pairs:
     unique = np.sort(first)
     candidates = _concatenate([*_same_hash(images[unique]), *_similar_features(images[unique], limits.features)])
     near = _confirm(images[unique], _unique_pairs(candidates), limits.edges)
-    near = Pairs(unique[near.first], unique[near.second], near.flipped, near.shift, near.similarity)
+    near = replace(near, first=unique[near.first], second=unique[near.second])
     exact = _pairs(first[group.reshape(-1)[copies]], copies, similarity=1.0)
     pairs = _concatenate([exact, near])
     return pairs.take(np.lexsort((pairs.second, pairs.first, -pairs.similarity)))
@@ -219,8 +219,7 @@ def _confirm(images: Grays, pairs: Pairs, least: float) -> Pairs:
             some = rows[start : start + CHUNK]
             first, second = pairs.first[some], pairs.second[some]
             similarity[some] = _correlate(edges, usable, first, second, is_flipped, shift)
-    pairs = Pairs(pairs.first, pairs.second, pairs.flipped, pairs.shift, similarity)
-    pairs = pairs.take(similarity >= least)
+    pairs = replace(pairs, similarity=similarity).take(similarity >= least)
     pairs = pairs.take(np.lexsort((pairs.flipped, -pairs.similarity)))
     _, best = np.unique(np.stack([pairs.first, pairs.second]), axis=1, return_index=True)
     return pairs.take(best)

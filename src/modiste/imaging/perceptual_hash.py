@@ -22,9 +22,9 @@ def to_gray(images: NDArray[np.uint8]) -> Grays:
     return ((red * 19595 + green * 38470 + blue * 7471 + (1 << 15)) >> 16).astype(np.uint8)
 
 
-def resize(images: Grays, side: int = SIDE) -> Floats:
-    """Scale square gray images, uint8 [n, s, s], as Pillow's LANCZOS; return integers as float32 [n, side, side]."""
-    weights = _lanczos_weights(images.shape[1], side)
+def resize(images: Grays) -> Floats:
+    """Scale square gray images, uint8 [n, s, s], as Pillow's LANCZOS; return integers as float32 [n, 32, 32]."""
+    weights = _lanczos_weights(images.shape[1])
     rows = _round(images.astype(np.float32) @ weights)
     return _round(rows.transpose(0, 2, 1) @ weights).transpose(0, 2, 1)
 
@@ -62,7 +62,7 @@ def _round(values: Floats) -> Floats:
 
 
 @cache
-def _lanczos_weights(side: int, target: int) -> Floats:
-    """Return the weight of each pixel of a row in each pixel of the scaled row, float32 [side, target]."""
+def _lanczos_weights(side: int) -> Floats:
+    """Return the weight of each pixel of a row in each pixel of the scaled row, float32 [side, 32]."""
     rows = (Image.fromarray(row[None]) for row in np.eye(side, dtype=np.float32))
-    return np.stack([np.asarray(row.resize((target, 1), Image.Resampling.LANCZOS))[0] for row in rows])
+    return np.stack([np.asarray(row.resize((SIDE, 1), Image.Resampling.LANCZOS))[0] for row in rows])

@@ -15,6 +15,6 @@ def encode(image: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def data_url(content: bytes) -> str:
-    """Return a PNG file as a data URL."""
-    return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
+def data_url(image: NDArray[np.uint8]) -> str:
+    """Encode an image as `encode`; return the file as a data URL."""
+    return "data:image/png;base64," + base64.b64encode(encode(image)).decode("ascii")

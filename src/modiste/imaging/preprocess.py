@@ -27,6 +27,9 @@ PhotoInput = bytes | str | Path | BinaryIO | Image.Image | ArrayLike
 MIN_ON_BLACK = 0.99
 """Share of training images; all 60,000 of Fashion-MNIST have a dark background."""
 
+NamedPhoto = tuple[str, PhotoInput]
+"""A photo and its name: its path or URL, FILE#7 for the eighth image of an IDX file, - for standard input."""
+
 FILE_BYTES = bytes | bytearray | memoryview
 
 

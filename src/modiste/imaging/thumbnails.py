@@ -25,7 +25,7 @@ def gray_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def thumbnail_url(image: NDArray[np.uint8], side: int) -> str:
     """Return an image, [h, w] or [h, w, 3], at most `side` pixels a side, as a data URL: small ones as PNG, or JPEG."""
     if max(image.shape[:2]) <= MAX_PNG_SIDE:
-        return png.data_url(png.encode(image))
+        return png.data_url(image)
     picture, file = Image.fromarray(image), io.BytesIO()
     picture.thumbnail((side, side))
     picture.save(file, "JPEG", quality=80)
@@ -33,7 +33,7 @@ def thumbnail_url(image: NDArray[np.uint8], side: int) -> str:
 
 
 def read_url(url: str) -> NDArray[np.uint8]:
-    """Return the image of a data URL that `thumbnail_url` wrote, uint8 [h, w] or [h, w, 3]; raises ValueError."""
+    """Return the image of a data URL of a PNG or JPEG, uint8 [h, w] or [h, w, 3]; raises ValueError."""
     content = base64.b64decode(url.partition(",")[2], validate=True)
     try:
         with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:

@@ -224,10 +224,9 @@ class Model(Predictor):
 
     def _run_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            (output,) = self.session.get().run(["probabilities"], {"image": np.ascontiguousarray(images)})
+            probabilities = self.session.run(images)
         except Exception:  # noqa: BLE001  the runtime's exceptions have no base class of their own
             raise InputError(f"Model {self.name} failed on {len(images)} images. Export it again.") from None
-        probabilities = np.asarray(output)
         is_valid = probabilities.shape == (len(images), len(self.class_names)) and (probabilities >= 0).all()
         if not is_valid or np.abs(probabilities.sum(1) - 1).max() > SUM_TOLERANCE:
             raise InputError(

@@ -91,10 +91,10 @@ def _read_model(model: str | Path | bytes) -> tuple[bytes, str, str]:
 
 
 def _read_file(file: Traversable, advice: str) -> bytes:
-    if not file.is_file():
-        reason = "is a folder, not a model" if file.is_dir() else "does not exist or is not a file"
-        raise InputError(f"{file} {reason}. {advice}")
     try:
+        if not file.is_file():
+            reason = "is a folder, not a model" if file.is_dir() else "does not exist or is not a file"
+            raise InputError(f"{file} {reason}. {advice}")
         with file.open("rb") as stream:
             content = bytes(stream.read(MAX_BYTES + 1))
     except OSError as error:

@@ -6,7 +6,7 @@ merged, lists are continued. What ONNX allows but no classifier of images needs 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class Node:
     domain: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, "int | list[int] | str | Tensor | None"] = field(default_factory=dict)
+    attributes: Mapping[str, int | list[int] | str | Tensor | None]
 
     def integer(self, name: str, default: int) -> int:
         """Return an integer attribute."""
@@ -168,6 +168,8 @@ def _read_tensor(message: Fields) -> Tensor:
         values = np.array(message.integers(7 if kind == INT64 else 5), np.int64)
     if len(values) != math.prod(shape):
         raise UnsafeGraph("a tensor has another number of elements than values")
+    if kind != FLOAT and ((values != values.astype(RAW_TYPES[kind])) | ((kind == BOOL) & (values > 1))).any():
+        raise UnsafeGraph("a tensor has a value beyond its type")
     if kind == FLOAT:
         return Tensor(shape, factors=values.astype(np.float32).reshape(shape))
     return Tensor(shape, values.astype(np.int64).reshape(shape))

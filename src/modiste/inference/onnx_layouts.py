@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.inference.onnx_graph import MAX_VALUES, Node, Tensor, UnsafeGraph
-from modiste.inference.onnx_shapes import Inputs, Rule, integers, make_tensor, normalized, required
+from modiste.inference.onnx_shapes import Inputs, Rule, integers, make_tensor, normalize_axis, required
 
 LAST = 2**31 - 1
 """An end of a slice beyond this is the end of the axis."""
@@ -49,7 +49,7 @@ def _reshape(node: Node, inputs: Inputs) -> Tensor:
 
 def _flatten(node: Node, inputs: Inputs) -> Tensor:
     shape, axis = required(inputs, 0).shape, node.integer("axis", 1)
-    axis = axis if axis == len(shape) else normalized(axis, len(shape))
+    axis = axis if axis == len(shape) else normalize_axis(axis, len(shape))
     return make_tensor([math.prod(shape[:axis]), math.prod(shape[axis:])])
 
 
@@ -60,7 +60,7 @@ def _transpose(node: Node, inputs: Inputs) -> Tensor:
 
 def _squeeze(node: Node, inputs: Inputs) -> Tensor:
     tensor, axes = required(inputs, 0), integers(node, inputs, 1, "axes")
-    return _view(tensor, _stand_in(tensor).squeeze(None if axes is None else tuple(axes)))
+    return _view(tensor, _stand_in(tensor).squeeze(tuple(axes) if axes else None))
 
 
 def _unsqueeze(node: Node, inputs: Inputs) -> Tensor:
@@ -85,7 +85,7 @@ def _tile(node: Node, inputs: Inputs) -> Tensor:
 def _concat(node: Node, inputs: Inputs) -> Tensor:
     tensors = [required(inputs, index) for index in range(len(inputs))]
     shape = list(tensors[0].shape)
-    axis = normalized(node.integer("axis", 0), len(shape))
+    axis = normalize_axis(node.integer("axis", 0), len(shape))
     others = {(*tensor.shape[:axis], *tensor.shape[axis + 1 :]) for tensor in tensors}
     if len(others) > 1 or not shape:
         raise UnsafeGraph("Concat has tensors that do not fit together")
@@ -102,13 +102,13 @@ def _slice(node: Node, inputs: Inputs) -> Tensor:
     selection = [slice(None)] * len(tensor.shape)
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         is_to_first = step < 0 and end <= -LAST
-        selection[normalized(axis, len(tensor.shape))] = slice(start, None if is_to_first else end, step)
+        selection[normalize_axis(axis, len(tensor.shape))] = slice(start, None if is_to_first else end, step)
     return _view(tensor, _stand_in(tensor)[tuple(selection)])
 
 
 def _gather(node: Node, inputs: Inputs) -> Tensor:
     tensor, indices = required(inputs, 0), required(inputs, 1)
-    axis = normalized(node.integer("axis", 0), len(tensor.shape))
+    axis = normalize_axis(node.integer("axis", 0), len(tensor.shape))
     shape = (*tensor.shape[:axis], *indices.shape, *tensor.shape[axis + 1 :])
     values, positions = tensor.values, indices.values
     if values is None or positions is None or math.prod(shape) > MAX_VALUES:
@@ -162,7 +162,7 @@ def _pad(node: Node, inputs: Inputs) -> Tensor:
     axes = integers(node, inputs, 3) or list(range(len(shape)))
     sides = list(shape)
     for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True):
-        sides[normalized(axis, len(shape))] += before + after
+        sides[normalize_axis(axis, len(shape))] += before + after
     return make_tensor(sides)
 
 
@@ -171,30 +171,31 @@ def _resize(node: Node, inputs: Inputs) -> Tensor:
     axes = node.numbers("axes") or list(range(len(shape)))
     factors = inputs[2].factors if len(inputs) > 2 and inputs[2] is not None else None
     sides = list(shape)
+    if node.text("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise UnsafeGraph("Resize keeps the aspect ratio, so that its size depends on the runtime")
     if sizes:
         for axis, side in zip(axes, sizes, strict=True):
-            sides[normalized(axis, len(shape))] = side
+            sides[normalize_axis(axis, len(shape))] = side
     elif factors is not None and factors.size and np.isfinite(factors).all() and factors.max() < LAST:
-        for axis, factor in zip(axes, factors.reshape(-1).tolist(), strict=True):
-            sides[normalized(axis, len(shape))] = math.ceil(sides[axis] * factor)
+        for axis, factor in zip(axes, factors.reshape(-1), strict=True):
+            sides[normalize_axis(axis, len(shape))] = int(np.float32(sides[axis]) * factor)
     else:
         raise UnsafeGraph("Resize has a size that cannot be computed before it is run")
     return make_tensor(sides)
 
 
 def _split(node: Node, inputs: Inputs) -> Tensor:
-    """Return the largest part as the shape of all; where they differ, it is that of each only as a bound."""
     shape, parts = required(inputs, 0).shape, integers(node, inputs, 1, "split")
-    axis, sides = normalized(node.integer("axis", 0), len(shape)), list(shape)
-    if parts is not None and (min(parts, default=0) < 0 or len(set(parts)) > 1):
+    axis, sides = normalize_axis(node.integer("axis", 0), len(shape)), list(shape)
+    if len(set(parts or ())) > 1 or sides[axis] % len(node.outputs):
         raise UnsafeGraph("Split has parts of different sizes")
-    sides[axis] = parts[0] if parts else -(-sides[axis] // len(node.outputs))
+    sides[axis] = parts[0] if parts else sides[axis] // len(node.outputs)
     return make_tensor(sides)
 
 
 def _top_k(node: Node, inputs: Inputs) -> Tensor:
     shape, (count,) = list(required(inputs, 0).shape), _needed(node, inputs, 1)
-    shape[normalized(node.integer("axis", -1), len(shape))] = count
+    shape[normalize_axis(node.integer("axis", -1), len(shape))] = count
     return make_tensor(shape)
 
 

@@ -8,7 +8,7 @@ A few hundred bytes of ONNX may also allocate any amount of memory, or never end
 import math
 
 from modiste.inference import onnx_layouts, onnx_shapes
-from modiste.inference.onnx_graph import Node, Tensor, UnsafeGraph, read_graph
+from modiste.inference.onnx_graph import Graph, Node, Tensor, UnsafeGraph
 from modiste.inference.prediction import printable
 from modiste.inference.protobuf import iterate_fields
 
@@ -32,6 +32,9 @@ MAX_FIELDS = 2_000_000
 
 RULES = onnx_shapes.RULES | onnx_layouts.LAYOUT_RULES
 DOMAINS = ("", "ai.onnx")
+ALIKE_OUTPUTS = ("Dropout", "MaxPool", "Split", "TopK")
+"""Operators of several outputs, which have one shape."""
+
 MIN_OPSET, MAX_OPSET = 13, 26
 """What the rules hold for."""
 
@@ -73,16 +76,16 @@ def has_external_data(content: bytes) -> bool:
     return False
 
 
-def require_safe(content: bytes) -> None:
-    """Raise an UnsafeGraph, before ONNX Runtime gets a model, unless what it computes is bounded.
+def require_safe(graph: Graph, images: int = 0) -> None:
+    """Raise an UnsafeGraph, before ONNX Runtime gets so many images, unless what it computes for them is bounded.
 
     All operators must be listed in `onnx_shapes` or `onnx_layouts`: without loops, branches and custom operators. The
-    shape of each tensor is computed for one batch, as are the multiplications, and must be within the limits.
+    shape of each tensor is computed, as are the multiplications, and must be within the limits. It may depend on the
+    number of images in any way, so each number is checked; 0 is that of a whole batch.
     """
-    graph = read_graph(content)
     if not MIN_OPSET <= graph.opset <= MAX_OPSET or len(graph.nodes) > MAX_NODES:
         raise UnsafeGraph(f"it has opset {graph.opset} and {len(graph.nodes):,} operators")
-    tensors = {name: _input(shape) for name, shape in graph.inputs.items()} | graph.initializers
+    tensors = {name: _input(shape, images) for name, shape in graph.inputs.items()} | graph.initializers
     constant = set(graph.initializers)
     last_use = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
     alive, multiplications = sum(tensors[name].size for name in graph.inputs), 0
@@ -90,6 +93,8 @@ def require_safe(content: bytes) -> None:
         inputs = [_find(tensors, name) for name in node.inputs]
         output = _infer(node, inputs)
         outputs = [name for name in node.outputs if name]
+        if len(outputs) > 1 and node.op not in ALIKE_OUTPUTS:
+            raise UnsafeGraph(f"{node.op} has several outputs")
         if not tensors.keys().isdisjoint(outputs) or len(set(outputs)) < len(outputs):
             raise UnsafeGraph("two operators have an output of the same name")
         tensors |= dict.fromkeys(outputs, output)
@@ -110,13 +115,13 @@ def batch_size(image_shape: tuple[int, ...]) -> int:
     return max(1, min(MAX_BATCH, MAX_BATCH_VALUES // max(1, math.prod(image_shape))))
 
 
-def _input(shape: tuple[int, ...]) -> Tensor:
-    """Return an input with as many images as a batch has; another dimension without a size is refused later."""
+def _input(shape: tuple[int, ...], images: int) -> Tensor:
+    """Return an input of so many images, 0: a batch; another dimension without a size is refused later."""
     sides = [max(1, side) for side in shape]
     if len(sides) > MAX_RANK or max(sides[1:], default=0) > MAX_SIDE:
         raise UnsafeGraph(f"it takes images of {list(shape[1:])}, more than {MAX_SIDE} pixels a side")
     if sides and shape[0] <= 0:
-        sides[0] = batch_size(tuple(sides[1:]))
+        sides[0] = images or batch_size(tuple(sides[1:]))
     return Tensor(tuple(sides))
 
 

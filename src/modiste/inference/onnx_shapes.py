@@ -1,4 +1,4 @@
-"""The shape of what each operator of an ONNX graph gives, for one batch: numbers, without running the graph.
+"""The exact shape of what each operator of an ONNX graph gives: numbers, without running the graph.
 
 Operators that are not listed here are not run: loops and branches, custom ones, and all that no classifier of images
 needs. Values that decide shapes (of Shape, Gather, Concat, ...) are computed, too; they are few integers.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.inference.onnx_graph import FLOAT, MAX_VALUES, RAW_TYPES, Node, Tensor, UnsafeGraph
+from modiste.inference.onnx_graph import BOOL, FLOAT, INT64, MAX_VALUES, RAW_TYPES, UINT8, Node, Tensor, UnsafeGraph
 
 Inputs = Sequence[Tensor | None]
 Rule = Callable[[Node, Inputs], Tensor]
@@ -23,13 +23,13 @@ UNCHANGED = (
     "Abs", "BatchNormalization", "Celu", "Ceil", "Clip", "Cos", "CumSum", "DequantizeLinear", "Dropout", "Elu",
     "Erf", "Exp", "Floor", "Gelu", "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax",
     "InstanceNormalization", "IsInf", "IsNaN", "LRN", "LayerNormalization", "LeakyRelu", "Log", "LogSoftmax",
-    "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "Not", "PRelu", "QuantizeLinear",
+    "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "Not", "QuantizeLinear",
     "RMSNormalization", "Reciprocal", "Relu", "Round", "ScatterElements", "ScatterND", "Selu", "Sigmoid", "Sign",
     "Sin", "Softmax", "Softplus", "Softsign", "Sqrt", "Swish", "Tanh", "ThresholdedRelu", "Trilu",
 )  # fmt: skip
 BROADCAST = (
     "Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod",
-    "Mul", "Or", "Pow", "Sub", "Sum", "Where", "Xor",
+    "Mul", "Or", "PRelu", "Pow", "Sub", "Sum", "Where", "Xor",
 )  # fmt: skip
 REDUCE = (
     "ArgMax", "ArgMin", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
@@ -60,7 +60,7 @@ ARITHMETIC: dict[str, Callable[..., Integers]] = {
 }
 
 
-def make_tensor(shape: Sequence[int], values: "Integers | None" = None) -> Tensor:
+def make_tensor(shape: Sequence[int], values: Integers | None = None) -> Tensor:
     """Return a tensor of a shape; with its values if these are few and small."""
     shape = tuple(int(side) for side in shape)
     if min(shape, default=0) < 0:
@@ -93,8 +93,8 @@ def integers(node: Node, inputs: Inputs, index: int, name: str = "") -> list[int
     return [int(value) for value in tensor.values.reshape(-1)]
 
 
-def normalized(axis: int, rank: int) -> int:
-    """Return an axis counted from the first."""
+def normalize_axis(axis: int, rank: int) -> int:
+    """Return an axis as counted from the first, of those of a tensor with so many."""
     if not -rank <= axis < max(rank, 1):
         raise UnsafeGraph("an axis does not exist")
     return axis % rank if rank else 0
@@ -106,15 +106,13 @@ def _unchanged(node: Node, inputs: Inputs) -> Tensor:
 
 def _identity(node: Node, inputs: Inputs) -> Tensor:
     tensor = required(inputs, 0)
-    is_integer = node.op == "Identity" or (
-        node.integer("to", FLOAT) in RAW_TYPES and node.integer("to", FLOAT) != FLOAT
-    )
-    if tensor.values is None or not is_integer:
+    kind, values = INT64 if node.op == "Identity" else node.integer("to", FLOAT), tensor.values
+    if values is None or kind == FLOAT or kind not in RAW_TYPES:
         return Tensor(tensor.shape)
-    limit = {"u1": 2**8, "<i4": 2**31, "<i8": 2**63}[RAW_TYPES[node.integer("to", 7)]]
-    if tensor.size and (tensor.values.min() < 0 or tensor.values.max() >= limit) and limit < 2**31:
-        return Tensor(tensor.shape)
-    return make_tensor(tensor.shape, tensor.values)
+    if kind == BOOL:
+        values = (values != 0).astype(np.int64)
+    is_unknown = kind == UINT8 and ((values < 0) | (values > 255)).any()
+    return make_tensor(tensor.shape, None if is_unknown else values)
 
 
 def _broadcast(node: Node, inputs: Inputs) -> Tensor:
@@ -133,12 +131,12 @@ def _reduce(node: Node, inputs: Inputs) -> Tensor:
     axes = [node.integer("axis", 0)] if is_arg else integers(node, inputs, 1, "axes")
     if not axes:
         axes = [] if node.integer("noop_with_empty_axes", 0) else list(range(rank))
-    reduced = {normalized(axis, rank) for axis in axes}
+    reduced = {normalize_axis(axis, rank) for axis in axes}
     if node.integer("keepdims", 1):
         shape = [1 if axis in reduced else side for axis, side in enumerate(tensor.shape)]
     else:
         shape = [side for axis, side in enumerate(tensor.shape) if axis not in reduced]
-    if node.op == "ReduceProd" and tensor.values is not None and len(shape) <= 1:
+    if node.op == "ReduceProd" and tensor.values is not None and len(reduced) == rank:
         product = math.prod(int(value) for value in tensor.values.reshape(-1))
         return make_tensor(shape, np.full(shape, product, np.int64)) if abs(product) < MAX_VALUE else make_tensor(shape)
     return make_tensor(shape)
@@ -171,6 +169,7 @@ def _window(node: Node, inputs: Inputs) -> Tensor:
         channels, kernel = shape[1], node.numbers("kernel_shape") or []
     rank = len(shape) - 2
     strides, dilations = node.numbers("strides") or [1] * rank, node.numbers("dilations") or [1] * rank
+    is_ceil = node.integer("ceil_mode", 0)
     pads, mode = node.numbers("pads") or [0] * (2 * rank), node.text("auto_pad", "NOTSET")
     parameters = (*kernel, *strides, *dilations, *pads)
     if rank < 1 or {len(kernel), len(strides), len(dilations), len(pads) / 2} != {rank} or min(parameters) < 0:
@@ -184,8 +183,11 @@ def _window(node: Node, inputs: Inputs) -> Tensor:
         steps = (padded - extent) / strides[axis]
         if mode.startswith("SAME"):
             sides.append(-(-side // strides[axis]))
-        else:
-            sides.append((math.ceil(steps) if node.integer("ceil_mode", 0) else math.floor(steps)) + 1)
+            continue
+        last = math.ceil(steps) if is_ceil else math.floor(steps)
+        if is_ceil and last * strides[axis] >= padded - pads[rank + axis]:
+            raise UnsafeGraph(f"{node.op} has a window beyond the image, which not every runtime leaves out")
+        sides.append(last + 1)
     return make_tensor([shape[0], channels, *sides])
 
 

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from modiste.runs.csv_cells import escape_formula, unescape_formula
+from modiste.csv_cells import escape_formula, unescape_formula
 
 BOM = "\ufeff"
 """Byte order mark."""

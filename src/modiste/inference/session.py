@@ -2,12 +2,15 @@
 
 import ctypes
 import os
+from typing import Any
 
+import numpy as np
 import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
 from modiste.errors import InputError
 from modiste.inference import onnx_safety
-from modiste.inference.onnx_graph import UnsafeGraph
+from modiste.inference.onnx_graph import UnsafeGraph, read_graph
 
 
 class Session:
@@ -30,7 +33,8 @@ class Session:
                 raise InputError(
                     f"{source} refers to other files, which is not allowed. Export it with all its weights."
                 )
-            onnx_safety.require_safe(content)
+            self._graph = read_graph(content)
+            onnx_safety.require_safe(self._graph)
         except UnsafeGraph as error:
             raise InputError(f"{source} is not run: {error}. Give a model that modiste exported.") from None
         except ValueError:
@@ -39,10 +43,19 @@ class Session:
             ) from None
         self.content, self.source, self.threads = content, source, threads
         self._process_and_session = os.getpid(), self._create()
+        self._checked: set[int] = set()  # numbers of images
 
     def __reduce__(self) -> tuple[type["Session"], tuple[bytes, str, int]]:
         """Pickle the content; the session is made anew."""
         return Session, (self.content, self.source, self.threads)
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """Return the probabilities of a batch of images; raises an UnsafeGraph, or what the runtime raises."""
+        if len(images) not in self._checked:
+            onnx_safety.require_safe(self._graph, len(images))
+            self._checked.add(len(images))
+        (output,) = self.get().run(["probabilities"], {"image": np.ascontiguousarray(images)})
+        return np.asarray(output)
 
     def get(self) -> onnxruntime.InferenceSession:
         """Return the runtime's session of this process."""

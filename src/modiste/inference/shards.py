@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from modiste.data import parquet as parquet_files
 from modiste.errors import InputError
-from modiste.imaging.preprocess import PhotoInput
+from modiste.imaging.preprocess import NamedPhoto, PhotoInput
 from modiste.inference.model import Predictor
 from modiste.inference.prediction import printable
 from modiste.inference.predictions_file import identify_photo
@@ -32,8 +32,6 @@ MIN_SHARD, MAX_SHARDS = 500, 10_000
 
 READ_BATCH = 64
 """Photos of a Parquet file that are in memory at a time."""
-
-NamedPhoto = tuple[str, PhotoInput]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +91,15 @@ class Plan:
     model_sha256: str
     top: int
 
-    def describe(self) -> dict[str, Any]:
-        """Return what must be equal for the shards of an earlier command to be used."""
+    def describe(self) -> bytes:
+        """Return the content of `PLAN_FILE`, which must be equal for the shards of an earlier command to be used."""
         digest = hashlib.sha256()
         for shard in self.shards:
             digest.update(to_json(shard).encode())
             for name, _ in shard.photos if isinstance(shard, Photos) else ():
                 digest.update(json.dumps(identify_photo(name)[1:]).encode())
-        return {"model": self.model_sha256, "top": self.top, "shards": len(self.shards), "sha256": digest.hexdigest()}
+        plan = {"model": self.model_sha256, "top": self.top, "shards": len(self.shards), "sha256": digest.hexdigest()}
+        return json.dumps(plan).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +155,7 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     names = {name for name in storage.names() if not name.startswith(".")}
     description = plan.describe()
     if PLAN_FILE in names:
-        if json.loads(storage.read(PLAN_FILE)) != description:
+        if storage.read(PLAN_FILE) != description:
             raise InputError(
                 f"{storage.url} has predictions of other photos, of another model, or with another --top. Choose "
                 "another --out, or remove it."
@@ -164,7 +163,7 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     elif names:
         raise InputError(f"{storage.url} has other files. Choose another --out.")
     else:
-        storage.write(PLAN_FILE, json.dumps(description).encode())
+        storage.write(PLAN_FILE, description)
     return [index for index in range(len(plan.shards)) if shard_name(index) not in names]
 
 
@@ -173,7 +172,7 @@ def shard_name(index: int) -> str:
     return f"part-{index:05}.parquet"
 
 
-def write_shard(storage: Storage, index: int, shard: Shard, predictor: Predictor, top: int, threads: int = 1) -> Counts:
+def write_shard(storage: Storage, index: int, shard: Shard, predictor: Predictor, top: int, threads: int) -> Counts:
     """Predict a shard and write its file.
 
     Raises:

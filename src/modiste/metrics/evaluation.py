@@ -14,7 +14,7 @@ from modiste.data.folders import ClassFolders
 from modiste.data.idx_folder import is_idx_folder
 from modiste.data.lazy_split import Source
 from modiste.data.split import Split
-from modiste.data.split_names import is_split_name
+from modiste.data.split_names import split_of_word
 from modiste.errors import InputError, SettingError
 from modiste.inference import bundled_files
 from modiste.inference.model import Model
@@ -126,7 +126,7 @@ def _find_run(path: Path) -> Run | None:
     """Return the run that a folder, or a model.onnx in one, belongs to; None for a file alone."""
     run = Run(path if path.is_dir() else path.parent)
     if path.is_dir() and not run.recipe_file.is_file():
-        data = path.parent if is_split_name(path.name) and not is_idx_folder(path) else path
+        data = path.parent if split_of_word(path.name) and not is_idx_folder(path) else path
         raise InputError(
             f"{path} is not a run folder: it has no recipe.json. Give a folder that `modiste train` made. If {path} "
             f"holds data to evaluate on: modiste evaluate RUN --data {shlex.quote(str(data))}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from scipy import stats
 
@@ -31,10 +30,6 @@ class Estimate:
     rate: float
     interval: Interval
     errors: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it for a results file."""
-        return {"rate": self.rate, "interval": list(self.interval), "errors": self.errors}
 
 
 def estimate_rate(strata: Sequence[Stratum]) -> Estimate:

@@ -53,6 +53,12 @@ class MeanPoolHead(nn.Module):
         return self.linear(self.dropout(features.mean((2, 3))))  # type: ignore[no-any-return]
 
 
+def gray_to_rgb(network: nn.Module) -> nn.Module:
+    """Repeat gray images over the three channels that a network takes, in place; return the network."""
+    network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
+    return network
+
+
 class PartlyFrozen(nn.Sequential):
     """Layers of which the first are not trained: their weights and running statistics stay as they were loaded."""
 

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn, tensor
 
 from modiste.errors import SettingError
+from modiste.models.layers import gray_to_rgb
 from modiste.recipes import settings
 from modiste.recipes.config import ModelConfig
 from modiste.recipes.ranges import FactoryOptions
@@ -83,8 +84,7 @@ def _build_torchvision(
     if name in MODELS_WITH_AUXILIARY_LOGITS:
         options = {"aux_logits": False, "init_weights": True} | options
     network: nn.Module = models.get_model(name, weights=None, num_classes=num_classes, **options)
-    network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
-    return network
+    return gray_to_rgb(network)
 
 
 def _unknown(library: str, name: str, names: list[str]) -> SettingError:

@@ -19,7 +19,7 @@ from torch import nn
 from modiste.errors import SettingError
 from modiste.models import libraries
 from modiste.models.fold import fold_batch_norm, freeze_depthwise
-from modiste.models.layers import ChannelBias, MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual
+from modiste.models.layers import ChannelBias, MeanMaxPoolHead, MeanPoolHead, PartlyFrozen, Residual, gray_to_rgb
 from modiste.models.matmul_conv import use_matmul_conv
 from modiste.recipes import factories
 from modiste.recipes.config import DataConfig, ModelConfig
@@ -72,7 +72,7 @@ def resnet18(*, num_classes: int, channels: int, image_size: int, options: Model
         network.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
         nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")  # as torchvision does
         network.maxpool = nn.Identity()
-    return _gray_to_rgb(use_matmul_conv(network))
+    return gray_to_rgb(use_matmul_conv(network))
 
 
 def efficientnet_lite1(*, num_classes: int, channels: int, image_size: int, options: ModelConfig) -> nn.Module:
@@ -84,7 +84,7 @@ def efficientnet_lite1(*, num_classes: int, channels: int, image_size: int, opti
     )
     layers = [model.conv_stem, model.bn1, *model.blocks, model.conv_head, model.bn2]
     num_frozen = 2 + options.freeze_stages if options.freeze_stages else 0
-    features = _gray_to_rgb(PartlyFrozen(*layers, num_frozen=num_frozen))
+    features = gray_to_rgb(PartlyFrozen(*layers, num_frozen=num_frozen))
     if options.fold_batch_norm:
         fold_batch_norm(features)
     if options.freeze_depthwise:
@@ -94,11 +94,6 @@ def efficientnet_lite1(*, num_classes: int, channels: int, image_size: int, opti
 
 def _with_head(features: nn.Module, head: nn.Module) -> nn.Module:
     return nn.Sequential(OrderedDict(features=features, head=head))
-
-
-def _gray_to_rgb(network: nn.Module) -> nn.Module:
-    network.register_forward_pre_hook(lambda _, inputs: inputs[0].expand(-1, 3, -1, -1))
-    return network
 
 
 def _enlarge(network: nn.Module, factor: int) -> nn.Module:

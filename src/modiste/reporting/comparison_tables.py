@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from modiste.metrics.intervals import Interval
 from modiste.metrics.significance import Comparison
 from modiste.reporting import formatting
-from modiste.reporting.formatting import format_interval, format_p_value, format_percent
+from modiste.reporting.formatting import format_interval, format_loss, format_p_value, format_percent
 from modiste.reporting.pairwise import Pair
 from modiste.reporting.results_table import MethodResult
 from modiste.reporting.statements import describe_units
@@ -21,7 +21,7 @@ def methods_table(methods: Sequence[MethodResult]) -> TextTable:
         "accuracy": lambda method: format_percent(method.accuracy),
         "images": lambda method: format_interval(method.interval_images),
         "seeds": lambda method: formatting.format_half_width(method.interval_seeds),
-        "loss": lambda method: _format(method.loss),
+        "loss": lambda method: format_loss(method.loss),
         "epochs": lambda method: f"{method.epochs:.3g}" if method.epochs else "-",
         "params": lambda method: formatting.abbreviate_number(method.parameters) if method.parameters else "-",
         "s": lambda method: f"{method.seconds:.0f}" if method.epochs else "-",
@@ -35,8 +35,8 @@ def scores_table(methods: Sequence[MethodResult]) -> TextTable:
         "run": lambda method: method.name,
         "balanced accuracy": lambda method: format_percent(method.mean("balanced_accuracy")),
         "macro F1": lambda method: format_percent(method.mean("macro_f1")),
-        "NLL": lambda method: _format(method.loss),
-        "Brier": lambda method: _format(method.mean("brier")),
+        "NLL": lambda method: format_loss(method.loss),
+        "Brier": lambda method: format_loss(method.mean("brier")),
         "ECE": lambda method: format_percent(method.mean("ece")),
     }
     rows = [
@@ -100,14 +100,8 @@ def _to_record(
     return {**record, "reason": reason}
 
 
-def _format(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
-
-
 def _format_points(interval: Interval | None, is_approximate: bool) -> str:
-    if interval is None:
-        return "-"
-    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f}{' (approximate)' * is_approximate}"
+    return format_interval(interval) + " (approximate)" * (interval is not None and is_approximate)
 
 
 def _format_size(value: float | None) -> str:

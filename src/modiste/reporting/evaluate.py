@@ -43,12 +43,7 @@ def _write(run: Run, evaluation: Evaluation) -> None:
     mistakes_of_run = mistakes.find_mistakes(split, probabilities, class_names)
     worst = mistakes_of_run[:MAX_MISTAKES_SHOWN]
     confusion_matrix = figures.plot_confusion_matrix(scores)
-    contact_sheet = figures.plot_mistakes(
-        split.images[np.array([mistake.index for mistake in worst], np.int64)],
-        [mistake.true_label for mistake in worst],
-        [mistake.predicted_label for mistake in worst],
-        [mistake.probability for mistake in worst],
-    )
+    contact_sheet = figures.plot_mistakes([split.images[mistake.index] for mistake in worst], worst)
     page = mistakes.to_html(run.name, mistakes_of_run, split, scores)
     with lock(run.path, LOCK_SECONDS):
         with files.atomic_write(run.probabilities) as partial, partial.open("wb") as file:
@@ -56,8 +51,8 @@ def _write(run: Run, evaluation: Evaluation) -> None:
                 file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name,
                 **{key: array for key in ("groups", "candidate_labels") if (array := getattr(split, key)) is not None},
             )  # fmt: skip
-        canvas.save_png(confusion_matrix, run.confusion)
-        canvas.save_png(contact_sheet, run.mistakes)
+        canvas.save(confusion_matrix, run.confusion)
+        canvas.save(contact_sheet, run.mistakes)
         files.write_text(run.mistakes_table, mistakes.to_csv(mistakes_of_run))
         files.write_text(run.mistakes_page, page)
         files.write_json(run.scores, read_scores(run.scores) | {scores.split: scores.as_dict()})

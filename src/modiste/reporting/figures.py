@@ -19,6 +19,7 @@ from modiste.runs.metrics_file import EpochMetrics
 if TYPE_CHECKING:  # a training draws curves without the seconds that importing scikit-learn and scipy takes
     from modiste.metrics.intervals import Interval
     from modiste.metrics.scores import Scores
+    from modiste.reporting.mistakes import Mistake
 
 Metric = Literal["loss", "accuracy"]
 AccuracyRow = tuple[str, float, "Interval"]
@@ -33,7 +34,7 @@ def save_curves(
     metrics_by_run: Mapping[str, Sequence[EpochMetrics]], path: Path, best_epochs: Mapping[str, int]
 ) -> None:
     """Write the figure of `plot_curves` as a PNG."""
-    canvas.save_png(plot_curves(metrics_by_run, best_epochs), path)
+    canvas.save(plot_curves(metrics_by_run, best_epochs), path)
 
 
 @canvas.with_style
@@ -66,12 +67,10 @@ def plot_curve(
 
 
 @canvas.with_style
-def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
-    """Plot the confusion matrix, correct predictions in blue and errors in vermillion, darker for larger shares.
+def plot_confusion_matrix(scores: "Scores") -> Figure:
+    """Plot the confusion matrix in percent of each row: correct predictions in blue, errors in vermillion.
 
-    Args:
-        scores: of k classes.
-        normalized: label the cells with percentages of their row; otherwise with counts.
+    The color is darker for larger shares.
     """
     shares, names = scores.normalized(), [label.name for label in scores.per_class]
     figure, (ax,) = canvas.create_axes(height=0.9 + 0.38 * len(names), width=1.2 + 0.4 * len(names))
@@ -80,8 +79,8 @@ def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
         color = canvas.BLUE if row == column else canvas.VERMILLION
         # the square root keeps an error of 1 % visible beside a diagonal near 100 %
         ax.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=color, alpha=share**0.5 * 0.95, linewidth=0))
-        text, color = _format_percent(share) if normalized else str(count), "white" if share > 0.3 else canvas.INK
-        ax.text(column, row, text if count else "", ha="center", va="center", fontsize=7, color=color)
+        text, color = _format_percent(share) if count else "", "white" if share > 0.3 else canvas.INK
+        ax.text(column, row, text, ha="center", va="center", fontsize=7, color=color)
     ax.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5), xlabel="predicted", ylabel="true")
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(names)), names)
@@ -93,9 +92,7 @@ def plot_confusion_matrix(scores: "Scores", normalized: bool = True) -> Figure:
 @canvas.with_style
 def plot_mistakes(
     images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
-    true: Sequence[str],
-    predicted: Sequence[str],
-    probabilities: Sequence[float],
+    mistakes: "Sequence[Mistake]",
     columns: int = 4,
     width: float = canvas.WIDTH,
 ) -> Figure:
@@ -103,9 +100,7 @@ def plot_mistakes(
 
     Args:
         images: [s, s] or [s, s, 3] each; there may be none.
-        true: n class names.
-        predicted: n class names.
-        probabilities: n, of the predicted classes.
+        mistakes: n.
         columns: images in a row.
         width: in inches.
     """
@@ -115,10 +110,11 @@ def plot_mistakes(
     for cell in cells:
         cell.set_axis_off()
     style: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 7, "color": canvas.VERMILLION, "linespacing": 1.1}
-    for cell, image, label, prediction, probability in zip(cells, images, true, predicted, probabilities, strict=False):
+    for cell, image, mistake in zip(cells, images, mistakes, strict=False):
         cell.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
-        cell.set_title(label, fontsize=7.5, loc="center", pad=2)
-        cell.text(0.5, -0.03, f"{prediction}\n{probability:.0%}", transform=cell.transAxes, **style)
+        cell.set_title(mistake.true_label, fontsize=7.5, loc="center", pad=2)
+        text = f"{mistake.predicted_label}\n{mistake.probability:.0%}"
+        cell.text(0.5, -0.03, text, transform=cell.transAxes, **style)
     figure.suptitle("above: true class; below: predicted class and its probability", fontsize=8)
     if not len(images):
         cells[0].text(0, 0.5, "no mistakes", va="center")

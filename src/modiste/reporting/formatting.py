@@ -36,6 +36,11 @@ def format_half_width(interval: "Interval | None", to: str = "to") -> str:
     return f"±{50 * (interval[1] - interval[0]):.2f}"
 
 
+def format_loss(loss: float | None) -> str:
+    """Format a loss or a Brier score with four decimals: `0.2131`."""
+    return "-" if loss is None else f"{loss:.4f}"
+
+
 def format_p_value(p_value: float | None) -> str:
     """Format a p-value with two significant digits: `0.031`, `<0.001`."""
     return "-" if p_value is None else "<0.001" if p_value < 0.001 else f"{p_value:.2g}"

@@ -1,7 +1,6 @@
 """The mistakes of a model on a split: as a table, and as a page of images in which labels can be corrected."""
 
 import csv
-import io
 import itertools
 import re
 from collections import Counter
@@ -11,21 +10,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from modiste.csv_cells import unescape_formula
 from modiste.data.annotations import CORRECTIONS_FILE
 from modiste.data.split import Split
 from modiste.imaging import thumbnails
 from modiste.metrics.scores import Scores
+from modiste.reporting import text_tables
 from modiste.reporting.formatting import format_percent
 from modiste.reporting.report import texts
 from modiste.reporting.report.html_format import ENVIRONMENT
 from modiste.runs import parsing
-from modiste.runs.csv_cells import escape_formula
 
 MAX_SHOWN = 2000
 """Images in the page; the table has all mistakes."""
 
 SIDE = 160
 """Pixels a side of a photo in the page."""
+
+COLUMNS = ("file", "true_label", "predicted_label", "probability")
 
 IMAGE_URL = re.compile(r'<img src="(data:[^"]+)"')
 
@@ -74,13 +76,8 @@ def true_names(split: Split, index: int, class_names: list[str]) -> str:
 
 def to_csv(mistakes: list[Mistake]) -> str:
     """Write the columns file, true_label, predicted_label and probability, a row for each mistake, without formulas."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("file", "true_label", "predicted_label", "probability"))
-    for mistake in mistakes:
-        texts_of_row = map(escape_formula, (mistake.file, mistake.true_label, mistake.predicted_label))
-        writer.writerow((*texts_of_row, f"{mistake.probability:.4f}"))
-    return text.getvalue()
+    rows = [(each.file, each.true_label, each.predicted_label, f"{each.probability:.4f}") for each in mistakes]
+    return text_tables.to_csv(COLUMNS, rows)
 
 
 def read_shown(page: Path, table: Path, count: int) -> list[tuple[Mistake, NDArray[np.uint8]]]:
@@ -97,13 +94,12 @@ def read_shown(page: Path, table: Path, count: int) -> list[tuple[Mistake, NDArr
     with parsing.as_input_error(f"{page} or {table.name} beside it is damaged. Repeat `modiste evaluate`."):
         rows = itertools.islice(csv.DictReader(table.read_text(encoding="utf-8").splitlines()), count)
         urls = IMAGE_URL.findall(page.read_text(encoding="utf-8"))
-        return [
-            (
-                Mistake(index, row["file"], row["true_label"], row["predicted_label"], float(row["probability"])),
-                thumbnails.read_url(url),
-            )
-            for index, (row, url) in enumerate(zip(rows, urls, strict=False))
-        ]
+        shown = []
+        for index, (row, url) in enumerate(zip(rows, urls, strict=False)):
+            file, label, predicted = (unescape_formula(row[column]) for column in COLUMNS[:3])
+            mistake = Mistake(index, file, label, predicted, float(row["probability"]))
+            shown.append((mistake, thumbnails.read_url(url)))
+        return shown
 
 
 def to_html(name: str, mistakes: list[Mistake], split: Split, scores: Scores) -> str:

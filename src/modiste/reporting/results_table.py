@@ -193,8 +193,7 @@ def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
     Equal names get as many parent folders as tell them apart; a results file keeps its name beside a run.
     """
     paths = unique_paths(paths)
-    methods = [read_results(path) if path.suffix == ".json" else read_run(path) for path in paths]
-    return with_unique_names(methods, paths)
+    return with_unique_names(list(map(read_method, paths)), paths)
 
 
 def unique_paths(paths: Iterable[Path]) -> list[Path]:
@@ -210,6 +209,11 @@ def with_unique_names(methods: Sequence[MethodResult], paths: Sequence[Path]) ->
         replace(method, name=printable(_shortest_unique_end(place, places if method.run else files)))
         for method, place in zip(methods, places, strict=True)
     ]
+
+
+def read_method(path: Path) -> MethodResult:
+    """Read a run folder or a results file, by its suffix; raises InputError if it is neither."""
+    return read_results(path) if path.suffix == ".json" else read_run(path)
 
 
 def read_run(path: Path) -> MethodResult:
@@ -259,13 +263,6 @@ def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tup
     values, other_values = settings.to_settings(one.recipe), settings.to_settings(other.recipe)
     keys = [key for key in values if values[key] != other_values[key] and key not in NOT_OF_THE_METHOD]
     return {key: (values[key], other_values[key]) for key in keys}
-
-
-def accuracy_differences(result: MethodResult, baseline: MethodResult) -> list[float]:
-    """Return the difference in accuracy to the baseline for each seed that both have."""
-    by_seed = {each.seed: each.accuracy for each in baseline.run_results}
-    pairs = [(each.accuracy, by_seed.get(each.seed)) for each in result.run_results]
-    return [accuracy - other for accuracy, other in pairs if accuracy is not None and other is not None]
 
 
 def pool_runs(name: str, methods: Iterable[MethodResult]) -> MethodResult | None:

@@ -3,8 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+
+from modiste.csv_cells import escape_formula
 
 LATEX = {
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"$<$",
@@ -36,8 +38,8 @@ def _markdown_table(table: TextTable) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Escape the characters that have a meaning in Markdown, line breaks included."""
-    return re.sub(r"([\\`*_\[\]<>|~#&])", r"\\\1", " ".join(text.split()))
+    """Escape the characters that have a meaning in the Markdown of GitHub or Pandoc, line breaks included."""
+    return re.sub(r"([\\`*_{}\[\]<>|~$#&])", r"\\\1", re.sub(r"[\r\n]", " ", text))
 
 
 def to_latex(tables: Sequence[TextTable], sentences: Sequence[str] = ()) -> str:
@@ -62,10 +64,10 @@ def escape_latex(text: str) -> str:
     return f"{{}}{escaped}" if escaped.startswith(("[", "*")) else escaped
 
 
-def to_csv(records: Sequence[Mapping[str, object]]) -> str:
-    """Return records with the same keys as CSV with a header; None is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]) if records else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue().rstrip("\n")
+def to_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV with a header; None is an empty cell, and no text is a formula of a spreadsheet."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    return text.getvalue()

@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
     """Read a results file; raises InputError when it is missing, not JSON, or lacks a required key."""
     content = files.read_json(path)
     if missing := [key for key in REQUIRED if not isinstance(content, dict) or key not in content]:
-        raise InputError(f"{path} is not a results file: it lacks {', '.join(missing)}.")
+        raise InputError(f"{path} is not a results file: it lacks {', '.join(missing)}. Give one of `modiste bench`.")
     return dict(content)
 
 

@@ -39,7 +39,7 @@ class Training:
     schedule: Schedule
     validator: Validator
     state: State
-    ranks: Ranks = SINGLE
+    ranks: Ranks
 
 
 def build_training(

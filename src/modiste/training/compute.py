@@ -79,7 +79,7 @@ def describe(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     }
 
 
-def configure(options: ComputeConfig, recorded_threads: int = 0) -> None:
+def configure(options: ComputeConfig, recorded_threads: int) -> None:
     """Set the number of threads, that of the recipe or of an earlier start, and let malloc keep freed memory.
 
     To return it to the system costs a page fault for every 4 KiB of every large tensor of every step: 10 % of an epoch.

@@ -4,7 +4,6 @@ By Hinton et al. 2015, arXiv 1503.02531. Teachers get the same augmented images 
 2106.05237). Every step uses the mean of all teachers: one teacher a step is faster but was no better than labels alone.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from modiste.models import weights
 from modiste.models.normalized import NormalizedModel
 from modiste.recipes.config import DistillationConfig
 from modiste.recipes.recipe import Recipe
-from modiste.runs import metrics_file, run_info
+from modiste.runs import files, metrics_file, run_info
 from modiste.runs.folder import Run
 from modiste.training import targets
 
@@ -106,7 +105,7 @@ def _require_same_input(model: Model, recipe: Recipe, data: TrainingData) -> Non
         raise InputError(
             f"its classes are {', '.join(model.class_names)}, its images {model.image_size} pixels with "
             f"{model.channels} channels ({model.resize_mode}), but {', '.join(data.class_names)} and {size} with "
-            f"{channels} ({resize_mode}) are needed."
+            f"{channels} ({resize_mode}) are needed. Name another with --set distillation.teachers=RUN."
         )
 
 
@@ -117,7 +116,7 @@ def _record(run: Run) -> dict[str, Any]:
         "recipe": recipe.name,
         "seed": recipe.seed,
         "commit": info.commit,
-        "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
+        "sha256": files.sha256(run.weights),
         "parameters": info.parameters,
         "seconds": round(metrics_file.total_seconds(metrics_file.read(run.metrics)) + info.teacher_seconds, 1),
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 from modiste.errors import OutputError
 from modiste.recipes import settings
-from modiste.runs import files
+from modiste.runs import files, parsing
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 
@@ -71,8 +71,10 @@ def import_client() -> Any:
 @contextmanager
 def _opened(run: Run) -> Iterator[tuple[Any, str]]:
     content = files.read_json(run.mlflow)
-    with _client(Path(content["database"])) as client:
-        yield client, content["run_id"]
+    with parsing.as_input_error(f"{run.mlflow} is damaged. Remove it to resume without MLflow."):
+        database, run_id = Path(content["database"]), str(content["run_id"])
+    with _client(database) as client:
+        yield client, run_id
 
 
 @contextmanager

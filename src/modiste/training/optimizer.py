@@ -184,7 +184,7 @@ def _buffers(options: OptimizerConfig, parameter: Tensor) -> tuple[Tensor, ...]:
     return (torch.zeros_like(parameter), torch.zeros_like(parameter), torch.zeros((), device=parameter.device))
 
 
-def orthogonalize(matrix: Tensor, precision: torch.dtype = torch.float32) -> Tensor:
+def orthogonalize(matrix: Tensor, precision: torch.dtype) -> Tensor:
     """Return the nearest orthogonal matrix, roughly: U V^T for U S V^T, by Newton-Schulz iterations of degree five.
 
     Products and result have the precision.

@@ -17,7 +17,7 @@ def derive_seed(seed: int, purpose: str, epoch: int = 0, step: int = 0, rank: in
 
 
 def generator(
-    device: torch.device, seed: int, purpose: str, epoch: int = 0, step: int = 0, rank: int = 0
+    device: torch.device, seed: int, purpose: str, epoch: int, step: int = 0, rank: int = 0
 ) -> torch.Generator:
     """Return a generator on a device with the seed of `derive_seed`."""
     return torch.Generator(device).manual_seed(derive_seed(seed, purpose, epoch, step, rank))

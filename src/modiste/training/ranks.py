@@ -86,7 +86,7 @@ class Ranks:
         """Return whether a value is true in any of the processes."""
         if self.size == 1:
             return value
-        flag = torch.tensor([value], dtype=torch.uint8, device=self._device())
+        flag = self._flag(value)
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
@@ -94,7 +94,7 @@ class Ranks:
         """Return the value that the first process has."""
         if self.size == 1:
             return value
-        flag = torch.tensor([value], dtype=torch.uint8, device=self._device())
+        flag = self._flag(value)
         dist.broadcast(flag, 0)
         return bool(flag.item())
 
@@ -119,9 +119,10 @@ class Ranks:
         if self.size > 1:
             dist.barrier()
 
-    def _device(self) -> torch.device:
-        is_nccl = dist.get_backend() == "nccl"
-        return torch.device("cuda", self.local_rank) if is_nccl else torch.device("cpu")
+    def _flag(self, value: bool) -> Tensor:
+        """Return a value as a tensor on a device of which the backend sends tensors."""
+        device = torch.device("cuda", self.local_rank) if dist.get_backend() == "nccl" else torch.device("cpu")
+        return torch.tensor([value], dtype=torch.uint8, device=device)
 
 
 SINGLE = Ranks()

@@ -1,6 +1,5 @@
 """A training as a run folder: what `modiste train` does, in one process or in several, of which the first writes."""
 
-import hashlib
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -12,7 +11,7 @@ from typing import Any
 
 import torch
 
-from modiste.data.verify import count_images, count_warnings
+from modiste.data.verify import class_size_warnings, count_by_class
 from modiste.errors import InputError, ModisteError, SettingError, Stopped, TrainingError
 from modiste.export import onnx_file
 from modiste.models import networks
@@ -67,7 +66,7 @@ def _start(
 def _warn(training: Training) -> None:
     """Log what is odd about the data; on stderr, unless a program that trains configures logging."""
     data = training.data.train
-    for warning in count_warnings(count_images(training.data.class_names, data.labels, data.candidate_labels)):
+    for warning in class_size_warnings(count_by_class(training.data.class_names, data.labels, data.candidate_labels)):
         log.warning("warning: %s", warning)
 
 
@@ -81,13 +80,7 @@ def _write_lock(run: Run, processes: Ranks) -> Iterator[None]:
         yield
 
 
-def extend(
-    path: Path,
-    epochs: int,
-    new_path: Path,
-    progress: ProgressCallback,
-    data_source: str = "",
-) -> Run:
+def extend(path: Path, epochs: int, new_path: Path, progress: ProgressCallback, data_source: str = "") -> Run:
     """Train a finished run on to more epochs, as a new run that records which one it continues.
 
     The new run begins with the weights, the state of the optimizer, the metrics and the loggers of the finished one,
@@ -99,7 +92,8 @@ def extend(
             data has changed; or the new path is in use.
         ModisteError: as `resume`.
     """
-    _require_one_process("A finished run is trained on")
+    if ranks.from_environment().size > 1:
+        raise SettingError("A finished run is trained on by one process. Leave out torchrun.")
     old = folder.open_run(path)
     folder.require_unused(new_path)
     logger_names = loggers.names_of(old)
@@ -115,8 +109,7 @@ def extend(
     run_environment.require_same_device(training, old, info)
     run_environment.require_same_data(training, old)
     checkpoint.load(training.state, old.last)
-    sha256 = hashlib.sha256((old.last / checkpoint.FILE).read_bytes()).hexdigest()
-    record = {"run": old.name, "epochs": done, "checkpoint_sha256": sha256}
+    record = {"run": old.name, "epochs": done, "checkpoint_sha256": files.sha256(old.last / checkpoint.FILE)}
 
     def write_state(run: Run) -> None:
         checkpoint.save(training.state, run.last)
@@ -170,17 +163,13 @@ def _resume(run: Run, progress: ProgressCallback, data_source: str, processes: R
     run_environment.require_same_device(training, run, info)
     if processes.is_first:
         run_environment.require_same_data(training, run)
+        if not run.environment.exists():  # stopped before anything was trained
+            files.write_json(run.environment, run_environment.describe(training))
     if data_source and processes.is_first:
         files.write_text(run.recipe_file, settings.to_json(recipe))
     if has_checkpoint:
         checkpoint.load(training.state, run.last)
     _train(training, run, progress)
-
-
-def _require_one_process(what: str) -> None:
-    """Raise a SettingError under torchrun for what has no use of several processes."""
-    if ranks.from_environment().size > 1:
-        raise SettingError(f"{what} by one process. Leave out torchrun.")
 
 
 def _recipe_of(run: Run, data_source: str, epochs: int = 0) -> Recipe:

@@ -60,9 +60,8 @@ def require_same_device(training: Training, run: Run, info: RunInfo) -> None:
 
 
 def require_same_data(training: Training, run: Run) -> None:
-    """Raise an InputError for other images or teachers than those that the run was started with."""
-    if not run.environment.exists():  # stopped before anything was trained
-        files.write_json(run.environment, describe(training))
+    """Raise an InputError for other images or teachers than those that the run was started with, where it has them."""
+    if not run.environment.exists():
         return
     recorded, current = files.read_json(run.environment).get("data", {}), _data_hashes(training)
     if recorded.get("teachers") != current.get("teachers"):

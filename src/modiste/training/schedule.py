@@ -13,7 +13,6 @@ from modiste.runs.metrics_file import EpochMetrics, best_epoch
 
 MIN_RELATIVE_IMPROVEMENT = 1e-4  # by which a loss must fall to count as lower; as in PyTorch's ReduceLROnPlateau
 
-
 CONTRACT = (
     "A schedule's factory takes epochs and schedule.options by keyword and returns a function of the fraction of the "
     "training that is done and the metrics of the finished epochs, which returns a multiple of optimizer.lr."
@@ -40,17 +39,16 @@ class Schedule:
     def learning_rate(self, history: list[EpochMetrics], epoch_fraction: float) -> float:
         """Return the learning rate of a step; `epoch_fraction` is the share of its epoch done in its middle."""
         schedule, lr = self.recipe.schedule, self.recipe.optimizer.lr
-        match schedule.name:
-            case "reduce_on_plateau":
-                losses = [metrics.val_loss for metrics in history if metrics.val_loss is not None]
-                return lr * float(schedule.factor ** count_plateaus(losses, schedule.patience))
-            case "one_cycle":
-                return lr * one_cycle(self._training_fraction(len(history), epoch_fraction), schedule.warmup_fraction)
-            case "cosine":
-                return lr * cosine(self._training_fraction(len(history), epoch_fraction), schedule.warmup_fraction)
+        if schedule.name == "constant":
+            return lr
+        if schedule.name == "reduce_on_plateau":
+            losses = [metrics.val_loss for metrics in history if metrics.val_loss is not None]
+            return lr * float(schedule.factor ** count_plateaus(losses, schedule.patience))
+        fraction = self._training_fraction(len(history), epoch_fraction)
         if self.own:
-            return lr * self._own_multiple(self.own, self._training_fraction(len(history), epoch_fraction), history)
-        return lr
+            return lr * self._own_multiple(self.own, fraction, history)
+        shape = one_cycle if schedule.name == "one_cycle" else cosine
+        return lr * shape(fraction, schedule.warmup_fraction)
 
     def _own_multiple(self, own: Multiple, fraction: float, history: list[EpochMetrics]) -> float:
         multiple: Any = own(fraction, [*history])

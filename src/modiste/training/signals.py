@@ -12,7 +12,7 @@ from modiste.errors import STOP_SIGNALS
 class StopRequest:
     """Keeps the number of the first signal; 0 before one arrives.
 
-    While `interrupts` is true, a signal also raises a KeyboardInterrupt, as nothing asks for requests.
+    While `interrupts` is true, a signal also raises a KeyboardInterrupt, which ends work that asks for no request.
     """
 
     def __init__(self, interrupts: bool = False) -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from modiste.runs import files
-from modiste.runs.metrics_file import COLUMNS, EpochMetrics
+from modiste.runs.metrics_file import EpochMetrics
 
 
 def append(folder: Path, metrics: EpochMetrics) -> None:
     """Add the metrics of an epoch to the events in a folder, with the names in metrics.csv; raises OutputError."""
     try:
         with import_summary_writer()(str(folder)) as writer:
-            for column, value in zip(COLUMNS, asdict(metrics).values(), strict=True):
-                if column != "epoch" and value is not None:
-                    writer.add_scalar(column, value, metrics.epoch)
+            for name, value in asdict(metrics).items():
+                if name != "epoch" and value is not None:
+                    writer.add_scalar(name, value, metrics.epoch)
     except OSError as error:
         raise files.write_error(folder, error) from error
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from starlette.datastructures import Headers
 
 from modiste.web.http_error import RETRY_AFTER, HttpError
-from modiste.web.work_queue import QUEUE_FULL, WorkQueue
+from modiste.web.work_queue import WorkQueue, queue_full
 
 UNKNOWN_HOST = HttpError(
     400,
@@ -20,7 +20,7 @@ CROSS_SITE = HttpError(
     403, "The request comes from a page of another site. Use that of the service, or start it with --allow-origin."
 )
 
-MAX_REQUESTS = 1000
+MAX_OPEN_REQUESTS = 1000
 """Concurrent requests, including those whose body is still being received; predictions are limited by the queue."""
 
 TOO_MANY_REQUESTS = HttpError(503, "The service has too many open requests. Retry in a second.", RETRY_AFTER)
@@ -72,9 +72,9 @@ class Admission:
 
     def _busy(self, path: str) -> HttpError | None:
         """Return the error when the service has too much to do for a request; health checks ignore the limit."""
-        if self.open_requests >= MAX_REQUESTS and not path.startswith("/health/"):
+        if self.open_requests >= MAX_OPEN_REQUESTS and not path.startswith("/health/"):
             return TOO_MANY_REQUESTS
-        return QUEUE_FULL if path == "/predict" and self.queue.is_full else None
+        return queue_full() if path == "/predict" and self.queue.is_full else None
 
     def _forbidden(self, method: str, headers: Headers) -> HttpError | None:
         if not self._accepts_host(headers.get("host")):

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 import modiste
 from modiste.inference.model import Predictor
 from modiste.web.admission import Admission
-from modiste.web.http_error import STOPPING, HttpError, error_response, from_validation_errors
+from modiste.web.http_error import HttpError, error_response, from_validation_errors, stopping
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
 from modiste.web.request_reader import FORM_TYPE, JSON_TYPE, PHOTO_TYPES, RequestReader, Upload
@@ -29,7 +29,6 @@ from modiste.web.schemas import (
     ModelInfo,
     PredictionOptions,
     PredictionResponse,
-    Sample,
     ServiceInfo,
     Status,
 )
@@ -160,7 +159,7 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
     @app.get("/health/ready", responses={503: {"model": ErrorResponse}}, summary="Readiness check")
     async def ready() -> Status:
         if queue.closing:
-            raise STOPPING
+            raise stopping()
         return Status(status="ready")
 
     @app.get("/metrics", response_class=Response, summary="Metrics for Prometheus")
@@ -170,7 +169,7 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
 
 def _add_about_route(app: FastAPI, predictor: Predictor) -> None:
     models = [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models]
-    samples = [Sample.model_validate(sample, from_attributes=True) for sample in find_samples(predictor.models)]
+    samples = find_samples(predictor.models)
 
     @app.get("/about", summary="Loaded models and bundled samples")
     async def about() -> ServiceInfo:

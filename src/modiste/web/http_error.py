@@ -1,11 +1,10 @@
 """Error responses: an HTTP status, one sentence and the id of the request."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from starlette.responses import JSONResponse
-
-from modiste.errors import InputError, UnsupportedPhoto
 
 
 class HttpError(Exception):
@@ -25,17 +24,13 @@ class HttpError(Exception):
 RETRY_AFTER = {"Retry-After": "1"}
 """Header of each response that rejects a request because the service is busy; in seconds."""
 
-STOPPING = HttpError(503, "The service is stopping. Use another one.")
+stopping = partial(HttpError, 503, "The service is stopping. Use another one.")
+"""Create the error; one that is raised twice would keep the frames of the first time, and so the request, in memory."""
 
 
 def error_response(error: HttpError, request_id: str) -> JSONResponse:
     """Return the response for an error; the operator finds the request in the log by its id."""
     return JSONResponse({"error": error.message, "request_id": request_id}, error.status, error.headers)
-
-
-def from_input_error(error: InputError) -> HttpError:
-    """Convert the reason why a photo cannot be used: status 415 for an unsupported format, otherwise 422."""
-    return HttpError(415 if isinstance(error, UnsupportedPhoto) else 422, str(error))
 
 
 def from_validation_errors(errors: Iterable[Mapping[str, Any]]) -> HttpError:

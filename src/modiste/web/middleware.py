@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modiste.web.admission import Admission
-from modiste.web.http_error import STOPPING, error_response
+from modiste.web.http_error import error_response, stopping
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
@@ -89,7 +89,7 @@ class RequestMiddleware:
                     await (error_response(error, request_id) if error else self.app)(scope, receive, send_with_headers)
         except asyncio.CancelledError:  # at the end of the server, which has waited for long enough
             if status == 499:
-                await error_response(STOPPING, request_id)(scope, receive, send_with_headers)
+                await error_response(stopping(), request_id)(scope, receive, send_with_headers)
         finally:
             self.metrics.requests.labels(path, str(status)).inc()
             self.metrics.seconds.labels(path).observe(time.perf_counter() - started)

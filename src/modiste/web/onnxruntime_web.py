@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import tarfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -89,11 +90,9 @@ def _download_once() -> bytes:
     if path.is_file() and _is_pinned(content := path.read_bytes()):
         return content
     content = _download()
-    try:
+    with suppress(OutputError, InputError):
         files.make_folder(path.parent)
         files.write_bytes(path, content)
-    except (OutputError, InputError):
-        return content
     return content
 
 

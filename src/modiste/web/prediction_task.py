@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.errors import InputError
+from modiste.errors import InputError, UnsupportedPhoto
 from modiste.imaging import png
 from modiste.imaging.heatmap import overlay
 from modiste.inference.model import Model, Predictor
 from modiste.inference.occlusion import FORWARD_PASSES
 from modiste.inference.prediction import Prediction
-from modiste.web.http_error import HttpError, from_input_error
+from modiste.web.http_error import HttpError
 
 Result = tuple[dict[str, Any], HttpError | None]
 """The JSON record of a prediction, and the reason when it has no label."""
@@ -47,8 +47,8 @@ class PredictionTask:
         """
         try:
             model, image = self.predictor.preprocess(photo)
-        except InputError as input_error:
-            error = from_input_error(input_error)
+        except InputError as reason:
+            error = HttpError(415 if isinstance(reason, UnsupportedPhoto) else 422, str(reason))
             return Prediction("", None, None, (), self.predictor.name, error.message).as_dict(), error
         try:
             (prediction,) = model.predict_images(image[None], self.top)
@@ -58,8 +58,8 @@ class PredictionTask:
 
     def _figures(self, model: Model, image: NDArray[np.uint8], label: str) -> dict[str, str]:
         """Draw the requested figures of an image, uint8 of the model's `image_shape`, as data URLs."""
-        figures = {"preview": png.data_url(png.encode(image))} if self.preview else {}
+        figures = {"preview": png.data_url(image)} if self.preview else {}
         if self.heatmap:
             occlusion_map = model.occlusion_map(image, model.class_names.index(label))
-            figures["heatmap"] = png.data_url(png.encode(overlay(image, occlusion_map)))
+            figures["heatmap"] = png.data_url(overlay(image, occlusion_map))
         return figures

@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from modiste.web.http_error import HttpError, from_validation_errors
+from modiste.web.http_error import RETRY_AFTER, HttpError, from_validation_errors
 from modiste.web.schemas import JsonPhoto, PredictionOptions
 
 MIB = 2**20
@@ -45,7 +46,10 @@ LIMITS = {FORM_TYPE: MAX_FORM, JSON_TYPE: MAX_JSON}
 MAX_NAME = 255
 """Characters of a file name."""
 
-JSON_NEEDED = HttpError(400, 'The body is not a photo as JSON. Send {"image": "..."} with base64 or a data URL.')
+json_needed = partial(
+    HttpError, 400, 'The body is not a photo as JSON. Send {"image": "..."} with base64 or a data URL.'
+)
+"""Create the error."""
 
 
 class Upload(NamedTuple):
@@ -105,7 +109,7 @@ class _BodyStream:
         if size > self.limit:
             raise HttpError(413, f"The body is larger than {self.limit // MIB} MiB. Send a smaller photo.")
         if self.reader.total_bytes + size - self.bytes_read > MAX_TOTAL:
-            raise HttpError(503, "The service receives too many photos. Retry in a second.", {"Retry-After": "1"})
+            raise HttpError(503, "The service receives too many photos. Retry in a second.", RETRY_AFTER)
 
 
 def _content_type(request: Request) -> str:
@@ -147,7 +151,8 @@ async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> U
     for file in files:
         photos.append(await file.read())
         await file.close()  # frees its copy
-    options = {name: value for name, value in form.multi_items() if name in PredictionOptions.model_fields}
+    texts = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    options = {name: texts[name] for name in texts.keys() & PredictionOptions.model_fields}
     return Upload(photos, [_file_name(file.filename or "") for file in files], options, is_form=True)
 
 
@@ -156,7 +161,7 @@ def _parse_json(content: bytes) -> Upload:
         body = JsonPhoto.model_validate_json(content)
     except ValidationError as error:
         errors = [each for each in error.errors() if each["loc"] and each["loc"] != ("image",)]
-        raise from_validation_errors(errors) if errors else JSON_NEEDED from None
+        raise from_validation_errors(errors) if errors else json_needed() from None
     photo = _decode_base64(body.image)
     if len(photo) > MAX_BODY:
         raise HttpError(413, f"The photo is larger than {MAX_BODY // MIB} MiB. Send a smaller one.")
@@ -172,7 +177,7 @@ def _decode_base64(text: str) -> bytes:
         encoded = "".join(text.split()).encode("ascii")
         return base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise JSON_NEEDED from None
+        raise json_needed() from None
 
 
 def _file_name(path: str) -> str:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import NamedTuple
 
 from modiste.inference.model import Model
 from modiste.labels import FASHION_MNIST
@@ -13,8 +13,9 @@ LABELS = {re.sub(r"\W+", "-", label.lower()): label for label in FASHION_MNIST}
 """Class of each sample, by the stem of its file."""
 
 
-class Sample(NamedTuple):
-    """A bundled photo or image: its path relative to the page, and its class."""
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A bundled photo or image to try: its path relative to the page, and its class."""
 
     file: str
     label: str

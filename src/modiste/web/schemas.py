@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from modiste.web.samples import Sample
+
 
 class PredictionOptions(BaseModel):
     """The options of a request: in its query, as fields of its form, or in its JSON body."""
@@ -52,13 +54,6 @@ class Status(BaseModel):
     """The state of the service."""
 
     status: str
-
-
-class Sample(BaseModel):
-    """A bundled photo or image to try: its path on this server and its class."""
-
-    file: str
-    label: str
 
 
 class ModelInfo(BaseModel):

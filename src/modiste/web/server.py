@@ -38,7 +38,6 @@ ACCEPTED_AT_ONCE = 64
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
-
 OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")}  # noqa: S104  not the default
 """For each address that listens on all interfaces, that of this machine and one of a network for documentation."""
 

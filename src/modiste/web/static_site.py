@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def _site_files(model: Model, runtime: dict[str, bytes]) -> dict[str, bytes]:
     samples = find_samples([model])
     content |= {sample.file: (assets / sample.file).read_bytes() for sample in samples}
     content |= {f"onnxruntime/{name}": data for name, data in runtime.items()}
-    about = {"models": [_describe(model)], "version": modiste.__version__, "samples": [s._asdict() for s in samples]}
+    about = {"models": [_describe(model)], "version": modiste.__version__, "samples": list(map(asdict, samples))}
     content["about.json"] = json.dumps(about, ensure_ascii=False).encode()
     content["model.onnx"] = model.session.content
     policy = f'{CHARSET}\n  <meta http-equiv="Content-Security-Policy" content="{POLICY}">'

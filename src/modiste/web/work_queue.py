@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
-from modiste.web.http_error import RETRY_AFTER, STOPPING, HttpError
+from modiste.web.http_error import RETRY_AFTER, HttpError, stopping
 
 Result = TypeVar("Result")
 
@@ -27,7 +28,8 @@ prediction, so that more threads do not allow more."""
 MAX_WAIT = 60.0
 """Seconds after which a job that waits behind those of other requests is given up; their photos may be large."""
 
-QUEUE_FULL = HttpError(503, "The queue of the service is full. Retry in a second.", RETRY_AFTER)
+queue_full = partial(HttpError, 503, "The queue of the service is full. Retry in a second.", RETRY_AFTER)
+"""Create the error."""
 
 
 @dataclass
@@ -70,10 +72,10 @@ class WorkQueue:
             HttpError: the queue is full or the service is stopping (503).
         """
         if self.closing:
-            raise STOPPING
+            raise stopping()
         exceeds = self.in_use + cost * len(jobs) > self.capacity and (self.in_use or cost == 1)
         if exceeds or self.requests >= MAX_REQUESTS:
-            raise QUEUE_FULL
+            raise queue_full()
         deadline = time.monotonic() + (MAX_WAIT if self.in_use else math.inf)
         self.in_use += cost * len(jobs)
         loop = asyncio.get_running_loop()
@@ -104,11 +106,11 @@ class WorkQueue:
 
 
 def _with_deadline(job: Callable[[], Result], deadline: float) -> Callable[[], Result]:
-    """Return the job, which raises `QUEUE_FULL` if it starts after the deadline, in seconds of `time.monotonic`."""
+    """Return the job, which raises `queue_full` if it starts after the deadline, in seconds of `time.monotonic`."""
 
     def run() -> Result:
         if time.monotonic() > deadline:
-            raise QUEUE_FULL
+            raise queue_full()
         return job()
 
     return run

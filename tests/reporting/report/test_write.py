@@ -54,7 +54,7 @@ def test_markdown_has_its_figures_beside_it(tmp_path: Path, runs: list[Path], co
     for name in shown:
         assert (tmp_path / name).is_file()
         assert (tmp_path / name).with_suffix(".pdf").is_file()
-    assert text.startswith(r"# 50% & \<b\> \$x\_1\$ \{Łukasz\} 李雷 \\ \#\~^")
+    assert text.startswith(r"# 50% \& \<b\> \$x\_1\$ \{Łukasz\} 李雷 \\ \#\~^")
     assert re.findall(r"\*\*Figure (\d+)\.\*\*", text) == [str(number) for number in range(1, len(shown) + 1)]
     assert "Table 1 lists the numbers of images." in text
     assert "First.\n\nSecond." in text

@@ -12,7 +12,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 import modiste
-from modiste.imaging import png, thumbnail
+from modiste.imaging.thumbnails import thumbnail_url
 from modiste.reporting import formatting
 from modiste.reporting.report import texts
 from modiste.runs import files
@@ -27,6 +27,9 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 """It escapes everything that a template inserts, unless it is `Markup` or marked as safe."""
+
+SIDE = 96
+"""Pixels a side of a photo in a page."""
 
 SUBSETS = ("all", "without_suspects", "without_duplicates", "without_both")
 
@@ -64,8 +67,8 @@ class VerdictCard:
 
 
 def image_url(image: NDArray[np.uint8]) -> str:
-    """Return an image, uint8 [s, s] or [s, s, 3], as the data URL of a small PNG file."""
-    return png.data_url(png.encode(thumbnail.shrink(image)))
+    """Return an image, uint8 [s, s] or [s, s, 3], as the data URL of a small file."""
+    return thumbnail_url(image, SIDE)
 
 
 def write_gallery(

@@ -5,7 +5,7 @@ import tomllib
 from markupsafe import Markup
 
 import modiste
-from modiste.reporting.report import comparisons, dataset, front_matter, results, texts, training
+from modiste.reporting.report import dataset, front_matter, published, results, texts, training
 from modiste.reporting.report.document import Document, Paragraph, Section
 from modiste.reporting.report.front_matter import FrontMatter
 from modiste.reporting.report.texts import Texts
@@ -17,12 +17,12 @@ SECTIONS = (
     training.describe_training,
     training.describe_tricks,
     results.describe_results,
-    comparisons.describe_sample,
-    comparisons.describe_published,
+    results.describe_sample,
+    published.describe_published,
 )
 """Each returns a section, or None or an empty one where it has nothing to say."""
 
-TERMS = ("figure", "table", "abstract", "references", "colon")
+TERMS = ("figure", "table", "abstract", "references")
 
 
 def build_document(data: ReportData, language: Texts, front_matter: FrontMatter) -> Document:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from markupsafe import Markup
+
 from modiste.data import sources
 from modiste.errors import ModisteError
 from modiste.recipes.config import DataConfig
@@ -85,7 +87,7 @@ def _describe_network(key: str, layers: Layers, results: list[MethodResult], tex
     rows.append(("", [texts.get("networks.total"), "", f"{total:,}"]))
     head = texts.titles("networks", "layer output parameters")
     table = Table(key, texts.get("networks.caption", **values), head, rows, "lrr", has_total=True)
-    return [Heading(texts.escape(texts.translate(kind))), Paragraph(about), table]
+    return [Heading(Markup.escape(texts.translate(kind))), Paragraph(about), table]
 
 
 def _read_layers(path: Path) -> Layers:

@@ -102,7 +102,7 @@ class Document:
         abstract: paragraphs; may be empty.
         sections: in order.
         references: text of each entry that may be cited, by its key.
-        terms: the words of the format: figure, table, colon, abstract, references, continued, foot.
+        terms: the words of the format: figure, table, abstract, references, foot.
     """
 
     lang: str

@@ -1,13 +1,11 @@
 """A report as Markdown of GitHub and Pandoc, with its figures as files beside it."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from modiste.reporting.report import inline
 from modiste.reporting.report.document import Block, Document, Figure, Formula, Heading, Paragraph, Table
 from modiste.reporting.report.inline import InlineFormat
-
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~$#])")
+from modiste.reporting.text_tables import escape_markdown
 
 TAGS = {"b": ("**", "**"), "em": ("*", "*"), "i": ("*", "*"), "code": ("`", "`")} | dict.fromkeys(
     ("span.own", "span.published"), ("", "")
@@ -23,7 +21,7 @@ def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
     """
     labels, citations = document.labels(), document.citations()
     style = InlineFormat(
-        escape=_escape,
+        escape=escape_markdown,
         tags=TAGS,
         refer=labels.__getitem__,
         cite=lambda key: f"\\[{citations[key]}\\]",
@@ -35,8 +33,8 @@ def to_markdown(document: Document, figures: Mapping[str, str]) -> str:
 def _list_parts(
     document: Document, labels: Mapping[str, str], figures: Mapping[str, str], style: InlineFormat
 ) -> Iterator[str]:
-    yield f"# {_escape(document.title)}"
-    yield from (_escape(line) for line in (", ".join(document.authors), document.course) if line)
+    yield f"# {escape_markdown(document.title)}"
+    yield from (escape_markdown(line) for line in (", ".join(document.authors), document.course) if line)
     if document.abstract:
         yield f"## {document.terms['abstract']}"
         yield from (inline.convert(text, style) for text in document.abstract)
@@ -74,8 +72,3 @@ def _write_table(table: Table, style: InlineFormat) -> str:
         if source == "own":
             cells[0] = f"**{cells[0]}**"
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (rows[0], rule, *rows[1:]))
-
-
-def _escape(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split("\n")))

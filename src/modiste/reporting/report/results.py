@@ -1,9 +1,14 @@
-"""The section on the results of the user: numbers, curves, and the classes of each evaluated run."""
+"""The sections on the results of the user, with numbers, curves and classes, and on a sample prediction."""
 
 from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
 
 from markupsafe import Markup
 
+from modiste import inference
+from modiste.errors import InputError
+from modiste.imaging import decode
 from modiste.metrics.scores import Scores
 from modiste.reporting import canvas, figures, formatting, mistakes
 from modiste.reporting.report.document import Block, Figure, Heading, Paragraph, Row, Section, Source, Table, unmarked
@@ -56,13 +61,14 @@ def describe_split(result: MethodResult, texts: Texts) -> Markup:
 
 
 def _list_cells(result: MethodResult, texts: Texts) -> list[object]:
+    to = texts.translate("to")
     return [
         result.name,
         describe_split(result, texts),
         formatting.format_percent(result.accuracy),
-        formatting.format_interval(result.interval_images, texts.translate("to")),
-        formatting.format_half_width(result.interval_seeds),
-        "-" if result.loss is None else f"{result.loss:.4f}",
+        formatting.format_interval(result.interval_images, to),
+        formatting.format_half_width(result.interval_seeds, to),
+        formatting.format_loss(result.loss),
         result.n,
         formatting.abbreviate_number(result.parameters) if result.parameters else "-",
     ]
@@ -141,14 +147,8 @@ def _plot_mistakes(place: str, result: MethodResult, texts: Texts) -> list[Block
     shown = mistakes.read_shown(run.mistakes_page, run.mistakes_table, MISTAKES)
     if not shown:
         return []
-    plot = figures.plot_mistakes(
-        [image for _, image in shown],
-        [mistake.true_label for mistake, _ in shown],
-        [mistake.predicted_label for mistake, _ in shown],
-        [mistake.probability for mistake, _ in shown],
-        MISTAKES_PER_ROW,
-        canvas.PAGE_WIDTH,
-    )
+    shown_mistakes, images = zip(*shown, strict=True)
+    plot = figures.plot_mistakes(images, shown_mistakes, MISTAKES_PER_ROW, canvas.PAGE_WIDTH)
     return [Figure(f"fig-mistakes-{place}", texts.get("results.mistakes_caption", name=result.name), plot)]
 
 
@@ -166,3 +166,32 @@ def _describe_classes(result: MethodResult, scores: Scores, texts: Texts) -> lis
         high=formatting.format_percent_number(best[0].recall),
     )
     return [text + texts.get("results.course_classes")] if result.on_fashion_mnist else [text]
+
+
+def describe_sample(data: ReportData, texts: Texts) -> Section | None:
+    """Return a test image of Fashion-MNIST and the prediction of each run on it; None without such a run."""
+    png = (resources.files("modiste") / "assets" / "samples" / "ankle-boot.png").read_bytes()
+    models = {result.name: result.run.model for result in data.runs if result.run and result.uses_fashion_mnist}
+    rows: list[Row] = [
+        ("own", [name, _predict(model, png, texts)]) for name, model in models.items() if model.is_file()
+    ]
+    if not rows:
+        return None
+    plot = figures.plot_image(decode.decode_bytes(png)[..., 0])
+    head = texts.titles("sample", "model prediction")
+    blocks: list[Block] = [
+        Paragraph(texts.get("sample.about")),
+        Figure("fig-sample", texts.get("sample.figure_caption"), plot),
+        Table("tab-sample", texts.get("sample.caption"), head, rows),
+    ]
+    return texts.section("sample", blocks)
+
+
+def _predict(model: Path, png: bytes, texts: Texts) -> str:
+    """Return the three most probable classes, or why there is no prediction."""
+    try:
+        (prediction,) = inference.load(model).predict([png], top=3)
+    except InputError as error:
+        return str(error)
+    top = texts.join(f"{texts.translate(name)} {probability:.1%}" for name, probability in prediction.top)
+    return prediction.error or top

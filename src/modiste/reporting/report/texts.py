@@ -48,11 +48,6 @@ class Texts:
         """Join names to a list."""
         return self.translate(", ").join(names)
 
-    @staticmethod
-    def escape(text: str) -> Markup:
-        """Return plain text as markup."""
-        return Markup.escape(text)
-
 
 def read(lang: str) -> Texts:
     """Read the texts of a language; raises SettingError if there are none."""

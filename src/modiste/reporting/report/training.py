@@ -18,7 +18,7 @@ from modiste.reporting.report.document import (
 )
 from modiste.reporting.report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
-from modiste.reporting.results_table import MethodResult, accuracy_differences, setting_differences
+from modiste.reporting.results_table import MethodResult, setting_differences
 
 TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
 """Beginnings of the settings that belong to tricks."""
@@ -113,7 +113,7 @@ def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
         return []
     text = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changes.items())
     accuracy, loss = (result.accuracy or 0) - (baseline.accuracy or 0), (result.loss or 0) - (baseline.loss or 0)
-    pairs = len(accuracy_differences(result, baseline))
+    pairs = len(result.by_seed().keys() & baseline.by_seed().keys())
     return [text, f"{100 * accuracy:+.2f}", f"{loss:+.4f}", f"{result.n} / {baseline.n}", str(pairs)]
 
 

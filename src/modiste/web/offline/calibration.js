@@ -1,7 +1,7 @@
 // From a network's probabilities to a prediction: modiste.inference.tta, calibration and model in JavaScript.
+import { NONE_OF_THESE } from "./labels.js";
 import { enlargeCenter, mirror } from "./preprocess.js";
 
-const NONE_OF_THESE = "none of these";
 const FLOOR = 2 ** -126; // the smallest normal float32; probabilities are raised to it before a logarithm
 
 const argmax = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);

@@ -1,6 +1,7 @@
 // Recognizes images of Fashion-MNIST, enlarged or padded: modiste.imaging.fashion_mnist_like in JavaScript.
-import { boundingBox, createImage, crop, reduce, roundHalfEven, toGray } from "./image.js";
+import { boundingBox, createImage, createLike, crop, reduce, roundHalfEven, toGray } from "./image.js";
 import { resize } from "./resample.js";
+import { rootMeanSquare, standardDeviation } from "./statistics.js";
 
 const CHECKED_SIDE = 224; // larger photos are reduced to fewer than twice these pixels a side first
 const MAX_CHANNEL_DIFFERENCE = 8; // between the channels of a gray photo
@@ -52,7 +53,7 @@ function squareStart(low, high, length, side) {
 function reduceSquare(square, size) {
   const pixels = createImage(square.width, square.height, 1, Float32Array.from(square.data));
   for (const filter of ["nearest", "bilinear", "bicubic"]) {
-    const image = createImage(size, size, 1, new Float32Array(size * size));
+    const image = createLike(pixels, size, size);
     let residual = pixels;
     for (let iteration = 0; iteration < 3; iteration++) {
       const change = resize(residual, size, size, "box").data;
@@ -64,12 +65,4 @@ function reduceSquare(square, size) {
       return createImage(size, size, 1, Uint8Array.from(image.data, (value) => Math.min(255, Math.max(0, roundHalfEven(value)))));
   }
   return null;
-}
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const rootMeanSquare = (values) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
-
-function standardDeviation(values) {
-  const center = mean(values);
-  return rootMeanSquare(Float64Array.from(values, (value) => value - center));
 }

@@ -3,17 +3,13 @@
 
 export const createImage = (width, height, channels, data = new Uint8Array(width * height * channels)) => ({ width, height, channels, data });
 
+// An image of zeros with the channels and the type of another.
+export const createLike = ({ channels, data }, width, height) => createImage(width, height, channels, new data.constructor(width * height * channels));
+
 // Rounds halves to even, as Python's round() does.
 export function roundHalfEven(value) {
   const rounded = Math.round(value);
   return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
-}
-
-// The mean of the two middle values, or the middle one.
-export function median(values) {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 // Pillow's convert("L"): ITU-R 601-2 luma, in fixed point.
@@ -26,8 +22,9 @@ export function toGray({ width, height, channels, data }) {
 }
 
 // Crops to a box [left, top, right, bottom]; what lies outside of the image is 0.
-export function crop({ width, height, channels, data }, [left, top, right, bottom]) {
-  const result = createImage(right - left, bottom - top, channels, new data.constructor((right - left) * (bottom - top) * channels));
+export function crop(image, [left, top, right, bottom]) {
+  const { width, height, channels, data } = image;
+  const result = createLike(image, right - left, bottom - top);
   const [x0, x1] = [Math.max(left, 0), Math.min(right, width)];
   for (let y = Math.max(top, 0); y < Math.min(bottom, height); y++) {
     const row = data.subarray((y * width + x0) * channels, (y * width + x1) * channels);

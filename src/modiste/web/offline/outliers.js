@@ -1,5 +1,5 @@
 // Images unlike those that a model was trained on: modiste.inference.outliers in JavaScript.
-import { median } from "./image.js";
+import { mean, median, rootMeanSquare, standardDeviation } from "./statistics.js";
 
 const BORDER = 4; // rows of the upper and the lower edge, and pixels of a side of the squares
 
@@ -31,26 +31,19 @@ export function imageStatistics({ width: side, data }) {
   const count = Math.floor(side / BORDER);
   const squares = Array.from({ length: count ** 2 }, (_, i) => grid(BORDER, BORDER, (y, x) => at(BORDER * Math.floor(i / count) + y, BORDER * (i % count) + x)));
   return [
-    mean(levels), deviation(levels), median(levels), Math.max(...levels),
+    mean(levels), standardDeviation(levels), median(levels), Math.max(...levels),
     share(levels, (level) => level === 0), share(levels, (level) => level > 0.1), share(levels, (level) => level > 0.9),
     mean(across), mean(down), rootMeanSquare(across), rootMeanSquare(down), share(across, (difference) => difference === 0),
     mean(edges), Math.max(...edges),
     mean(grid(side, side, (y, x) => Math.abs(at(y, x) - at(y, side - 1 - x)))),
     mean(grid(2, side, (y, x) => at(y * (side - 1), x))), mean(grid(side, 2, (y, x) => at(y, x * (side - 1)))),
     mean(levels.subarray(0, BORDER * side)), mean(levels.subarray((side - BORDER) * side)),
-    mean(squares.map(deviation)), deviation(squares.map(mean)),
+    mean(squares.map(standardDeviation)), standardDeviation(squares.map(mean)),
   ];
 }
 
 const grid = (height, width, value) => Float64Array.from({ length: height * width }, (_, i) => value(Math.floor(i / width), i % width));
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const share = (values, test) => values.reduce((count, value) => count + test(value), 0) / values.length;
-const rootMeanSquare = (values) => Math.sqrt(mean(values.map((value) => value ** 2)));
-
-function deviation(values) {
-  const center = mean(values);
-  return Math.sqrt(mean(values.map((value) => (value - center) ** 2)));
-}
 
 // Little-endian float32 values in base64.
 const decodeFloats = (text) => new Float32Array(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);

@@ -1,7 +1,8 @@
 // The image that a network takes from a photo: modiste.imaging.preprocess in JavaScript, to the last gray level.
 import { CORNERS, MAX_BACKGROUND, originalImage } from "./fashion-mnist-like.js";
-import { boundingBox, createImage, crop, median, paste, roundHalfEven, sharpen, toGray } from "./image.js";
+import { boundingBox, createImage, crop, paste, roundHalfEven, sharpen, toGray } from "./image.js";
 import { resize } from "./resample.js";
+import { median } from "./statistics.js";
 
 const MARGIN = 13; // 5 % of 255: difference from the corners' color up to which a pixel is margin
 

@@ -1,6 +1,6 @@
 // Resampling with Pillow's algorithm (libImaging/Resample.c): two passes with antialiasing, in Pillow's order.
 // uint8 images are computed in fixed point, float32 images of one channel in double precision.
-import { createImage } from "./image.js";
+import { createLike } from "./image.js";
 
 const PRECISION_BITS = 22; // of the weights of uint8 images
 const HALF = 1 << (PRECISION_BITS - 1);
@@ -36,8 +36,9 @@ export function resize(image, width, height, filter, box = [0, 0, image.width, i
 }
 
 // Image.resize with Image.Resampling.NEAREST.
-function resizeNearest({ width, height, channels, data }, newWidth, newHeight) {
-  const result = createImage(newWidth, newHeight, channels, new data.constructor(newWidth * newHeight * channels));
+function resizeNearest(image, newWidth, newHeight) {
+  const { width, height, channels, data } = image;
+  const result = createLike(image, newWidth, newHeight);
   const [columns, rows] = [nearestPositions(width, newWidth), nearestPositions(height, newHeight)];
   let i = 0;
   for (const y of rows)
@@ -83,7 +84,7 @@ const clip = (sum) => Math.min(255, Math.max(0, sum >> PRECISION_BITS));
 function resizeRows(image, columns) {
   if (!columns) return image;
   const { width, height, channels, data } = image;
-  const result = createImage(columns.size, height, channels, new data.constructor(columns.size * height * channels));
+  const result = createLike(image, columns.size, height);
   const resizeRow = data instanceof Float32Array ? resizeFloatRow : channels === 1 ? resizeGrayRow : resizeRgbRow;
   for (let y = 0; y < height; y++) resizeRow(data, y * width * channels, result.data, y * columns.size * channels, columns);
   return result;
@@ -129,7 +130,7 @@ function resizeColumns(image, rows) {
   if (!rows) return image;
   const { width, channels, data } = image;
   const lineLength = width * channels;
-  const result = createImage(width, rows.size, channels, new data.constructor(rows.size * lineLength));
+  const result = createLike(image, width, rows.size);
   const isFloat = data instanceof Float32Array;
   const sums = isFloat ? new Float64Array(lineLength) : new Int32Array(lineLength);
   const [addLine, saveLine] = isFloat ? [addFloatLine, (sum) => sum] : [addByteLine, clip];

@@ -1,6 +1,6 @@
 // The documentation of the API: a form to try it, the request in three languages, and all operations of openapi.json.
 import { $, create } from "./dom.js";
-import { currentLanguage, renderTexts, setLanguage, text } from "./i18n.js";
+import { currentLanguage, renderTexts, text } from "./i18n.js";
 import { TEXTS } from "./texts.js";
 
 // An answer to show before the first request; probabilities depend on the model.
@@ -85,13 +85,10 @@ async function renderOperations() {
   $("operations").replaceChildren(...operations);
 }
 
-$("language-button").onclick = () => setLanguage(text("otherLanguageCode"));
 $("try-form").onsubmit = send;
 $("try-top").oninput = renderCode;
 for (const button of $("languages").children) button.onclick = () => { codeLanguage = button.dataset.language; renderCode(); };
 document.addEventListener("texts", () => {
-  $("language-button").textContent = text("otherLanguage");
-  $("language-button").lang = text("otherLanguageCode");
   renderAnswer();
   renderOperations();
 });

@@ -1,4 +1,5 @@
 // The language of the page, and its texts. A change of language is the event "texts" on the document.
+import { $ } from "./dom.js";
 import { SHOES, TEXTS } from "./texts.js";
 
 let language = (localStorage.getItem("language") ?? navigator.language).startsWith("zh") ? "zh" : "en";
@@ -10,7 +11,7 @@ export const labelText = (label) => TEXTS[language].labels[label] ?? label;
 export const percent = (fraction) => `${(100 * fraction).toFixed(1)}%`;
 
 // "a, b or c"
-export function alternatives(labels) {
+function alternatives(labels) {
   const names = labels.map(labelText);
   return [names.slice(0, -1).join(text("comma")), names.at(-1)].join(text("or"));
 }
@@ -26,16 +27,18 @@ export function errorText({ status, message }) {
   return language === "en" && message ? message : key ? text(key) : message || text("failed");
 }
 
-export function setLanguage(code) {
-  language = code;
-  localStorage.setItem("language", code);
+function changeLanguage() {
+  language = text("otherLanguageCode");
+  localStorage.setItem("language", language);
   renderTexts();
 }
 
-// Fills the elements with data-text, and data-aria-label, and lets the other modules render theirs.
+// Fills the elements with data-text and data-aria-label and the button for the other language, and lets the other
+// modules render their texts.
 export function renderTexts() {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = text(element.dataset.text);
   for (const element of document.querySelectorAll("[data-aria-label]")) element.setAttribute("aria-label", text(element.dataset.ariaLabel));
+  Object.assign($("language-button"), { textContent: text("otherLanguage"), lang: text("otherLanguageCode"), onclick: changeLanguage });
   document.dispatchEvent(new Event("texts"));
 }

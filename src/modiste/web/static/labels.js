@@ -1,4 +1,5 @@
-// Classes that a model does not tell apart for a photo: Calibration.close_labels in JavaScript.
+// The label of a model that abstains, and classes that it does not tell apart: Calibration.close_labels in JavaScript.
+export const NONE_OF_THESE = "none of these";
 const GROUP_COVERAGE = 0.9; // share of the group's probability that the close classes have together at least
 
 // Returns the entries of `top` that belong to the most probable class's group and are too close to it to leave out,

@@ -2,12 +2,13 @@
 import { isCameraOn, startCamera, stopCamera } from "./camera.js";
 import { clearDrawing, connectDrawing } from "./drawing.js";
 import { $, create } from "./dom.js";
-import { currentLanguage, labelText, percent, renderTexts, setLanguage, text } from "./i18n.js";
+import { currentLanguage, labelText, percent, renderTexts, text } from "./i18n.js";
+import { NONE_OF_THESE } from "./labels.js";
 import { NO_SERVER, PhotoError } from "./photo-error.js";
 import { showError, showMessage, showPlaceholder, showPrediction } from "./prediction.js";
 import { createPredictor } from "./predictor.js";
 import { createTable } from "./table.js";
-import { NONE_OF_THESE, TEXTS } from "./texts.js";
+import { TEXTS } from "./texts.js";
 
 const MAX_PIXELATED = 64; // images up to this width, in pixels, are enlarged without smoothing
 const MAX_LISTED = 12; // classes in the first sentence of the page
@@ -19,8 +20,6 @@ let requestCount = 0; // the responses of all but the newest request are ignored
 // --- texts that depend on the models -----------------------------------------------------------------------------
 
 document.addEventListener("texts", () => {
-  $("language-button").textContent = text("otherLanguage");
-  $("language-button").lang = text("otherLanguageCode");
   $("photo").alt = text("photoAlt");
   $("lead").textContent = predictor ? leadText(predictor.models) : text("loading");
   if (!predictor) return;
@@ -177,7 +176,6 @@ async function start() {
   renderTexts();
 }
 
-$("language-button").onclick = () => setLanguage(text("otherLanguageCode"));
 showPlaceholder("noPhoto");
 renderTexts();
 const ready = start();

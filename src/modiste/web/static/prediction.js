@@ -8,19 +8,19 @@ const SHOWN = 5; // classes
 let render = () => {}; // shows the current content again, after a change of language
 document.addEventListener("texts", () => render());
 
-// The text of a record's label, or of the close classes of its group, with the probability of what it names.
-export function describe(record, model) {
+// The model of a record, and the text of its label, or of the close classes of its group, with the probability of that.
+export function describe(record, models) {
+  const model = models.find(({ name }) => name === record.model);
   const close = closeLabels(record, model.label_groups);
-  if (!close.length) return { name: labelText(record.label), probability: record.probability, close };
-  return { name: groupText(close.map(({ label }) => label)), probability: sumProbabilities(close), close };
+  if (!close.length) return { model, name: labelText(record.label), probability: record.probability, close };
+  return { model, name: groupText(close.map(({ label }) => label)), probability: sumProbabilities(close), close };
 }
 
 // Shows a record of one of the predictor's models.
 export function showPrediction(record, models) {
   render = () => {
-    const model = models.find(({ name }) => name === record.model);
     const [{ label: topLabel }] = record.top;
-    const description = describe(record, model);
+    const { model, ...description } = describe(record, models);
     setStatus(description.name);
     const details = models.length > 1 ? [text("modelName", { model: model.name })] : [];
     if (record.label !== topLabel) details.push(text("lowConfidence", { label: labelText(topLabel) }));

@@ -4,7 +4,7 @@ import { NO_SERVER, PhotoError } from "./photo-error.js";
 const TOP = 100; // classes of a response at most, so that all classes of a group are among them
 const MAX_WAIT = 300_000; // milliseconds for which a busy service is asked again
 const DEFAULT_RETRY = 1; // seconds, where the response does not say
-const BUSY = [502, 503, 504]; // the latter two and 502 also come from a proxy while the service restarts
+const BUSY = [502, 503, 504]; // from a proxy, too, while the service restarts
 
 // Returns `about` (models and samples), the traits of this predictor, and the function predict().
 export async function createPredictor() {

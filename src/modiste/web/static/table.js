@@ -69,7 +69,7 @@ function renderRow({ record, error, element }, models) {
   prediction.className = error ? "error" : "";
   if (error) prediction.textContent = errorText(error);
   if (!record) return;
-  const description = describe(record, models.find(({ name }) => name === record.model));
+  const description = describe(record, models);
   prediction.textContent = description.name;
   probability.textContent = percent(description.probability);
 }
@@ -113,7 +113,7 @@ function sort(column, models) {
   const value = ({ file, record }) => {
     if (column === 0) return file.name;
     if (!record) return null;
-    const { name, probability } = describe(record, models.find(({ name: model }) => model === record.model));
+    const { name, probability } = describe(record, models);
     return column === 1 ? name : probability;
   };
   const compare = (a, b) => (typeof a === "number" ? a - b : collator.compare(a, b));

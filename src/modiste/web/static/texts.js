@@ -1,5 +1,4 @@
 // All texts of the page, and the class names of Fashion-MNIST, in each language.
-export const NONE_OF_THESE = "none of these"; // the class that a model predicts instead of abstaining
 export const SHOES = ["Sandal", "Sneaker", "Ankle boot"]; // kinds that photos from above often do not tell apart
 
 export const TEXTS = {
@@ -124,7 +123,7 @@ export const TEXTS = {
       "/metrics": "供 Prometheus 使用的指标。", "/about": "已加载的模型和内置示例。",
     },
     statuses: {
-      200: "成功。", 400: "请求无效。", 408: "正文接收太慢。", 413: "正文太大。", 415: "不是 JPEG、PNG 或 WebP 文件。",
+      200: "成功。", 400: "请求无效。", 403: "请求来自其他网站的页面。", 408: "正文接收太慢。", 413: "正文太大。", 415: "不是 JPEG、PNG 或 WebP 文件。",
       422: "照片不完整、已损坏、太小或像素过多。", 503: "服务繁忙或正在停止，见 Retry-After。",
     },
     labels: {

@@ -1,13 +1,7 @@
-"""The sections on a sample prediction, and on published results: course report, modiste's own, public leaderboard."""
-
-from importlib import resources
-from pathlib import Path
+"""The section on published results: those of the course report, of modiste and of the public leaderboard."""
 
 from markupsafe import Markup
 
-from modiste import inference
-from modiste.errors import InputError
-from modiste.imaging import decode
 from modiste.reporting import claims, figures, formatting, leaderboard
 from modiste.reporting.claims import Answer
 from modiste.reporting.report.document import Block, Figure, Heading, Paragraph, Row, Section, Source, Table
@@ -19,35 +13,6 @@ from modiste.reporting.results_table import MethodResult
 
 LEADERBOARD_ALONE = "two_layers_leaderboard"
 """The answer about two-layer CNNs where the user trained none."""
-
-
-def describe_sample(data: ReportData, texts: Texts) -> Section | None:
-    """Return a test image of Fashion-MNIST and the prediction of each run on it; None without such a run."""
-    png = (resources.files("modiste") / "assets" / "samples" / "ankle-boot.png").read_bytes()
-    models = {result.name: result.run.model for result in data.runs if result.run and result.uses_fashion_mnist}
-    rows: list[Row] = [
-        ("own", [name, _predict(model, png, texts)]) for name, model in models.items() if model.is_file()
-    ]
-    if not rows:
-        return None
-    plot = figures.plot_image(decode.decode_bytes(png)[..., 0])
-    head = texts.titles("sample", "model prediction")
-    blocks: list[Block] = [
-        Paragraph(texts.get("sample.about")),
-        Figure("fig-sample", texts.get("sample.figure_caption"), plot),
-        Table("tab-sample", texts.get("sample.caption"), head, rows),
-    ]
-    return texts.section("sample", blocks)
-
-
-def _predict(model: Path, png: bytes, texts: Texts) -> str:
-    """Return the three most probable classes, or why there is no prediction."""
-    try:
-        (prediction,) = inference.load(model).predict([png], top=3)
-    except InputError as error:
-        return str(error)
-    top = texts.join(f"{texts.translate(name)} {probability:.1%}" for name, probability in prediction.top)
-    return prediction.error or top
 
 
 def describe_published(data: ReportData, texts: Texts) -> Section | None:
