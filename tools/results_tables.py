@@ -142,7 +142,12 @@ def latency_table(_: Translate) -> str:
         ("base installation with both models (MB)", ".0f", measured["base_install_megabytes"], -300),
         ("`fashion-mnist`, latency of one image, one thread (ms)", ".2f", image, -1.0),
         ("`fashion-mnist`, images per second, two threads", ",.0f", images, 5000),
-        ("`modiste serve` on one core, 64 connections, 28 x 28 images per second", ",.0f", load["requests_per_second"], 300),
+        (
+            "`modiste serve` on one core, 64 connections, 28 x 28 images per second",
+            ",.0f",
+            load["requests_per_second"],
+            300,
+        ),
         ("99th percentile of its response time (ms)", ".0f", load["milliseconds_p99"], -250),
         ("command, API and page show the same prediction", ".1%", measured["agreement"]["same"], 1),
     ]

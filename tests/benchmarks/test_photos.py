@@ -229,6 +229,7 @@ def test_the_benchmark_measures_everything(finished: Path) -> None:
     assert content["baseline"]["sources"].keys() == content["sources"].keys()
     assert content["same_class_after"]["folds"]["EXIF turn"] == 1
     assert content["same_class_after"]["left_out_sources"]["images"] == 12
+    assert sum(each["images"] for each in content["same_class_after_by_source"].values()) == 12
     assert content["calibration"].keys() == {"temperature", "threshold", "label_groups"}
     assert content["network_of_product_pictures"]["images"] == 19
 
