@@ -30,7 +30,7 @@ EXAMPLES = {
     "photos/skirt/637a56e4-7fa6-4f75-8859-0f8902461554.jpg": "correct: Fashion-MNIST has no skirts",
     "more-photos/coat/collection-rest-0000.jpg": "wrong: a coat from behind, without a visible opening",
     "photos/shirt/10f589e4-fe32-4db5-a3a2-32337d1d42e9.jpg": "wrong: a shirt of thick cloth",
-    "photos/t-shirt/10e7ed9b-3700-417a-a085-f31eaad50c0c.jpg": "no answer: white on nearly white",
+    "photos/dress/8dcd8c2d-e44b-445b-b026-653d7e6918b8.jpg": "no answer: white on nearly white",
 }
 """Photos below src/modiste/assets/ or tests/ that no bundled model learns from, with a remark."""
 

@@ -16,8 +16,8 @@ class Prediction:
         file: path of the photo as it was given; empty for a photo given as bytes or pixels.
         label: the most probable class, or "none of these" when the confidence is below the model's threshold, or the
             image is unlike those of training (`outliers`); None for a photo that cannot be used.
-        probability: of that label; for "none of these" below the threshold 1 minus the confidence in the class above it,
-            and for an image unlike those of training the share of validation images that are more like them; or None.
+        probability: of that label; for "none of these" below the threshold 1 minus the confidence, and for an image
+            unlike those of training the share of validation images that are more like them; or None.
         top: the most probable classes with their probabilities, best first.
         model: name of the model.
         error: one sentence on why there is no label; None when there is one.
