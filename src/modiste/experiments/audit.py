@@ -18,6 +18,7 @@ from modiste.data.folders import ClassFolders
 from modiste.data.split import Images, Split
 from modiste.errors import InputError, SettingError, TrainingError
 from modiste.experiments import audit_files, bench
+from modiste.experiments.audit_files import AuditedSplit
 from modiste.experiments.bench import Bench
 from modiste.experiments.resources import Resources
 from modiste.imaging import near_duplicates
@@ -25,7 +26,7 @@ from modiste.imaging.near_duplicates import Pairs
 from modiste.inference.model import Model
 from modiste.metrics.evaluation import Evaluation, evaluate_split
 from modiste.metrics.intervals import accuracy_interval
-from modiste.metrics.label_quality import LabelQuality, import_cleanlab, rank_labels
+from modiste.metrics.label_quality import import_cleanlab, rank_labels
 from modiste.metrics.scores import OPENINGS
 from modiste.recipes import named, settings
 from modiste.recipes.config import DataConfig
@@ -57,15 +58,6 @@ class Audit:
     folder: Path
     targets: tuple[str, ...] = ()
     jobs: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class AuditedSplit:
-    """A split, and the probabilities [n, k] of its images by models that were not trained on them."""
-
-    split: Split
-    probabilities: NDArray[np.float32]
-    quality: LabelQuality
 
 
 def default_recipe(data_source: str) -> Recipe:

@@ -1,22 +1,23 @@
 """Write what an audit gives: tables, a gallery, a page for verdicts by eye, and audit.json."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from modiste.data.split import Split
 from modiste.experiments import verdicts
 from modiste.imaging.near_duplicates import Pairs
+from modiste.metrics.label_quality import LabelQuality
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting.audit_pages import pages
 from modiste.reporting.audit_pages.pages import DuplicateCard, SuspectCard
 from modiste.reporting.text_tables import to_csv
 from modiste.runs import files, results
-
-if TYPE_CHECKING:
-    from modiste.experiments.audit import AuditedSplit
 
 SUSPECTS, DUPLICATES, GALLERY, SUMMARY = "suspects.csv", "duplicates.csv", "index.html", "audit.json"
 
@@ -32,13 +33,22 @@ MAX_CARDS = 300
 """Suspects of each split, and pairs of duplicates, in the gallery; the tables have all."""
 
 
+@dataclass(frozen=True, slots=True)
+class AuditedSplit:
+    """A split, and the probabilities [n, k] of its images by models that were not trained on them."""
+
+    split: Split
+    probabilities: NDArray[np.float32]
+    quality: LabelQuality
+
+
 def write(
     folder: Path,
     command: str,
     recipe: Recipe,
     class_names: tuple[str, ...],
     records: list[dict[str, Any]],
-    audited: "Sequence[AuditedSplit]",
+    audited: Sequence[AuditedSplit],
     pairs: Pairs,
     accuracies: list[dict[str, Any]],
 ) -> dict[str, Any]:
@@ -68,12 +78,12 @@ def write(
     return results.read(folder / SUMMARY)
 
 
-def _describe(each: "AuditedSplit") -> dict[str, Any]:
+def _describe(each: AuditedSplit) -> dict[str, Any]:
     suspects, issues = len(each.quality.suspects), int(each.quality.is_issue.sum())
     return {"split": each.split.name, "images": len(each.split), "suspects": suspects, "label_issues": issues}
 
 
-def _suspect_rows(each: "AuditedSplit", class_names: tuple[str, ...]) -> list[list[Any]]:
+def _suspect_rows(each: AuditedSplit, class_names: tuple[str, ...]) -> list[list[Any]]:
     quality, names = each.quality, each.split.image_names
     return [
         [
@@ -90,7 +100,7 @@ def _suspect_rows(each: "AuditedSplit", class_names: tuple[str, ...]) -> list[li
     ]
 
 
-def _suspect_cards(each: "AuditedSplit", class_names: tuple[str, ...]) -> list[SuspectCard]:
+def _suspect_cards(each: AuditedSplit, class_names: tuple[str, ...]) -> list[SuspectCard]:
     quality, split = each.quality, each.split
     return [
         SuspectCard(
@@ -105,7 +115,7 @@ def _suspect_cards(each: "AuditedSplit", class_names: tuple[str, ...]) -> list[S
     ]
 
 
-def _duplicate_rows(audited: "Sequence[AuditedSplit]", pairs: Pairs, class_names: tuple[str, ...]) -> list[list[Any]]:
+def _duplicate_rows(audited: Sequence[AuditedSplit], pairs: Pairs, class_names: tuple[str, ...]) -> list[list[Any]]:
     splits = [each.split.name for each in audited for _ in range(len(each.split))]
     names = [name for each in audited for name in each.split.image_names]
     labels = np.concatenate([each.quality.labels for each in audited])
@@ -120,7 +130,7 @@ def _duplicate_rows(audited: "Sequence[AuditedSplit]", pairs: Pairs, class_names
     return rows
 
 
-def _duplicate_cards(audited: "Sequence[AuditedSplit]", pairs: Pairs, rows: list[list[Any]]) -> list[DuplicateCard]:
+def _duplicate_cards(audited: Sequence[AuditedSplit], pairs: Pairs, rows: list[list[Any]]) -> list[DuplicateCard]:
     """Return pairs with different labels and pairs across splits first, the most similar first."""
     ends = np.cumsum([0, *(len(each.split) for each in audited)])
 
