@@ -82,24 +82,29 @@ def answer_labels(fitted: Calibration, probabilities: Floats, none: int) -> NDAr
 def score_stability(measurements: list[Measurement]) -> dict[str, Any]:
     """Return the fraction of photos whose label stays the same after each perturbation, for both photo sets.
 
-    Temperature and threshold for each part are fitted on the others.
+    Those of left-out sources are also by source. Temperature and threshold for each part are fitted on the others.
     """
     parts = [each.predictions for each in measurements]
     none = parts[0].class_names.index(NONE_OF_THESE)
-    is_stable: dict[str, list[Mask]] = {"folds": [], "left_out_sources": []}
+    is_stable: dict[str, dict[str, Mask]] = {"folds": {}, "left_out_sources": {}}
     for each, fitted in zip(measurements, fit_on_others(parts), strict=True):
         label = answer_labels(fitted, each.predictions.probabilities, none)
-        after = [answer_labels(fitted, view, none) for view in each.perturbed]
-        key = "folds" if each.predictions.photos[0].is_of_collection else "left_out_sources"
-        is_stable[key].append(np.array([label == view for view in after]))
-    return {
-        key: {
-            "images": sum(part.shape[1] for part in of_set),
-            **dict(zip(PERTURBATIONS, np.concatenate(of_set, axis=1).mean(1).tolist(), strict=True)),
-        }
-        for key, of_set in is_stable.items()
-        if of_set
+        mask = np.array([label == answer_labels(fitted, view, none) for view in each.perturbed])
+        is_of_collection = each.predictions.photos[0].is_of_collection
+        is_stable["folds" if is_of_collection else "left_out_sources"][each.record["recipe"]] = mask
+    scores = {
+        key: fraction_stable(np.concatenate([*masks.values()], axis=1)) for key, masks in is_stable.items() if masks
     }
+    by_source = {name.removeprefix("without-"): mask for name, mask in is_stable["left_out_sources"].items()}
+    return {
+        "same_class_after": scores,
+        "same_class_after_by_source": {name: fraction_stable(mask) for name, mask in by_source.items()},
+    }
+
+
+def fraction_stable(mask: Mask) -> dict[str, Any]:
+    """Return the fraction of photos whose label stays the same after each perturbation, bool [perturbations, n]."""
+    return {"images": mask.shape[1], **dict(zip(PERTURBATIONS, mask.mean(1).tolist(), strict=True))}
 
 
 def summarize(parts: list[PhotoPredictions]) -> dict[str, Any]:

@@ -66,16 +66,10 @@ class PhotoPredictions:
         """Whether the most probable label of each photo is an accepted one: bool [n]."""
         return self.split.is_correct(self.probabilities.argmax(1))
 
-    @property
-    def weights(self) -> Floats:
-        """A weight for each photo, [n], with which all sources count alike."""
-        _, source, sizes = np.unique(self.sources, return_inverse=True, return_counts=True)
-        return len(self.photos) / (len(sizes) * sizes[source])
-
     def fit_calibration(self) -> Calibration:
-        """Fit temperature and threshold on these photos, as for every exported model, but sources count alike."""
+        """Fit temperature and threshold on these photos, as for every exported model."""
         label_groups = calibration.find_label_groups(self.candidate_labels)
-        return calibration.fit_calibration(self.probabilities, self.split, self.class_names, label_groups, self.weights)
+        return calibration.fit_calibration(self.probabilities, self.split, self.class_names, label_groups)
 
     def subset(self, mask: Mask) -> "PhotoPredictions":
         """Return the predictions of some photos, bool [n]."""

@@ -111,7 +111,7 @@ def summarize_all(measurements: list[Measurement], baseline: list[Measurement]) 
         "runs": [training_record(each) for each in (*measurements, *baseline)],
         **summarize(parts),
         "calibration": shipped_calibration(parts),
-        "same_class_after": score_stability(left_out),
+        **score_stability(left_out),
         "heat_maps_images": len(is_decisive),
         "heat_maps_decisive": float(is_decisive.mean()),
     }

@@ -1,7 +1,7 @@
 """Bundle a model file with the package, with its scores from results/ in its metadata.
 
     python tools/bundle.py fashion-mnist runs/bench/marathon/seed-0/bundled.onnx    # written by benchmarks/bundled.py
-    python tools/bundle.py photo runs/photos/run-all/model.onnx                     # scores of all folds
+    python tools/bundle.py photo runs/photos/all/model.onnx                          # scores of all folds
 
 It writes src/modiste/assets/models/NAME.onnx and its SHA-256 in src/modiste/inference/bundled_files.py.
 """
@@ -20,7 +20,7 @@ from modiste.inference import bundled_files, model_file
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
-PHOTOS = (ROOT / "src" / "modiste" / "assets" / "samples", ROOT / "tests" / "photos")
+PHOTOS = (ROOT / "src" / "modiste" / "assets" / "samples", ROOT / "tests" / "photos", ROOT / "tests" / "more-photos")
 
 MIN_FP16_SIZE = 1024
 """Weight tensors with at least this many elements are stored in fp16."""
@@ -36,9 +36,10 @@ def metadata(name: str) -> dict[str, str]:
         scores = {"scores": json.dumps({"test": {"n": test["n"], "accuracy": test["accuracy"]}})}
         return scores | results.read(ROOT / "results" / "out-of-distribution.json")["metadata"]
     photos = results.read(ROOT / "results" / "photos.json")
+    folds = {"n": photos["folds"]["images"], "accuracy": photos["folds"]["accuracy"]}
     return {
-        "scores": json.dumps({"folds": {"n": photos["images"], "accuracy": photos["as_shipped"]["answers_correct"]}}),
-        **{key: json.dumps(photos[key]) for key in ("temperature", "threshold", "label_groups")},
+        "scores": json.dumps({"folds": folds}),
+        **{key: json.dumps(value) for key, value in photos["calibration"].items()},
     }
 
 

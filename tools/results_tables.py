@@ -5,17 +5,16 @@ A page marks the place of a table with `<!-- NAME -->` and `<!-- /NAME -->`, whe
 
 import re
 import sys
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
+import photo_tables
+from table_format import RESULTS, ROOT, Translate, read, span, table, target_row
+
 from modiste.reporting import formatting
-from modiste.runs import results
 from modiste.runs.results import total_seconds
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "results"
 PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md", "src/modiste/assets/models/photo.md")
 MARKED = re.compile(r"(<!-- ([a-z_]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
@@ -34,11 +33,6 @@ CHINESE = {
     "mean test accuracy (95% interval over seeds)": "测试集平均准确率（95% 置信区间，按随机种子）",
     "without TTA": "不使用 TTA",
     "import time (s)": "导入用时（秒）",
-    "photos (senders not in training)": "照片数（拍摄者未参与训练数据）",
-    "correct, with abstention (95% interval)": "回答正确率，含弃答（95% 置信区间）",
-    "accuracy when a label is given": "给出标签时的准确率",
-    "“none of these” for hats, shorts, skirts": "帽子、短裤、裙子被判为“以上都不是”",
-    "“none of these” for photos without clothes": "无衣物的照片被判为“以上都不是”",
     "plain loop": "普通 PyTorch 循环",
     "required": "目标",
     "short": "未达到",
@@ -47,8 +41,6 @@ CHINESE = {
     "latency of one image, one thread (ms)": "单张图像延迟，单线程（毫秒）",
     "images per second, two threads": "每秒图像数，双线程",
 }
-
-Translate = Callable[[str], str]
 
 
 def results_table(translate: Translate) -> str:
@@ -139,74 +131,23 @@ def operations_table(_: Translate) -> str:
     )
 
 
-def photo_model_table(translate: Translate) -> str:
-    """Return the cross-validated scores of the bundled model for photos, in one row."""
-    scores = read("photos")
-    answers, none = scores["as_shipped"], scores["no_clothes"]["none_recall_as_shipped"]
-    head = [
-        "photos (senders not in training)",
-        "correct, with abstention (95% interval)",
-        "accuracy when a label is given",
-        "“none of these” for hats, shorts, skirts",
-        "“none of these” for photos without clothes",
-    ]
-    row = [
-        f"{scores['images']:,}",
-        f"**{answers['answers_correct']:.1%}** ({span(answers['answers_correct_interval'], translate('to'), '.1%')})",
-        f"{answers['answered_correct']:.1%}",
-        f"{answers['none_recall']:.1%}",
-        f"{none:.1%}",
-    ]
-    return table(list(map(translate, head)), [row])
-
-
-def photos_table(_: Translate) -> str:
-    """Return the scores of the recipe `photo`, its abstention and robustness, and the targets."""
-    scores = read("photos")
-    none = "recall of “none of these”: "
-    rows = [
-        ("accuracy", scores["accuracy"], 0.89),
-        ("accuracy on the fold that was not used for choices", scores["untouched_folds"]["accuracy"], 0.89),
-        ("accuracy on the 80% with the highest confidence", scores["accuracy_of_surest_80_percent"], 0.96),
-        ("ECE", scores["ece"], -0.04),
-        (f"{none}hats, shorts, skirts", scores["at_95_percent_right"]["none_recall"], 0.80),
-        (f"{none}each of these classes when left out of training", scores["unseen_classes"]["none_recall"], 0.40),
-        (f"{none}photos without clothes", scores["no_clothes"]["none_recall"], 0.80),
-        *(
-            (f"label unchanged after: {PERTURBATIONS[name]}", scores["same_class_after"][name], least)
-            for name, least in STABILITY_TARGETS.items()
-        ),
-        (
-            f"hiding the hottest fifth costs more than a random fifth ({scores['heat_maps_images']} photos)",
-            scores["heat_maps_decisive"],
-            0.80,
-        ),
-        (
-            "validation accuracy with the ten folder names as classes",
-            scores["own_classes"]["accuracy"],
-            0.88,
-        ),
-    ]
-    return table(
-        ["fraction of photos", "", "required"], [target_row(what, ".1%", value, bound) for what, value, bound in rows]
-    )
-
-
 def latency_table(_: Translate) -> str:
     """Return latency and throughput of the command and the service, and the targets."""
     measured = read("inference")
     form = bundled_form()
     image, images = form["milliseconds_one_image_one_thread"], form["images_a_second_two_threads"]
-    load, photos_a_second = measured["load"], measured["folder"]["photos_a_second"]
-    responses = load["requests_per_second"]
+    load = measured["load"]
     rows = [
         ("`modiste predict photo.jpg`, whole process (s)", ".2f", measured["process_seconds"], -0.7),
         ("base installation with both models (MB)", ".0f", measured["base_install_megabytes"], -300),
-        ("`photo`, from pixels to label, one thread (ms)", ".1f", measured["photo_milliseconds"], -60),
-        ("`modiste predict FOLDER`, photos of 400 pixels per second", ",.0f", photos_a_second, 40),
         ("`fashion-mnist`, latency of one image, one thread (ms)", ".2f", image, -1.0),
         ("`fashion-mnist`, images per second, two threads", ",.0f", images, 5000),
-        ("`modiste serve` on one core, 64 connections, 28 x 28 images per second", ",.0f", responses, 300),
+        (
+            "`modiste serve` on one core, 64 connections, 28 x 28 images per second",
+            ",.0f",
+            load["requests_per_second"],
+            300,
+        ),
         ("99th percentile of its response time (ms)", ".0f", load["milliseconds_p99"], -250),
         ("command, API and page show the same prediction", ".1%", measured["agreement"]["same"], 1),
     ]
@@ -317,64 +258,24 @@ MARATHONS = {
 
 SPLITS = {"train": "training images", "validation": "validation images"}
 
-STABILITY_TARGETS = {
-    "EXIF turn": 1.0,
-    "JPEG quality 60": 0.95,
-    "20 % darker": 0.93,
-    "20 % brighter": 0.93,
-    "half size": 0.95,
-    "mirror": 0.97,
-}
-"""Target fractions of photos whose label stays the same, by perturbation."""
-
-PERTURBATIONS = {name: name.replace(" %", "%") for name in STABILITY_TARGETS} | {
-    "EXIF turn": "rotation by EXIF orientation",
-    "mirror": "horizontal flip",
-}
-"""Perturbations as the table names them."""
-
-
-def target_row(what: str, spec: str, value: float, bound: float, translate: Translate = str) -> list[str]:
-    """Return a row with a target: at least the bound, or at most its absolute value where it is negative."""
-    is_short = value < bound if bound > 0 else value > -bound
-    mark = f", *{translate('short')}*" if is_short else ""
-    return [what, f"**{value:{spec}}**", f"{abs(bound):{spec}}{mark}"]
-
-
 TABLES: dict[str, Callable[[Translate], str]] = {
     "results": results_table,
     "time_to_accuracy": time_to_accuracy_table,
     "tricks": tricks_table,
     "machine": machine_table,
     "operations": operations_table,
-    "photo_model": photo_model_table,
-    "photos": photos_table,
     "latency": latency_table,
     "marathon": marathon_table,
     "bundled": bundled_table,
     "forms": forms_table,
     "runtimes": runtimes_table,
+    **photo_tables.TABLES,
 }
-
-
-def read(name: str) -> dict[str, Any]:
-    """Read a results file."""
-    return results.read(RESULTS / f"{name}.json")
-
-
-def span(interval: list[float] | None, to: str, spec: str = ".2%") -> str:
-    """Format both ends of an interval, or a dash where there is none."""
-    return f"{interval[0]:{spec}} {to} {interval[1]:{spec}}" if interval else "-"
-
-
-def table(head: list[str], rows: Iterable[list[str]]) -> str:
-    """Format a table in Markdown."""
-    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *rows])
 
 
 def update_tables(name: str, text: str) -> str:
     """Return a page with up-to-date tables."""
-    words = CHINESE if name.endswith("zh-CN.md") else {}
+    words = CHINESE | photo_tables.CHINESE if name.endswith("zh-CN.md") else {}
 
     def translate(word: str) -> str:
         return words.get(word, word)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,11 +57,35 @@ def test_the_card_of_the_bundled_model_agrees_with_its_results(monkeypatch: pyte
 def test_the_bundled_photo_model_has_the_published_calibration() -> None:
     """Scores, temperature and threshold are those of all folds, and its recipe has no path of the training machine."""
     published, loaded = results.read(ROOT / "results" / "photos.json"), model_file.load("photo")
-    assert loaded.scores["folds"] == {"n": published["images"], "accuracy": published["as_shipped"]["answers_correct"]}
+    assert loaded.scores["folds"] == {"n": published["folds"]["images"], "accuracy": published["folds"]["accuracy"]}
     label_groups = [[loaded.class_names[label] for label in group] for group in loaded.calibration.label_groups]
     fitted = (loaded.calibration.temperature, loaded.calibration.threshold, label_groups)
-    assert fitted == tuple(published[key] for key in ("temperature", "threshold", "label_groups"))
+    assert fitted == tuple(published["calibration"][key] for key in ("temperature", "threshold", "label_groups"))
     assert '"source": "all"' in loaded.recipe_json
+
+
+def test_the_scores_on_photos_follow_from_the_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file of each training has the probabilities of its left-out photos."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    read, photos = import_module("photo_measurements").read, import_module("photos")
+    measured = [read(path) for path in sorted((ROOT / "benchmarks" / "measurements").glob("*.npz"))]
+    published = results.read(ROOT / "results" / "photos.json")
+    by_name = {each.record["recipe"]: each for each in measured}
+    ordered = [by_name[run["recipe"]] for run in published["runs"]]
+    baseline = [each for each in ordered if each.record["recipe"].startswith("baseline-")]
+    scores = photos.summarize_all([each for each in ordered if each not in baseline], baseline)
+    scores["baseline"] = photos.summarize_baseline(published["baseline"]["recipe"], *baseline)
+    assert len(measured) == len(published["runs"])
+    assert rounded(scores) == rounded({key: published[key] for key in scores})
+
+
+def rounded(value: Any) -> Any:
+    """Return nested scores as JSON has them, with numbers to nine digits."""
+    if isinstance(value, dict):
+        return {key: rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(rounded, value))
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def test_a_model_is_bundled_with_its_published_scores(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,14 +54,14 @@ def test_below_the_threshold_a_model_abstains() -> None:
     assert prediction.top[0][1] > plain.top[0][1]  # a temperature below 1 makes it bolder
 
 
-def test_abstaining_has_the_probability_of_the_class_none_of_these() -> None:
-    """Where the model has such a class, also when it is not the most probable one."""
-    labels = '["none of these", "shirt"]'
-    model = inference.load(tiny_model(("a", "b"), metadata={"class_names": labels, "threshold": "0.99"}))
+def test_abstaining_has_what_the_confidence_leaves() -> None:
+    """Not the probability of the class "none of these", which may be close to 0."""
+    labels = '["none of these", "dress", "shirt"]'
+    model = inference.load(tiny_model(("a", "b", "c"), metadata={"class_names": labels, "threshold": "0.99"}))
     (prediction,) = model.predict([GRAY])
     assert prediction.label == "none of these"
-    assert [label for label, _ in prediction.top] == ["shirt", "none of these"]
-    assert prediction.probability == prediction.top[1][1]
+    assert [label for label, _ in prediction.top] == ["shirt", "dress", "none of these"]
+    assert prediction.probability == pytest.approx(1 - prediction.top[0][1])
 
 
 def test_the_class_none_of_these_can_be_predicted() -> None:

@@ -70,21 +70,10 @@ def test_the_threshold_leaves_most_predictions_correct() -> None:
     confidence = np.array([0.9, 0.2, 0.3, 0.5, 0.4])
     correct = np.array([True, False, False, True, False])
     none_correct = np.array([False, True, False, False, True])
-    same = np.ones(5)
-    assert calibration.fit_threshold(confidence, correct, none_correct, same) == 0.5
-    assert calibration.fit_threshold(confidence[:4], correct[:4], none_correct[:4], same[:4]) == 0.5  # so would be 0.3
-    assert calibration.fit_threshold(np.full(5, 0.4), correct, none_correct, same) == 0
-    assert calibration.fit_threshold(confidence, np.ones(5, bool), np.zeros(5, bool), same) == 0
-
-
-def test_an_image_counts_as_much_as_its_weight() -> None:
-    """A weight of three is the same as three equal images, for the temperature and for the threshold."""
-    probabilities, labels = drawn(2000, 2.0)
-    weights = np.where(labels == 3, 3, 1)
-    repeated = np.repeat(np.arange(2000), weights)
-    weighted = calibration.fit_calibration(probabilities, split_of(labels), NAMES, weights=weights)
-    assert weighted == calibration.fit_calibration(probabilities[repeated], split_of(labels[repeated]), NAMES)
-    assert weighted.threshold > calibration.fit_calibration(probabilities, split_of(labels), NAMES).threshold
+    assert calibration.fit_threshold(confidence, correct, none_correct) == 0.5
+    assert calibration.fit_threshold(confidence[:4], correct[:4], none_correct[:4]) == 0.5  # so would be 0.3
+    assert calibration.fit_threshold(np.full(5, 0.4), correct, none_correct) == 0
+    assert calibration.fit_threshold(confidence, np.ones(5, bool), np.zeros(5, bool)) == 0
 
 
 def test_models_with_none_of_these_get_a_threshold() -> None:

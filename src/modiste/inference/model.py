@@ -244,8 +244,8 @@ class Model(Predictor):
             probabilities = probabilities * (1 - none)
         named: list[tuple[str, float]] = [*zip(self.class_names, probabilities.tolist(), strict=True)]
         best = tuple(named[label] for label in np.argsort(-probabilities, kind="stable")[:top])
-        if is_outlier or confidence < self.calibration.threshold:
-            return Prediction("", NONE_OF_THESE, dict(named).get(NONE_OF_THESE, none), best, self.name)
-        close_labels = tuple(named[label] for label in self.calibration.close_labels(probabilities))
         label, probability = best[0]
+        if is_outlier or (confidence < self.calibration.threshold and label != NONE_OF_THESE):
+            return Prediction("", NONE_OF_THESE, none, best, self.name)
+        close_labels = tuple(named[label] for label in self.calibration.close_labels(probabilities))
         return Prediction("", label, probability, best, self.name, close_labels=close_labels)

@@ -16,7 +16,7 @@ class Prediction:
         file: path of the photo as it was given; empty for a photo given as bytes or pixels.
         label: the most probable class, or "none of these" when the confidence is below the model's threshold, or the
             image is unlike those of training (`outliers`); None for a photo that cannot be used.
-        probability: of that label; 1 minus the confidence where the model has no class "none of these", and of an image
+        probability: of that label; for "none of these" below the threshold 1 minus the confidence, and for an image
             unlike those of training the share of validation images that are more like them; or None.
         top: the most probable classes with their probabilities, best first.
         model: name of the model.

@@ -22,15 +22,11 @@ def fit_calibration(
     validation: Split,
     class_names: tuple[str, ...],
     label_groups: LabelGroups = (),
-    weights: Floats | None = None,
 ) -> Calibration:
-    """Fit the temperature, and with a class "none of these" the threshold, to the network's probabilities, [n, k].
-
-    `weights`, [n], say how much each image counts; None: all the same.
-    """
+    """Fit the temperature, and with a class "none of these" the threshold, to the network's probabilities, [n, k]."""
     if len(validation) < MIN_IMAGES:
         return Calibration(label_groups=label_groups)
-    calibration = Calibration(fit_temperature(probabilities, validation, weights), label_groups=label_groups)
+    calibration = Calibration(fit_temperature(probabilities, validation), label_groups=label_groups)
     if NONE_OF_THESE not in class_names:
         return calibration
     calibrated, none = calibration.calibrate(probabilities), class_names.index(NONE_OF_THESE)
@@ -40,34 +36,31 @@ def fit_calibration(
         return calibration
     correct, none_correct = validation.is_correct(predicted), validation.is_correct(np.full_like(predicted, none))
     confidence = calibration.confidence(calibrated)
-    weight = np.ones(len(predicted)) if weights is None else weights
-    threshold = fit_threshold(confidence[is_class], correct[is_class], none_correct[is_class], weight[is_class])
+    threshold = fit_threshold(confidence[is_class], correct[is_class], none_correct[is_class])
     return Calibration(calibration.temperature, threshold, label_groups)
 
 
-def fit_temperature(probabilities: Floats, validation: Split, weights: Floats | None = None) -> float:
+def fit_temperature(probabilities: Floats, validation: Split) -> float:
     """Return the temperature within `TEMPERATURE_RANGE` with the least cross-entropy (Guo et al. 2017, section 4.2)."""
     from scipy.optimize import minimize_scalar  # a training without validation images does not wait for this import
 
     def loss(log_temperature: float) -> float:
         calibrated = Calibration(float(np.exp(log_temperature))).calibrate(probabilities)
-        return float(np.average(-np.log(validation.true_class_probabilities(calibrated).clip(FLOOR)), weights=weights))
+        return float(-np.log(validation.true_class_probabilities(calibrated).clip(FLOOR)).mean())
 
     result = minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method="bounded")
     return round(float(np.exp(result.x)), 4)
 
 
-def fit_threshold(
-    confidence: Floats, correct: NDArray[np.bool_], none_correct: NDArray[np.bool_], weights: Floats
-) -> float:
+def fit_threshold(confidence: Floats, correct: NDArray[np.bool_], none_correct: NDArray[np.bool_]) -> float:
     """Return the confidence below which to predict "none of these", so that most predictions are correct.
 
-    All thresholds between two confidences are tried, each error costs its weight (Chow 1970); of equally good ones the
+    All thresholds between two confidences are tried, each error costs the same (Chow 1970); of equally good ones the
     highest is returned, and 0 where no threshold is better than none. All arguments, [n], are of predictions of a
-    class: their confidence, whether they are correct, whether "none of these" would be correct, and their weights.
+    class: their confidence, whether they are correct, and whether "none of these" would be correct.
     """
     order = np.argsort(confidence, kind="stable")
-    gains = np.cumsum((none_correct.astype(int) - correct)[order] * weights[order])
+    gains = np.cumsum((none_correct.astype(int) - correct)[order])
     gain_below = np.append(0.0, gains[:-1])  # correct predictions gained by abstaining from all that are less confident
     ordered = confidence[order]
     gain_below[1:][ordered[1:] == ordered[:-1]] = -np.inf  # no threshold between equal ones

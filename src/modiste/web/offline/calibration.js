@@ -34,7 +34,6 @@ export function toPrediction(probabilities, { class_names: names, threshold, lab
   const best = names[argmax(probabilities)];
   const group = groups.find((each) => each.includes(best)) ?? [best];
   const confidence = group.reduce((sum, label) => sum + probabilities[names.indexOf(label)], 0);
-  if (confidence >= threshold && !isOutlier) return { ...top[0], top };
-  const none = isOutlier ? outliers.coverage : 1 - confidence;
-  return { label: NONE_OF_THESE, probability: shown[names.indexOf(NONE_OF_THESE)] ?? none, top };
+  if ((confidence >= threshold || best === NONE_OF_THESE) && !isOutlier) return { ...top[0], top };
+  return { label: NONE_OF_THESE, probability: isOutlier ? outliers.coverage : 1 - confidence, top };
 }
