@@ -9,7 +9,7 @@ from modiste.errors import InputError
 
 SHA256 = {
     "fashion-mnist": "a42dca4975bb8a539d1b5d412e3bc4c09d18ab6855c944a566bfdbe2b6085b76",
-    "photo": "be166484c4182ac9d10343145f368fa702badc0168b816b88ea6fee08c05ac6d",
+    "photo": "400ce8403c7b6b285fec2b09802072bcc3c4939c1d4bdaf70f72fbe93dd81217",
 }
 """The first model is for images like those of Fashion-MNIST, the last for all other photos."""
 
