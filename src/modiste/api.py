@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modiste.inference import bundled_files
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.runs import folder
@@ -123,10 +124,5 @@ def load(model: RunLike | bytes | None = None, threads: int = 0) -> "Predictor":
 
 
 def _find_path(target: RunLike) -> Path:
-    """Return the path of a run or file: where there is none of that name, of the run in `runs`, if there is one."""
-    if isinstance(target, Run):
-        return target.path
-    path = Path(target)
-    in_runs = Path("runs") / path
-    is_name = path.name == str(path) and not path.exists()
-    return in_runs if is_name and Run(in_runs).recipe_file.is_file() else path
+    """Return the path of a run or file."""
+    return target.path if isinstance(target, Run) else bundled_files.find_path(target)

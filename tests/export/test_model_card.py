@@ -38,3 +38,19 @@ def test_the_card_says_how_photos_become_square(mode: str) -> None:
 def test_the_card_says_which_views_are_averaged(changes: dict[str, Any], text: str) -> None:
     """In the graph, or by modiste alone."""
     assert f"| test-time augmentation | {text}" in render(changes)
+
+
+def test_the_card_evaluates_on_a_split_that_the_data_has() -> None:
+    """On the held-out images of one's own data; not at all where none were held out."""
+    split = Split("train", np.zeros((2, 28, 28), np.uint8), np.array([0, 1]))
+    own = settings.with_settings(Recipe(), {"data.source": "photos"})
+    validation = {"validation": {"accuracy": 1.0, "loss": 0.0, "n": 2}}
+
+    def command(recipe: Recipe, scores: dict[str, Any]) -> str | None:
+        data = TrainingData(("a", "b"), split, split)
+        card = model_card.render("r", recipe, data, {"epoch": 1, **scores}, Calibration(), 5)
+        return next((line.strip() for line in card.splitlines() if "modiste evaluate ." in line), None)
+
+    assert command(Recipe(), validation) == "modiste evaluate ."
+    assert command(own, validation) == "modiste evaluate . --split validation"
+    assert command(own, {}) is None

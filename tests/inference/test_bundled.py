@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from helpers.models import tiny_model
+from helpers.runs import write_run
 from modiste import inference
 from modiste.errors import InputError
 from modiste.inference import bundled_files
@@ -95,3 +96,26 @@ def test_a_name_that_is_also_a_model_file_or_a_run_here_is_refused(
         with pytest.raises(InputError, match=f"photo is the name of a bundled model and of {tmp_path}/photo"):
             use("photo")
     assert inference.load().models[-1].name == "photo"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mine", "runs/mine"),
+        ("runs/mine", "runs/mine"),
+        ("here", "here"),
+        ("photo", "photo"),
+        ("nowhere", "nowhere"),
+        ("n" * 300, "n" * 300),
+        (".", "."),
+    ],
+)
+def test_a_run_is_located_by_its_name_in_runs(
+    name: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is nothing of that name here, and it is not that of a bundled model."""
+    monkeypatch.chdir(tmp_path)
+    for run in ("mine", "here", "photo"):
+        write_run(tmp_path / "runs" / run)
+    Path("here").mkdir()
+    assert bundled_files.find_path(name) == Path(expected)

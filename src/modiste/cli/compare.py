@@ -9,6 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from modiste.cli.options import RUN_PATH
 from modiste.cli.tables import open_console, to_rich
 from modiste.reporting import formatting
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("runs", nargs=-1, type=RUN_PATH, metavar="RUN...")
 @click.option(
     "--logits", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="One more file, which has logits."
 )

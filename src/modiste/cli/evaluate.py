@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modiste.cli.options import RUN_PATH
 from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target", type=click.Path(path_type=Path), metavar="RUN_OR_MODEL")
+@click.argument("target", type=RUN_PATH, metavar="RUN_OR_MODEL")
 @click.option(
     "--split", type=click.Choice(["test", "validation"]), default="test", show_default=True, help="Split to evaluate."
 )

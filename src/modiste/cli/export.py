@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from modiste.cli.options import OutputFile
+from modiste.cli.options import RUN_PATH, OutputFile
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN_OR_MODEL")
+@click.argument("run", type=RUN_PATH, metavar="RUN_OR_MODEL")
 @click.option("--out", type=OutputFile(".onnx"), metavar="FILE", help="Default: RUN.onnx, or RUN-int8.onnx.")
 @click.option("--int8", is_flag=True, help="Quantize to 8-bit integers: a quarter of the size.")
 @click.option("--data", metavar="FOLDER", help="With --int8: the run's data, if it was moved.")

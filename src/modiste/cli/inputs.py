@@ -108,7 +108,7 @@ def find_model(model: str | None) -> str | Path | None:
         return model
     from modiste.runs.folder import Run, open_run, require_model  # here, since few commands need it
 
-    path = Path(model)
+    path = bundled_files.find_path(model)
     if path.is_dir():
         return require_model(open_run(path))
     run = Run(path.parent)

@@ -83,6 +83,21 @@ EXPERIMENT_OPTIONS = (
 )  # fmt: skip
 
 
+class RunPath(click.ParamType[Path]):
+    """The path of a run, a model file or a results file, or the name of a run in `runs`."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path of a value of the command line."""
+        from modiste.inference.bundled_files import find_path
+
+        return find_path(value)
+
+
+RUN_PATH = RunPath()
+
+
 class OutputFile(click.Path):
     """The path of a file to write, whose suffix must be one of these, in any case; otherwise raises a SettingError."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from modiste.cli.options import RUN_PATH
 from modiste.errors import SettingError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ FORMATS = ("html", "pdf", "markdown", "latex")
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.argument("paths", nargs=-1, required=True, type=RUN_PATH, metavar="RUN...")
 @click.option("--results", type=click.Path(path_type=Path), metavar="DIR", help="Folder of your results files.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",

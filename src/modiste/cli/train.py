@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modiste.cli.options import DATA_HELP, check_name, set_option
+from modiste.cli.options import DATA_HELP, RUN_PATH, check_name, set_option
 
 if TYPE_CHECKING:
     from modiste.recipes.recipe import Recipe
@@ -31,7 +31,7 @@ RESUMABLE_SETTINGS = {"data.source", "schedule.epochs"}
 @set_option
 @click.option(
     "--resume",
-    type=click.Path(path_type=Path),
+    type=RUN_PATH,
     metavar="RUN",
     help="Resume a run; --data names data that was moved. A finished run is trained on, as a new one, with --epochs.",
 )

@@ -58,7 +58,7 @@ class ClassFolders:
             only = next(iter(names), "none")
             raise InputError(
                 f"{folder} has class folders for one class ({only}), but at least two are needed. Make a folder for "
-                "each class and put its photos in."
+                f"each class and put its photos in{f', and name it in {LABELS_FILE}' if self._folder_labels else ''}."
             )
         for path in chain.from_iterable(map(subfolders, self.split_folders.values())):
             if unknown := set(self._labels(path)) - names:

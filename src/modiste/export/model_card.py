@@ -32,8 +32,7 @@ $description
 Use it:
 
     modiste predict --model . PHOTO
-    modiste evaluate .
-
+$evaluate
 $limits $abstention
 
 `model.onnx` is the model that is evaluated and used, `model.safetensors` has the same weights, `recipe.json` describes
@@ -76,6 +75,7 @@ def render(
         epoch=scores["epoch"],
         validation=_validation(recipe, scores),
         calibration=_calibration(calibration),
+        evaluate=_evaluate_command(recipe, scores),
         limits=OWN_DATA_LIMITS if recipe.data.source else FASHION_MNIST_LIMITS,
         abstention=ABSTAINS if NONE_OF_THESE in data.class_names else ALWAYS_PREDICTS,
     )
@@ -95,6 +95,13 @@ def _tta(options: ModelConfig) -> str:
         below = f"where the highest probability is below {options.tta_threshold:.0%}"
         views.append(f"mirror image{crop} {below}: by `modiste`, not in `model.onnx`")
     return "; ".join(views) or "none"
+
+
+def _evaluate_command(recipe: Recipe, scores: dict[str, Any]) -> str:
+    """Return the line that evaluates the run: on test for Fashion-MNIST, otherwise on held-out images."""
+    if not recipe.data.source:
+        return "    modiste evaluate .\n"
+    return "    modiste evaluate . --split validation\n" if scores.get("validation") else ""
 
 
 def _validation(recipe: Recipe, scores: dict[str, Any]) -> str:

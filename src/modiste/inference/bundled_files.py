@@ -1,6 +1,7 @@
 """The model files that come with the package, each with its SHA-256."""
 
 import hashlib
+import os
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -24,6 +25,20 @@ def require_unambiguous(name: str) -> None:
             f"{name} is the name of a bundled model and of {path.resolve()}. Give this path to use it, or change to "
             "another folder to use the bundled model."
         )
+
+
+def find_path(name: str | Path) -> Path:
+    """Return the path of a run or file: where there is none of that name, of the run in `runs`, if there is one.
+
+    The name of a bundled model is returned as it is.
+    """
+    path = Path(name)
+    if path.name != str(name) or path.name in NAMES or os.path.lexists(path):
+        return path
+    from modiste.runs.folder import Run, named_path  # here, since a path of a file does not need it
+
+    run = Run(named_path(path.name))
+    return run.path if os.path.lexists(run.recipe_file) else path
 
 
 def bundled_file(name: str) -> Traversable:

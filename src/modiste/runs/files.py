@@ -3,6 +3,7 @@
 A link is followed, and what is not a regular file (standard output, a FIFO) is written through, never replaced.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -23,6 +24,9 @@ PARTIAL_SUFFIX = ".partial"
 
 STALE_SECONDS = 60.0
 """Age of a temporary file of a process that does not run any more, from which on the next write removes it."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk, or of a file that may not grow."""
 
 MAX_LINE_BYTES = 2**20  # a longer line is read as several
 
@@ -139,7 +143,8 @@ def remove_partials(folder: Path) -> None:
 
 def write_error(path: Path, error: OSError) -> OutputError:
     """Return the error for a path that cannot be written."""
-    advice = "Free space or choose another folder, then repeat the command."
+    cause = "Free space" if error.errno in FULL else "Check its permissions"
+    advice = f"{cause}, or choose another folder, then repeat the command."
     return OutputError(f"{path} cannot be written ({error.strerror or error}). {advice}")
 
 

@@ -134,6 +134,8 @@ def require_model(run: Run) -> Path:
 def open_run(path: Path) -> Run:
     """Return the run in that folder; raises InputError when there is none."""
     run = Run(path)
+    if not os.path.lexists(path):
+        raise InputError(f"{path} does not exist. Give a folder that `modiste train` made, or its name in `runs`.")
     if not run.recipe_file.is_file():
         raise InputError(f"{path} is not a run folder: it has no recipe.json. Give a folder that `modiste train` made.")
     return run
