@@ -34,7 +34,9 @@ def original_image(photo: Photo, size: int) -> NDArray[np.uint8] | None:
     A photo of this size is returned as it is, in gray; None is returned when the photo is not such a copy.
     """
     factor = max(1, max(photo.shape) // CHECKED_SIDE)
-    if np.ptp(photo[::factor, ::factor], axis=2).max() > MAX_CHANNEL_DIFFERENCE:
+    red, green, blue = np.moveaxis(photo[::factor, ::factor], 2, 0)
+    highest, lowest = np.maximum(np.maximum(red, green), blue), np.minimum(np.minimum(red, green), blue)
+    if (highest - lowest).max() > MAX_CHANNEL_DIFFERENCE:  # np.ptp along three channels takes 28 times as long
         return None
     gray = Image.fromarray(photo).reduce(factor).convert("L")
     levels = np.asarray(gray)
