@@ -60,6 +60,7 @@ def test_a_recipe_has_changed_settings(tmp_path: Path) -> None:
         modiste.recipe("sprint", optimizer={"rate": 0.2})
 
 
+@pytest.mark.slow
 def test_a_training_from_python_has_the_weights_of_the_command(
     idx: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -98,6 +98,7 @@ def test_small_classes_and_imbalance_are_warned_of(tmp_path: Path, caplog: pytes
     ]
 
 
+@pytest.mark.slow
 def test_a_tiny_network_is_trained_evaluated_and_used(trained: Path, tmp_path: Path) -> None:
     """`train` and `evaluate` write exactly the documented files, and the network has learned its task."""
     run = tmp_path / "runs" / "tiny"

@@ -103,6 +103,7 @@ def write_raw(folder: Path) -> Path:
 WRITERS = [write_pixel_csv, write_keras_npz, write_medmnist_npz, write_parquet, write_file_list, write_raw]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__.removeprefix("write_"))
 def test_each_format_is_trained_on_and_evaluated(write: Callable[[Path], Path], tmp_path: Path) -> None:
     """By the commands; the network learns its four classes, and mistakes.csv names the images."""

@@ -81,6 +81,7 @@ def test_the_recipe_is_the_first_trial_and_better_ones_are_found(tmp_path: Path)
     assert max(study.importances(open_study(tmp_path / "a")).items(), key=lambda item: item[1])[0] == "optimizer.lr"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [0, 3, 8])
 def test_a_search_that_is_stopped_resumes_as_if_unbroken(stop_at: int, tmp_path: Path) -> None:
     """The trial that was stopped goes on with its values, and all later ones have those of an unbroken search."""

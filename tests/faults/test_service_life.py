@@ -30,6 +30,7 @@ def wait_for_line(process_output: object, text: str) -> None:
         assert line, "the process ended"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_fault_34_a_prediction_that_never_ends_does_not_delay_the_end_of_the_service(stop: signal.Signals) -> None:
     """The first signal ends it with code 0 within the grace, and the client gets status 503."""

@@ -64,6 +64,7 @@ def contents(run: Run) -> dict[str, bytes]:
     return {name: (run.path / name).read_bytes() for name in ORDER}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_written", range(len(ORDER)))
 def test_a_kill_between_two_files_changes_nothing(finished: Run, tmp_path: Path, n_written: int) -> None:
     """A run that is resumed with only the first of them ends with the same files."""

@@ -19,6 +19,7 @@ def query(folder: Path, text: str) -> list[tuple[object, ...]]:
         return database.execute(text).fetchall()
 
 
+@pytest.mark.slow
 def test_settings_and_metrics_are_logged(idx: Path, tmp_path: Path) -> None:
     """Each metric of metrics.csv by epoch, also of a run that continues another one."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=2", "--mlflow", *TINY, *OWN]

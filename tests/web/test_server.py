@@ -135,6 +135,7 @@ def test_a_client_that_does_not_read_is_disconnected() -> None:
             assert service.process.wait(15) == 0
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_gets_everything() -> None:
     """The timeout starts again whenever something is read."""
     with serving(setup="from modiste.web import server; server.IDLE_TIMEOUT = 1") as service:

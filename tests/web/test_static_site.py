@@ -129,6 +129,7 @@ def encode(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("name", PHOTOS)
 def test_images_equal_those_of_python(name: str, page: Page) -> None:
