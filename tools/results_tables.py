@@ -10,12 +10,20 @@ from statistics import fmean
 from typing import Any
 
 import photo_tables
+import statistics_tables
 from table_format import RESULTS, ROOT, Translate, read, span, table, target_row
 
 from modiste.reporting import formatting
 from modiste.runs.results import total_seconds
 
-PAGES = ("README.md", "README.zh-CN.md", "docs/speed.md", "docs/photos.md", "src/modiste/assets/models/photo.md")
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    "docs/speed.md",
+    "docs/photos.md",
+    "docs/statistics.md",
+    "src/modiste/assets/models/photo.md",
+)
 MARKED = re.compile(r"(<!-- ([a-z_]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
 
 CHINESE = {
@@ -270,6 +278,7 @@ TABLES: dict[str, Callable[[Translate], str]] = {
     "forms": forms_table,
     "runtimes": runtimes_table,
     **photo_tables.TABLES,
+    **statistics_tables.TABLES,
 }
 
 

@@ -199,3 +199,10 @@ def test_published_results_are_from_a_clean_commit(path: Path) -> None:
         seed, fold = each[0]
         by_seed = [(i, fold) for i in range(len(each))]
         assert each in (by_seed, [(seed, fold + i) for i in range(len(each))])
+
+
+def test_the_statistics_keep_their_bounds() -> None:
+    """In every case of the simulation that has bounds."""
+    simulated = results.read(ROOT / "results" / "coverage.json")
+    assert simulated["draws"] == 20_000
+    assert all(case["within_bounds"] for case in simulated["runs"] if case["bounds"])
