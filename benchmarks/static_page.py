@@ -1,7 +1,9 @@
 """Compare the page of `modiste export --web`, in Chromium without a network, with `modiste predict`, and time it.
 
-python benchmarks/static_page.py photo /data/photos --limit 1000 --out static-page.json
-python benchmarks/static_page.py fashion-mnist images/ --limit 1000
+    python benchmarks/static_page.py PHOTOS...          # nothing else may be running
+
+The model `photo` gets 1,000 of the photos below the folders, and `fashion-mnist` as many images of Fashion-MNIST that
+are held out of training, as PNG. It writes results/static-page.json.
 """
 
 import base64
@@ -21,10 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import timing
 from playwright.sync_api import expect, sync_playwright
 
+from modiste.data import sources
+from modiste.imaging import png
 from modiste.imaging.photo_files import find_photos
 from modiste.inference import model_file
+from modiste.recipes.config import DataConfig
+from modiste.runs import results
 
 WARM_UP = 5
 """Photos that are predicted before the clock runs: WebAssembly is compiled in two tiers."""
@@ -95,19 +102,29 @@ def describe(by_command: dict[str, Any], by_page: dict[str, Any]) -> dict[str, A
     return first | {"page": {"label": by_page["label"], "top": by_page["top"][:2]}}
 
 
+def write_images(folder: Path, count: int) -> list[Path]:
+    """Write held-out images of Fashion-MNIST as PNG, and return their paths."""
+    images = sources.open_training(DataConfig(), seed=0).validation.images[:count]
+    paths = [folder / f"{number:04}.png" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        path.write_bytes(png.encode(image))
+    return paths
+
+
 @click.command()
-@click.argument("model")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--limit", default=1000, show_default=True, help="Photos, drawn at random.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the result as JSON.")
-def main(model: str, folders: tuple[Path, ...], limit: int, out: Path | None) -> None:
-    """Compare the page of a model with the command on the photos below some folders."""
+@click.option("--out", type=click.Path(path_type=Path), default=Path("results/static-page.json"), show_default=True)
+def main(folders: tuple[Path, ...], limit: int, out: Path) -> None:
+    """Compare the page with the command, for both bundled models, and write the results file."""
     photos = [photo for folder in folders for photo in find_photos(folder).readable]
     chosen = random.Random(0).sample(photos, min(limit, len(photos)))  # noqa: S311  not for security
-    result = json.dumps(compare(model, chosen), indent=2, ensure_ascii=False)
-    if out:
-        out.write_text(result + "\n", encoding="utf-8")
-    click.echo(result)
+    with tempfile.TemporaryDirectory() as folder:
+        images = write_images(Path(folder), limit)
+        runs = [compare("photo", chosen), compare("fashion-mnist", images)]
+    results.write(out, recipe="static-page", command=timing.current_command(), runs=runs)
+    for run in runs:
+        click.echo(f"{run['model']}: {run['same_label']} of {run['n']} labels, {run['median_milliseconds']:.0f} ms")
 
 
 if __name__ == "__main__":
