@@ -31,7 +31,7 @@ from modiste.imaging import png
 from modiste.imaging.photo_files import find_photos
 from modiste.inference import model_file
 from modiste.recipes.config import DataConfig
-from modiste.runs import results
+from modiste.runs import environment, results
 
 WARM_UP = 5
 """Photos that are predicted before the clock runs: WebAssembly is compiled in two tiers."""
@@ -47,10 +47,17 @@ PREDICT = """async (photo) => {
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves a folder without a line for each request."""
+
+    def log_message(self, *_: Any) -> None:
+        """Print nothing."""
+
+
 @contextmanager
 def open_page(folder: Path) -> Iterator[Any]:
     """Open the page, wait until it is saved for use without a connection, and stop its host."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    handler = partial(QuietHandler, directory=str(folder))
     host = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=host.serve_forever, daemon=True).start()
     with sync_playwright() as playwright:
@@ -78,7 +85,8 @@ def compare(model: str, photos: list[Path]) -> dict[str, Any]:
     milliseconds = [record["milliseconds"] for record in records[WARM_UP:]]
     pairs = list(zip(expected, records, strict=True))
     return {
-        "model": model,
+        "recipe": model,
+        "commit": environment.describe()["commit"],
         "n": len(photos),
         "same_label": sum(by_command["label"] == by_page["label"] for by_command, by_page in pairs),
         "different": [describe(*pair) for pair in pairs if pair[0]["label"] != pair[1]["label"]],
@@ -124,7 +132,7 @@ def main(folders: tuple[Path, ...], limit: int, out: Path) -> None:
         runs = [compare("photo", chosen), compare("fashion-mnist", images)]
     results.write(out, recipe="static-page", command=timing.current_command(), runs=runs)
     for run in runs:
-        click.echo(f"{run['model']}: {run['same_label']} of {run['n']} labels, {run['median_milliseconds']:.0f} ms")
+        click.echo(f"{run['recipe']}: {run['same_label']} of {run['n']} labels, {run['median_milliseconds']:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -19,5 +19,6 @@ def median_seconds(function: Callable[[], object], repeats: int, warm_up: int) -
 
 
 def current_command() -> str:
-    """Return the command line that started this script, for the results file."""
-    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    """Return the command line that started this script, for the results file; of a path elsewhere, its last part."""
+    arguments = (Path(each).name if Path(each).is_absolute() else each for each in sys.argv[1:])
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *arguments])
