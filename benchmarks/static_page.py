@@ -113,7 +113,7 @@ def describe(by_command: dict[str, Any], by_page: dict[str, Any]) -> dict[str, A
 def write_images(folder: Path, count: int) -> list[Path]:
     """Write held-out images of Fashion-MNIST as PNG, and return their paths."""
     images = sources.open_training(DataConfig(), seed=0).validation.images[:count]
-    paths = [folder / f"{number:04}.png" for number in range(len(images))]
+    paths = [folder / f"{index:04}.png" for index in range(len(images))]
     for path, image in zip(paths, images, strict=True):
         path.write_bytes(png.encode(image))
     return paths
