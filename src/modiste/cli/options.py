@@ -18,6 +18,11 @@ DATA_HELP = (
     "Folder with class folders or IDX files, or a .csv, .npz or .parquet file; left out: the bundled Fashion-MNIST."
 )
 
+model_option = click.option(
+    "--model", metavar="M",
+    help="An .onnx file, a run or its name in runs, or a bundled model: fashion-mnist, photo.",
+)  # fmt: skip
+
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE", help="Any setting of the recipe; can be repeated."
 )

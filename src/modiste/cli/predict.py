@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from modiste.cli.drawings import require_drawable, write_drawings
-from modiste.cli.options import OutputFile
+from modiste.cli.options import OutputFile, model_option
 from modiste.cli.predict_files import predict_photos, write_rows, write_shards
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def check_out(context: click.Context, option: click.Parameter, out: str | None) 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
+@model_option
 @click.option("--top", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of classes.")
 @click.option(
     "--out", metavar="F", callback=check_out,

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
+from modiste.cli.options import model_option
+
 PEM_FILE = click.Path(path_type=Path)
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 chooses a free port.")
-@click.option("--model", metavar="M", help="An .onnx file, a run folder, or a bundled model: fashion-mnist, photo.")
+@model_option
 @click.option("--threads", type=click.IntRange(0), default=0, help="Photos predicted in parallel; 0 is one per core.")
 @click.option("--root-path", default="", metavar="P", help="Prefix behind a proxy, such as /modiste.")
 @click.option("--allow-origin", multiple=True, metavar="O", help="Page of another site that may use the API; repeat.")
