@@ -27,6 +27,7 @@ from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
 from modiste.recipes.recipe import Recipe
 from modiste.reporting.evaluate import evaluate
+from modiste.reporting.experiment_results import read_experiment
 from modiste.runs import files, results
 from modiste.runs.folder import Run
 
@@ -135,13 +136,12 @@ def test_transfer_is_measured_by_the_number_of_labels(
     monkeypatch.setattr(sys, "argv", ["transfer.py", "--seeds=1", "--labels", "40", *sets])
     monkeypatch.chdir(tmp_path)
     transfer.main()
-    content = json.loads((tmp_path / "results" / "transfer.json").read_text())
-    (size,) = content["sizes"]
-    assert (size["labels"], size["base"]["model.upscale"], content["split"]) == (40, 2, "test")
-    assert [run["recipe"] for run in content["runs"]] == ["40 labels, unchanged", "40 labels, random weights"]
-    random_weights = size["rows"][-1]
-    accuracies = [run["accuracy"] for run in content["runs"]]
-    assert random_weights["difference"] == pytest.approx(accuracies[1] - accuracies[0])
+    transferred = read_experiment(tmp_path / "results" / "transfer-40.json")
+    assert [each.name for each in transferred.methods] == ["transfer-40: unchanged", "transfer-40: random weights"]
+    assert transferred.unchanged.split == "test"
+    assert (transferred.unchanged.recipe.model.upscale, transferred.unchanged.recipe.data.max_train_images) == (2, 40)
+    accuracies = [method.accuracy for method in transferred.methods]
+    assert transferred.differences[-1].difference == pytest.approx(accuracies[1] - accuracies[0])
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from modiste.experiments import ablation
 from modiste.experiments.tricks import Row
 from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, sprint
+from modiste.reporting.experiment_results import read_experiment
 
 
 @pytest.fixture
@@ -53,6 +54,9 @@ def test_rows_are_compared_over_the_same_seeds(small: list[str], tmp_path: Path)
     assert "not a number" in failed["failed"][0]["reason"]
     assert content["split"] == "validation"  # sprint itself holds nothing out
     assert content["base"]["data.val_fraction"] == 0.2
+    read = read_experiment(tmp_path / "results" / "sprint-ablation.json")
+    assert [len(each.run_results[0].val_losses) for each in read.methods] == [2, 2]  # epochs
+    assert len(read.differences) == 3
     text = run_in_process(tmp_path, *arguments[:-1], code=1)
     assert "without warm-up" in text.stdout
     assert "too fast: seed 1 failed. " in text.stdout

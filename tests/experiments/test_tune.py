@@ -10,6 +10,7 @@ from helpers.photos import fill
 from modiste.experiments import search_space, tune
 from modiste.recipes import named, settings
 from modiste.recipes.named import classic_cnn, sprint
+from modiste.reporting.experiment_results import read_experiment
 
 
 @pytest.mark.slow
@@ -47,6 +48,7 @@ def test_a_recipe_is_tuned_and_its_gain_measured_on_other_folds(
     ]
     accuracies = [run["accuracy"] for run in content["runs"]]
     assert content["gain"]["difference"] == pytest.approx(accuracies[1] - accuracies[0])
+    assert read_experiment(tmp_path / "results" / "classic-cnn-tuned.json").trials == 2
     again = run_in_process(tmp_path, *arguments)
     assert "The log of the next training" not in again.stderr
     assert "Trial 1 is the best on fold 0" in again.stdout

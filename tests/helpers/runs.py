@@ -1,6 +1,6 @@
 """Tiny finished runs and results files for tests, like those of `modiste train` and `modiste bench`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,4 +85,28 @@ def write_results(
     ]  # fmt: skip
     shared = {key: value for key, value in settings.to_settings(recipe).items() if key != "seed"}
     results.write(path, recipe=path.stem, command="modiste bench", runs=records, settings=shared, split=split)
+    return path
+
+
+def write_ablation(path: Path, rows: Mapping[str, tuple[list[str], float]], base: Recipe | None = None) -> Path:
+    """Write the results file of an ablation with two seeds, as `modiste ablate` does; returns its path.
+
+    Args:
+        path: of the file.
+        rows: changed settings, and the validation loss after the first epoch, by the row's name; `unchanged` first.
+        base: default: classic-cnn.
+    """
+    records = [
+        {"recipe": name, "seed": seed, "fold": 0, "accuracy": 0.9 - loss / 100, "loss": loss, "images": 10_000,
+         "seconds": 6.0, "epochs": 2, "best_epoch": 2, "parameters": 9, "train_losses": [1.0, 0.5],
+         "val_losses": [loss * (1 + seed / 100), 0.4 + seed / 100]}
+        for name, (_, loss) in rows.items() for seed in (0, 1)
+    ]  # fmt: skip
+    tricks = [
+        {"recipe": name, "settings": changes, "n": 2, "difference": 0.01, "difference_interval": [0.001, 0.02]}
+        for name, (changes, _) in rows.items()
+    ]
+    base_settings = settings.to_settings(base or named.classic_cnn())
+    parts = {"split": "test", "base": base_settings, "tricks": tricks}
+    results.write(path, recipe=path.stem, command="modiste ablate", runs=records, **parts)
     return path

@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.runs import write_results, write_run
+from helpers.runs import write_ablation, write_results, write_run
 from helpers.scores import compute_scores
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import claims, results_table
+from modiste.reporting import results_table
+from modiste.reporting.claims.answer import Answer
+from modiste.reporting.claims.check import check_claims
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.report_data import CNN, CNN_ERASING, RESNET18, ReportData, find_result, open_report_data
 from modiste.reporting.results_table import MethodResult
+from modiste.runs import files
 from modiste.runs.folder import Run
 
 RECIPES = {"classic_cnn": CNN, "classic_cnn_erasing": CNN_ERASING, "classic_resnet18": RESNET18}
@@ -22,12 +25,12 @@ RECIPES = {"classic_cnn": CNN, "classic_cnn_erasing": CNN_ERASING, "classic_resn
 
 def verdicts(data: ReportData) -> dict[str, str]:
     """The verdict on each claim."""
-    return {answer.claim: answer.verdict for answer in claims.check_claims(data)}
+    return {answer.claim: answer.verdict for answer in check_claims(data)}
 
 
-def answer(data: ReportData, claim: str) -> claims.Answer:
+def answer(data: ReportData, claim: str) -> Answer:
     """The answer to one claim."""
-    return next(each for each in claims.check_claims(data) if each.claim == claim)
+    return next(each for each in check_claims(data) if each.claim == claim)
 
 
 def results_files(
@@ -65,9 +68,9 @@ def test_without_results_no_claim_is_measured() -> None:
 
 def test_published_results_answer_no_claim() -> None:
     """A claim is not measured with the published results alone; their figures are shown."""
-    answers = claims.check_claims(replace(open_report_data([]), own=()))
+    answers = check_claims(replace(open_report_data([]), own=()))
     assert {a.verdict for a in answers if a.claim != "two_layers"} == {"not_measured"}
-    sentences = {"no_run", "no_pair", "no_class_scores", "batch_norm", "two_layers_leaderboard"}
+    sentences = {"no_run", "no_pair", "no_class_scores", "two_layers_leaderboard"}
     assert {a.sentence for a in answers} == sentences
     published = {a.claim: a.published for a in answers if a.published}
     assert published["cnn_accuracy"].values["accuracy"] == "92.82%"
@@ -252,6 +255,51 @@ def test_the_claim_about_xavier_compares_runs_that_differ_only_in_it(tmp_path: P
     faster = settings.with_settings(plain, {"optimizer.lr": 1.0})
     other = results_table.read_run(write_run(tmp_path / "other", faster, dataset="fashion-mnist").path)
     assert verdicts(ReportData((other, runs[0])))["xavier"] == "not_measured"
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [("xavier", "model.init=default"), ("batch_norm", "model.norm_layer=none"), ("pretraining", "model.weights=")],
+)
+@pytest.mark.parametrize(("loss", "verdict"), [(0.6, "holds"), (0.4, "fails")])
+def test_claims_about_convergence_are_read_from_ablations(
+    tmp_path: Path, claim: str, change: str, loss: float, verdict: str
+) -> None:
+    """The loss after one epoch, with the trick and without it."""
+    base = settings.with_settings(RESNET18, {"model.weights": "imagenet"}) if claim == "pretraining" else CNN
+    write_ablation(tmp_path / "own.json", {"unchanged": ([], 0.5), "without": ([change], loss)}, base)
+    result = answer(open_report_data([], tmp_path), claim)
+    assert (result.verdict, result.values["n"], result.values["other"]) == (verdict, "2 / 2", "own: without")
+    assert (result.values["loss"], result.values["other_loss"]) == ("0.5025", f"{1.005 * loss:.4f}")
+
+
+def test_the_cnn_is_compared_with_the_resnet_over_seeds(tmp_path: Path) -> None:
+    """It is better only where the interval says so."""
+    for resnet18, verdict in (((0.92, 0.9201), "holds"), ((0.93, 0.929), "not_distinguishable")):
+        measured = results_files(tmp_path, classic_cnn=((0.93, 0.9304), 0.2), classic_resnet18=(resnet18, 0.2))
+        assert verdicts(ReportData(measured))["cnn_better"] == verdict
+    assert answer(ReportData(measured), "cnn_better").values["points"] == "+0.07"
+
+
+def test_early_stopping_is_compared_with_training_to_the_end(tmp_path: Path) -> None:
+    """By the test loss of ResNet-18."""
+    unstopped = settings.with_settings(RESNET18, {"early_stopping.patience": 0})
+    stopped = results_files(tmp_path, classic_resnet18=((0.92, 0.921), (0.3, 0.301)))
+    other = results_table.read_results(write_results(tmp_path / "other.json", (0.92, 0.92), unstopped, (0.35, 0.352)))
+    assert verdicts(ReportData((*stopped, other)))["stopping"] == "holds"
+    assert verdicts(ReportData(stopped))["stopping"] == "not_measured"
+
+
+def test_the_gain_of_tuning_is_that_on_other_folds(tmp_path: Path) -> None:
+    """A search of another network does not answer the claim about the CNN."""
+    for recipe, verdict in ((CNN, "fails"), (RESNET18, "not_measured")):
+        path = write_ablation(tmp_path / "tuned.json", {"unchanged": ([], 0.5), "tuned": ([], 0.6)}, recipe)
+        content = files.read_json(path)
+        for record in content["runs"]:
+            record["accuracy"] += record["seed"] * (0.001 if record["recipe"] == "tuned" else 0.0011)
+        content |= {"tuned": content["base"], "trials": [{}] * 30, "split": "validation"}
+        files.write_json(path, content)
+        assert verdicts(open_report_data([], tmp_path))["tuning"] == verdict
 
 
 def test_the_public_leaderboard_has_two_layer_rows_outside_91_to_93(tmp_path: Path) -> None:

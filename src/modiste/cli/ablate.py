@@ -121,17 +121,9 @@ def _list_rows(rows: "list[Row]", as_json: bool) -> None:
 
 
 def _plot(content: dict[str, Any], recipe: str) -> Any:
-    from modiste.reporting.difference_figure import DifferenceRow, plot_differences
+    from modiste.reporting.difference_figure import plot_differences, to_difference_rows
 
-    rows = [
-        DifferenceRow(
-            row["recipe"],
-            row.get("difference"),
-            row.get("difference_interval"),
-            row.get("minimum_detectable_difference"),
-        )
-        for row in content["tricks"][1:]
-    ]
+    rows = to_difference_rows(content["tricks"][1:])
     seeds = content["tricks"][0]["n"]
     return plot_differences(rows, f"{recipe} with one change, {content['split']}, {seeds} seed{'s' * (seeds != 1)}")
 

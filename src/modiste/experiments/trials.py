@@ -170,6 +170,7 @@ def read_record(trial: Trial) -> dict[str, Any]:
     """Return the record of a finished trial for a results file, with its scores where it was evaluated."""
     recipe, rows = trial.run.recipe(), metrics_file.read(trial.run.metrics)
     best = rows[metrics_file.best_epoch(rows, recipe.early_stopping) - 1]
+    train_losses, val_losses = metrics_file.losses(rows)
     return {
         **results.run_record(trial.run),
         "fold": recipe.data.fold,
@@ -177,6 +178,8 @@ def read_record(trial: Trial) -> dict[str, Any]:
         "val_accuracy": best.val_accuracy,
         "val_loss": best.val_loss,
         "best_epoch": best.epoch,
+        "train_losses": [round(loss, 6) for loss in train_losses],
+        "val_losses": [round(loss, 6) for loss in val_losses],
     }
 
 

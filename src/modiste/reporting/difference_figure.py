@@ -1,7 +1,8 @@
 """The figure of differences in accuracy: of two methods, or of a recipe and each of its changes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,6 +29,12 @@ class DifferenceRow:
     def is_distinguishable(self) -> bool:
         """Whether the interval excludes 0."""
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+
+
+def to_difference_rows(records: Iterable[dict[str, Any]]) -> list[DifferenceRow]:
+    """Return the rows of the results file of an ablation."""
+    keys = ("difference", "difference_interval", "minimum_detectable_difference")
+    return [DifferenceRow(record["recipe"], *(record.get(key) for key in keys)) for record in records]
 
 
 @canvas.with_style

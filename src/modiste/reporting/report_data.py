@@ -8,7 +8,8 @@ from typing import Any
 from modiste.errors import InputError
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import results_table
+from modiste.reporting import experiment_results, results_table
+from modiste.reporting.experiment_results import Experiment, is_experiment
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import results
 
@@ -23,10 +24,14 @@ class ReportData:
     Args:
         own: runs and results files of the user, in their order.
         published: results that come with modiste; no claim is checked against them.
+        own_experiments: ablations and searches of the user.
+        published_experiments: those that come with modiste.
     """
 
     own: tuple[MethodResult, ...]
     published: tuple[MethodResult, ...] = ()
+    own_experiments: tuple[Experiment, ...] = ()
+    published_experiments: tuple[Experiment, ...] = ()
 
     @property
     def runs(self) -> list[MethodResult]:
@@ -47,20 +52,25 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
     """Open runs and results files of the user, and the results that come with modiste.
 
     Args:
-        paths: run folders and results files.
+        paths: run folders and results files, among them those of ablations and searches.
         folder: of more results files of the user; files about other things than trainings are skipped.
 
     Raises:
         InputError: a path is neither a run nor a results file, or there is no such folder.
     """
-    own = tuple(results_table.read_methods([*paths, *_list_results(folder)]))
+    listed = results_table.unique_paths([*paths, *_list_results(folder)])
+    experiments = [path for path in listed if path.suffix == ".json" and is_experiment(results.read(path))]
+    own = tuple(results_table.read_methods([path for path in listed if path not in experiments]))
     measured = [(result.recipe, result.run_results) for result in own]
-    published = [
-        results_table.parse_results(name, content, f"results/{name}.json")
-        for name, content in results.read_published().items()
-        if _has_trainings(content)
-    ]
-    return ReportData(own, tuple(result for result in published if (result.recipe, result.run_results) not in measured))
+    files = {name: (content, f"results/{name}.json") for name, content in results.read_published().items()}
+    published = [results_table.parse_results(name, *file) for name, file in files.items() if _has_trainings(file[0])]
+    parse = experiment_results.parse_experiment
+    return ReportData(
+        own,
+        tuple(result for result in published if (result.recipe, result.run_results) not in measured),
+        tuple(map(experiment_results.read_experiment, experiments)),
+        tuple(parse(name, *file) for name, file in files.items() if is_experiment(file[0])),
+    )
 
 
 def find_result(candidates: Sequence[MethodResult], recipe: Recipe) -> MethodResult | None:
@@ -81,12 +91,13 @@ def combine_results(candidates: Sequence[MethodResult]) -> MethodResult | None:
 
 
 def _list_results(folder: Path | None) -> list[Path]:
-    """Return the results files about trainings in a folder."""
+    """Return the results files about trainings and experiments in a folder."""
     if folder is None:
         return []
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder. Pass the folder of your results files, or omit --results.")
-    return [path for path in sorted(folder.glob("*.json")) if _has_trainings(results.read(path))]
+    contents = {path: results.read(path) for path in sorted(folder.glob("*.json"))}
+    return [path for path, content in contents.items() if _has_trainings(content) or is_experiment(content)]
 
 
 def _has_trainings(content: dict[str, Any]) -> bool:

@@ -33,7 +33,8 @@ class RunResult:
     """The result of one training; accuracy (a fraction) and loss (in nats) are None until it is evaluated.
 
     The seconds of all epochs include those of its teachers. Precision is bf16 or fp32; empty where not recorded. More
-    scores are those of `SCORES`, as far as they are there; results files of earlier versions have none.
+    scores are those of `SCORES`, as far as they are there; results files of earlier versions have none. The losses
+    are those of each epoch, in training and on the validation split; empty where not recorded, and without the split.
     """
 
     seed: int
@@ -45,6 +46,9 @@ class RunResult:
     precision: str = ""
     fold: int = 0
     more_scores: Mapping[str, float] = field(default_factory=dict)
+    best_epoch: int = 0
+    train_losses: tuple[float, ...] = ()
+    val_losses: tuple[float, ...] = ()
 
     def score(self, name: str) -> float | None:
         """Return accuracy, loss or one of `SCORES`; None where it is not there."""
@@ -148,7 +152,7 @@ class MethodResult:
     @property
     def best_epoch(self) -> int:
         """The epoch, from 1, whose weights are the model's; 0 without a history."""
-        return metrics_file.best_epoch(list(self.history), self.recipe.early_stopping) if self.history else 0
+        return metrics_file.best_epoch(self.history, self.recipe.early_stopping)
 
     @property
     def chosen_on_split(self) -> bool:
@@ -225,9 +229,10 @@ def read_run(path: Path) -> MethodResult:
     scores = Scores.from_dict(by_split[split], str(run.scores)) if split else None
     accuracy, loss, images = (scores.accuracy, scores.loss, scores.n) if scores else (None, None, 0)
     seconds = metrics_file.total_seconds(history) + info.teacher_seconds
+    best_epoch = metrics_file.best_epoch(history, recipe.early_stopping)
     result = RunResult(
         recipe.seed, accuracy, loss, len(history), info.parameters, seconds, info.precision, recipe.data.fold,
-        more_scores(scores),
+        more_scores(scores), best_epoch, *metrics_file.losses(history),
     )  # fmt: skip
     return MethodResult(run.name, recipe, split, images, (result,), info.hardware, run, history, scores, info)
 
@@ -246,7 +251,7 @@ def parse_results(name: str, content: dict[str, Any], origin: str) -> MethodResu
     """Parse the content of the results file `origin`, which an InputError names."""
     split = str(content.get("split", "test"))
     with parsing.as_input_error(f"{origin} has no trainings evaluated on {split}. Give a file of `modiste bench`."):
-        run_results = tuple(map(_parse_run_result, content["runs"]))
+        run_results = tuple(map(parse_run_result, content["runs"]))
         images = results.count_images(content["runs"], split)
         if split not in SPLITS or images < 1:
             raise ValueError(split)
@@ -285,7 +290,7 @@ def _shortest_unique_end(path: Path, paths: Sequence[Path]) -> str:
     return str(path)
 
 
-def _parse_run_result(record: dict[str, Any]) -> RunResult:
+def parse_run_result(record: dict[str, Any]) -> RunResult:
     """Parse a record of a results file; raises ValueError for an accuracy outside 0 to 1 or a loss that is infinite."""
     accuracy, loss = float(record["accuracy"]), float(record["loss"])
     if not 0 <= accuracy <= 1 or not math.isfinite(loss):
@@ -295,4 +300,7 @@ def _parse_run_result(record: dict[str, Any]) -> RunResult:
     if not all(map(math.isfinite, scores.values())):
         raise ValueError(record)
     origin = str(record.get("precision", "")), int(record.get("fold", 0))
-    return RunResult(int(record["seed"]), accuracy, loss, *numbers, *origin, scores)
+    losses = [tuple(map(float, record.get(key, ()))) for key in ("train_losses", "val_losses")]
+    return RunResult(
+        int(record["seed"]), accuracy, loss, *numbers, *origin, scores, int(record.get("best_epoch", 0)), *losses
+    )

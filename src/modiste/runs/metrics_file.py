@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,13 @@ def read(path: Path) -> list[EpochMetrics]:
         raise InputError(f"{path} is not a metrics.csv ({error}). Give a run that `modiste train` made.") from None
 
 
-def best_epoch(history: list[EpochMetrics], early_stopping: EarlyStoppingConfig) -> int:
+def losses(rows: Sequence[EpochMetrics]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the train losses and the validation losses of all epochs; the latter are empty if nothing was held out."""
+    val_losses = [row.val_loss for row in rows if row.val_loss is not None]
+    return tuple(row.train_loss for row in rows), tuple(val_losses if len(val_losses) == len(rows) else ())
+
+
+def best_epoch(history: Sequence[EpochMetrics], early_stopping: EarlyStoppingConfig) -> int:
     """Return the epoch (from 1) whose weights are kept: the last, or with early stopping the best by its metric."""
     if not early_stopping.patience or not history:
         return len(history)

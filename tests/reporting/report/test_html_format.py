@@ -11,12 +11,13 @@ import pytest
 
 from helpers.idx import write_idx_folder
 from helpers.models import tiny_model
-from helpers.runs import rows, write_results, write_run
+from helpers.runs import rows, write_ablation, write_results, write_run
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.reporting import canvas, results_table
 from modiste.reporting.evaluate import evaluate
+from modiste.reporting.experiment_results import Experiment, read_experiment
 from modiste.reporting.report import html_format, texts, training
 from modiste.reporting.report.build import build_document
 from modiste.reporting.report.front_matter import FrontMatter
@@ -58,10 +59,15 @@ def parse(html: str) -> PageParser:
     return parser
 
 
-def render(*own: MethodResult, published: tuple[MethodResult, ...] = (), lang: str = "en") -> str:
+def render(
+    *own: MethodResult,
+    published: tuple[MethodResult, ...] = (),
+    experiments: tuple[Experiment, ...] = (),
+    lang: str = "en",
+) -> str:
     """The page about these results; every tag of it is closed."""
     language = texts.read(lang)
-    document = build_document(ReportData(own, published), language, FrontMatter())
+    document = build_document(ReportData(own, published, experiments), language, FrontMatter())
     for figure in document.figures:
         canvas.translate(figure.plot, language.terms)
     html = html_format.to_html(document)
@@ -294,6 +300,22 @@ def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
     html = render(one, other)
     assert "augmentation.random_crop_padding 0 → 4, augmentation.random_erasing_prob 0.0 → 0.5" in html
     assert '<td class="r">-1.00</td>' in html
+
+
+def test_an_ablation_is_plotted(tmp_path: Path) -> None:
+    """In Chinese, only names of rows and results are in English."""
+    ablation = write_ablation(tmp_path / "own.json", {"unchanged": ([], 0.5), "a row": (["model.dropout=0.0"], 0.6)})
+    result = read_results(tmp_path / "cnn.json")
+    html = render(result, experiments=(read_experiment(ablation),), lang="zh")
+    assert "own：各项改动与原配方的准确率之差（测试集，n = 2 个种子的平均值）" in html
+    assert {"a row"} == set(re.findall(r">([^<一-鿿]*[A-Za-z][^<一-鿿]*)</text>", html)) - {"cnn (n = 2)"}
+
+
+def test_a_report_needs_more_than_an_ablation(tmp_path: Path) -> None:
+    """It has no method to describe."""
+    ablation = write_ablation(tmp_path / "own.json", {"unchanged": ([], 0.5)})
+    with pytest.raises(InputError, match="Give a run, or a results file"):
+        write_report([ablation], tmp_path / "r.html")
 
 
 def test_classes_with_equal_recall_are_listed_together(tmp_path: Path) -> None:

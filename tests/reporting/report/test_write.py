@@ -123,4 +123,4 @@ def test_without_a_chinese_font_only_figures_of_files_stay_english(
 def test_commands_for_the_missing_claims_are_noted(tmp_path: Path, runs: list[Path]) -> None:
     """For a report that checks some of them."""
     notes = write_report(runs[:1], tmp_path / "r.html")
-    assert "  modiste train classic-resnet18" in notes
+    assert "  modiste bench classic-resnet18 --seeds 3" in notes

@@ -2,8 +2,9 @@
 
 from markupsafe import Markup
 
-from modiste.reporting import claims, figures, formatting, leaderboard
-from modiste.reporting.claims import Answer
+from modiste.reporting import figures, formatting, leaderboard
+from modiste.reporting.claims import check
+from modiste.reporting.claims.answer import Answer
 from modiste.reporting.report.document import Block, Figure, Heading, Paragraph, Row, Section, Source, Table
 from modiste.reporting.report.results import list_numbers
 from modiste.reporting.report.texts import Texts
@@ -98,7 +99,7 @@ def _describe_mark(row: leaderboard.LeaderboardRow, best: MethodResult, texts: T
 
 def _list_claims(data: ReportData, texts: Texts) -> list[Block]:
     """Return the claims of the course report that the user's results are about, each with its check."""
-    answers = claims.check_claims(data, texts.translate)
+    answers = check.check_claims(data, texts.translate)
     measured = [each for each in answers if each.verdict != "not_measured" and each.sentence != LEADERBOARD_ALONE]
     blocks: list[Block] = [Heading(texts.get("claims.title"))]
     if measured:

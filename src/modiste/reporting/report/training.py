@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from modiste.recipes.ranges import is_factory
+from modiste.reporting.difference_figure import plot_differences
 from modiste.reporting.report.document import (
     Block,
+    Figure,
     Formula,
     Heading,
     Paragraph,
@@ -78,8 +80,26 @@ def describe_tricks(data: ReportData, texts: Texts) -> Section:
     about = [Markup(" ").join(texts.get(f"tricks.{key}_about") for key in used)] if used else []
     head = [texts.get("tricks.trick"), *(result.name for result in data.methods)]
     tables = tables_by_method("tab-tricks", texts.get("tricks.caption"), head, rows, texts.get("page.continued"))
-    effects = compare_tricks(data.own, "own", texts)
+    effects = [*compare_tricks(data.own, "own", texts), *_plot_ablations(data, texts)]
     return texts.section("tricks", [*map(Paragraph, about), *(tables if used else []), *effects])
+
+
+def _plot_ablations(data: ReportData, texts: Texts) -> list[Block]:
+    """Return the figure of each ablation of the user."""
+    return [
+        Figure(
+            f"fig-ablation-{index}",
+            texts.get(
+                "tricks.ablation_caption",
+                name=ablation.name,
+                n=ablation.unchanged.n,
+                split=texts.get(f"results.{ablation.unchanged.split}"),
+            ),
+            plot_differences(ablation.differences),
+        )
+        for index, ablation in enumerate(data.own_experiments, start=1)
+        if ablation.differences
+    ]
 
 
 def _used_rows(section: str, values: Mapping[str, Values], texts: Texts) -> list[Values]:
@@ -162,6 +182,10 @@ def _is_built_in(result: MethodResult) -> bool:
     return result.network in ("cnn", "resnet18", "residual")
 
 
+def _has_batch_norm(result: MethodResult) -> str:
+    return "?" if not _is_built_in(result) else "yes" if result.recipe.model.norm_layer == "batch_norm" else "-"
+
+
 def _describe_seconds(result: MethodResult, texts: Texts) -> str:
     seconds, teachers = f"{result.seconds:,.0f}", result.recipe.distillation.teachers
     return texts.get("training.with_teachers", seconds=seconds) if teachers else seconds
@@ -195,7 +219,7 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
 """Rows of the table of settings, by the key of their text."""
 
 TRICKS: dict[str, Callable[[MethodResult], object]] = {
-    "batch_norm": lambda result: "yes" if _is_built_in(result) else "?",
+    "batch_norm": _has_batch_norm,
     "xavier": lambda result: "yes" if _is_built_in(result) and result.recipe.model.init == "xavier" else "-",
     "dropout": lambda result: (result.recipe.model.dropout or "-") if result.network == "cnn" else "-",
     "flip": lambda result: "yes" if result.recipe.augmentation.horizontal_flip else "-",

@@ -7,7 +7,8 @@ from typing import Literal
 
 import modiste
 from modiste.errors import InputError
-from modiste.reporting import canvas, claims
+from modiste.reporting import canvas
+from modiste.reporting.claims import check
 from modiste.reporting.report import front_matter, html_format, latex_format, markdown_format, pdf_format, texts
 from modiste.reporting.report.build import build_document
 from modiste.reporting.report.document import Document
@@ -63,6 +64,8 @@ def write_report(
     if lang == "zh" and kind == "pdf" and not canvas.has_chinese_font():
         raise InputError(NO_CHINESE_FONT.format(advice=", or use --format html, which uses the fonts of the reader"))
     data = open_report_data(paths, folder)
+    if not data.own:
+        raise InputError(f"{paths[0]} has no single method. Give a run, or a results file of `modiste bench`, as well.")
     document = build_document(data, language, front_matter.read(config))
     notes = _translate_figures(document, language, is_html=kind == "html")
     files.make_folder(out.parent)
@@ -98,7 +101,7 @@ def _write_figures(document: Document, out: Path) -> dict[str, str]:
 
 def _list_missing_claims(data: ReportData) -> list[str]:
     """Return the commands that measure the claims of the course report that no result is about, if any is about one."""
-    answers = claims.check_claims(data)
+    answers = check.check_claims(data)
     commands = dict.fromkeys(answer.values["command"] for answer in answers if "command" in answer.values)
     is_measured = any(answer.verdict != "not_measured" for answer in answers)
     if not is_measured or not commands:

@@ -1,11 +1,14 @@
-"""Claims about the class with the lowest or highest recall, or with the most confusions, in the scores of one run."""
+"""Claims about the class with the lowest or highest recall, or with the most confusions, in the scores of each run."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from modiste.metrics import intervals
 from modiste.metrics.intervals import Interval
 from modiste.metrics.scores import ClassScore, Scores
+from modiste.reporting.claims.answer import Answer, Translate, combine, not_measured, to_verdict
+from modiste.reporting.results_table import MethodResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,34 @@ class ClassFinding:
     classes: list[str]
     figure: str
     lead: Interval | None
+
+
+def check_classes(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
+    """Check the claims about classes in each run: each holds if it does in all, and fails if it does in one."""
+    return [
+        _check_class("worst", results, lambda scores: find_lowest_recall(scores, "Shirt"), translate),
+        _check_class("confused", results, lambda scores: find_confusion(scores, "Shirt", "T-shirt/top"), translate),
+        _check_class("best", results, lambda scores: find_highest_recall(scores, "Bag"), translate),
+    ]
+
+
+def _check_class(
+    claim: str, results: Sequence[MethodResult], find: Callable[[Scores], ClassFinding], translate: Translate
+) -> Answer:
+    scores_by_run = {result.name: result.scores for result in results if result.on_fashion_mnist and result.scores}
+    if not scores_by_run:
+        runs = [result.run.path for result in results if result.run and result.run.model.is_file()]
+        if not runs:
+            return not_measured(claim, "no_class_scores")
+        return Answer(claim, "not_measured", "no_run", {"command": f"modiste evaluate {shlex.quote(str(runs[0]))}"})
+    findings = {name: find(scores) for name, scores in scores_by_run.items()}
+    verdict = combine({to_verdict(finding.lead, low=0.0) for finding in findings.values()})
+    texts = [
+        f"{name}: {' = '.join(map(translate, finding.classes)) or '-'} {finding.figure}"
+        for name, finding in findings.items()
+    ]
+    images = f"{next(iter(scores_by_run.values())).n:,}"
+    return Answer(claim, verdict, claim, {"list": translate("; ").join(texts), "images": images, "n": str(len(texts))})
 
 
 def find_lowest_recall(scores: Scores, claimed: str) -> ClassFinding:
