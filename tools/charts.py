@@ -12,12 +12,18 @@ from typing import Any
 
 import numpy as np
 from accuracy_over_time import plot_accuracy_over_time
+from convergence import plot_convergence
 from frontier import Point, plot_accuracy_over_cost, published_points
 from matplotlib.figure import Figure
 from PIL import Image
 
 from modiste.recipes.named import NAMED
-from modiste.reporting import canvas
+from modiste.reporting import canvas, results_table
+from modiste.reporting.difference_figure import plot_differences
+from modiste.reporting.experiment_results import read_experiment
+from modiste.reporting.figures import plot_accuracies
+from modiste.reporting.results_table import MethodResult
+from modiste.reporting.tuning_figure import plot_tuning
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +35,7 @@ TOLERANCE = 32
 def time_to_accuracy() -> Figure:
     """Test accuracy with flip TTA against wall-clock time, one dot per training."""
     points: dict[str, list[tuple[float, float]]] = {}
-    for run in results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]:
+    for run in results.read(result_path("time_to_accuracy"))["runs"]:
         accuracy = run.get("accuracy_flip_tta") or run["accuracy"]
         points.setdefault(run["recipe"], []).append((run["seconds"], accuracy))
     return plot_accuracy_over_time(points)
@@ -55,7 +61,7 @@ def benchmarked_recipes() -> Iterator[tuple[str, Point]]:
 
 def timed_recipes() -> Iterator[tuple[str, Point]]:
     """Recipes of the time-to-accuracy benchmark, with the seconds of training alone."""
-    runs = results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]
+    runs = results.read(result_path("time_to_accuracy"))["runs"]
     for name in NAMED:
         if trainings := [run for run in runs if run["recipe"] == name]:
             yield name, mean_point(trainings, "seconds_training")
@@ -67,7 +73,61 @@ def mean_point(runs: list[dict[str, Any]], seconds: str) -> Point:
     return Point(fmean(run["accuracy"] for run in runs), runs[0]["parameters"], minutes)
 
 
-CHARTS = {"frontier.png": frontier, "time_to_accuracy.png": time_to_accuracy}
+def accuracies() -> Figure:
+    """Mean test accuracy of each benchmarked recipe with its interval over images."""
+    files = [results_table.read_results(result_path(name)) for name, _ in benchmarked_recipes()]
+    rows = [(f"{each.name} (n = {each.n})", each.accuracy or 0.0, each.interval_images) for each in files]
+    return plot_accuracies([(name, accuracy, interval) for name, accuracy, interval in rows if interval])
+
+
+def convergence() -> Figure:
+    """Validation loss per epoch with and without what is said to speed up convergence."""
+    names = {"classic-cnn": "classic-cnn-ablation", "classic-resnet18": "classic-resnet18-ablation"}
+    panels = {recipe: pick_rows(name, CONVERGENCE) for recipe, name in names.items()}
+    transfer = pick_rows("transfer-all", {"unchanged": "ImageNet weights", "random weights": "random weights"})
+    return plot_convergence({**panels, "efficientnet_lite1": transfer})
+
+
+CONVERGENCE = {
+    "unchanged": "unchanged",
+    "without Xavier initialization": "default initialization",
+    "without batch norm": "without batch norm",
+    "group norm instead of batch norm": "group norm",
+}
+"""Rows of ablations, with their names in the chart."""
+
+
+def pick_rows(name: str, rows: dict[str, str]) -> dict[str, MethodResult]:
+    """Some rows of an ablation, as far as it has them, by their names in the chart."""
+    methods = {each.name.removeprefix(f"{name}: "): each for each in read_experiment(result_path(name)).methods}
+    return {title: methods[row] for row, title in rows.items() if row in methods}
+
+
+def ablation(name: str) -> Figure:
+    """Differences of the rows of an ablation to the unchanged recipe."""
+    return plot_differences(read_experiment(result_path(name)).differences)
+
+
+def tuning() -> Figure:
+    """History of the search, and importance of each setting."""
+    content = results.read(result_path("classic-cnn-tuned"))
+    return plot_tuning(content["trials"], content["importances"], "classic-cnn")
+
+
+def result_path(name: str) -> Path:
+    """Path of a results file."""
+    return ROOT / "results" / f"{name}.json"
+
+
+CHARTS = {
+    "accuracies.png": accuracies,
+    "ablation-cnn.png": lambda: ablation("classic-cnn-ablation"),
+    "ablation-resnet18.png": lambda: ablation("classic-resnet18-ablation"),
+    "convergence.png": convergence,
+    "frontier.png": frontier,
+    "time_to_accuracy.png": time_to_accuracy,
+    "tuning.png": tuning,
+}
 
 
 def is_same(figure: Figure, path: Path) -> bool:

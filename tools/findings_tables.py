@@ -1,0 +1,151 @@
+"""The tables of docs/findings.md: the claims of the course report, ablations, transfer, tuning and wrong labels."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from table_format import RESULTS, Translate, read, span, table
+
+from modiste.metrics import intervals
+from modiste.recipes import settings
+from modiste.reporting import leaderboard, results_table
+from modiste.reporting.claims.check import check_claims
+from modiste.reporting.formatting import format_p_value
+from modiste.reporting.report import texts
+from modiste.reporting.report_data import open_report_data
+
+TRANSFER = ("600", "1800", "6000", "all")
+"""Ends of the names of the results files of `benchmarks/transfer.py`."""
+
+
+def claims_table(_: Translate) -> str:
+    """Return each claim with its verdict and the figures, as `modiste report` has them for the published results."""
+    runs = sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json"))
+    english = texts.read("en")
+    rows = [
+        [
+            english.get(f"claims.{answer.claim}").unescape(),
+            f"**{english.get(f'verdict.{answer.verdict}').removesuffix(' here')}**",
+            english.get(f"answers.{answer.sentence}", **answer.values).unescape(),
+        ]
+        for answer in check_claims(open_report_data(runs, RESULTS))
+        if answer.verdict != "not_measured" or "scratch" in answer.sentence
+    ]
+    return table(["claim", "verdict", "measured"], rows)
+
+
+def ablation_table(name: str) -> str:
+    """Return the rows of an ablation, with the unchanged recipe first."""
+    first, *others = read(name)["tricks"]
+    head = ["", "test accuracy", "difference in points (95 % interval)", "p", "p (Holm)", "detectable", "time", "n"]
+    rows = [["unchanged", f"{first['mean']:.2%}", "", "", "", "", "1.00", str(first["n"])]]
+    return table(head, [*rows, *map(_ablation_row, others)])
+
+
+def _ablation_row(row: dict[str, Any]) -> list[str]:
+    detectable = row["minimum_detectable_difference"]
+    return [
+        row["recipe"],
+        f"{row['mean']:.2%}",
+        _difference(row),
+        *(format_p_value(row[key]) for key in ("p_value", "p_holm")),
+        "-" if detectable is None else f"{100 * detectable:.2f}",
+        f"{row['seconds_ratio']:.2f}",
+        str(row["n"]),
+    ]
+
+
+def _difference(row: dict[str, Any]) -> str:
+    """Format a difference with its interval; bold where the interval excludes 0."""
+    interval = row["difference_interval"]
+    text = f"{100 * row['difference']:+.2f}"
+    if not interval:
+        return text
+    text = text if interval[0] <= 0 <= interval[1] else f"**{text}**"
+    return f"{text} ({span([100 * end for end in interval], 'to', '+.2f')})"
+
+
+def transfer_table(_: Translate) -> str:
+    """Return the accuracy with and without ImageNet weights for each number of labels."""
+    head = ["labels", "ImageNet weights", "random weights", "difference in points (95 % interval)", "n"]
+    return table(head, map(_transfer_row, TRANSFER))
+
+
+def _transfer_row(end: str) -> list[str]:
+    pretrained, random = (_row(f"transfer-{end}", name) for name in ("unchanged", "random weights"))
+    labels = "54,000" if end == "all" else f"{int(end):,}"
+    swapped = {**random, "difference": -random["difference"]}
+    if interval := random["difference_interval"]:
+        swapped["difference_interval"] = [-interval[1], -interval[0]]
+    return [labels, f"{pretrained['mean']:.2%}", f"{random['mean']:.2%}", _difference(swapped), str(random["n"])]
+
+
+def _row(name: str, row: str) -> dict[str, Any]:
+    return next(each for each in read(name)["tricks"] if each["recipe"] == row)
+
+
+def tuning_table(_: Translate) -> str:
+    """Return the settings of the best trial beside those of the recipe, with their importance."""
+    content = read("classic-cnn-tuned")
+    best = next(trial for trial in content["trials"] if trial["trial"] == content["best"])
+    rows = [
+        [
+            f"`{key}`",
+            settings.format_value(content["base"][key]),
+            settings.format_value(value),
+            f"{content['importances'].get(key, 0):.0%}",
+        ]
+        for key, value in best["settings"].items()
+    ]
+    return table(["setting", "`classic-cnn`", "best trial", "importance"], rows)
+
+
+def leaderboard_table(_: Translate) -> str:
+    """Return each row of the public leaderboard, marked against recipes of modiste by images and seeds together."""
+    own = [results_table.read_results(RESULTS / f"{name}.json") for name in LEADERBOARD_RECIPES]
+    rows = [
+        [
+            row.classifier.replace("|", r"\|"),
+            f"{row.accuracy:.1%}",
+            row.data_version or "-",
+            *(leaderboard.mark(row, result) or "-" for result in own),
+        ]
+        for row in sorted(leaderboard.public_table(), key=lambda each: -each.accuracy)
+    ]
+    titles = [f"than `{each.name}` ({each.accuracy:.2%}, n = {each.n})" for each in own]
+    return table(["classifier", "accuracy", "data", *titles], rows)
+
+
+LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
+
+
+def label_errors_table(_: Translate) -> str:
+    """Return the verdicts by eye and the share of wrong labels that they give."""
+    content = read("label-errors")
+    rows = [
+        [each["stratum"], f"{each['images']:,}", str(each["n"]), *(str(each[key]) for key in ("wrong", "unsure", "right"))]
+        for each in content["runs"]
+    ]
+    return table(["test images", "in all", "judged", "wrong", "unsure", "right"], rows)
+
+
+def audit_table(_: Translate) -> str:
+    """Return the accuracy of each method on the test images, and without suspects and duplicates."""
+    head = ["", "all", "without suspects", "without duplicates", "without both"]
+    return table(head, map(_audit_row, read("audit")["accuracies"]))
+
+
+def _audit_row(row: dict[str, Any]) -> list[str]:
+    masks = ("all", "without_suspects", "without_duplicates", "without_both")
+    return [row["method"], *(f"{row[key]['accuracy']:.2%} (n = {row[key]['n']:,})" for key in masks)]
+
+
+TABLES: dict[str, Callable[[Translate], str]] = {
+    "claims": claims_table,
+    "ablation_cnn": lambda _: ablation_table("classic-cnn-ablation"),
+    "ablation_resnet18": lambda _: ablation_table("classic-resnet18-ablation"),
+    "transfer": transfer_table,
+    "tuning": tuning_table,
+    "leaderboard": leaderboard_table,
+    "label_errors": label_errors_table,
+    "audit": audit_table,
+}
