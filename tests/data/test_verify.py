@@ -119,3 +119,4 @@ def test_near_duplicates_are_those_of_all_pairs() -> None:
         expected = np.argwhere(np.triu(np.corrcoef(vectors) >= duplicates.MIN_CORRELATION, 1))
     assert 50 < len(expected) < 200
     assert duplicates.find_near(thumbnails).tolist() == expected.tolist()
+    assert duplicates.find_near(np.zeros((4, 16, 16), np.uint8)).tolist() == []
