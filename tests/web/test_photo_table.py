@@ -94,7 +94,7 @@ def heap_size(page: Page) -> int:
 
 def test_the_csv_of_the_page_equals_that_of_the_command(page: Page) -> None:
     """Of the same records, with names that look like formulas; the download begins with a byte order mark."""
-    names = ("=1+1.png", "'=x.png", "-1.png", 'a "b", c.png', "käse.png")
+    names = ("=1+1.png", "'=x.png", "-1.png", 'a "b", c.png', "käse.png", 'a\n"\x9bä\u202e', '"a.png')
     records = [Prediction(name, "Bag", 0.5, (("Bag", 0.5), ("Dress", 0.25)), "m").as_dict() for name in names]
     records.append(Prediction("x.png", None, None, (), "m", "@ error").as_dict())
     script = "async (records) => (await import('/csv.js')).toCsv(records, 3)"

@@ -101,10 +101,10 @@ class Predictor(ABC):
                 model, image = self.preprocess(photo)
                 batches.setdefault(model.name, (model, {}))[1][index] = image
             except InputError as error:
-                predictions[index] = Prediction("", None, None, (), self.name, printable(str(error)))
+                predictions[index] = Prediction("", None, None, (), "", printable(str(error)))
         for model, images in batches.values():
             predictions |= zip(images, model.predict_images(np.stack(list(images.values())), top), strict=True)
-        names = [printable(str(photo)) if isinstance(photo, str | Path) else "" for photo in photos]
+        names = [str(photo) if isinstance(photo, str | Path) else "" for photo in photos]
         return [replace(predictions[index], file=name) for index, name in enumerate(names)]
 
 
