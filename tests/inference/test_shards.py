@@ -11,7 +11,7 @@ from helpers.photos import fill
 from helpers.s3 import s3_server
 from modiste import inference
 from modiste.errors import InputError
-from modiste.inference import shards
+from modiste.inference import predictions_parquet, shards
 from modiste.inference.shards import Plan
 from modiste.runs.storage import Storage
 
@@ -91,12 +91,14 @@ def test_finished_shards_are_not_predicted_again(
     predictor = inference.load("photo", 1)
     plan = Plan(shards.cut_photos(photos), predictor.sha256, 1)
     out = tmp_path / "a.parquet"
-    predictions = shards.predict_to_file(out, plan, shards.missing_shards_of_file(out, plan), predictor, 1)
+    predictions = predictions_parquet.predict_to_file(
+        out, plan, predictions_parquet.missing_shards(out, plan), predictor, 1
+    )
     assert next(predictions) == 2
     predictions.close()  # type: ignore[attr-defined]
-    storage = shards.shards_of(out)
+    storage = predictions_parquet.shards_of(out)
     first = storage.read("part-00000.parquet")
-    assert shards.missing_shards_of_file(out, plan) == [1, 2, 3]
+    assert predictions_parquet.missing_shards(out, plan) == [1, 2, 3]
     assert plan.count(shards.finished_shards(storage, plan)) == 2
     with pytest.raises(InputError, match="of other photos, of another model, or with another --top"):
         shards.missing_shards(storage, Plan(plan.shards[:1], predictor.sha256, 1))
@@ -104,7 +106,7 @@ def test_finished_shards_are_not_predicted_again(
     damaged.write(shards.PLAN_FILE, b"{")
     with pytest.raises(InputError, match="of other photos"):
         shards.missing_shards(damaged, plan)
-    assert sum(shards.predict_to_file(out, plan, [1, 2, 3], predictor, 1)) == 5
+    assert sum(predictions_parquet.predict_to_file(out, plan, [1, 2, 3], predictor, 1)) == 5
     assert len({row["file"] for row in rows_of(out)}) == 7
     assert rows_of(out)[:2] == parquet.read_table(pa.BufferReader(first)).to_pylist()
 

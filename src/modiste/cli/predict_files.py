@@ -29,13 +29,14 @@ def write_shards(
     from modiste import inference
     from modiste.cli.inputs import cut_shards, find_model
     from modiste.errors import Stopped
-    from modiste.inference import shards
+    from modiste.inference import predictions_parquet, shards
     from modiste.inference.shards import Plan
     from modiste.runs.storage import Storage, is_url
 
     predictor = inference.load(find_model(model), 1)
     plan = Plan(cut_shards(files, is_local=cluster is None), predictor.sha256, top)
-    output = Storage(out if is_url(out) else str(Path(out).absolute())) if cluster else shards.shards_of(Path(out))
+    path = out if is_url(out) else str(Path(out).absolute())
+    output = Storage(path) if cluster else predictions_parquet.shards_of(Path(out))
     try:
         if cluster:
             old_rows, counts = _predict_on_cluster(files, plan, output, predictor, cluster, cpus)
@@ -55,12 +56,12 @@ def write_shards(
 
 def _predict_to_file(path: Path, plan: "Plan", predictor: "Predictor") -> tuple[int, "Counts"]:
     """Predict what a Parquet file and its shards lack; return how many rows they had, and the counts of the file."""
-    from modiste.inference import shards
+    from modiste.inference import predictions_parquet
     from modiste.runs.environment import usable_cores
 
-    missing = shards.missing_shards_of_file(path, plan)
-    _advance(plan, missing, shards.predict_to_file(path, plan, missing, predictor, usable_cores()))
-    counts = shards.count_file(path)
+    missing = predictions_parquet.missing_shards(path, plan)
+    _advance(plan, missing, predictions_parquet.predict_to_file(path, plan, missing, predictor, usable_cores()))
+    counts = predictions_parquet.count_rows(path)
     return counts.rows - plan.count(missing), counts
 
 

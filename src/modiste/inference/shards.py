@@ -19,7 +19,6 @@ from modiste.imaging.preprocess import NamedPhoto, PhotoInput
 from modiste.inference.model import Predictor
 from modiste.inference.prediction import printable
 from modiste.inference.predictions_file import identify_photo
-from modiste.runs import files
 from modiste.runs.storage import Storage, is_url
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 PLAN_FILE = "_plan.json"  # readers of Parquet folders ignore names with an underscore
 METADATA_KEY = b"modiste"
-PLAN_KEY = b"modiste_plan"
 
 MIN_SHARD, MAX_SHARDS = 500, 10_000
 """Photos of a shard, and number of shards: a shard is lost at most when a command is stopped."""
@@ -166,7 +164,7 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     description = plan.describe()
     if PLAN_FILE in names:
         if storage.read(PLAN_FILE) != description:
-            raise _has_other_predictions(storage.url)
+            raise other_predictions_error(storage.url)
     elif names:
         raise InputError(f"{storage.url} has other files. Choose another --out.")
     else:
@@ -174,7 +172,8 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     return [index for index in range(len(plan.shards)) if shard_name(index) not in names]
 
 
-def _has_other_predictions(place: str) -> InputError:
+def other_predictions_error(place: str) -> InputError:
+    """Return the error for an output that cannot be used for a plan."""
     return InputError(
         f"{place} has predictions of other photos, of another model, or with another --top. Choose another --out, or "
         "remove it."
@@ -227,10 +226,11 @@ def predict_shard(shard: Shard, predictor: Predictor, top: int, threads: int) ->
         error = errors.get(index, prediction.error)
         records.append(replace(prediction, file=names[index], error=error).as_dict())
     counts = Counts(len(records), sum(record["error"] is not None for record in records))
-    return pa.Table.from_pylist(records, _schema(counts)), counts
+    return pa.Table.from_pylist(records, schema(counts)), counts
 
 
-def _schema(counts: Counts, metadata: Mapping[bytes, bytes] | None = None) -> "pa.Schema":
+def schema(counts: Counts, metadata: Mapping[bytes, bytes] | None = None) -> "pa.Schema":
+    """Return the columns of predictions, with the counts and more in the metadata."""
     import pyarrow as pa
 
     top = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
@@ -241,76 +241,19 @@ def _schema(counts: Counts, metadata: Mapping[bytes, bytes] | None = None) -> "p
 
 def read_counts(storage: Storage, plan: Plan) -> Counts:
     """Count the rows of all shards."""
-    each = [_counts_of(open_parquet(storage.path(shard_name(index)))) for index in range(len(plan.shards))]
+    each = [counts_of(open_parquet(storage.path(shard_name(index)))) for index in range(len(plan.shards))]
     return Counts(sum(counts.rows for counts in each), sum(counts.failed for counts in each))
-
-
-def shards_of(path: Path) -> Storage:
-    """Return the folder beside a file that has its shards until it is finished."""
-    return Storage(f"{path}.shards")
-
-
-def missing_shards_of_file(path: Path, plan: Plan) -> list[int]:
-    """Open a file for a plan; return the indices of the shards to predict: none where it is finished.
-
-    Raises:
-        InputError: the file is something else, or it or its shards are of other photos, of another model or `top`.
-        OutputError: it cannot be written.
-    """
-    if path.exists():
-        metadata = open_parquet(str(path)).schema_arrow.metadata or {}
-        if METADATA_KEY not in metadata:
-            raise InputError(f"{path} is not a file of predictions. Choose another --out.")
-        if metadata.get(PLAN_KEY) != plan.describe():
-            raise _has_other_predictions(str(path))
-        if not shards_of(path).names():
-            return []
-    return missing_shards(shards_of(path), plan)
-
-
-def predict_to_file(
-    path: Path, plan: Plan, missing: Iterable[int], predictor: Predictor, threads: int
-) -> Iterator[int]:
-    """Predict the missing shards, and write all rows to one Parquet file; yield the size of each shard.
-
-    The shards are in a folder beside the file, which is removed at the end.
-
-    Raises:
-        InputError: as `write_shard`.
-        OutputError: the file cannot be written.
-    """
-    storage = shards_of(path)
-    for index in missing:
-        write_shard(storage, index, plan.shards[index], predictor, plan.top, threads)
-        yield plan.shards[index].size
-    if storage.names():
-        _join(path, storage, plan)
-
-
-def _join(path: Path, storage: Storage, plan: Plan) -> None:
-    from pyarrow import parquet
-
-    schema = _schema(read_counts(storage, plan), {PLAN_KEY: storage.read(PLAN_FILE)})
-    with files.atomic_write(path) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
-        for index in range(len(plan.shards)):
-            writer.write_table(parquet.read_table(storage.path(shard_name(index))).cast(schema))
-    storage.remove(storage.names())
-    Path(storage.url).rmdir()
-
-
-def count_file(path: Path) -> Counts:
-    """Count the rows of a file that `predict_to_file` wrote."""
-    return _counts_of(open_parquet(str(path)))
 
 
 def read_errors(url: str) -> Iterator[str]:
     """Yield why each photo of a file or shard could not be used."""
     file = open_parquet(url)
-    for batch in file.iter_batches(columns=["error"]) if _counts_of(file).failed else ():
+    for batch in file.iter_batches(columns=["error"]) if counts_of(file).failed else ():
         yield from filter(None, batch.column(0).to_pylist())
 
 
-def _counts_of(file: Any) -> Counts:
+def counts_of(file: Any) -> Counts:
+    """Return the counts in the metadata of an open file or shard."""
     return Counts(*json.loads(file.schema_arrow.metadata[METADATA_KEY]))
 
 
