@@ -171,7 +171,7 @@ def _print_and_count_failures(
 
 
 def _format_line(prediction: "Prediction") -> str:
-    """Format the classes with their percentages, after "none of these, or" where the model abstained.
+    """Format the classes with their percentages; where the model abstained, the nearest classes, among all classes.
 
     Kinds of shoe that are close are one entry, with the sum of their probabilities.
     """
@@ -181,8 +181,8 @@ def _format_line(prediction: "Prediction") -> str:
     shown = [best for best in listed if not is_abstained or best[0] != prediction.label]
     if close:
         shown.insert(0, (_format_close_labels(list(close)), sum(close.values())))
-    classes = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in shown)
-    return f"{prediction.label}, or {classes}" if is_abstained else classes
+    classes = ", ".join(f"{label} {100 * probability / prediction.total:.1f} %" for label, probability in shown)
+    return f"{prediction.label}; nearest: {classes}" if is_abstained else classes
 
 
 def _format_close_labels(labels: list[str]) -> str:

@@ -33,6 +33,8 @@ class Prediction:
         error: one sentence on why there is no label; None when there is one.
         close_labels: the label and the classes of its group that are nearly as probable, such as kinds of shoe, with
             their probabilities, best first; empty where the label is clear. Not part of the record.
+        total: probability of all classes together: less than 1 for an image unlike those of training. Not part of the
+            record.
     """
 
     file: str
@@ -42,6 +44,7 @@ class Prediction:
     model: str
     error: str | None = None
     close_labels: tuple[tuple[str, float], ...] = ()
+    total: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the record for JSON; `top` is a list of `{"label", "probability"}`.
@@ -50,7 +53,7 @@ class Prediction:
         """
         record = asdict(self) | {"top": [{"label": label, "probability": value} for label, value in self.top]}
         record["file"] = replace_surrogates(self.file)
-        del record["close_labels"]
+        del record["close_labels"], record["total"]
         return record
 
 
