@@ -1,12 +1,15 @@
 """Predictions as Parquet: one row for each photo, resumed at the shard, from folders, S3 and Parquet of bytes."""
 
 import json
+import re
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.command import run_in_process
+from helpers.command import run_in_process, start
 from helpers.photos import fill
 from helpers.s3 import s3_server
 from modiste import inference
@@ -68,6 +71,27 @@ def test_a_finished_file_is_neither_predicted_again_nor_replaced(wardrobe: Path,
     photo.write_bytes(photo.read_bytes() + b"\0")
     run_in_process(tmp_path, *command, code=2)
     assert (out.read_bytes(), out.stat().st_mtime_ns) == (content, status.st_mtime_ns)
+
+
+def test_a_stopped_command_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says how many photos are in which folder, and the same command how many of its rows are from before."""
+    fill(tmp_path / "photos", 60)
+    command = ["predict", "photos", "--model=photo", "--out=a.parquet"]
+    code = "from modiste.inference import shards; shards.MIN_SHARD = 10; from modiste.cli.main import main; main()"
+    with start(tmp_path, *command, code=code) as process:
+        while not (tmp_path / "a.parquet.shards" / "part-00000.parquet").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    stopped = re.fullmatch(
+        r"modiste: Stopped\. a\.parquet\.shards has (\d+) photos; the same command resumes\.\n", errors
+    )
+    assert (process.returncode, bool(stopped)) == (143, True), errors
+    monkeypatch.setattr(shards, "MIN_SHARD", 10)
+    resumed = run_in_process(tmp_path, *command).stdout
+    assert stopped
+    assert 0 < int(stopped[1]) < 60
+    assert resumed == f"a.parquet: 60 photos, {stopped[1]} of them from before\n"
 
 
 def test_photos_of_standard_input_and_of_changed_tables_are_others(tmp_path: Path) -> None:

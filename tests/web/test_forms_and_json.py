@@ -84,6 +84,7 @@ def test_a_photo_may_be_json(service: Service, image: str) -> None:
         ("{", 400, '{"image": "..."}'),
         ("[" * 100_000, 400, '{"image": "..."}'),
         ('{"top": 3}', 400, '{"image": "..."}'),
+        ('{"photo": "aGVsbG8="}', 400, '{"image": "..."}'),
         ('{"image": "http://127.0.0.1/a.png"}', 400, '{"image": "..."}'),
         ('{"image": "data:image/png,abc"}', 400, '{"image": "..."}'),
         ('{"image": "衬衫"}', 400, '{"image": "..."}'),
@@ -93,7 +94,7 @@ def test_a_photo_may_be_json(service: Service, image: str) -> None:
         (json.dumps({"image": to_base64(bytes(20 * MIB + 1))}), 413, "20 MiB"),
         (" " * (29 * MIB), 413, "27 MiB"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_json_without_a_photo_is_an_error(service: Service, body: str, status: int, reason: str) -> None:
     """The message shows what to send; no URL is fetched (faults 1, 11 and 16)."""

@@ -117,7 +117,8 @@ def _wait_for_threads(others: set[threading.Thread], code: int | str | None) -> 
     The interpreter itself would wait without a limit: for a model that never returns, through SIGTERM and Ctrl-C.
     """
     deadline = time.monotonic() + EXIT_GRACE
-    threads = [each for each in threading.enumerate() if each not in others and not each.daemon]
+    running = filter(threading.Thread.is_alive, threading.enumerate())  # one that a signal kept from starting is not
+    threads = [each for each in running if each not in others and not each.daemon]
     with suppress(KeyboardInterrupt):  # a second Ctrl-C ends the wait
         for thread in threads:
             thread.join(max(0, deadline - time.monotonic()))

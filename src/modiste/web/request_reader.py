@@ -161,8 +161,8 @@ def _parse_json(content: bytes) -> Upload:
     try:
         body = JsonPhoto.model_validate_json(content)
     except ValidationError as error:
-        errors = [each for each in error.errors() if each["loc"] and each["loc"] != ("image",)]
-        raise from_validation_errors(errors) if errors else json_needed() from None
+        has_photo = all(each["loc"] and each["loc"] != ("image",) for each in error.errors())
+        raise from_validation_errors(error.errors()) if has_photo else json_needed() from None
     photo = _decode_base64(body.image)
     if len(photo) > MAX_BODY:
         raise HttpError(413, f"The photo is larger than {MAX_BODY // MIB} MiB. Send a smaller one.")
