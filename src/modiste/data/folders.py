@@ -214,8 +214,8 @@ def _unusable(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """List what is in a folder, sorted; without hidden files and the folder that macOS adds to archives."""
+    """List what is in a folder, sorted; without what is hidden."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX")
+        return sorted(path for path in folder.iterdir() if not photo_files.is_hidden(path.name))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check its permissions.") from None
