@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modiste.cli.options import RUN_PATH
-from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
+from modiste.reporting.formatting import format_approximate, format_interval, format_percent, format_percent_number
 
 if TYPE_CHECKING:
     from modiste.metrics.scores import Scores
@@ -60,13 +60,16 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
 def _format_scores(target: Path, scores: "Scores") -> str:
     groups = "" if scores.n_groups is None else f" in {scores.n_groups:,} groups"
     interval = f"95 % interval over images {format_interval(scores.interval_images)} %"
+    interval += format_approximate(scores.is_interval_approximate)
+    if scores.interval_images is None:
+        interval = "no interval over images"
     figures = f"accuracy {format_percent(scores.accuracy)} ({interval}), loss {scores.loss:.4f}"
     figures += f", calibration error {scores.ece:.4f}"
+    if scores.ece_calibrated not in (None, scores.ece):
+        figures += f" ({scores.ece_calibrated:.4f} after temperature scaling)"
     if scores.macro_f1 is not None and scores.brier is not None:
         figures += f", balanced accuracy {format_percent(scores.balanced_accuracy)}"
         figures += f", macro F1 {format_percent(scores.macro_f1)}, Brier score {scores.brier:.4f}"
-    if scores.ece_calibrated not in (None, scores.ece):
-        figures += f", after the model's temperature {scores.ece_calibrated:.4f}"
     if scores.accuracy_flip_tta is not None:
         figures += f"\naccuracy with horizontal-flip TTA {format_percent(scores.accuracy_flip_tta)}"
     width = max(len(each.name) for each in scores.per_class)

@@ -88,6 +88,8 @@ def describe_trainings(accuracies: Sequence[float], unit: str = "seeds") -> str:
             "another recipe. Train two or more; six are the fewest with which a sign-flip test can show a difference."
         )
     sd = stdev(accuracies)
+    if not sd:
+        return f"All {n} {unit} have the same accuracy, which shows no spread, so there is no interval over {unit}."
     text = f"95 % interval over {n} {unit}: {formatting.format_interval(interval)} %, sd {100 * sd:.2f} points"
     detectable = power.detectable_difference(sd, n, n)
     if detectable is None:
