@@ -97,6 +97,19 @@ def test_single_runs_are_compared_over_their_images() -> None:
     assert pair.main is None
 
 
+def test_a_clear_difference_without_a_test_is_not_called_indistinguishable() -> None:
+    """Two seeds of one method and one of the other, over images: the interval decides."""
+    (first,) = run_result("a").run_results
+    seeds = replace(run_result("a"), run_results=(first, replace(first, seed=1)))
+    several = Method(seeds, {(0, 0): correct(4), (1, 0): correct(6)})
+    better = "a is 42.50 points better than b with these trainings, 95 % interval"
+    for errors, beginning in ((90, better), (5, "a and b")):
+        single = Method(run_result("b"), {(0, 0): correct(errors)})
+        sentence = statements.describe_pair(pairwise.compare_methods(several, single))
+        assert sentence.startswith(beginning)
+        assert ("not distinguishable" in sentence) == (errors == 5)
+
+
 def test_what_cannot_be_compared_says_why() -> None:
     """One seed without predictions, different images, and runs that are not evaluated."""
     one, other = Method(run_result("a")), Method(run_result("b"))
