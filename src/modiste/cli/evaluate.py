@@ -29,7 +29,7 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     A run gets scores.json, probabilities.npz, confusion.png and its mistakes: mistakes.png shows the worst,
     mistakes.csv lists all with their files, and mistakes.html is a page to filter them and to correct labels, saved as
     a corrections.csv that the next training reads. Each opening of the test split is counted in scores.json. Validation
-    is the fold that the run held out.
+    is the fold that the run held out; where test has scores, its files are in the run's folder validation.
 
     A file of predictions has one row per image: of class folders sorted by folder name, then by file name, as in
     torchvision's ImageFolder; of other data in its order. Columns are probabilities in the order of the classes; a CSV
@@ -45,6 +45,7 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     """
     from modiste.cli.output import print_json
     from modiste.reporting.evaluate import evaluate as evaluate_target
+    from modiste.reporting.evaluate import files_of
     from modiste.runs.folder import Run
 
     scores = evaluate_target(target, split, data)
@@ -53,8 +54,8 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
         return
     click.echo(_format_scores(target, scores))
     run = Run(target if target.is_dir() else target.parent)
-    if data is None and target in (run.path, run.model) and run.mistakes_page.is_file():
-        click.echo(f"all mistakes: {run.mistakes_page}")
+    if data is None and target in (run.path, run.model) and (page := files_of(run, split).mistakes_page).is_file():
+        click.echo(f"all mistakes: {page}")
 
 
 def _format_scores(target: Path, scores: "Scores") -> str:
