@@ -190,7 +190,8 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
     confusion = count_confusions(split.labels[unambiguous], predicted[unambiguous], k)
     per_class = _per_class(confusion, class_names)
     n_groups = None if split.groups is None else len(np.unique(split.groups))
-    interval, is_approximate = intervals.accuracy_interval(correct, split.groups), intervals.is_approximate(split.groups)
+    interval = intervals.accuracy_interval(correct, split.groups)
+    is_approximate = intervals.is_approximate(split.groups)
     return Scores(
         split=split.name,
         n=n,

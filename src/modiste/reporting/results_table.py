@@ -23,7 +23,6 @@ NOT_OF_THE_METHOD = {"seed", "name", "description", "data.fold", "compute.precis
                      "compute.threads"}  # fmt: skip
 """Settings in which two trainings of the same method may differ."""
 
-
 SCORES = ("balanced_accuracy", "macro_f1", "brier", "ece")
 """Scores beside accuracy and loss, by their names in scores.json and results files."""
 
@@ -244,7 +243,8 @@ def read_run(path: Path) -> MethodResult:
     best_epoch = metrics_file.best_epoch(history, recipe.early_stopping)
     result = RunResult(
         recipe.seed, accuracy, loss, len(history), info.parameters, seconds, info.precision, recipe.data.fold,
-        more_scores(scores), best_epoch, *metrics_file.losses(history), (scores and scores.n_groups) or 0,
+        more_scores(scores), best_epoch, *metrics_file.losses(history),
+        groups=(scores and scores.n_groups) or 0,
     )  # fmt: skip
     return MethodResult(run.name, recipe, split, images, (result,), info.hardware, run, history, scores, info)
 
@@ -312,8 +312,8 @@ def parse_run_result(record: dict[str, Any]) -> RunResult:
     if not all(map(math.isfinite, scores.values())):
         raise ValueError(record)
     origin = str(record.get("precision", "")), int(record.get("fold", 0))
-    losses = [tuple(map(float, record.get(key, ()))) for key in ("train_losses", "val_losses")]
+    train_losses, val_losses = (tuple(map(float, record.get(key, ()))) for key in ("train_losses", "val_losses"))
     return RunResult(
-        int(record["seed"]), accuracy, loss, *numbers, *origin, scores, int(record.get("best_epoch", 0)), *losses,
-        int(record.get("groups", 0)),
+        int(record["seed"]), accuracy, loss, *numbers, *origin, scores, int(record.get("best_epoch", 0)), train_losses,
+        val_losses, int(record.get("groups", 0)),
     )  # fmt: skip
