@@ -136,8 +136,8 @@ def find_fonts(characters: frozenset[str]) -> tuple[list[str], str]:
     """
     fonts: list[str] = []
     missing = set(filter(str.isprintable, characters)) - _covered(Path(findfont(FONT)), characters)
-    for look_up in (_listed_fonts, _new_fonts):  # the second takes a second, for fonts that are not listed yet
-        for name, path in look_up() if missing else ():
+    for list_fonts in (_listed_fonts, _new_fonts):  # the second takes a second, for fonts that are not listed yet
+        for name, path in list_fonts() if missing else ():
             if covered := _covered(path, missing):
                 fonts.append(name)
                 missing -= covered

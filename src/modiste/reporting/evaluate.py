@@ -54,15 +54,15 @@ def _write(run: Run, evaluation: Evaluation) -> None:
     contact_sheet = figures.plot_mistakes([split.images[mistake.index] for mistake in worst], worst)
     page = mistakes.to_html(run.name, mistakes_of_run, split, scores)
     with lock(run.path, LOCK_SECONDS):
-        written = files_of(run, split.name)
-        files.make_folder(written.path)
-        with files.atomic_write(written.probabilities) as partial, partial.open("wb") as file:
+        place = files_of(run, split.name)
+        files.make_folder(place.path)
+        with files.atomic_write(place.probabilities) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name,
                 **{key: array for key in ("groups", "candidate_labels") if (array := getattr(split, key)) is not None},
             )  # fmt: skip
-        canvas.save(confusion_matrix, written.confusion)
-        canvas.save(contact_sheet, written.mistakes)
-        files.write_text(written.mistakes_table, mistakes.to_csv(mistakes_of_run))
-        files.write_text(written.mistakes_page, page)
+        canvas.save(confusion_matrix, place.confusion)
+        canvas.save(contact_sheet, place.mistakes)
+        files.write_text(place.mistakes_table, mistakes.to_csv(mistakes_of_run))
+        files.write_text(place.mistakes_page, page)
         files.write_json(run.scores, read_scores(run.scores) | {scores.split: scores.as_dict()})

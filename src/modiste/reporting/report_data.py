@@ -67,9 +67,9 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
         InputError: a path is neither a run nor a results file, or there is no such folder.
     """
     files = {name: (content, f"results/{name}.json") for name, content in results.read_published().items()}
-    known = [content["runs"] for content, _ in files.values()]
+    published_runs = [content["runs"] for content, _ in files.values()]
     listed = results_table.unique_paths([*paths, *_list_results(folder)])
-    listed = [path for path in listed if path.suffix != ".json" or results.read(path)["runs"] not in known]
+    listed = [path for path in listed if path.suffix != ".json" or results.read(path)["runs"] not in published_runs]
     experiments = [path for path in listed if path.suffix == ".json" and is_experiment(results.read(path))]
     own = tuple(results_table.read_methods([path for path in listed if path not in experiments]))
     parse = experiment_results.parse_experiment

@@ -109,8 +109,8 @@ def test_pdf_is_a4(tmp_path: Path, runs: list[Path], config: Path) -> None:
 def without_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Find no font but the usual one, as where no other is installed."""
     monkeypatch.setattr(canvas, "find_fonts", canvas.find_fonts.__wrapped__)  # whose results are not remembered
-    for look_up in ("_listed_fonts", "_new_fonts"):
-        monkeypatch.setattr(canvas, look_up, list)
+    for name in ("_listed_fonts", "_new_fonts"):
+        monkeypatch.setattr(canvas, name, list)
 
 
 def test_names_that_no_font_can_draw_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
