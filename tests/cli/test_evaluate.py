@@ -16,6 +16,7 @@ def test_scores_are_printed(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", blind=1)
     output = CliRunner().invoke(evaluate, [str(run.path)], catch_exceptions=False).output
     assert "accuracy 90.00% (95 % interval over images 69.90 to 97.21 %)" in output
+    assert "calibration error 0." in output
     assert "T-shirt/top" in output
     assert "most confused: T-shirt/top as" in output
     assert output.endswith(f"all mistakes: {run.mistakes_page}\n")

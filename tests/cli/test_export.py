@@ -119,3 +119,15 @@ def test_data_without_int8_is_refused(tmp_path: Path) -> None:
     """A copy needs no data."""
     with pytest.raises(SettingError, match="only --int8 reads data"):
         run_export(tmp_path, "--data=x")
+
+
+@pytest.mark.parametrize("options", [(), ("--int8",)])
+def test_a_model_without_its_run_is_only_exported_as_a_page(
+    options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says so, and the commands in it work."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(write_run(tmp_path / "run").model, "mine.onnx")
+    for model in ("photo", "mine.onnx"):
+        with pytest.raises(SettingError, match=f"{model} is a model, which is one file already.*add --web FOLDER"):
+            run_export(model, *options)

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from helpers.photos import saved
 from helpers.service import SAMPLES
 from modiste.cli.predict import _format_line, predict
 from modiste.errors import InputError, SettingError
-from modiste.inference import bundled_files
+from modiste.inference import bundled_files, prediction_csv
 from modiste.inference.prediction import Prediction
 from modiste.inference.predictions_file import open_predictions
 
@@ -207,8 +208,11 @@ def test_a_failed_photo_is_tried_again(name: str, model: str, photos: Path, tmp_
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_stopped_command_is_resumed(model: str, photos: Path, tmp_path: Path) -> None:
-    """After Ctrl-C the file has the rows so far, and the same command predicts the rest."""
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_command_is_resumed(
+    stop: signal.Signals, code: int, model: str, photos: Path, tmp_path: Path
+) -> None:
+    """After Ctrl-C or SIGTERM the file has the rows so far, and the same command predicts the rest."""
     with Image.open(photos / "bright.png") as photo:
         content = saved(photo.resize((500, 500)))  # large, so that the signal comes before the end
     folder = tmp_path / "many"
@@ -220,9 +224,9 @@ def test_a_stopped_command_is_resumed(model: str, photos: Path, tmp_path: Path) 
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while not out.exists() or out.stat().st_size < 1000:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
     rows = len(out.read_text().splitlines()) - 1
     assert errors == f"modiste: Stopped. {out} has {rows} photos; the same command resumes.\n"
     assert 0 < rows < 200
@@ -302,6 +306,53 @@ def test_bytes_of_a_name_that_are_not_utf_8_are_replaced(model: str, tmp_path: P
     bad, good = csv.DictReader(out.read_text(encoding="utf-8").splitlines())
     assert good["file"].endswith("good\ufffd.png")
     assert "bad\ufffd.png is truncated" in bad["error"]
+
+
+def test_names_with_control_characters_stay_different(model: str, photos: Path, tmp_path: Path) -> None:
+    """In JSON, JSON Lines and CSV, each row on a line; the terminal gets U+FFFD. Rows are found again by the name."""
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    names = ["a\x1b.png", "a\nb.png", "a\rb.png", "a\x9bb.png", "a\u202eb.png", '"a.png', '"a\\nb.png"', "a,b.png"]
+    for name in names:
+        shutil.copy(photos / "bright.png", folder / name)
+    expected = sorted(str(folder / name) for name in names)
+    printed = run(folder, "--model", model, "--json").stdout
+    assert sorted(record["file"] for record in json.loads(printed)) == expected
+    assert not re.search("[\x1b\x9b\u202e\r]", printed)
+    assert run(folder, "--model", model).stdout.count("\n") == len(names)
+    for out in (tmp_path / "out.jsonl", tmp_path / "out.csv"):
+        run(folder, "--model", model, "--out", out)
+        lines = out.read_text(encoding="utf-8").split("\n")[:-1]
+        assert len(lines) == len(names) + (out.suffix == ".csv")
+        assert not re.search("[\x1b\x9b\u202e\r]", "".join(lines))
+        if out.suffix == ".csv":
+            columns = prediction_csv.parse_header(lines.pop(0))
+            records = [prediction_csv.parse_row(line, columns) for line in lines]
+        else:
+            records = [json.loads(line) for line in lines]
+        assert sorted(record["file"] for record in records) == expected
+        Path(f"{out}.state").unlink()
+        (folder / names[1]).touch()
+        again = run(folder, "--model", model, "--out", out)
+        assert again.stdout == f"{out}: 8 photos, 8 predicted again\n"
+        (folder / names[1]).unlink()
+        removed = run(folder, "--model", model, "--out", out)
+        assert "7 of them from before, 1 removed" in removed.stdout
+        shutil.copy(photos / "bright.png", folder / names[1])
+
+
+def test_hidden_folders_are_not_searched(model: str, photos: Path) -> None:
+    """Nor those that systems make; one that is given itself is."""
+    for name in (".hidden", "@eaDir", "__MACOSX", "deeper/.thumbnails"):
+        (photos / name).mkdir()
+        shutil.copy(photos / "bright.png", photos / name / "bright.png")
+    assert len(run(photos, "--model", model).stdout.splitlines()) == 2
+    assert run(photos / ".hidden", "--model", model).exit_code == 0
+
+
+def test_cpus_without_a_cluster_are_refused(photos: Path) -> None:
+    """As by `bench`."""
+    assert "--cpus is for models on a cluster" in str(run(photos, "--cpus", 4).exception)
 
 
 def test_a_run_folder_is_a_model(photos: Path, tmp_path: Path) -> None:

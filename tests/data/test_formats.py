@@ -247,6 +247,36 @@ def test_parquet_columns_are_found_without_metadata(tmp_path: Path) -> None:
         sources.open_test(data, lambda: None)
 
 
+@pytest.mark.parametrize("metadata", ["[" * 100_000, "[1]", '{"info": {"features": {"label": [1]}}}', "\xff"])
+def test_damaged_metadata_of_parquet_are_left_out(tmp_path: Path, metadata: str) -> None:
+    """Columns are then found by type and name."""
+    photos = [saved(Image.new("RGB", (20, 20), (10 * n, 0, 0))) for n in range(6)]
+    table = pa.table({"image": photos, "label": ["hat", "coat"] * 3})
+    pq.write_table(table.replace_schema_metadata({"huggingface": metadata}), tmp_path / "train.parquet")
+    data = DataConfig(str(tmp_path), image_size=16, channels=3, val_fraction=0)
+    assert sources.open_training(data, seed=0).class_names == ("coat", "hat")
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "sub/../../secret.png", "/etc/passwd"])
+def test_a_table_lists_no_files_outside_of_its_folder(tmp_path: Path, name: str) -> None:
+    """In a CSV and in Parquet; an absolute path into the folder is accepted."""
+    folder = tmp_path / "data"
+    (folder / "sub").mkdir(parents=True)
+    for path in (tmp_path / "secret.png", folder / "a.png", folder / "b.png"):
+        Image.new("L", (16, 16), len(path.name)).save(path)
+    rows = f"file,label\na.png,x\n{folder / 'b.png'},y\n"
+    (folder / "list.csv").write_text(rows)
+    assert len(sources.open_training(DataConfig(str(folder), image_size=16, val_fraction=0), seed=0).train.images) == 2
+    (folder / "list.csv").write_text(f"{rows}{name},x\n")
+    with pytest.raises(InputError, match=r"list.csv lists .*, which is not in .*data\. Move the table above"):
+        sources.open_training(DataConfig(str(folder), val_fraction=0), seed=0)
+    photos = [{"bytes": None, "path": "a.png"}, {"bytes": None, "path": name}]
+    pq.write_table(pa.table({"image": photos, "label": ["x", "y"]}), folder / "train.parquet")
+    (folder / "list.csv").unlink()
+    with pytest.raises(InputError, match="which is not in"):
+        sources.open_training(DataConfig(str(folder / "train.parquet"), image_size=16, val_fraction=0), seed=0)
+
+
 def test_parquet_files_without_photos_are_refused(tmp_path: Path) -> None:
     """The error lists the columns; a damaged photo is named by its row."""
     pd.DataFrame({"a": [1], "label": [2]}).to_parquet(tmp_path / "train.parquet")

@@ -57,6 +57,23 @@ def test_small_classes_and_imbalance_are_warned_of() -> None:
     (imbalance,) = class_size_warnings({"a": 20, "b": 200})
     assert imbalance.startswith("b has 200 training images, a 20")
     assert len(class_size_warnings({"a": 0, "b": 10})) == 2
+    assert class_size_warnings({"a": 20, "b": 200}, is_balanced=True) == []
+
+
+def test_empty_class_folders_and_classes_without_test_images_are_named(photos: Path) -> None:
+    """The former as train refuses them; the latter in a warning."""
+    for label in ("boots", "hats"):
+        (photos / "train").mkdir(exist_ok=True)
+        shutil.move(photos / label, photos / "train" / label)
+    (photos / "test" / "hats").mkdir(parents=True)
+    draw(300).save(photos / "test" / "hats" / "new.jpg")
+    (photos / "train" / "bags").mkdir()
+    report = verify(config(photos))
+    warning = "test has no images of bags, boots: its scores say nothing about these classes. Add images."
+    assert warning in report["warnings"]
+    (empty,) = report["unreadable"]
+    assert empty["error"].startswith(f"{photos / 'train' / 'bags'} has no photos. Put")
+    assert report["ignored"] == []
 
 
 def test_an_image_counts_for_each_of_its_candidate_labels() -> None:
@@ -119,3 +136,4 @@ def test_near_duplicates_are_those_of_all_pairs() -> None:
         expected = np.argwhere(np.triu(np.corrcoef(vectors) >= duplicates.MIN_CORRELATION, 1))
     assert 50 < len(expected) < 200
     assert duplicates.find_near(thumbnails).tolist() == expected.tolist()
+    assert duplicates.find_near(np.zeros((4, 16, 16), np.uint8)).tolist() == []

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from helpers.proxy import PREFIX
 from helpers.service import BOOT, Service, form, serving
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +143,11 @@ def test_compose_restricts_the_container() -> None:
     assert service["cap_drop"] == ["ALL"]
     assert all(str(port).startswith("127.0.0.1:") for port in service["ports"])
     assert int(service["stop_grace_period"].removesuffix("s")) > 20
+
+
+def test_the_hint_on_two_instances_has_the_prefix_of_the_proxies() -> None:
+    """Without it, they would pass on paths that the instances do not have."""
+    assert f'"--root-path", "{PREFIX}"' in (ROOT / "compose.yaml").read_text(encoding="utf-8")
 
 
 def test_compose_accepts_the_file() -> None:

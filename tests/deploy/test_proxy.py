@@ -5,9 +5,9 @@ import signal
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -120,10 +120,18 @@ def test_page_camera_and_documentation_work_in_a_browser(proxy: Proxy, browser: 
     assert failed == []
 
 
-@needs_nginx
 @pytest.mark.slow
-def test_no_request_is_lost_while_an_instance_is_restarted(tmp_path: Path) -> None:
-    """Each of two instances is stopped under load and started again; every photo gets its prediction."""
+@pytest.mark.parametrize(
+    ("program", "again"),
+    [pytest.param(nginx, set(), marks=needs_nginx), pytest.param(caddy, {502, 503}, marks=needs_caddy)],
+)
+def test_no_request_is_lost_while_an_instance_is_restarted(
+    program: Callable[[Path, list[int]], AbstractContextManager[Proxy]], again: set[int], tmp_path: Path
+) -> None:
+    """Each of two instances is stopped under load and started again; every photo gets its prediction.
+
+    nginx sends it to the other instance; behind Caddy, the client may have to send it again.
+    """
     ports = [free_port(), free_port()]
     statuses: list[int] = []
     stop = threading.Event()
@@ -142,7 +150,7 @@ def test_no_request_is_lost_while_an_instance_is_restarted(tmp_path: Path) -> No
 
     with ExitStack() as stack:
         services = [stack.enter_context(serving(*OPTIONS, f"--port={port}")) for port in ports]
-        proxy = stack.enter_context(nginx(tmp_path, ports))
+        proxy = stack.enter_context(program(tmp_path, ports))
         pool = stack.enter_context(ThreadPoolExecutor(4))
         stack.callback(stop.set)
         senders = [pool.submit(send, proxy) for _ in range(4)]
@@ -152,4 +160,4 @@ def test_no_request_is_lost_while_an_instance_is_restarted(tmp_path: Path) -> No
         for sender in senders:
             sender.result()
     assert len(statuses) > 50
-    assert set(statuses) == {200}
+    assert {200} <= set(statuses) <= {200} | again

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Page
@@ -68,6 +70,33 @@ def test_the_clients_in_python_work(client: int, lines: list[str], service: Serv
     assert all(line.startswith(start) for line, start in zip(output, lines, strict=True))
 
 
+def test_the_client_with_requests_retries_behind_a_proxy(service: Service, folder: Path) -> None:
+    """After a 502 without a body, as Caddy sends it while an instance restarts."""
+    statuses = [502, 503]
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status, answer = (
+                (statuses.pop(), [])
+                if statuses
+                else service.ask("POST", self.path, body, self.headers["Content-Type"])[:2]
+            )
+            content = json.dumps(answer).encode() if answer else b""
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        Thread(target=proxy.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.server_address[1]}/"
+        output = run([sys.executable, "-c", blocks("python")[0].replace(URL, url)], folder)
+        proxy.shutdown()
+    assert output.startswith("boot.png Ankle boot")
+    assert not statuses
+
+
 def test_the_client_without_packages_prints_the_error(service: Service, folder: Path) -> None:
     """The reason why a photo cannot be used is in the body of the response."""
     (folder / "boot.png").write_bytes(b"")
@@ -76,10 +105,10 @@ def test_the_client_without_packages_prints_the_error(service: Service, folder: 
 
 
 def test_the_responses_are_those_of_the_service(service: Service) -> None:
-    """The record of the sample and the error of an empty photo, apart from the id of the request."""
+    """The record of the sample and the error of a truncated photo, apart from the id of the request."""
     record, error = (rounded(block) for block in blocks("json"))
     assert rounded(json.dumps(service.ask("POST", "/predict", BOOT)[1])) == record
-    actual = service.ask("POST", "/predict", b"")[1]
+    actual = service.ask("POST", "/predict", BOOT[:200])[1]
     assert actual == error | {"request_id": actual["request_id"]}
 
 
@@ -125,6 +154,18 @@ def test_the_functions_in_javascript_work(other_page: tuple[Page, Service]) -> N
     assert "JPEG, PNG or WebP" in page.evaluate(
         "predictDataUrl('data:image/png;base64,AAAA').catch((error) => error.message)"
     )
+
+
+@needs_chromium
+@pytest.mark.parametrize("status", [502, 503])
+def test_the_function_in_javascript_retries(status: int, other_page: tuple[Page, Service]) -> None:
+    """Also after a 502 without Retry-After, as a proxy sends it while an instance restarts."""
+    page, _ = other_page
+    statuses = [status]
+    page.route("**/predict", lambda route: route.fulfill(status=statuses.pop()) if statuses else route.continue_())
+    records = page.evaluate("bytes => predict([new File([new Uint8Array(bytes)], 'boot.png')])", list(BOOT))
+    page.unroute("**/predict")
+    assert (records[0]["label"], statuses) == ("Ankle boot", [])
 
 
 @needs_chromium

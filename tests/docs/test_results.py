@@ -1,5 +1,6 @@
 """Published numbers that follow from a bundled model or file are measured again."""
 
+import shutil
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from helpers.models import tiny_model
 from modiste import inference
+from modiste.experiments import verdicts
 from modiste.inference import model_file
 from modiste.labels import FASHION_MNIST, NONE_OF_THESE
 from modiste.recipes import settings
@@ -189,7 +191,7 @@ def test_published_results_have_the_settings_of_their_recipe(name: str) -> None:
 def test_published_results_are_from_a_clean_commit(path: Path) -> None:
     """Every run has a commit without uncommitted changes; seeds start at 0, and no seed or fold between is left out."""
     published = results.read(path)
-    assert all(len(run["commit"]) == 40 for run in published["runs"])
+    assert all(len(run.get("commit", published["commit"])) == 40 for run in published["runs"])  # verdicts have none
     assert len(published["commit"]) == 40
     numbers: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for run in published["runs"]:
@@ -206,3 +208,14 @@ def test_the_statistics_keep_their_bounds() -> None:
     simulated = results.read(ROOT / "results" / "coverage.json")
     assert simulated["draws"] == 20_000
     assert all(case["within_bounds"] for case in simulated["runs"] if case["bounds"])
+
+
+def test_the_share_of_wrong_labels_follows_from_the_verdicts(tmp_path: Path) -> None:
+    """On the published sample."""
+    audit = ROOT / "results" / "audit"
+    shutil.copy(audit / "sample.json", tmp_path)
+    rate = verdicts.rate(tmp_path, audit / "verdicts.json", "")
+    published = results.read(ROOT / "results" / "label-errors.json")
+    assert [rate[key] for key in ("estimate", "estimate_with_unsure")] == [
+        published[key] for key in ("estimate", "estimate_with_unsure")
+    ]

@@ -53,5 +53,6 @@ def test_fault_45_json_is_valid_for_any_name(tmp_path: Path) -> None:
     names = ["a\nb.png", "c\udcff.png"]
     output = run_in_process(tmp_path, "predict", "--model=m.onnx", "--json", *names, code=2).stdout
     records = json.loads(output)
-    assert [record["file"] for record in records] == ["a\ufffdb.png", "c\ufffd.png"]
+    assert [record["file"] for record in records] == ["a\nb.png", "c\ufffd.png"]
+    assert [record["model"] for record in records] == ["", ""]
     assert np.all([record["error"] for record in records])

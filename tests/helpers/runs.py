@@ -79,8 +79,8 @@ def write_results(
     recipe = recipe or named.classic_cnn()
     losses = [loss] * len(accuracies) if isinstance(loss, float) else loss
     records = [
-        {"seed": seed, "fold": 0, "accuracy": accuracy, "loss": losses[seed], "images": 10_000,
-         "seconds": 600.0, "epochs": 20, "parameters": 16_842_506}
+        {"seed": seed, "fold": seed * (split == "validation"), "accuracy": accuracy, "loss": losses[seed],
+         "images": 10_000, "seconds": 600.0, "epochs": 20, "parameters": 16_842_506}
         for seed, accuracy in enumerate(accuracies)
     ]  # fmt: skip
     shared = {key: value for key, value in settings.to_settings(recipe).items() if key != "seed"}

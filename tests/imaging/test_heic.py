@@ -9,7 +9,7 @@ import pytest
 
 from helpers.photos import clothes
 from modiste.errors import InputError, UnsupportedPhoto
-from modiste.imaging import heic, photo_files
+from modiste.imaging import file_format, heic, photo_files
 from modiste.imaging.preprocess import to_photo
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -27,7 +27,7 @@ def test_a_photo_is_decoded_the_right_way_up() -> None:
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such files count as unreadable then (fault 10)."""
-    monkeypatch.setattr(heic, "is_supported", lambda: False)
+    monkeypatch.setattr(file_format, "is_heic_supported", lambda: False)
     with pytest.raises(UnsupportedPhoto, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
         to_photo(ASSETS / "photo-1.heic")
     assert photo_files.is_readable_photo(ASSETS / "photo-1.heic") is False

@@ -1,17 +1,20 @@
 """Predictions as Parquet: one row for each photo, resumed at the shard, from folders, S3 and Parquet of bytes."""
 
 import json
+import re
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.command import run_in_process
+from helpers.command import run_in_process, start
 from helpers.photos import fill
 from helpers.s3 import s3_server
 from modiste import inference
 from modiste.errors import InputError
-from modiste.inference import shards
+from modiste.inference import predictions_parquet, shards
 from modiste.inference.shards import Plan
 from modiste.runs.storage import Storage
 
@@ -38,18 +41,69 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_each_photo_is_a_row(wardrobe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Equal to those of a JSONL file, a broken photo included; a second command changes nothing."""
+    """Equal to those of a JSONL file, a broken photo included, whose error is printed."""
     small_shards(monkeypatch)
+    (wardrobe / "a\nb\u202e.jpg").write_bytes(next(wardrobe.rglob("*.png")).read_bytes())
     command = ["predict", str(wardrobe), "--model=photo", "--top=2", "--out"]
-    out = run_in_process(tmp_path, *command, "a.parquet", code=1).stdout
-    assert out == "a.parquet: 7 photos; 1 could not be used\n"
-    run_in_process(tmp_path, *command, "a.jsonl", code=1)
+    finished = run_in_process(tmp_path, *command, "a.parquet", code=1)
+    assert finished.stdout == "a.parquet: 8 photos; 1 could not be used\n"
+    assert finished.stderr.splitlines() == run_in_process(tmp_path, *command, "a.jsonl", code=1).stderr.splitlines()
+    assert "broken.jpg is" in finished.stderr
     lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert rows_of(tmp_path / "a.parquet") == lines
     assert sum(row["error"] is not None for row in lines) == 1
     assert not (tmp_path / "a.parquet.shards").exists()
-    run_in_process(tmp_path, *command, "a.parquet", code=1)
-    assert rows_of(tmp_path / "a.parquet") == lines
+
+
+def test_a_finished_file_is_neither_predicted_again_nor_replaced(wardrobe: Path, tmp_path: Path) -> None:
+    """The same command reports its rows and errors; other photos, another --top and a changed photo are refused."""
+    command = ["predict", str(wardrobe), "--model=photo", "--out=a.parquet"]
+    run_in_process(tmp_path, *command, code=1)
+    out = tmp_path / "a.parquet"
+    content, status = out.read_bytes(), out.stat()
+    again = run_in_process(tmp_path, *command, code=1)
+    assert again.stdout == "a.parquet: 7 photos, 7 of them from before; 1 could not be used\n"
+    assert "broken.jpg is" in again.stderr
+    (photo, *_) = sorted(wardrobe.rglob("*.png"))
+    for others in (["predict", str(photo), *command[2:]], [*command, "--top=2"]):
+        refused = run_in_process(tmp_path, *others, code=2)
+        assert "a.parquet has predictions of other photos, of another model, or with another --top" in refused.stderr
+    photo.write_bytes(photo.read_bytes() + b"\0")
+    run_in_process(tmp_path, *command, code=2)
+    assert (out.read_bytes(), out.stat().st_mtime_ns) == (content, status.st_mtime_ns)
+
+
+def test_a_stopped_command_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says how many photos are in which folder, and the same command how many of its rows are from before."""
+    fill(tmp_path / "photos", 60)
+    command = ["predict", "photos", "--model=photo", "--out=a.parquet"]
+    code = "from modiste.inference import shards; shards.MIN_SHARD = 10; from modiste.cli.main import main; main()"
+    with start(tmp_path, *command, code=code) as process:
+        while not (tmp_path / "a.parquet.shards" / "part-00000.parquet").exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    stopped = re.fullmatch(
+        r"modiste: Stopped\. a\.parquet\.shards has (\d+) photos; the same command resumes\.\n", errors
+    )
+    assert (process.returncode, bool(stopped)) == (143, True), errors
+    monkeypatch.setattr(shards, "MIN_SHARD", 10)
+    resumed = run_in_process(tmp_path, *command).stdout
+    assert stopped
+    assert 0 < int(stopped[1]) < 60
+    assert resumed == f"a.parquet: 60 photos, {stopped[1]} of them from before\n"
+
+
+def test_photos_of_standard_input_and_of_changed_tables_are_others(tmp_path: Path) -> None:
+    """Both have no name of their own: the content or the file decides."""
+    plans = [Plan(shards.cut_photos([("-", content)]), "", 1).describe() for content in (b"a", b"b", b"a")]
+    assert plans[0] == plans[2] != plans[1]
+    table = tmp_path / "a.parquet"
+    described = []
+    for content in (b"a", b"bcd"):
+        parquet.write_table(pa.table({"image": pa.array([content], pa.binary())}), table)
+        described.append(Plan(shards.cut_parquet([str(table)]), "", 1).describe())
+    assert described[0] != described[1]
 
 
 def test_finished_shards_are_not_predicted_again(
@@ -61,19 +115,22 @@ def test_finished_shards_are_not_predicted_again(
     predictor = inference.load("photo", 1)
     plan = Plan(shards.cut_photos(photos), predictor.sha256, 1)
     out = tmp_path / "a.parquet"
-    predictions = shards.predict_to_file(out, plan, predictor, 1)
+    predictions = predictions_parquet.predict_to_file(
+        out, plan, predictions_parquet.missing_shards(out, plan), predictor, 1
+    )
     assert next(predictions) == 2
     predictions.close()  # type: ignore[attr-defined]
-    storage = Storage(f"{out}.shards")
+    storage = predictions_parquet.shards_of(out)
     first = storage.read("part-00000.parquet")
-    assert shards.missing_shards(storage, plan) == [1, 2, 3]
+    assert predictions_parquet.missing_shards(out, plan) == [1, 2, 3]
+    assert plan.count(shards.finished_shards(storage, plan)) == 2
     with pytest.raises(InputError, match="of other photos, of another model, or with another --top"):
         shards.missing_shards(storage, Plan(plan.shards[:1], predictor.sha256, 1))
     damaged = Storage(str(tmp_path / "damaged"))
     damaged.write(shards.PLAN_FILE, b"{")
     with pytest.raises(InputError, match="of other photos"):
         shards.missing_shards(damaged, plan)
-    assert sum(shards.predict_to_file(out, plan, predictor, 1)) == 7
+    assert sum(predictions_parquet.predict_to_file(out, plan, [1, 2, 3], predictor, 1)) == 5
     assert len({row["file"] for row in rows_of(out)}) == 7
     assert rows_of(out)[:2] == parquet.read_table(pa.BufferReader(first)).to_pylist()
 
@@ -101,6 +158,7 @@ def test_photos_of_s3_are_read(wardrobe: Path, tmp_path: Path, monkeypatch: pyte
         storage = Storage(f"{bucket}/photos")
         for path in sorted(wardrobe.rglob("*.*")):
             storage.write(path.name, path.read_bytes())
+        storage.write(".trash/old.jpg", b"hidden")
         command = ["predict", f"{bucket}/photos", f"{bucket}/missing.jpg", "--model=photo", "--out=a.parquet"]
         run_in_process(tmp_path, *command, code=1)
         empty = run_in_process(tmp_path, "predict", f"{bucket}/nothing", "--out=b.parquet", code=2)

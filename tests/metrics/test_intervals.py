@@ -40,15 +40,18 @@ def test_groups_of_one_image_have_the_interval_of_images() -> None:
 @pytest.mark.parametrize(
     ("correct", "groups", "expected"),
     [
-        ([True] * 6, [0, 0, 0, 1, 1, 1], intervals.wilson_interval(2, 2)),
-        ([False] * 6, [5, 5, 5, 9, 9, 9], intervals.wilson_interval(0, 2)),
-        ([True, False], [3, 3], (0.0, 1.0)),
+        ([True] * 10, [0, 1, 2, 3, 4] * 2, intervals.wilson_interval(5, 5)),
+        ([False] * 10, [5, 6, 7, 8, 9] * 2, intervals.wilson_interval(0, 5)),
+        ([True] * 5 + [False] * 10, [0, 1, 2, 3, 4] * 3, intervals.wilson_interval(2, 5)),
+        ([True] * 6 + [False] * 12, [0, 1] * 9, None),
+        ([True] * 4 + [False] * 4, [0, 1, 2, 3] * 2, None),
+        ([True, False], [3, 3], None),
     ],
 )
 def test_an_interval_over_few_groups_has_a_width(
-    correct: list[bool], groups: list[int], expected: tuple[float, float]
+    correct: list[bool], groups: list[int], expected: tuple[float, float] | None
 ) -> None:
-    """Also with all or no images correct, or with a single group."""
+    """Also with all or no images correct, or the same share in each group; with fewer than five there is none."""
     assert intervals.cluster_interval(np.array(correct), np.array(groups)) == expected
 
 
@@ -107,3 +110,4 @@ def test_more_seeds_do_not_narrow_the_interval_of_images() -> None:
     """All seeds are evaluated on the same images."""
     one, three = intervals.summarize([0.9], 1000), intervals.summarize([0.9, 0.91, 0.89], 1000)
     assert one["interval_images"] == three["interval_images"]
+    assert intervals.summarize([0.9], 1000, has_groups=True)["interval_images"] is None

@@ -97,10 +97,10 @@ def test_a_split_of_ambiguous_images_alone_has_scores() -> None:
 
 def test_groups_widen_the_interval() -> None:
     """Images of one group count as the same image, and the number of groups is recorded."""
-    probabilities, labels = np.eye(2)[np.repeat([0, 1, 0, 0], 25)], np.zeros(100, np.int64)
-    scores = compute_scores(probabilities, labels, ("a", "b"), "test", groups=np.repeat([7, 8, 9, 10], 25))
+    probabilities, labels = np.eye(2)[np.repeat([0, 1, 0, 0] * 2, 25)], np.zeros(200, np.int64)
+    scores = compute_scores(probabilities, labels, ("a", "b"), "test", groups=np.repeat(np.arange(7, 15), 25))
     low, high = compute_scores(probabilities, labels, ("a", "b"), "test").interval_images
-    assert scores.n_groups == 4
+    assert scores.n_groups == 8
     assert scores.interval_images[0] < low < high < scores.interval_images[1]
 
 
@@ -170,3 +170,13 @@ def test_an_interval_over_few_groups_is_marked_as_approximate() -> None:
     assert "12 groups" in few.notes[0]
     assert not many.is_interval_approximate
     assert Scores.from_dict(json.loads(json.dumps(few.as_dict())), "here") == few
+
+
+def test_there_is_no_interval_over_two_groups() -> None:
+    """A note says so; that of an earlier version's file, which may have no width, is left out."""
+    scores = compute_scores(PROBABILITIES, LABELS, NAMES, groups=np.arange(len(LABELS)) % 2)
+    assert scores.interval_images is None
+    assert scores.notes == ("There is no interval: the images come in 2 groups, and 5 are the fewest for one.",)
+    content = json.loads(json.dumps(scores.as_dict()))
+    assert Scores.from_dict(content, "here") == scores
+    assert Scores.from_dict(content | {"interval_images": [0.4, 0.4]}, "here") == scores

@@ -103,6 +103,8 @@ def test_a_setting_needs_key_and_value(text: str) -> None:
         ("optimizer.momentm", "optimizer.momentum"),
         ("augmentation.flipp", "augmentation.horizontal_flip"),
         ("data.val_fracton", "data.val_fraction"),
+        ("optimiser", "optimizer"),
+        ("optimiser.lr", "optimizer.lr"),
     ],
 )
 def test_an_unknown_key_gets_the_most_similar_one(key: str, nearest: str) -> None:

@@ -14,7 +14,7 @@ from modiste.reporting.audit_pages.pages import DuplicateCard, SuspectCard, Verd
 
 CHROMIUM = shutil.which("chromium")
 URL = pages.image_url(np.zeros((28, 28), np.uint8))
-SCORE = {"n": 10, "accuracy": 0.9, "interval_images": (0.6, 0.98)}
+SCORE = {"n": 10, "accuracy": 0.9, "interval_images": (0.6, 0.98), "is_interval_approximate": True}
 SUMMARY = {
     "splits": [{"split": "train", "images": 1000, "suspects": 2, "label_issues": 1}],
     "duplicates": [{"splits": ["train", "test"], "pairs": 1, "different_labels": 1}],
@@ -31,7 +31,7 @@ def test_the_gallery_shows_suspects_and_pairs(tmp_path: Path) -> None:
     html = (tmp_path / "index.html").read_text()
     for text in (
         "a/&lt;i&gt;.png", "<b>Coat</b> 1.2%", "<b>Dress</b> 95.0%", "Every label is the most probable one.", "two.png",
-        "similarity 0.987, mirrored", "90.00% (60.00 to 98.00), n = 10", "1,000", "train and test",
+        "similarity 0.987, mirrored", "90.00% (60.00 to 98.00) (approximate), n = 10", "1,000", "train and test",
     ):  # fmt: skip
         assert text in html
     assert 'src="http' not in html

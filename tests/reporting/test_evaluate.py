@@ -43,6 +43,20 @@ def test_evaluation_writes_six_files(run: Run) -> None:
         assert str(arrays["split"]) == "test"
 
 
+def test_files_of_test_are_not_overwritten_by_those_of_validation(run: Run) -> None:
+    """These are in a folder of the run; without scores on test, they are beside the scores."""
+    evaluate(run.path, "validation")
+    with np.load(run.probabilities) as arrays:
+        assert str(arrays["split"]) == "validation"
+    evaluate(run.path)
+    before = run.mistakes_page.read_bytes()
+    evaluate(run.path, "validation")
+    assert run.mistakes_page.read_bytes() == before
+    assert {path.name for path in (run.path / "validation").iterdir()} == {
+        "probabilities.npz", "confusion.png", "mistakes.png", "mistakes.csv", "mistakes.html"
+    }  # fmt: skip
+
+
 def test_flip_tta_averages_each_image_and_its_mirror_image(run: Run, tmp_path: Path) -> None:
     """A model that uses only the left half of an image classifies objects on the right with flip TTA."""
     weights = np.zeros((28, 28, 10), np.float32)

@@ -31,6 +31,14 @@ def scores() -> Scores:
     return compute_scores(np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]]), np.array([0, 1, 1]), ("bag", "coat"), "test")
 
 
+def test_fonts_are_chosen_by_the_characters_they_have() -> None:
+    """For those that the usual font has, no other one."""
+    assert canvas.find_fonts(frozenset("Żółć µ → ж")) == ([], "")
+    fonts, missing = canvas.find_fonts(frozenset("d\u1d81"))  # comes with Matplotlib, in a font of formulas
+    assert fonts
+    assert not missing
+
+
 @pytest.mark.parametrize("held_out", [True, False])
 @pytest.mark.parametrize("count", [1, 3])
 def test_curves_are_drawn_for_any_run(tmp_path: Path, count: int, held_out: bool) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from modiste.reporting import formatting
+from modiste.reporting.statements import describe_trainings
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,9 @@ def test_a_missing_number_is_a_hyphen() -> None:
         formatting.format_half_width,
     )
     assert [formatter(None) for formatter in formatters] == ["-"] * 4
+
+
+def test_an_interval_without_width_is_a_hyphen() -> None:
+    """Seeds of the same accuracy do not show that others have it, too."""
+    assert formatting.format_interval((0.5, 0.5)) == formatting.format_half_width((0.5, 0.5)) == "-"
+    assert describe_trainings([0.5, 0.5]).startswith("All 2 seeds have the same accuracy")

@@ -1,5 +1,6 @@
 """Which methods are compared, and over what."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import pairwise, predictions, results_table, statements
-from modiste.reporting.evaluate import evaluate
+from modiste.reporting.evaluate import evaluate, files_of
 from modiste.reporting.pairwise import Method
 from modiste.reporting.predictions import ImagePredictions
 from modiste.reporting.results_table import MethodResult, RunResult
@@ -97,6 +98,19 @@ def test_single_runs_are_compared_over_their_images() -> None:
     assert pair.main is None
 
 
+def test_a_clear_difference_without_a_test_is_not_called_indistinguishable() -> None:
+    """Two seeds of one method and one of the other, over images: the interval decides."""
+    (first,) = run_result("a").run_results
+    seeds = replace(run_result("a"), run_results=(first, replace(first, seed=1)))
+    several = Method(seeds, {(0, 0): correct(4), (1, 0): correct(6)})
+    better = "a is 42.50 points better than b with these trainings, 95 % interval"
+    for errors, beginning in ((90, better), (5, "a and b")):
+        single = Method(run_result("b"), {(0, 0): correct(errors)})
+        sentence = statements.describe_pair(pairwise.compare_methods(several, single))
+        assert sentence.startswith(beginning)
+        assert ("not distinguishable" in sentence) == (errors == 5)
+
+
 def test_what_cannot_be_compared_says_why() -> None:
     """One seed without predictions, different images, and runs that are not evaluated."""
     one, other = Method(run_result("a")), Method(run_result("b"))
@@ -109,13 +123,15 @@ def test_what_cannot_be_compared_says_why() -> None:
 
 
 def test_the_predictions_of_a_run_are_those_of_its_scores(tmp_path: Path) -> None:
-    """They are left out where the run was evaluated on another split since."""
+    """They are left out where an earlier version has overwritten them with those of another split."""
     run = write_run(tmp_path / "run", blind=1)
     evaluate(run.path)
     images = predictions.read_predictions(results_table.read_run(run.path))
     assert images is not None
     assert (images.is_correct.mean(), len(images.labels)) == (pytest.approx(0.9), 20)
     evaluate(run.path, "validation")
+    assert predictions.read_predictions(results_table.read_run(run.path)) is not None
+    shutil.copy(files_of(run, "validation").probabilities, run.probabilities)
     assert predictions.read_predictions(results_table.read_run(run.path)) is None
 
 

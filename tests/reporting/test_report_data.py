@@ -10,6 +10,7 @@ from modiste.errors import InputError
 from modiste.recipes import named
 from modiste.reporting import results_table
 from modiste.reporting.evaluate import evaluate
+from modiste.reporting.report.write import write_report
 from modiste.reporting.report_data import CNN, ReportData, find_result, open_report_data
 from modiste.runs import files, results
 
@@ -31,12 +32,16 @@ def test_own_results_come_from_the_arguments_and_the_results_folder(tmp_path: Pa
     assert {"classic-cnn", "classic-resnet18", "sprint"} <= {result.name for result in data.published}
 
 
-def test_a_published_file_among_the_arguments_is_an_own_result(tmp_path: Path) -> None:
-    """It is not shown as published, too."""
-    files.write_json(tmp_path / "copy.json", results.read_published()["classic-cnn"])
-    data = open_report_data([tmp_path / "copy.json"])
-    assert [result.name for result in data.own] == ["copy"]
-    assert "classic-cnn" not in {result.name for result in data.published}
+def test_a_published_file_is_never_an_own_result(tmp_path: Path) -> None:
+    """Neither as an argument nor in a folder, under any name; a file with other trainings is."""
+    content = results.read_published()["classic-cnn"]
+    files.write_json(tmp_path / "copy.json", content | {"command": "modiste bench"})
+    own = write_results(tmp_path / "own" / "classic-cnn.json")
+    data = open_report_data([tmp_path / "copy.json", own], tmp_path)
+    assert [result.name for result in data.own] == ["classic-cnn"]
+    assert [result.n for result in data.published if result.name == "classic-cnn"] == [content["n"]]
+    with pytest.raises(InputError, match="files that come with modiste are published"):
+        write_report([tmp_path / "copy.json"], tmp_path / "r.html")
 
 
 def test_results_about_photos_are_left_out(tmp_path: Path) -> None:
@@ -45,6 +50,16 @@ def test_results_about_photos_are_left_out(tmp_path: Path) -> None:
     changes = {"split": "validation", "settings": ["data.synthetic_per_class=100"]}
     results.write(tmp_path / "photos.json", recipe="photos", command="python x.py", runs=[record], **changes)
     assert open_report_data([], tmp_path).own == ()
+
+
+def test_seeds_of_a_method_are_one_method(tmp_path: Path) -> None:
+    """With its mean and its interval over seeds; a run that is not evaluated is another one."""
+    runs = [write_run(tmp_path / "runs" / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in range(3)]
+    for run in runs[:2]:
+        evaluate(run.path)
+    data = open_report_data([run.path for run in runs])
+    assert [(result.name, result.n) for result in data.pooled] == [("0 and 1 more", 2), ("2", 1)]
+    assert data.methods == data.pooled
 
 
 def test_one_run_of_each_method_is_shown_in_detail(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from helpers.command import run_in_process
 from helpers.memory import peak
 from helpers.models import tiny_model
 from helpers.service import BOOT, SAMPLES, Service, form, post_head, serving
+from modiste.imaging.file_format import is_heic_supported
 from modiste.inference import bundled_files
 from modiste.labels import FASHION_MNIST
+from modiste.web.request_reader import PHOTO_TYPES
 
 MIB = 2**20
 
@@ -87,13 +89,40 @@ def test_an_unusable_request_is_an_error(
     assert reason in record["error"]
 
 
-@pytest.mark.parametrize("query", ["top=0", "top=x", "top=1000", "preview=perhaps"])
+@pytest.mark.parametrize("query", ["top=-7", "top=x", "top=1001", "preview=perhaps"])
 def test_an_invalid_parameter_is_named(service: Service, query: str) -> None:
-    """The message names the parameter but does not repeat its value."""
+    """The message names the parameter and what it must be, but does not repeat its value."""
     status, response, _ = service.ask("POST", f"/predict?{query}", BOOT)
     assert status == 400
     name, _, value = query.partition("=")
-    assert (name in response["error"], value in response["error"]) == (True, False)
+    rule = {"top": "an integer from 1 to 100", "preview": "true or false"}[name]
+    assert (f"{name} must be {rule}" in response["error"], value in response["error"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "content_type"),
+    [
+        ("/predict?tpo=1", BOOT, "image/png"),
+        ("/predict", *form(("a.png", BOOT), options={"tpo": "1"})),
+        ("/predict", b'{"image": "aGVsbG8=", "tpo": 1}', "application/json"),
+    ],
+    ids=["query", "form", "JSON"],
+)
+def test_an_unknown_option_is_an_error(service: Service, path: str, body: bytes, content_type: str) -> None:
+    """A typo is not ignored; the message lists the options, but does not repeat what was sent."""
+    status, response, _ = service.ask("POST", path, body, content_type)
+    assert (status, "tpo" in response["error"]) == (400, False)
+    assert "The options are top, preview, heatmap, model." in response["error"]
+
+
+def test_the_content_types_that_are_read_are_listed(service: Service) -> None:
+    """In the error of another one; `/about` has those of photos for choosers of files, HEIC with its decoder alone."""
+    _, response, _ = service.ask("POST", "/predict", BOOT, "text/plain")
+    assert all(each in response["error"] for each in PHOTO_TYPES)
+    expected = [
+        each for each in PHOTO_TYPES if each.startswith("image/") and (is_heic_supported() or "hei" not in each)
+    ]
+    assert service.ask("GET", "/about")[1]["photo_types"] == expected
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/..%2f..%2fetc%2fpasswd", "//etc/passwd", "/page.js/../../app.py"])
@@ -145,16 +174,23 @@ def test_nothing_is_fetched_for_a_client(tmp_path: Path) -> None:
         service.ask("POST", "/predict", BOOT)  # opens what is loaded lazily
         before = log.read_text()
         for url in (f"http://127.0.0.1:{service.address[1]}/samples/bag.png", "file:///etc/passwd", "/etc/passwd"):
-            assert service.ask("POST", f"/predict?url={url}&file={url}", url.encode())[0] == 415
+            assert service.ask("POST", f"/predict?url={url}&file={url}", BOOT)[0] == 400
+            assert service.ask("POST", "/predict", url.encode())[0] == 415
             assert service.ask("POST", "/predict", *form((url, url.encode())))[0] == 415
         assert service.ask("POST", "/predict", BOOT)[0] == 200
         assert log.read_text() == before
 
 
 def test_a_body_over_the_limit_is_rejected_by_its_length(service: Service) -> None:
-    """Content-Length is checked before the body is read (fault 11)."""
-    response = service.send(post_head(99999999).replace(b"Host", b"Connection: close\r\nHost"))
-    assert b" 413 " in response.partition(b"\r\n")[0]
+    """Content-Length is checked before the body is read; of a form, the message says to send fewer (fault 11)."""
+    head = post_head(99999999).replace(b"Host", b"Connection: close\r\nHost")
+    for kind, advice in (
+        (b"image/png", b"Send a smaller photo."),
+        (b"multipart/form-data", b"Send smaller photos, or "),
+    ):
+        response = service.send(head.replace(b"image/png", kind))
+        assert b" 413 " in response.partition(b"\r\n")[0]
+        assert advice in response
 
 
 def test_a_chunked_body_over_the_limit_is_rejected(service: Service) -> None:

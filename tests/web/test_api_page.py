@@ -56,6 +56,15 @@ def test_the_api_page_lists_every_operation(page: Page, service: Service) -> Non
     assert set(texts) == responses.keys()
 
 
+def test_the_sample_answer_is_that_of_the_service(page: Page, service: Service) -> None:
+    """With probabilities to four digits; the last of them depends on the processor."""
+    page.goto(f"{service.url}docs")
+    expect(page.locator("#answer")).to_contain_text("{")
+    shown = json.loads(page.locator("#answer").inner_text(), parse_float=lambda number: round(float(number), 3))
+    actual = json.dumps(service.ask("POST", "/predict", BOOT)[1])
+    assert shown == json.loads(actual, parse_float=lambda number: round(float(number), 3))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", ["en-US", "zh-CN"], indirect=True)
 def test_no_violation_of_accessibility_rules_is_found(page: Page, service: Service) -> None:

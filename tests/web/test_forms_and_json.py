@@ -38,7 +38,10 @@ def test_a_form_can_have_the_options(service: Service) -> None:
     assert all(record["preview"] for record in response)
     assert len(service.ask("POST", "/predict?top=2", *form(*files))[1][0]["top"]) == 2
     status, response, _ = service.ask("POST", "/predict", *form(*files, options={"top": "many"}))
-    assert (status, response["error"]) == (400, "The value of top is invalid. See /docs.")
+    assert (status, response["error"]) == (
+        400,
+        "An option is invalid: top must be an integer from 1 to 100. See /docs.",
+    )
 
 
 def test_a_file_may_have_any_field_name(service: Service) -> None:
@@ -81,16 +84,17 @@ def test_a_photo_may_be_json(service: Service, image: str) -> None:
         ("{", 400, '{"image": "..."}'),
         ("[" * 100_000, 400, '{"image": "..."}'),
         ('{"top": 3}', 400, '{"image": "..."}'),
+        ('{"photo": "aGVsbG8="}', 400, '{"image": "..."}'),
         ('{"image": "http://127.0.0.1/a.png"}', 400, '{"image": "..."}'),
         ('{"image": "data:image/png,abc"}', 400, '{"image": "..."}'),
         ('{"image": "衬衫"}', 400, '{"image": "..."}'),
-        ('{"image": "aGVsbG8=", "top": 0}', 400, "The value of top is invalid"),
+        ('{"image": "aGVsbG8=", "top": 0}', 400, "top must be an integer from 1 to 100"),
         (json.dumps({"image": to_base64(b"<html></html>")}), 415, "JPEG, PNG or WebP"),
         (json.dumps({"image": to_base64(BOOT[:200])}), 422, "truncated"),
         (json.dumps({"image": to_base64(bytes(20 * MIB + 1))}), 413, "20 MiB"),
         (" " * (29 * MIB), 413, "27 MiB"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_json_without_a_photo_is_an_error(service: Service, body: str, status: int, reason: str) -> None:
     """The message shows what to send; no URL is fetched (faults 1, 11 and 16)."""

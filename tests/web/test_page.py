@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from helpers.browser import needs_chromium, payload
 from helpers.models import tiny_model
-from helpers.service import SAMPLES, serving
+from helpers.photos import saved
+from helpers.service import SAMPLES, Service, serving
+from modiste.cli.predict import predict
 from modiste.inference.calibration import Calibration
 
 pytestmark = needs_chromium
@@ -111,7 +115,7 @@ def test_the_answer_comes_right_after_the_picture(page: Page, width: int) -> Non
 
 
 def test_a_drawing_by_keyboard_is_predicted(page: Page) -> None:
-    """Arrow keys move, the space bar lowers and lifts the pen, Delete clears."""
+    """Arrow keys move, the space bar lowers the pen and lifts it, after which it is predicted, Delete clears."""
     page.click("#draw-button")
     page.keyboard.press("Tab")
     page.locator("#drawing").focus()
@@ -158,6 +162,59 @@ def test_a_drawing_is_predicted(page: Page) -> None:
     assert page.locator("#drawing").evaluate(has_ink)
     page.click("#clear-button")
     assert not page.locator("#drawing").evaluate(has_ink)
+
+
+SHAPES = {
+    "Trouser": [((100, y), (100 + w, y)) for y, w in ((30, 80), (50, 80), (70, 80))]
+    + [((x, y), (x + 15, y)) for y in range(90, 260, 20) for x in (95, 170)],
+    "Bag": [((60, 70), (60, 130)), ((60, 70), (210, 70)), ((210, 70), (210, 130))]
+    + [((40, y), (240, y)) for y in range(130, 250, 15)],
+    "Dress": [((110, y), (170, y)) for y in range(30, 130, 15)]
+    + [((110 - y // 10, y), (170 + y // 10, y)) for y in range(130, 260, 15)],
+}
+"""Lines that fill a shape, in pixels of the canvas."""
+
+
+@pytest.mark.parametrize("label", SHAPES)
+def test_a_drawing_of_a_shape_is_recognized(page: Page, label: str) -> None:
+    """Filled with the pen, whose gray is as uneven as that of cloth: an even one is unlike all images of training."""
+    page.click("#draw-button")
+    box = page.locator("#drawing").bounding_box()
+    assert box
+    for start, end in SHAPES[label]:
+        for move, button in ((start, page.mouse.down), (end, page.mouse.up)):
+            page.mouse.move(box["x"] + move[0], box["y"] + move[1])
+            button()
+    expect(page.locator("#status")).to_have_text(label)
+
+
+def test_an_image_of_nothing_names_the_nearest_class(page: Page, tmp_path: Path) -> None:
+    """With its share among the classes, whose bars sum to 100 %, although the record has less for all of them."""
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    noise[0] = noise[-1] = 0
+    (tmp_path / "noise.png").write_bytes(saved(Image.fromarray(noise)))
+    page.set_input_files("#file-input", tmp_path / "noise.png")
+    expect(page.locator("#status")).to_have_text("none of these")
+    first = page.locator("#probabilities li").first
+    share = first.locator("b").inner_text()
+    assert float(share.rstrip("%")) > 10
+    name = first.locator("span").first.inner_text()
+    expect(page.locator("#details")).to_contain_text(f"the nearest class is “{name}”, {share}.")
+    printed = CliRunner().invoke(predict, [str(tmp_path / "noise.png")]).stdout
+    assert printed.startswith(f"none of these; nearest: {name} {share.rstrip('%')} %")
+
+
+@pytest.mark.parametrize("button", ["#samples button", "#camera-button", "#draw-button"])
+def test_a_phone_shows_what_a_button_opens(page: Page, button: str) -> None:
+    """Although the page is scrolled to the buttons, below an earlier prediction."""
+    page.set_viewport_size({"width": 360, "height": 640})
+    page.set_input_files("#file-input", SAMPLES / "coat.jpg")
+    expect(page.locator("#heatmap")).to_be_visible()
+    page.locator(button).first.scroll_into_view_if_needed()
+    expect(page.locator("#status")).not_to_be_in_viewport()
+    page.locator(button).first.click()
+    shown = {"#samples button": "#status", "#camera-button": "#video", "#draw-button": "#drawing"}[button]
+    expect(page.locator(shown)).to_be_in_viewport(ratio=0.9)
 
 
 def test_the_camera_is_predicted_live(page: Page) -> None:
@@ -240,10 +297,13 @@ def test_both_languages_have_the_same_texts(page: Page) -> None:
     assert keys[0] == keys[1]
 
 
-@pytest.mark.parametrize("width", [320, 390, 1200])
-def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
-    """The page fits phones and desktops."""
+@pytest.mark.parametrize("width", [320, 360, 390, 1200])
+def test_nothing_is_wider_than_the_screen(page: Page, service: Service, width: int) -> None:
+    """The page and that of the API fit phones and desktops."""
     page.set_viewport_size({"width": width, "height": 800})
     page.set_input_files("#file-input", SAMPLES / "ankle-boot.png")
     expect(page.locator("#probabilities li")).to_have_count(5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{service.url}docs")
+    expect(page.locator("#operations section")).to_have_count(5)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

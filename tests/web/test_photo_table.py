@@ -67,6 +67,36 @@ def test_a_busy_service_is_asked_again(page: Page) -> None:
     assert not responses
 
 
+def test_photos_that_the_service_did_not_answer_can_be_tried_again(page: Page) -> None:
+    """With one button, which is there for them alone: a broken photo stays as it is."""
+    page.route("**/predict?*", lambda route: route.fulfill(status=408, json={"error": "Slow."}))
+    page.set_input_files("#file-input", [payload("dress"), payload("bag")])
+    expect(page.locator("#progress")).to_have_text("2 photos, 2 of which could not be used")
+    page.unroute("**/predict?*")
+    page.set_input_files("#file-input", [payload("trouser"), payload("broken", b"<html>")])
+    expect(page.locator("#progress")).to_have_text("4 photos, 3 of which could not be used")
+    page.click("#retry-button")
+    expect(page.locator("#progress")).to_have_text("4 photos, 1 of which could not be used")
+    assert column(page, "td:nth-child(3)")[:3] == ["Dress", "Bag", "Trouser"]
+    expect(page.locator("#retry-button")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [320, 360, 1200])
+def test_the_table_fits_a_phone(page: Page, width: int) -> None:
+    """No heading breaks within a word, and a long name takes three lines at most."""
+    page.set_viewport_size({"width": width, "height": 800})
+    name = "IMG_20260412_143355_HDR_portrait_of_the_blue_coat_in_the_hall_copy"
+    page.set_input_files("#file-input", [payload(name, (SAMPLES / "dress.png").read_bytes()), payload("bag")])
+    expect(page.locator("#progress")).to_have_text("2 photos predicted")
+    page.click("#photos thead button:text('Probability')")
+    for heading in page.locator("#photos thead th").all():
+        assert heading.locator("button").evaluate("button => button.offsetHeight") < 40
+        assert heading.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+    height = page.locator("#rows th button").first.evaluate("button => button.offsetHeight")
+    assert height < 100
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.slow
 def test_memory_stays_flat_over_hundreds_of_photos(page: Page, tmp_path: Path) -> None:
     """200 photos at once, twice: nothing of the first ones is left after the second ones."""
@@ -94,7 +124,7 @@ def heap_size(page: Page) -> int:
 
 def test_the_csv_of_the_page_equals_that_of_the_command(page: Page) -> None:
     """Of the same records, with names that look like formulas; the download begins with a byte order mark."""
-    names = ("=1+1.png", "'=x.png", "-1.png", 'a "b", c.png', "käse.png")
+    names = ("=1+1.png", "'=x.png", "-1.png", 'a "b", c.png', "käse.png", 'a\n"\x9bä\u202e', '"a.png')
     records = [Prediction(name, "Bag", 0.5, (("Bag", 0.5), ("Dress", 0.25)), "m").as_dict() for name in names]
     records.append(Prediction("x.png", None, None, (), "m", "@ error").as_dict())
     script = "async (records) => (await import('/csv.js')).toCsv(records, 3)"

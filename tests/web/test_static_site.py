@@ -15,6 +15,7 @@ from helpers.photos import saved
 from helpers.service import SAMPLES
 from helpers.static_host import StaticHost, hosting
 from modiste import inference
+from modiste.errors import InputError
 from modiste.imaging.preprocess import to_image, to_photo
 from modiste.imaging.resize import RESIZE_MODES, enlarge_center
 from modiste.inference.model import Model
@@ -87,6 +88,7 @@ PHOTOS: dict[str, Callable[[], Image.Image]] = {
     "tall": lambda: noise(17, 300),
     "transparent": lambda: noise(60, 70, 4),
     "palette": lambda: noise(60, 70).quantize(16),
+    "large": lambda: noise(210, 230).resize((2101, 2303), Image.Resampling.BICUBIC),
 }
 
 
@@ -248,6 +250,25 @@ def test_a_broken_photo_is_an_error(page: Page) -> None:
     expect(page.locator("#status")).to_contain_text("truncated")
     page.set_input_files("#file-input", SAMPLES / "coat.jpg")
     expect(page.locator("#status")).to_have_text("Coat")
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_the_number_of_pixels_is_limited_by_format(page: Page) -> None:
+    """As in Python, whose messages the page shows; a JPEG may have three times as many, and is reduced."""
+    large, small = Image.new("L", (9000, 8000)), Image.new("L", (30, 7))
+    decode = """async (photo) => {
+        const { decode } = await import("/decode.js");
+        const bytes = Uint8Array.from(atob(photo), (character) => character.charCodeAt(0));
+        return decode(new Blob([bytes])).then(({ width, height }) => [width, height], (error) => error.message);
+    }"""
+    for photo in (saved(large.convert("1")), saved(small)):
+        with pytest.raises(InputError) as refused:
+            to_photo(photo)
+        assert page.evaluate(decode, encode(photo)) == str(refused.value)
+    assert page.evaluate(decode, encode(saved(large, "JPEG"))) == [1286, 1143]
+    page.set_input_files("#file-input", payload("x", saved(small)))
+    expect(page.locator("#status")).to_have_text(str(refused.value))
 
 
 @needs_chromium

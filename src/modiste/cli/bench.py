@@ -80,9 +80,11 @@ def print_results(path: Path, as_json: bool) -> None:
         print_json(content)
         return
     unit = "folds" if content["split"] == "validation" else "seeds"
+    interval = content["interval_images"]
+    over_images = f"95 % interval over images {format_interval(interval)} %" if interval else "no interval over images"
     click.echo(
         f"{content['recipe']}: {content['split']} accuracy {content['mean']:.2%}, mean of {content['n']} {unit} "
-        f"(95 % interval over images {format_interval(content['interval_images'])} %), "
+        f"({over_images}), "
         f"loss {content['mean_loss']:.4f}; {path}"
     )
     click.echo(statements.describe_trainings([record["accuracy"] for record in content["runs"]], unit))

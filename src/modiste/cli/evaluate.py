@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modiste.cli.options import RUN_PATH
-from modiste.reporting.formatting import format_interval, format_percent, format_percent_number
+from modiste.reporting.formatting import format_approximate, format_interval, format_percent, format_percent_number
 
 if TYPE_CHECKING:
     from modiste.metrics.scores import Scores
@@ -29,7 +29,7 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     A run gets scores.json, probabilities.npz, confusion.png and its mistakes: mistakes.png shows the worst,
     mistakes.csv lists all with their files, and mistakes.html is a page to filter them and to correct labels, saved as
     a corrections.csv that the next training reads. Each opening of the test split is counted in scores.json. Validation
-    is the fold that the run held out.
+    is the fold that the run held out; where test has scores, its files are in the run's folder validation.
 
     A file of predictions has one row per image: of class folders sorted by folder name, then by file name, as in
     torchvision's ImageFolder; of other data in its order. Columns are probabilities in the order of the classes; a CSV
@@ -45,6 +45,7 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
     """
     from modiste.cli.output import print_json
     from modiste.reporting.evaluate import evaluate as evaluate_target
+    from modiste.reporting.evaluate import files_of
     from modiste.runs.folder import Run
 
     scores = evaluate_target(target, split, data)
@@ -53,20 +54,23 @@ def evaluate(target: Path, split: str, data: str | None, as_json: bool) -> None:
         return
     click.echo(_format_scores(target, scores))
     run = Run(target if target.is_dir() else target.parent)
-    if data is None and target in (run.path, run.model) and run.mistakes_page.is_file():
-        click.echo(f"all mistakes: {run.mistakes_page}")
+    if data is None and target in (run.path, run.model) and (page := files_of(run, split).mistakes_page).is_file():
+        click.echo(f"all mistakes: {page}")
 
 
 def _format_scores(target: Path, scores: "Scores") -> str:
     groups = "" if scores.n_groups is None else f" in {scores.n_groups:,} groups"
     interval = f"95 % interval over images {format_interval(scores.interval_images)} %"
+    interval += format_approximate(scores.is_interval_approximate)
+    if scores.interval_images is None:
+        interval = "no interval over images"
     figures = f"accuracy {format_percent(scores.accuracy)} ({interval}), loss {scores.loss:.4f}"
     figures += f", calibration error {scores.ece:.4f}"
+    if scores.ece_calibrated not in (None, scores.ece):
+        figures += f" ({scores.ece_calibrated:.4f} after temperature scaling)"
     if scores.macro_f1 is not None and scores.brier is not None:
         figures += f", balanced accuracy {format_percent(scores.balanced_accuracy)}"
         figures += f", macro F1 {format_percent(scores.macro_f1)}, Brier score {scores.brier:.4f}"
-    if scores.ece_calibrated not in (None, scores.ece):
-        figures += f", after the model's temperature {scores.ece_calibrated:.4f}"
     if scores.accuracy_flip_tta is not None:
         figures += f"\naccuracy with horizontal-flip TTA {format_percent(scores.accuracy_flip_tta)}"
     width = max(len(each.name) for each in scores.per_class)

@@ -46,6 +46,7 @@ def export(
     from modiste.cli.output import print_json
     from modiste.errors import SettingError
     from modiste.export import export
+    from modiste.inference import bundled_files
 
     if data and not int8:
         raise SettingError("--data is without --int8, but only --int8 reads data. Add --int8, or leave --data out.")
@@ -56,6 +57,11 @@ def export(
             raise SettingError("--web writes a folder, --out and --int8 an .onnx file. Give that file to --web then.")
         _export_site(run, web, package, as_json)
         return
+    if run.is_file() or (str(run) in bundled_files.NAMES and not run.exists()):
+        raise SettingError(
+            f"{run} is a model, which is one file already; --int8 needs the images of a run. Give a run, or add --web "
+            f"FOLDER to write a page. To use the model: modiste predict --model {run} PHOTO"
+        )
     path, evaluation = export.export(run, out, int8, data or "")
     megabytes = path.stat().st_size / 1e6
     if as_json:

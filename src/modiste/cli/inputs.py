@@ -13,6 +13,7 @@ from modiste.errors import InputError, SettingError
 from modiste.imaging.decode import MAX_BYTES
 from modiste.imaging.photo_files import FORMATS as FORMATS_BY_SUFFIX
 from modiste.imaging.photo_files import find_photos as find_photos_below
+from modiste.imaging.photo_files import is_hidden
 from modiste.imaging.preprocess import NamedPhoto, PhotoInput
 from modiste.inference import bundled_files
 from modiste.inference.prediction import STDIN, printable
@@ -68,7 +69,8 @@ def _find(file: str, is_only: bool) -> tuple[list[str], list[NamedPhoto]]:
     if is_url(file):
         return _find_below_url(file)
     path = Path(file)
-    tables = sorted(map(str, path.rglob(f"*{PARQUET}"))) if path.is_dir() else []
+    below = sorted(path.rglob(f"*{PARQUET}")) if path.is_dir() else []
+    tables = [str(table) for table in below if _is_visible(table.relative_to(path))]
     if tables and not find_photos_below(path).readable:
         return tables, []
     return [], _expand(file, is_only)
@@ -77,12 +79,16 @@ def _find(file: str, is_only: bool) -> tuple[list[str], list[NamedPhoto]]:
 def _find_below_url(url: str) -> tuple[list[str], list[NamedPhoto]]:
     """Return the Parquet files or the photos of a URL, by the suffixes of their names."""
     storage = Storage(url)
-    paths = [url] if _is_photo(url) else [storage.path(name) for name in storage.names()]
+    paths = [url] if _is_photo(url) else [storage.path(name) for name in filter(_is_visible, storage.names())]
     photos: list[NamedPhoto] = [(path, path) for path in paths if _is_photo(path)]
     tables = [path for path in paths if Path(path).suffix.lower() == PARQUET]
     if not photos and not tables:
         raise InputError(f"{printable(url)} has no photo that can be read. {FORMATS}")
     return ([], photos) if photos else (tables, [])
+
+
+def _is_visible(path: str | Path) -> bool:
+    return not any(map(is_hidden, Path(path).parts))
 
 
 def _is_photo(url: str) -> bool:

@@ -18,8 +18,8 @@ from pathlib import Path
 import click
 
 from modiste import __version__
-from modiste.errors import InputError, ModisteError, OutputError, SettingError
-from modiste.training.signals import stop_request
+from modiste.errors import InputError, ModisteError, OutputError, SettingError, Stopped
+from modiste.training.signals import StopRequest, stop_request
 
 COMMANDS = {
     "demo": "Train, evaluate, predict and report in one go.",
@@ -117,7 +117,8 @@ def _wait_for_threads(others: set[threading.Thread], code: int | str | None) -> 
     The interpreter itself would wait without a limit: for a model that never returns, through SIGTERM and Ctrl-C.
     """
     deadline = time.monotonic() + EXIT_GRACE
-    threads = [each for each in threading.enumerate() if each not in others and not each.daemon]
+    running = filter(threading.Thread.is_alive, threading.enumerate())  # one that a signal kept from starting is not
+    threads = [each for each in running if each not in others and not each.daemon]
     with suppress(KeyboardInterrupt):  # a second Ctrl-C ends the wait
         for thread in threads:
             thread.join(max(0, deadline - time.monotonic()))
@@ -136,7 +137,7 @@ def _run_until_stopped() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
     with stop_request(interrupts=True) as stop:
         try:
-            _run()
+            _run(stop)
         except (click.Abort, KeyboardInterrupt) as interrupt:
             if error := _interrupted_error(interrupt):
                 _exit(str(error), error.exit_code)
@@ -166,10 +167,12 @@ def _set_cache_folders() -> None:
             os.environ.setdefault(variable, str(home / "modiste" / name))
 
 
-def _run() -> None:
+def _run(stop: StopRequest) -> None:
     """Run the command line and exit; errors become one line."""
     try:
         sys.exit(modiste(prog_name="modiste", standalone_mode=False))
+    except Stopped as error:  # a command that caught the KeyboardInterrupt does not know which signal raised it
+        _exit(str(error), 128 + stop.signal_number if stop() else error.exit_code)
     except ModisteError as error:
         _exit(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:

@@ -10,6 +10,7 @@ import click
 from modiste.cli.drawings import require_drawable, write_drawings
 from modiste.cli.options import OutputFile, model_option
 from modiste.cli.predict_files import predict_photos, write_rows, write_shards
+from modiste.inference.prediction import printable
 
 if TYPE_CHECKING:
     from modiste.inference.prediction import Prediction
@@ -34,7 +35,7 @@ def check_out(context: click.Context, option: click.Parameter, out: str | None) 
     "--cluster", metavar="ADDRESS", is_eager=True,
     help="Predict on a Ray cluster: HOST:PORT, or auto for that of this machine.",
 )  # fmt: skip
-@click.option("--cpus", type=click.IntRange(1), default=1, help="CPU cores of each model on a cluster.  [default: 1]")
+@click.option("--cpus", type=click.IntRange(1), help="CPU cores of each model on a cluster.  [default: 1]")
 @click.option("--heatmap", type=OutputFile(".png"), metavar="F", help="Write a .png of the regions that matter.")
 @click.option("--show", type=OutputFile(".png"), metavar="F", help="Write a .png of each preprocessing stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the predictions as a JSON list.")
@@ -46,32 +47,36 @@ def predict(
     top: int,
     out: str | None,
     cluster: str | None,
-    cpus: int,
+    cpus: int | None,
     heatmap: Path | None,
     show: Path | None,
     as_json: bool,
     as_csv: bool,
     bom: bool,
 ) -> None:
-    """Predict the class of photos (JPEG, PNG, WebP).
+    """Predict the class of photos (JPEG, PNG, WebP, and HEIC with modiste[heic]).
 
-    FILE is a photo, a folder (all photos below it), an IDX file (its name ends in -images-idx3-ubyte, or in that and
-    .gz), or - for one photo on standard input. Without --model, a bundled model is selected for each photo:
-    fashion-mnist for images like those of Fashion-MNIST (gray, on black), photo for all others.
+    FILE is a photo, a folder (all photos below it that are not hidden), an IDX file (its name ends in
+    -images-idx3-ubyte, or in that and .gz), or - for one photo on standard input. Without --model, a bundled model is
+    selected for each photo: fashion-mnist for images like those of Fashion-MNIST (gray, on black), photo for all
+    others.
 
-    With --out, a command that was stopped can be repeated: photos with a valid row are skipped. Photos that failed,
-    that were replaced since, or whose row is from another model or --top are predicted again. Rows of photos that are
-    no longer in the folders given now are removed; rows of other folders stay. A file F.state beside F records which
-    model and which photos the rows are from.
+    With --out F.csv or F.jsonl, a command that was stopped can be repeated: photos with a valid row are skipped. Photos
+    that failed, that were replaced since, or whose row is from another model or --top are predicted again. Rows of
+    photos that are no longer in the folders given now are removed; rows of other folders stay, and so do labels that
+    you corrected. A file F.state beside F records which model and which photos the rows are from.
 
     CSV has the columns file, label, probability, then label_1, probability_1 and so on for --top classes, model and
-    error. Cells that a spreadsheet would take for a formula begin with an apostrophe.
+    error. Cells that a spreadsheet would take for a formula begin with an apostrophe; a file name with a line break or
+    another control character is a JSON string.
 
     With --out F.parquet and on a cluster, FILE may also be an s3:// prefix or any other URL that fsspec opens, or
     Parquet files with a column of bytes. Predictions are written in shards; a command that was stopped predicts the
-    shards that are missing. A photo that could not be used is a row with its error.
+    shards that are missing. A photo that could not be used is a row with its error. What is finished is not predicted
+    again, and is neither extended nor replaced: other photos, another model or another --top need another --out.
 
-    The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could.
+    The exit code is 0 when all photos were predicted, 1 when some could not be used, 2 when none could or for bad
+    input, 4 when the output cannot be written, and 130 or 143 after Ctrl-C or SIGTERM.
 
     \b
     Examples:
@@ -89,12 +94,12 @@ def predict(
     from modiste.errors import SettingError
 
     suffix = Path(out).suffix.lower() if out and not cluster else ""
-    _require_consistent(out, as_json, as_csv, bom, cluster, suffix)
+    _require_consistent(out, as_json, as_csv, bom, cluster, cpus, suffix)
     drawings = {option: path for option, path in (("--heatmap", heatmap), ("--show", show)) if path}
     if out and (cluster or suffix == ".parquet"):
         if drawings:
             raise SettingError(f"{next(iter(drawings))} draws one photo. Leave it out, or --out.")
-        counts = write_shards(files, out, model, top, cluster, cpus)
+        counts = write_shards(files, out, model, top, cluster, cpus or 1)
         _exit(counts.rows, counts.failed)
     photos = find_photos(files)
     require_drawable(drawings, [name for name, _ in photos])
@@ -110,7 +115,7 @@ def predict(
 
 
 def _require_consistent(
-    out: str | None, as_json: bool, as_csv: bool, bom: bool, cluster: str | None, suffix: str
+    out: str | None, as_json: bool, as_csv: bool, bom: bool, cluster: str | None, cpus: int | None, suffix: str
 ) -> None:
     """Raise a SettingError for options that exclude one another."""
     from modiste.errors import SettingError
@@ -121,6 +126,11 @@ def _require_consistent(
         raise SettingError("--bom is for CSV. Add --csv, or an --out that ends in .csv, or leave --bom out.")
     if cluster and not out:
         raise SettingError("--cluster writes Parquet files. Add --out with a folder or s3:// prefix.")
+    if cpus and not cluster:
+        raise SettingError(
+            "--cpus is for models on a cluster. Add --cluster ADDRESS, or leave it out: on this machine, photos are "
+            "predicted on all cores."
+        )
 
 
 def _exit(rows: int, failed: int) -> NoReturn:
@@ -154,14 +164,14 @@ def _print_and_count_failures(
             records.append(prediction.as_dict())
         elif prediction.error is None:
             line = _format_line(prediction) + (f"  ({prediction.model})" if show_model else "")
-            click.echo(line if n_photos == 1 else f"{prediction.file}: {line}")
+            click.echo(line if n_photos == 1 else f"{printable(prediction.file)}: {line}")
     if as_json:
         print_json(records, indent=2)
     return failed
 
 
 def _format_line(prediction: "Prediction") -> str:
-    """Format the classes with their percentages, after "none of these, or" where the model abstained.
+    """Format the classes with their percentages; where the model abstained, the nearest classes, among all classes.
 
     Kinds of shoe that are close are one entry, with the sum of their probabilities.
     """
@@ -171,8 +181,8 @@ def _format_line(prediction: "Prediction") -> str:
     shown = [best for best in listed if not is_abstained or best[0] != prediction.label]
     if close:
         shown.insert(0, (_format_close_labels(list(close)), sum(close.values())))
-    classes = ", ".join(f"{label} {100 * probability:.1f} %" for label, probability in shown)
-    return f"{prediction.label}, or {classes}" if is_abstained else classes
+    classes = ", ".join(f"{label} {100 * probability / prediction.total:.1f} %" for label, probability in shown)
+    return f"{prediction.label}; nearest: {classes}" if is_abstained else classes
 
 
 def _format_close_labels(labels: list[str]) -> str:

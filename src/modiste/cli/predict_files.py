@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from modiste.inference.prediction import Prediction
     from modiste.inference.predictions_file import PredictionsFile
     from modiste.inference.shards import Counts, Plan
+    from modiste.runs.storage import Storage
 
 ROWS_PER_WRITE = 100
 """A killed command loses the predictions of at most as many photos."""
@@ -22,43 +23,69 @@ ROWS_PER_WRITE = 100
 def write_shards(
     files: tuple[str, ...], out: str, model: str | None, top: int, cluster: str | None, cpus: int
 ) -> "Counts":
-    """Predict photos into Parquet, here or on a cluster, and print a summary; raises Stopped on Ctrl-C."""
+    """Predict photos into Parquet, here or on a cluster, print errors and a summary; raises Stopped on Ctrl-C."""
     import signal
 
     from modiste import inference
     from modiste.cli.inputs import cut_shards, find_model
     from modiste.errors import Stopped
-    from modiste.inference import shards
+    from modiste.inference import predictions_parquet, shards
     from modiste.inference.shards import Plan
-    from modiste.runs.environment import usable_cores
     from modiste.runs.storage import Storage, is_url
 
     predictor = inference.load(find_model(model), 1)
     plan = Plan(cut_shards(files, is_local=cluster is None), predictor.sha256, top)
+    path = out if is_url(out) else str(Path(out).absolute())
+    output = Storage(path) if cluster else predictions_parquet.shards_of(Path(out))
     try:
-        if cluster is None:
-            _advance(plan, shards.predict_to_file(Path(out), plan, predictor, usable_cores()))
-            counts = shards.count_file(Path(out))
+        if cluster:
+            old_rows, counts = _predict_on_cluster(files, plan, output, predictor, cluster, cpus)
         else:
-            from modiste.experiments.cluster import photos  # imports Ray, which takes seconds
-
-            output = Storage(out if is_url(out) else str(Path(out).absolute()))
-            inputs = [file if is_url(file) else str(Path(file).absolute()) for file in files]
-            with photos.open_cluster(cluster, output, inputs, cpus) as actors:
-                _advance(plan, photos.predict(plan, output, predictor, actors, cpus))
-            counts = shards.read_counts(output, plan)
+            old_rows, counts = _predict_to_file(Path(out), plan, predictor)
     except KeyboardInterrupt:
-        raise Stopped(signal.SIGINT, f"Stopped. The shards in {out} are used when the command is repeated.") from None
+        rows = _format_count(plan.count(shards.finished_shards(output, plan)))
+        raise Stopped(signal.SIGINT, f"Stopped. {output.url} has {rows}; the same command resumes.") from None
+    outputs = [output.path(shards.shard_name(index)) for index in range(len(plan.shards))] if cluster else [out]
+    for error in (error for path in outputs if counts.failed for error in shards.read_errors(path)):
+        click.echo(f"modiste: {error}", err=True)
+    before = f", {old_rows} of them from before" if old_rows else ""
     failed = f"; {counts.failed} could not be used" if counts.failed else ""
-    click.echo(f"{printable(out)}: {_format_count(counts.rows)}{failed}")
+    click.echo(f"{printable(out)}: {_format_count(counts.rows)}{before}{failed}")
     return counts
 
 
-def _advance(plan: "Plan", sizes: Iterable[int]) -> None:
-    """Show the progress of shards, by the number of their photos."""
+def _predict_to_file(path: Path, plan: "Plan", predictor: "Predictor") -> tuple[int, "Counts"]:
+    """Predict what a Parquet file and its shards lack; return how many rows they had, and the counts of the file."""
+    from modiste.inference import predictions_parquet
+    from modiste.runs.environment import usable_cores
+
+    missing = predictions_parquet.missing_shards(path, plan)
+    _advance(plan, missing, predictions_parquet.predict_to_file(path, plan, missing, predictor, usable_cores()))
+    counts = predictions_parquet.count_rows(path)
+    return counts.rows - plan.count(missing), counts
+
+
+def _predict_on_cluster(
+    files: tuple[str, ...], plan: "Plan", output: "Storage", predictor: "Predictor", cluster: str, cpus: int
+) -> tuple[int, "Counts"]:
+    """Predict the shards that the output lacks; return how many rows it had, and the counts of all shards."""
+    from modiste.experiments.cluster import photos  # imports Ray, which takes seconds
+    from modiste.inference import shards
+    from modiste.runs.storage import is_url
+
+    inputs = [file if is_url(file) else str(Path(file).absolute()) for file in files]
+    with photos.open_cluster(cluster, output, inputs, cpus) as actors:
+        missing = shards.missing_shards(output, plan)
+        _advance(plan, missing, photos.predict(plan, missing, output, predictor, actors, cpus))
+    counts = shards.read_counts(output, plan)
+    return counts.rows - plan.count(missing), counts
+
+
+def _advance(plan: "Plan", missing: list[int], sizes: Iterable[int]) -> None:
+    """Show the progress of the missing shards, by the number of their photos."""
     from modiste.training.progress import progress_bar
 
-    with progress_bar(sum(shard.size for shard in plan.shards)) as advance:
+    with progress_bar(plan.count(missing)) as advance:
         for size in sizes:
             advance(size)
 
@@ -76,7 +103,7 @@ def predict_photos(photos: "list[NamedPhoto]", predictor: "Predictor", top: int)
     for prediction, (name, _) in zip(predictions, photos, strict=True):
         if prediction.error is not None:
             click.echo(f"modiste: {prediction.error}", err=True)
-        yield replace(prediction, file=printable(name))
+        yield replace(prediction, file=name)
 
 
 def write_rows(

@@ -32,9 +32,10 @@ def report(
 ) -> None:
     """Write a report about runs: data, networks, training, results and mistakes, with numbered figures and tables.
 
-    RUN is a run folder or a results file, on any data. Only the networks and tricks of these runs are described.
-    Results on Fashion-MNIST are compared with published ones, in a section of their own, and with the claims of a
-    course report.
+    RUN is a run folder or a results file, on any data. Runs that differ in their seed alone are one method. Only the
+    networks and tricks of these runs are described. Results on Fashion-MNIST are compared with published ones, in a
+    section of their own, and with the claims of a course report. Results files that come with modiste are published
+    ones, also where they are passed.
 
     html is one file, which needs no network connection; pdf is A4 and needs modiste[pdf]. markdown and latex have their
     figures in a folder beside the file, as SVG and PDF. Chinese LaTeX is for XeLaTeX with ctex.
@@ -43,7 +44,7 @@ def report(
     Examples:
       modiste report runs/my-cnn runs/my-resnet
       modiste report runs/my-cnn --format pdf
-      modiste report runs/my-cnn --results results --lang zh --out baogao.html
+      modiste report runs/my-cnn --results my-results --lang zh --out baogao.html
       modiste report runs/my-cnn --out report.tex
     """
     from modiste.reporting.report.write import SUFFIXES, write_report

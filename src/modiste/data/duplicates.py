@@ -40,6 +40,8 @@ def find_near(thumbnails: NDArray[np.uint8]) -> Pairs:
     vectors -= vectors.mean(1, keepdims=True)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     indices = np.flatnonzero(norms[:, 0] > 0)
+    if not len(indices):
+        return np.empty((0, 2), np.int64)
     vectors = vectors[indices] / norms[indices]
     _, axes = np.linalg.eigh(vectors.T @ vectors)
     pairs = _find_candidates(vectors @ axes[:, -COMPONENTS:])

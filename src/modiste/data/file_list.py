@@ -1,6 +1,7 @@
 """A CSV table of photo files and their labels, with an optional column that says which split a row belongs to."""
 
 import csv
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -124,6 +125,7 @@ class FileList:
         for split, of_split in rows.items():
             folder = self._photo_folder(split, of_split)
             for name, _, _ in of_split:
+                require_inside(self.folder, str(folder / name), self._table(split))
                 if folder / name in listed:
                     raise InputError(f"{self._table(split)} lists {name} for the second time. Remove one of the rows.")
                 listed.add(folder / name)
@@ -137,6 +139,12 @@ class FileList:
     def _values(self, split: str) -> Values:
         labels = np.array([label for _, label, _ in self._rows[split]])
         return as_values(labels, f"The labels of {self._table(split)}")
+
+
+def require_inside(folder: Path, name: str, table: Path) -> None:
+    """Raise an InputError for a name in a table of files that leads out of their folder, as in data of a stranger."""
+    if not Path(os.path.normpath(folder.absolute() / name)).is_relative_to(os.path.normpath(folder.absolute())):
+        raise InputError(f"{table} lists {name}, which is not in {folder}. Move the table above the photos.")
 
 
 def read_header(file: Path) -> list[str]:

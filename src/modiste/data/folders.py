@@ -25,6 +25,7 @@ from modiste.imaging import photo_files
 from modiste.labels import NONE_OF_THESE
 
 OTHER_FORMAT = "is of a format that is not read. Save it as JPEG or PNG."
+NO_PHOTOS = "has no photos. Put JPEG, PNG or WebP photos in, or remove the folder."
 NO_SUBFOLDERS = "holds photos, but class folders have no folders of their own. Move them up."
 
 
@@ -125,15 +126,19 @@ class ClassFolders:
         """List what is not a photo of a class: folders left out, and files beside class folders or in them."""
         folders = {self.folder, *self.split_folders.values()}
         photos = {path for split in self.split_folders for path, _ in self._photos(split)}
-        classes = {path.parent for path in photos}
+        classes = {folder for split in self.split_folders for folder, labels in self._class_folders(split) if labels}
         used = folders | photos | classes | {self.folder / name for name in (GROUPS_FILE, CORRECTIONS_FILE)}
         used |= {folder / LABELS_FILE for folder in folders}
         return sorted(path for folder in folders | classes for path in _visible(folder) if path not in used)
 
     def unusable_files(self) -> list[tuple[Path, str]]:
-        """List photos of formats that are not read, and folders with photos in class folders, with what is wrong."""
+        """List photos of formats that are not read, folders with photos in class folders, and empty class folders.
+
+        Each has the rule that it breaks.
+        """
         folders = [folder for split in self.split_folders for folder, labels in self._class_folders(split) if labels]
-        return [unusable for folder in folders for unusable in _unusable(folder)]
+        empty = [(folder, NO_PHOTOS) for folder in folders if not _readable(folder) and not _unusable(folder)]
+        return [*empty, *(unusable for folder in folders for unusable in _unusable(folder))]
 
     def how_to_add(self, split: str) -> str:
         """Return where photos of a split belong."""
@@ -193,7 +198,7 @@ def _class_photos(folder: Path) -> list[Path]:
     if unusable:
         raise InputError(f"{unusable[0][0]} {NO_SUBFOLDERS}")
     if not (photos := _readable(folder)):
-        raise InputError(f"{folder} has no photos. Put JPEG, PNG or WebP photos in, or remove the folder.")
+        raise InputError(f"{folder} {NO_PHOTOS}")
     return photos
 
 
@@ -214,8 +219,8 @@ def _unusable(folder: Path) -> list[tuple[Path, str]]:
 
 
 def _visible(folder: Path) -> list[Path]:
-    """List what is in a folder, sorted; without hidden files and the folder that macOS adds to archives."""
+    """List what is in a folder, sorted; without what is hidden."""
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "__MACOSX")
+        return sorted(path for path in folder.iterdir() if not photo_files.is_hidden(path.name))
     except OSError as error:
         raise InputError(f"{folder} cannot be read ({error.strerror}). Check its permissions.") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from modiste.data.packing import require_plausible
 from modiste.data.split import Images, Labels
 from modiste.errors import InputError
 
@@ -22,11 +23,6 @@ MAGIC = {"images": 0x803, "labels": 0x801}
 
 MAX_BYTES = 2**30
 """Largest file, packed or unpacked; 1.3 million images of 28 x 28."""
-
-PLAUSIBLE_BYTES = 64 * 2**20
-MAX_PACKING = 200
-"""A gzipped file that unpacks to more than `PLAUSIBLE_BYTES` and to more than so many times its size is refused: that
-of Fashion-MNIST unpacks to twice its size, one of zeros to a thousand times."""
 
 ADVICE = "Download or copy it again."
 
@@ -74,8 +70,8 @@ def _parse(file: Traversable, content: bytes, kind: str) -> NDArray[np.uint8]:
     try:
         shape = _read_shape(file, stream, kind)
         size = math.prod(shape)
-        if size > max(PLAUSIBLE_BYTES, MAX_PACKING * len(content)) and stream is not stored:
-            raise InputError(f"{file} unpacks to {size} bytes, too many for its {len(content)}. {ADVICE}")
+        if stream is not stored:
+            require_plausible(file, size, len(content))
         body = np.empty(size, np.uint8)  # takes memory only where something is read into it
         read, rest = _read_into(stream, body.data), stream.read(1)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:

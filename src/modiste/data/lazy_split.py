@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modiste.data.split import CandidateLabels, Folders, Groups, Images, Indices, Labels, Split, label_strata
+from modiste.errors import InputError
 from modiste.imaging.preprocess import PhotoInput
 
 SPLITS = ("train", "validation", "test")
@@ -54,14 +55,23 @@ class LazySplit:
         return label_strata(self.labels, self.candidate_labels)
 
     def load_split(self, name: str, indices: Indices | None = None) -> Split:
-        """Load the images at some indices, or all, in the order of the indices."""
+        """Load the images at some indices, or all, in the order of the indices.
+
+        Raises:
+            InputError: an image cannot be read; of photos, the error says what names all of these.
+        """
         rows = np.arange(len(self.labels)) if indices is None else indices
         candidate_labels = None if self.candidate_labels is None else self.candidate_labels[rows]
         groups = None if self.groups is None else self.groups[rows]
         folders = None if self.folders is None else self.folders[rows]
         names = tuple(self.names[row] for row in rows)
         corrected = 0 if self.corrected is None else int(self.corrected[rows].sum())
-        return Split(name, self.load(rows), self.labels[rows], candidate_labels, groups, folders, names, corrected)
+        try:
+            images = self.load(rows)
+        except InputError as error:
+            advice = "" if self.photo is None else " `modiste data verify` names all files that cannot be used."
+            raise type(error)(f"{error}{advice}") from None
+        return Split(name, images, self.labels[rows], candidate_labels, groups, folders, names, corrected)
 
 
 class Source(Protocol):

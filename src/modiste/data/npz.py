@@ -15,6 +15,7 @@ from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat, are_fashion_mnist, loader, require_pairs
 from modiste.data.class_values import Values, as_values, classes_of, names_of, to_labels
 from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.packing import require_plausible
 from modiste.data.split import Images, index_names
 from modiste.data.split_names import split_in
 from modiste.errors import InputError
@@ -136,8 +137,10 @@ class NpzFile:
 
     def _read(self, key: str) -> NDArray[Any]:
         with self._open() as archive:
-            if archive.getinfo(f"{key}.npy").file_size > MAX_BYTES:
+            member = archive.getinfo(f"{key}.npy")
+            if member.file_size > MAX_BYTES:
                 raise InputError(f"{key} in {self.file} has more than {MAX_BYTES >> 30} GiB. Use files of photos.")
+            require_plausible(f"{key} in {self.file}", member.file_size, member.compress_size)
             try:
                 with archive.open(f"{key}.npy") as stream:
                     return np.lib.format.read_array(stream, allow_pickle=False)

@@ -14,7 +14,9 @@ import numpy as np
 from modiste.data.annotations import LABELS_FILE
 from modiste.data.arrays import ImageFormat
 from modiste.data.class_values import as_values, classes_of, names_of, to_labels
+from modiste.data.file_list import require_inside
 from modiste.data.lazy_split import LazySplit, first_split
+from modiste.data.packing import require_plausible
 from modiste.data.photo_loader import load_photos
 from modiste.data.split import index_names
 from modiste.errors import InputError
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "fine_label")
 """Columns of labels where the schema does not name one."""
+
+BATCH_ROWS = 16
+"""Rows that are read before their size is checked."""
 
 ADVICE = "Hugging Face's datasets writes such files with to_parquet."
 
@@ -140,10 +145,15 @@ class _Photos:
         shard = bisect.bisect_right(self.ends, index)
         value = self.columns[shard][index - (self.ends[shard - 1] if shard else 0)].as_py()
         if isinstance(value, dict):
-            value = value.get("bytes") or (self.files[shard].parent / value["path"] if value.get("path") else None)
-        if value is None:
+            value = value.get("bytes") or (value.get("path") and self._resolve(shard, value["path"]))
+        if not value:
             raise InputError(f"{self.split}#{index} in {self.files[shard]} has no photo. Write the file again.")
         return value  # type: ignore[no-any-return]
+
+    def _resolve(self, shard: int, name: str) -> Path:
+        file = self.files[shard]
+        require_inside(file.parent, name, file)
+        return file.parent / name
 
 
 def read_schema(file: Path) -> Schema:
@@ -162,7 +172,8 @@ def read_schema(file: Path) -> Schema:
         if len(columns) != 1:
             problem = f"{len(columns)} columns of {kind}: {', '.join(columns)}" if columns else f"no column of {kind}"
             raise InputError(f"{file} has {problem}; its columns are {', '.join(schema.names)}. Leave one. {ADVICE}")
-    return Schema(images[0], labels[0], tuple(features.get(labels[0], {}).get("names") or ()))
+    names = features.get(labels[0], {}).get("names")
+    return Schema(images[0], labels[0], tuple(map(str, names)) if isinstance(names, list) else ())
 
 
 def find_photo_column(url: str, file: Any) -> str:
@@ -180,9 +191,12 @@ def _photo_columns(schema: "pa.Schema") -> list[str]:
 
 
 def _features(schema: "pa.Schema") -> dict[str, Any]:
-    """Return the types that Hugging Face's datasets writes into the metadata; none without them."""
-    metadata = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-    return dict(metadata.get("info", {}).get("features", {}))
+    """Return the types that Hugging Face's datasets writes into the metadata; none without them, or if damaged."""
+    try:
+        features = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        return {name: feature for name, feature in features.items() if isinstance(feature, dict)}
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return {}
 
 
 def _holds_photos(column_type: "pa.DataType") -> bool:
@@ -198,9 +212,28 @@ def _read_column(file: Path, column: str) -> "pa.ChunkedArray":
     if column not in parquet.schema_arrow.names:
         raise InputError(f"{file} has no column {column}, which other files of the data have. Write it again.")
     try:
-        return parquet.read(columns=[column]).column(column)
+        return _read_batches(parquet, column, file)
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001 - pyarrow raises several types for damaged files
         raise InputError(f"{file} is damaged ({error}). Copy or download it again.") from None
+
+
+def _read_batches(parquet: Any, column: str, file: Path) -> "pa.ChunkedArray":
+    """Read a column in parts; raise an InputError once they are too large for the file, as those of a bomb are.
+
+    The size in the metadata is of the encoded values, which a dictionary repeats without taking space.
+    """
+    import pyarrow as pa
+
+    packed, unpacked, parts = file.stat().st_size, 0, []
+    stored = sum(parquet.metadata.row_group(index).total_byte_size for index in range(parquet.num_row_groups))
+    require_plausible(file, stored, packed)
+    for batch in parquet.iter_batches(BATCH_ROWS, columns=[column]):
+        unpacked += batch.nbytes
+        require_plausible(file, unpacked, packed)
+        parts.append(batch.column(0))
+    return pa.chunked_array(parts, parquet.schema_arrow.field(column).type)
 
 
 def open_file(file: Path | BinaryIO, name: str = "") -> Any:

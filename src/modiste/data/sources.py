@@ -132,6 +132,16 @@ def first_of_each_class(data: DataConfig, count: int) -> list[tuple[str, Images]
     return [(name, train.load(indices[np.flatnonzero(labels == label)[:count]])) for label, name in names]
 
 
+def trained_parts(data: DataConfig, seed: int) -> dict[str, tuple[LazySplit, Indices]]:
+    """List the images of train and validation as a training has them, by split, without loading any."""
+    source = open_source(data)
+    part, train, held_out = _cut_train(source, data, seed)
+    parts = {"train": (part, train), "validation": (part, held_out)}
+    if _has_validation(source, data):
+        parts["validation"] = _validation_part(source, data)
+    return parts
+
+
 def open_source(data: DataConfig) -> Source:
     """Recognize what `data.source` is, without opening its splits; raises as `open_training`."""
     root = _root(data)
@@ -249,8 +259,13 @@ def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, 
 def _open_own_validation(source: Source, data: DataConfig) -> Split | None:
     if not _has_validation(source, data):
         return None
+    part, indices = _validation_part(source, data)
+    return part.load_split("validation", indices)
+
+
+def _validation_part(source: Source, data: DataConfig) -> tuple[LazySplit, Indices]:
     part = open_part(source, data, "validation")
-    return part.load_split("validation", folds.balanced_subset(part.stratify_by, data.max_train_images))
+    return part, folds.balanced_subset(part.stratify_by, data.max_train_images)
 
 
 def _has_validation(source: Source, data: DataConfig) -> bool:

@@ -94,6 +94,7 @@ def verify(data: DataConfig) -> Record:
     warnings = [
         *(class_size_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
         *(f"The classes {first!r} and {second!r} differ only in case, accents or spaces." for first, second in similar),
+        *_missing_class_warnings(reports),
         *_group_warnings(reports),
         *_duplicate_warnings("the same", exact, reports),
         *_duplicate_warnings("nearly the same", near, reports),
@@ -121,8 +122,13 @@ def count_by_class(
     return dict(zip(class_names, counts.tolist(), strict=True))
 
 
-def class_size_warnings(counts: Mapping[str, int]) -> list[str]:
-    """Return sentences on classes with few training images, and on classes of very different sizes, by their counts."""
+def class_size_warnings(counts: Mapping[str, int], is_balanced: bool = False) -> list[str]:
+    """Return sentences on classes with few training images, and on classes of very different sizes, by their counts.
+
+    Args:
+        counts: number of images by class.
+        is_balanced: whether small classes have larger weights or are sampled more often, so that sizes may differ.
+    """
     warnings = []
     if small := [f"{name} {count}" for name, count in counts.items() if count < MIN_IMAGES]:
         listed = ", ".join(small[:5]) + (" and more" if small[5:] else "")
@@ -131,7 +137,7 @@ def class_size_warnings(counts: Mapping[str, int]) -> list[str]:
             "scores are uncertain. Add images."
         )
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-    if counts[largest] >= MIN_RATIO * max(counts[smallest], 1):
+    if not is_balanced and counts[largest] >= MIN_RATIO * max(counts[smallest], 1):
         warnings.append(
             f"{largest} has {counts[largest]:,} training images, {smallest} {counts[smallest]:,}: small classes are "
             "predicted too seldom. Try --set loss.class_weights=balanced."
@@ -202,6 +208,21 @@ def _find_near_only(thumbnails: list[Images], exact: list[list[int]]) -> list[li
 def _similar_names(class_names: tuple[str, ...]) -> list[list[str]]:
     """Return the pairs of classes whose names are typed differently only."""
     return [list(pair) for pair in combinations(class_names, 2) if simplify(pair[0]) == simplify(pair[1])]
+
+
+def _missing_class_warnings(reports: list[SplitReport]) -> list[str]:
+    """Return a sentence for each split to evaluate on that has no images of a class."""
+    missing = [
+        (report.record["split"], [name for name, count in report.record["labels"].items() if not count])
+        for report in reports
+        if report.record["split"] != "train"
+    ]
+    return [
+        f"{split} has no images of {', '.join(names[:5])}{' and more' * bool(names[5:])}: its scores say nothing about "
+        f"{'this class' if len(names) == 1 else 'these classes'}. Add images."
+        for split, names in missing
+        if names
+    ]
 
 
 def _group_warnings(reports: list[SplitReport]) -> list[str]:

@@ -169,7 +169,9 @@ def summarize(row: str, records: Sequence[dict[str, Any]], baseline: Sequence[di
         "n": len(records),
         "seconds": seconds,
         "epochs": fmean(record["epochs"] for record in records),
-        **intervals.summarize([record["accuracy"] for record in records], records[0]["images"]),
+        **intervals.summarize(
+            [record["accuracy"] for record in records], records[0]["images"], results.has_groups(records)
+        ),
         **significance.summarize_pairs(pairs),
         "seconds_ratio": seconds / seconds_before if seconds_before else None,
     }

@@ -25,7 +25,7 @@ from modiste.imaging import near_duplicates
 from modiste.imaging.near_duplicates import Pairs
 from modiste.inference.model import Model
 from modiste.metrics.evaluation import Evaluation, evaluate_split
-from modiste.metrics.intervals import accuracy_interval
+from modiste.metrics.intervals import accuracy_interval, is_approximate
 from modiste.metrics.label_quality import import_cleanlab, rank_labels
 from modiste.metrics.scores import OPENINGS
 from modiste.recipes import named, settings
@@ -242,5 +242,9 @@ def _score(correct: NDArray[np.bool_], mask: NDArray[np.bool_], split: Split) ->
     if not mask.any():
         return None
     groups = None if split.groups is None else split.groups[mask]
-    interval = accuracy_interval(correct[mask], groups)
-    return {"n": int(mask.sum()), "accuracy": float(correct[mask].mean()), "interval_images": interval}
+    return {
+        "n": int(mask.sum()),
+        "accuracy": float(correct[mask].mean()),
+        "interval_images": accuracy_interval(correct[mask], groups),
+        "is_interval_approximate": is_approximate(groups),
+    }

@@ -102,7 +102,9 @@ def write(path: Path, name: str, command: str, bench: Bench, records: Records) -
         settings=common,
         split=bench.split,
         precision=sorted({record["precision"] for record in records.finished}),
-        **intervals.summarize(accuracies, results.count_images(records.finished, bench.split)),
+        **intervals.summarize(
+            accuracies, results.count_images(records.finished, bench.split), results.has_groups(records.finished)
+        ),
         mean_flip_tta=None if None in flip_tta else fmean(flip_tta),
         mean_loss=fmean(record["loss"] for record in records.finished),
         **({"failed": records.failed} if records.failed else {}),

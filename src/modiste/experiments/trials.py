@@ -191,6 +191,7 @@ def _scores(trial: Trial) -> dict[str, Any]:
         "loss": scores["loss"],
         **{name: scores.get(name) for name in ("balanced_accuracy", "macro_f1", "brier", "ece")},
         "images": scores["n"],
+        **({"groups": groups} if (groups := scores.get("n_groups")) else {}),
     }
 
 

@@ -8,6 +8,7 @@ truncated.
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from modiste.errors import UnsupportedPhoto
@@ -86,7 +87,7 @@ def parse(data: bytes) -> EncodedPhoto:
     """
     if len(data) < 4:
         reason = "too short for a photo" if data else "empty"
-        raise UnsupportedPhoto(f"The photo is {reason}. Give a JPEG, PNG or WebP photo.")
+        raise UnsupportedPhoto(f"The photo is {reason}. {_advice()}")
     if data.startswith(b"\xff\xd8"):
         return _parse_jpeg(data)
     if PNG_SIGNATURE.startswith(data[:8]):
@@ -94,7 +95,16 @@ def parse(data: bytes) -> EncodedPhoto:
     if data.startswith(b"RIFF") and b"WEBP".startswith(data[8:12]):
         return _parse_webp(data)
     other = detect_format(data) or detect_format(data, OTHER_FORMATS) or "of no known photo format"
-    raise UnsupportedPhoto(f"The photo is {other}. Give a JPEG, PNG or WebP photo.")
+    raise UnsupportedPhoto(f"The photo is {other}. {_advice()}")
+
+
+def is_heic_supported() -> bool:
+    """Return whether the extra `heic` is installed."""
+    return find_spec("pi_heif") is not None
+
+
+def _advice() -> str:
+    return f"Give a JPEG, PNG or WebP photo{', or HEIC' if is_heic_supported() else ''}."
 
 
 def _read_orientation(exif: bytes) -> int:

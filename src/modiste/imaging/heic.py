@@ -5,11 +5,11 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from importlib.util import find_spec
 from subprocess import DEVNULL, PIPE
 from threading import Thread, Timer
 
 from modiste.errors import InputError, UnsupportedPhoto
+from modiste.imaging import file_format
 from modiste.imaging.memory import MEBIBYTE
 from modiste.imaging.reduction import MAX_PREPARED_PIXELS
 
@@ -21,11 +21,6 @@ MAX_OUTPUT = SIZE.size + 3 * MAX_PREPARED_PIXELS
 
 RESERVED_BYTES = 128 * MEBIBYTE
 """Memory to reserve for one photo: three are decoded at the same time."""
-
-
-def is_supported() -> bool:
-    """Return whether the extra `heic` is installed."""
-    return find_spec("pi_heif") is not None
 
 
 def decode(data: bytes) -> tuple[int, int, bytes]:
@@ -40,7 +35,7 @@ def decode(data: bytes) -> tuple[int, int, bytes]:
         InputError: its decoder takes too long or cannot be started.
         struct.error: the file is damaged, or its decoder crashes or writes too much.
     """
-    if not is_supported():
+    if not file_format.is_heic_supported():
         advice = "Install its decoder, pip install 'modiste[heic]', or save the photo as JPEG."
         raise UnsupportedPhoto(f"The photo is HEIC. {advice}")
     try:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from modiste.imaging import file_format, heic
+from modiste.imaging import file_format
 
 FORMATS = dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG")
 FORMATS |= {".png": "PNG", ".webp": "WEBP", ".heic": "HEIC", ".heif": "HEIC"}
@@ -25,6 +25,10 @@ SIDECAR_SUFFIXES = frozenset(
 """Of files that are not photos; they are never opened."""
 
 
+SYSTEM_FOLDERS = frozenset({"@eaDir", "__MACOSX"})
+"""Of thumbnails that a Synology NAS makes, and of what macOS adds to archives."""
+
+
 class PhotoFiles(NamedTuple):
     """Photos in formats that are read and that are not read, sorted by path."""
 
@@ -33,7 +37,7 @@ class PhotoFiles(NamedTuple):
 
 
 def find_photos(folder: Path) -> PhotoFiles:
-    """List the photos in a folder and the folders below it.
+    """List the photos in a folder and the folders below it, apart from hidden ones.
 
     Links to missing files and folders that cannot be opened count as readable, so that reading them raises an error.
     """
@@ -44,6 +48,11 @@ def find_photos(folder: Path) -> PhotoFiles:
     return PhotoFiles(readable, unreadable)
 
 
+def is_hidden(name: str) -> bool:
+    """Return whether a file or folder of this name is not the user's: it is hidden, or a system made it."""
+    return name.startswith(".") or name in SYSTEM_FOLDERS
+
+
 def is_readable_photo(path: Path) -> bool | None:
     """Return whether a photo file can be read: False for one in another format, None for a file that is not a photo.
 
@@ -51,11 +60,11 @@ def is_readable_photo(path: Path) -> bool | None:
     read, since a JPEG is sometimes called photo.jpg.1 or photo.tiff.
     """
     suffix = path.suffix.lower()
-    if path.name.startswith(".") or suffix in SIDECAR_SUFFIXES:
+    if is_hidden(path.name) or suffix in SIDECAR_SUFFIXES:
         return None
     photo_format = FORMATS.get(suffix) or file_format.detect_format(_first_bytes(path))
     if photo_format == "HEIC":
-        return heic.is_supported()
+        return file_format.is_heic_supported()
     if photo_format in {"JPEG", "PNG", "WEBP"}:
         return True
     return False if photo_format or suffix in OTHER_PHOTO_SUFFIXES else None
@@ -78,5 +87,6 @@ def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[Path]
             folders.clear()
             continue
         visited.add(real_path)
-        folders.sort(key=lambda name: (Path(parent, name).is_symlink(), name))
+        visible = [name for name in folders if not is_hidden(name)]
+        folders[:] = sorted(visible, key=lambda name: (Path(parent, name).is_symlink(), name))
         yield from (Path(parent, name) for name in names)

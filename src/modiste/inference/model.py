@@ -101,10 +101,10 @@ class Predictor(ABC):
                 model, image = self.preprocess(photo)
                 batches.setdefault(model.name, (model, {}))[1][index] = image
             except InputError as error:
-                predictions[index] = Prediction("", None, None, (), self.name, printable(str(error)))
+                predictions[index] = Prediction("", None, None, (), "", printable(str(error)))
         for model, images in batches.values():
             predictions |= zip(images, model.predict_images(np.stack(list(images.values())), top), strict=True)
-        names = [printable(str(photo)) if isinstance(photo, str | Path) else "" for photo in photos]
+        names = [str(photo) if isinstance(photo, str | Path) else "" for photo in photos]
         return [replace(predictions[index], file=name) for index, name in enumerate(names)]
 
 
@@ -238,14 +238,14 @@ class Model(Predictor):
     def _to_prediction(
         self, probabilities: NDArray[np.float64], confidence: float, is_outlier: bool, top: int
     ) -> Prediction:
-        none = 1 - confidence
+        none, total = 1 - confidence, 1.0
         if is_outlier and self.outliers:
-            none = self.outliers.coverage
-            probabilities = probabilities * (1 - none)
+            none, total = self.outliers.coverage, 1 - self.outliers.coverage
+            probabilities = probabilities * total
         named: list[tuple[str, float]] = [*zip(self.class_names, probabilities.tolist(), strict=True)]
         best = tuple(named[label] for label in np.argsort(-probabilities, kind="stable")[:top])
         label, probability = best[0]
         if is_outlier or (confidence < self.calibration.threshold and label != NONE_OF_THESE):
-            return Prediction("", NONE_OF_THESE, none, best, self.name)
+            return Prediction("", NONE_OF_THESE, none, best, self.name, total=total)
         close_labels = tuple(named[label] for label in self.calibration.close_labels(probabilities))
         return Prediction("", label, probability, best, self.name, close_labels=close_labels)

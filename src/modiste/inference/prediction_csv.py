@@ -1,15 +1,18 @@
 """Predictions as CSV for spreadsheets: a column for each class and probability, and no cell that becomes a formula.
 
-Spreadsheets take a file for UTF-8 if it begins with a byte order mark. `web/static/csv.js` writes the same in
-JavaScript.
+A name with a line break or another control character, or that begins with a quotation mark, is written as a JSON
+string: so each row is one line, and no two names are equal. Spreadsheets take a file for UTF-8 if it begins with a byte
+order mark. `web/static/csv.js` writes the same in JavaScript.
 """
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from modiste.csv_cells import escape_formula, unescape_formula
+from modiste.inference.prediction import escape_json, printable
 
 BOM = "\ufeff"
 """Byte order mark."""
@@ -30,7 +33,7 @@ def format_row(record: Mapping[str, Any], top: int) -> str:
     """Return the line of a record, as `Prediction.as_dict` returns it; classes that it lacks are empty cells."""
     classes = [(each["label"], _format_probability(each["probability"])) for each in record["top"][:top]]
     classes += [("", "")] * (top - len(classes))
-    first = (record["file"], record["label"] or "", _format_probability(record["probability"]))
+    first = (_escape_name(record["file"]), record["label"] or "", _format_probability(record["probability"]))
     return _format_line((*first, *sum(classes, ()), record["model"], record["error"] or ""))
 
 
@@ -43,9 +46,15 @@ def parse_header(line: str) -> tuple[str, ...]:
 
 
 def parse_row(line: str, names: Sequence[str]) -> dict[str, str]:
-    """Return the cells of a line by their columns, without the apostrophes before formulas; raises ValueError."""
+    """Return the cells of a line by their columns, as `format_row` got them; raises ValueError."""
     (cells,) = csv.reader([line], strict=True)
-    return dict(zip(names, map(unescape_formula, cells), strict=True))
+    row = dict(zip(names, map(unescape_formula, cells), strict=True))
+    return row | {"file": json.loads(row["file"])} if row["file"].startswith('"') else row
+
+
+def _escape_name(name: str) -> str:
+    is_plain = printable(name) == name and not name.startswith('"')
+    return name if is_plain else escape_json(json.dumps(name, ensure_ascii=False))
 
 
 def _format_probability(value: float | None) -> str:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from modiste.errors import InputError, SettingError
 from modiste.inference import prediction_csv
-from modiste.inference.prediction import STDIN, Prediction
+from modiste.inference.prediction import STDIN, Prediction, escape_json, printable
 from modiste.runs import files
 from modiste.runs.lock import lock
 
@@ -150,8 +150,8 @@ class PredictionsFile:
                     self.replaced += 1
                 else:
                     raise InputError(
-                        f"{self.path} has a row for {record['file']}, which is not given now, from another model or "
-                        "another --top. Give all its photos again, or choose another --out."
+                        f"{self.path} has a row for {printable(record['file'])}, which is not given now, from another "
+                        "model or another --top. Give all its photos again, or choose another --out."
                     )
         files.write_text(self.state, self.state_header + "".join(map(_format_state, rows)))
         return rows
@@ -199,7 +199,7 @@ class PredictionsFile:
         return (
             prediction_csv.format_row(record, self.top)
             if self.header
-            else json.dumps(record, ensure_ascii=False) + "\n"
+            else escape_json(json.dumps(record, ensure_ascii=False)) + "\n"
         )
 
     def _parse_row(self, line: str) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Predictions of many photos as Parquet, in shards: each is predicted and written as a whole, once.
 
 So a command that is stopped is repeated from the first shard that is not there, on this machine or on a cluster, and
-each photo has exactly one row. A photo that cannot be used is a row with the reason.
+each photo has exactly one row. A photo that cannot be used is a row with the reason. What is finished is neither
+predicted again nor replaced by predictions of anything else.
 """
 
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from modiste.imaging.preprocess import NamedPhoto, PhotoInput
 from modiste.inference.model import Predictor
 from modiste.inference.prediction import printable
 from modiste.inference.predictions_file import identify_photo
-from modiste.runs import files
 from modiste.runs.storage import Storage, is_url
 
 if TYPE_CHECKING:
@@ -92,14 +92,22 @@ class Plan:
     top: int
 
     def describe(self) -> bytes:
-        """Return the content of `PLAN_FILE`, which must be equal for the shards of an earlier command to be used."""
+        """Return what must be equal for the predictions of an earlier command to be used.
+
+        Files are compared by name, size and time, what is behind a URL by its name, standard input by its content.
+        """
         digest = hashlib.sha256()
         for shard in self.shards:
             digest.update(to_json(shard).encode())
-            for name, _ in shard.photos if isinstance(shard, Photos) else ():
+            for name, photo in shard.photos if isinstance(shard, Photos) else ((shard.url, None),):
                 digest.update(json.dumps(identify_photo(name)[1:]).encode())
+                digest.update(photo if isinstance(photo, bytes) else b"")
         plan = {"model": self.model_sha256, "top": self.top, "shards": len(self.shards), "sha256": digest.hexdigest()}
         return json.dumps(plan).encode()
+
+    def count(self, indices: Iterable[int]) -> int:
+        """Return the number of photos in these shards."""
+        return sum(self.shards[index].size for index in indices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +164,26 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     description = plan.describe()
     if PLAN_FILE in names:
         if storage.read(PLAN_FILE) != description:
-            raise InputError(
-                f"{storage.url} has predictions of other photos, of another model, or with another --top. Choose "
-                "another --out, or remove it."
-            )
+            raise other_predictions_error(storage.url)
     elif names:
         raise InputError(f"{storage.url} has other files. Choose another --out.")
     else:
         storage.write(PLAN_FILE, description)
     return [index for index in range(len(plan.shards)) if shard_name(index) not in names]
+
+
+def other_predictions_error(place: str) -> InputError:
+    """Return the error for an output that cannot be used for a plan."""
+    return InputError(
+        f"{place} has predictions of other photos, of another model, or with another --top. Choose another --out, or "
+        "remove it."
+    )
+
+
+def finished_shards(storage: Storage, plan: Plan) -> list[int]:
+    """Return the indices of the shards that an output has."""
+    names = {*storage.names()}
+    return [index for index in range(len(plan.shards)) if shard_name(index) in names]
 
 
 def shard_name(index: int) -> str:
@@ -205,68 +224,36 @@ def predict_shard(shard: Shard, predictor: Predictor, top: int, threads: int) ->
     records = []
     for index, prediction in enumerate(predictor.stream(photos(), top, threads)):
         error = errors.get(index, prediction.error)
-        records.append(prediction.as_dict() | {"file": printable(names[index]), "error": error})
+        records.append(replace(prediction, file=names[index], error=error).as_dict())
     counts = Counts(len(records), sum(record["error"] is not None for record in records))
-    return pa.Table.from_pylist(records, _schema(counts)), counts
+    return pa.Table.from_pylist(records, schema(counts)), counts
 
 
-def _schema(counts: Counts) -> "pa.Schema":
+def schema(counts: Counts, metadata: Mapping[bytes, bytes] | None = None) -> "pa.Schema":
+    """Return the columns of predictions, with the counts and more in the metadata."""
     import pyarrow as pa
 
     top = pa.list_(pa.struct([("label", pa.string()), ("probability", pa.float64())]))
     types = {"file": pa.string(), "label": pa.string(), "probability": pa.float64(), "top": top}
-    metadata = {METADATA_KEY: json.dumps([counts.rows, counts.failed])}
-    return pa.schema({**types, "model": pa.string(), "error": pa.string()}, metadata)
+    own_metadata = {METADATA_KEY: json.dumps([counts.rows, counts.failed]).encode(), **(metadata or {})}
+    return pa.schema({**types, "model": pa.string(), "error": pa.string()}, own_metadata)
 
 
 def read_counts(storage: Storage, plan: Plan) -> Counts:
     """Count the rows of all shards."""
-    each = [_counts_of(open_parquet(storage.path(shard_name(index)))) for index in range(len(plan.shards))]
+    each = [counts_of(open_parquet(storage.path(shard_name(index)))) for index in range(len(plan.shards))]
     return Counts(sum(counts.rows for counts in each), sum(counts.failed for counts in each))
 
 
-def predict_to_file(path: Path, plan: Plan, predictor: Predictor, threads: int) -> Iterator[int]:
-    """Predict what an earlier command has not, and write all rows to one Parquet file; yield the sizes of its shards.
-
-    The shards are in a folder beside the file, which is removed at the end.
-
-    Raises:
-        InputError: the file is something else, or as `write_shard`.
-        OutputError: it cannot be written.
-    """
-    require_own_file(path)
-    storage = Storage(f"{path}.shards")
-    missing = missing_shards(storage, plan)
-    for index, shard in enumerate(plan.shards):
-        if index in missing:
-            write_shard(storage, index, shard, predictor, plan.top, threads)
-        yield shard.size
-    _join(path, storage, plan)
+def read_errors(url: str) -> Iterator[str]:
+    """Yield why each photo of a file or shard could not be used."""
+    file = open_parquet(url)
+    for batch in file.iter_batches(columns=["error"]) if counts_of(file).failed else ():
+        yield from filter(None, batch.column(0).to_pylist())
 
 
-def _join(path: Path, storage: Storage, plan: Plan) -> None:
-    from pyarrow import parquet
-
-    schema = _schema(read_counts(storage, plan))
-    with files.atomic_write(path) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
-        for index in range(len(plan.shards)):
-            writer.write_table(parquet.read_table(storage.path(shard_name(index))).cast(schema))
-    storage.remove(storage.names())
-    Path(storage.url).rmdir()
-
-
-def require_own_file(path: Path) -> None:
-    """Raise an InputError for a file that exists and has no predictions."""
-    if path.exists() and METADATA_KEY not in (open_parquet(str(path)).schema_arrow.metadata or {}):
-        raise InputError(f"{path} is not a file of predictions. Choose another --out.")
-
-
-def count_file(path: Path) -> Counts:
-    """Count the rows of a file that `predict_to_file` wrote."""
-    return _counts_of(open_parquet(str(path)))
-
-
-def _counts_of(file: Any) -> Counts:
+def counts_of(file: Any) -> Counts:
+    """Return the counts in the metadata of an open file or shard."""
     return Counts(*json.loads(file.schema_arrow.metadata[METADATA_KEY]))
 
 

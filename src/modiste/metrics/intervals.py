@@ -15,6 +15,9 @@ MIN_GROUPS = 30
 """With fewer groups or seeds, intervals by resampling or by group cover less than 93 % in some cases
 (`benchmarks/coverage.py`), so they are marked as approximate."""
 
+FEWEST_GROUPS = 5
+"""With fewer groups there is no interval over them; with so many, an accuracy has been simulated likewise."""
+
 Floats = NDArray[np.float64]
 
 Interval = tuple[float, float]
@@ -40,7 +43,7 @@ def share_difference(first: tuple[int, int], second: tuple[int, int]) -> Interva
     return float(low), float(high)
 
 
-def accuracy_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Interval:
+def accuracy_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64] | None) -> Interval | None:
     """Return the 95 % interval of a share: `cluster_interval` where images, [n], have groups; else Wilson's."""
     return wilson_interval(int(correct.sum()), len(correct)) if groups is None else cluster_interval(correct, groups)
 
@@ -50,18 +53,19 @@ def is_approximate(groups: NDArray[np.int64] | None) -> bool:
     return groups is not None and len(np.unique(groups)) < MIN_GROUPS
 
 
-def cluster_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64]) -> Interval:
+def cluster_interval(correct: NDArray[np.bool_], groups: NDArray[np.int64]) -> Interval | None:
     """Return the 95 % interval of a share over images that come in groups, such as all photos of one person.
 
     It is that of Student's t for the log odds, with the standard error of `estimate_ratio` (Korn and Graubard 1998).
-    Where all images are correct, or none is, it is Wilson's with each group as one image; one group alone says nothing.
-    Images, [n], of one group have the same number.
+    Where the share is the same in all groups, which then show no spread, it is Wilson's with each group as one image.
+    Images, [n], of one group have the same number; with fewer than `FEWEST_GROUPS` there is no interval.
     """
     hits, sizes = sum_groups(correct, groups)
-    if len(sizes) < 2:
-        return ACCURACY_BOUNDS
-    if correct.all() or not correct.any():
-        return wilson_interval(len(sizes) if correct.all() else 0, len(sizes))
+    count = len(sizes)
+    if count < FEWEST_GROUPS:
+        return None
+    if len(np.unique(hits / sizes)) == 1:
+        return wilson_interval(round(float(correct.mean()) * count), count)
     low, high = share_bounds(hits, sizes)
     return float(low), float(high)
 
@@ -156,16 +160,17 @@ def t_interval(values: Sequence[float], bounds: Interval = (-math.inf, math.inf)
     return max(mean - half_width, bounds[0]), min(mean + half_width, bounds[1])
 
 
-def summarize(accuracies: Sequence[float], images: int) -> dict[str, Any]:
+def summarize(accuracies: Sequence[float], images: int, has_groups: bool = False) -> dict[str, Any]:
     """Summarize the accuracies of one or several trainings for a results file; sd and interval_seeds are None for one.
 
     The images are the different ones that were evaluated: seeds share the test images, so more seeds do not narrow
-    `interval_images`; each fold has its own, so theirs are added up.
+    `interval_images`; each fold has its own, so theirs are added up. It is None where images come in groups, whose
+    interval cannot be computed from accuracies alone.
     """
     mean = fmean(accuracies)
     return {
         "mean": mean,
         "sd": stdev(accuracies) if len(accuracies) > 1 else None,
         "interval_seeds": t_interval(accuracies, ACCURACY_BOUNDS),
-        "interval_images": wilson_interval(round(mean * images), images),
+        "interval_images": None if has_groups else wilson_interval(round(mean * images), images),
     }

@@ -29,6 +29,7 @@ BINS = 15
 """Number of bins of the calibration error, as in Guo et al. 2017."""
 
 APPROXIMATE = "The interval is approximate: {} groups of images are too few for one that covers 95 %."
+NO_INTERVAL = "There is no interval: the images come in {} groups, and {} are the fewest for one."
 
 MAX_MISTAKES = 32
 MAX_PAIRS = 10
@@ -63,7 +64,8 @@ class Scores:
         n: number of images.
         loss: mean cross-entropy in nats, without label smoothing or temperature; probabilities are raised to `FLOOR`.
         accuracy: fraction of correct images; with candidate labels, each of them is correct.
-        interval_images: 95 % interval of the accuracy: Wilson's, or where images have groups, one over groups.
+        interval_images: 95 % interval of the accuracy: Wilson's, or where images have groups, one over groups; None
+            with fewer than `intervals.FEWEST_GROUPS`.
         ece: expected calibration error before any temperature, in `BINS` bins of equal width (Naeini et al. 2015; Guo
             et al. 2017, eq. 3). The confidence of a model includes the classes in the label group of the predicted one.
         confusion_matrix: counts, [k, k]; rows are true classes, columns predicted ones.
@@ -88,7 +90,7 @@ class Scores:
     n: int
     loss: float
     accuracy: float
-    interval_images: Interval
+    interval_images: Interval | None
     ece: float
     per_class: tuple[ClassScore, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
@@ -145,9 +147,10 @@ class Scores:
         """Parse what `as_dict` returned, from the file `origin`; an InputError names the file."""
         with parsing.as_input_error(f"{origin} has no scores. Remove it and run `modiste evaluate` again."):
             values = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
-            low, high = map(float, content["interval_images"])
+            groups = int(content.get("n_groups") or intervals.FEWEST_GROUPS)
+            interval = _parse_interval(content["interval_images"]) if groups >= intervals.FEWEST_GROUPS else None
             values |= {
-                "interval_images": (low, high),
+                "interval_images": interval,  # earlier versions wrote one over any number of groups
                 "per_class": tuple(ClassScore(**each) for each in content["per_class"]),
                 "confusion_matrix": tuple(tuple(map(int, row)) for row in content["confusion_matrix"]),
                 "most_confused": tuple(ConfusedPair(**pair) for pair in content["most_confused"]),
@@ -187,13 +190,14 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
     confusion = count_confusions(split.labels[unambiguous], predicted[unambiguous], k)
     per_class = _per_class(confusion, class_names)
     n_groups = None if split.groups is None else len(np.unique(split.groups))
+    interval = intervals.accuracy_interval(correct, split.groups)
     is_approximate = intervals.is_approximate(split.groups)
     return Scores(
         split=split.name,
         n=n,
         loss=float(-np.log(split.true_class_probabilities(exact).clip(FLOOR)).mean()) + 0.0,  # not -0.0
         accuracy=float(correct.mean()),
-        interval_images=intervals.accuracy_interval(correct, split.groups),
+        interval_images=interval,
         ece=calibration_error(confidence, correct),
         per_class=per_class,
         confusion_matrix=tuple(map(tuple, confusion.tolist())),
@@ -205,7 +209,7 @@ def compute_scores(probabilities: NDArray[np.floating[Any]], split: Split, class
         balanced_accuracy=_mean(each.recall for each in per_class),
         macro_f1=_mean(each.f1 for each in per_class),
         brier=brier_score(exact[unambiguous], split.labels[unambiguous]) if unambiguous.any() else None,
-        notes=(APPROXIMATE.format(n_groups),) if is_approximate else (),
+        notes=_note_groups(interval, n_groups, is_approximate),
     )
 
 
@@ -226,6 +230,18 @@ def calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_
     expected = np.bincount(bins, weights=confidence, minlength=BINS)
     hits = np.bincount(bins, weights=correct, minlength=BINS)
     return float(np.abs(expected - hits).sum() / len(confidence))
+
+
+def _parse_interval(content: Any) -> Interval:
+    low, high = map(float, content)
+    return low, high
+
+
+def _note_groups(interval: Interval | None, n_groups: int | None, is_approximate: bool) -> tuple[str, ...]:
+    """Return a sentence on groups that are too few."""
+    if interval is None:
+        return (NO_INTERVAL.format(n_groups, intervals.FEWEST_GROUPS),)
+    return (APPROXIMATE.format(n_groups),) if is_approximate else ()
 
 
 def _is_consistent(scores: Scores) -> bool:

@@ -171,7 +171,7 @@ def _full_key(key: str) -> str:
         raise SettingError(f"{key} was renamed to {new}. Use the new name.")
     if f"{key.partition('.options.')[0]}.options" in settings:
         raise SettingError(f"There is no setting {key!r}: its last part must be the name of an argument, as depth.")
-    raise SettingError(f"There is no setting {key!r}. {suggest(key, list(settings))}")
+    raise SettingError(f"There is no setting {key!r}. {suggest(key, [*SECTIONS, *settings])}")
 
 
 def _option_name(key: str) -> str:

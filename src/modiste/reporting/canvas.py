@@ -4,7 +4,9 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, findSystemFonts, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
@@ -33,17 +35,20 @@ SVG_COLORS = {INK: "currentColor", LINE: "var(--line)", PAPER: "var(--paper)"}
 WIDTH = 5.0
 """Inches; 360 points, the width of a phone screen, so that text is readable there."""
 
+NAME = "name"
+"""Label of a text that is not translated."""
+
 PAGE_WIDTH = 7.0
 """Inches; the text of an A4 page with margins of 16 mm is that wide."""
 
-CHINESE_FONTS = (
-    "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei",
-    "SimHei", "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Droid Sans Fallback",
-)  # fmt: skip
-"""Fonts of Linux, macOS and Windows with the Chinese characters that DejaVu Sans lacks."""
+FONT = "DejaVu Sans"
+"""It comes with Matplotlib. For characters that it lacks, `find_fonts` chooses others."""
+
+LAST_RESORT = "Last Resort"
+"""Beginning of the name of a font of boxes, which comes with Matplotlib, too."""
 
 STYLE: Any = {  # Any: matplotlib types the keys as a list of 300 literals
-    "font.family": ["DejaVu Sans", *(font for font in CHINESE_FONTS if font in fontManager.get_font_names())],
+    "font.family": [FONT],
     "text.parse_math": False,  # dollar signs in names are text
     "font.size": 9,
     "axes.titlesize": 10,
@@ -94,16 +99,24 @@ def save(figure: Figure, path: Path, software: str | None = None) -> None:
     files.write_bytes(path, _render(figure, format=kind, dpi=200, metadata=metadata))
 
 
+def mark_name(text: Text) -> None:
+    """Mark a text of a figure as a name that somebody gave, which is not translated."""
+    text.set_label(NAME)
+
+
 def translate(figure: Figure, translations: Mapping[str, str]) -> None:
     """Replace the texts of a figure, those of fixed ticks included; only complete lines of a text are replaced.
+
+    What `mark_name` has marked stays as it is.
 
     Args:
         figure: of `create_axes`.
         translations: English text -> translation.
     """
     for text in figure.findobj(Text):
-        lines = text.get_text().split("\n")
-        text.set_text("\n".join(translations.get(line, line) for line in lines))
+        if text.get_label() != NAME:
+            lines = text.get_text().split("\n")
+            text.set_text("\n".join(translations.get(line, line) for line in lines))
     for ax in figure.axes:
         for axis in (ax.xaxis, ax.yaxis):
             if isinstance(axis.get_major_locator(), FixedLocator):  # a name for each tick
@@ -114,9 +127,56 @@ def _names(axis: Axis) -> list[str]:
     return [label.get_text() for label in axis.get_ticklabels()]
 
 
-def has_chinese_font() -> bool:
-    """Return whether a font with Chinese characters is installed, of those that are known here."""
-    return len(STYLE["font.family"]) > 1
+@cache
+def find_fonts(characters: frozenset[str]) -> tuple[list[str], str]:
+    """Choose installed fonts with the characters that the usual one lacks.
+
+    Returns:
+        The names of the fonts, and the characters that no font has, sorted.
+    """
+    fonts: list[str] = []
+    missing = set(filter(str.isprintable, characters)) - _covered(Path(findfont(FONT)), characters)
+    for list_fonts in (_listed_fonts, _new_fonts):  # the second takes a second, for fonts that are not listed yet
+        for name, path in list_fonts() if missing else ():
+            if covered := _covered(path, missing):
+                fonts.append(name)
+                missing -= covered
+    return fonts, "".join(sorted(missing))
+
+
+def find_missing_characters(figure: Figure) -> str:
+    """Return the characters of a figure that no installed font has."""
+    return find_fonts(_characters(figure))[1]
+
+
+def _characters(figure: Figure) -> frozenset[str]:
+    return frozenset("".join(text.get_text() for text in figure.findobj(Text)))
+
+
+def _listed_fonts() -> list[tuple[str, Path]]:
+    """List names and files of upright fonts, first those like the usual one: regular and without serifs."""
+    fonts = [font for font in fontManager.ttflist if not font.name.startswith(LAST_RESORT) and font.style == "normal"]
+    fonts.sort(key=lambda font: (font.weight != 400, "Sans" not in font.name))
+    return [(font.name, Path(font.fname)) for font in fonts]
+
+
+def _new_fonts() -> list[tuple[str, Path]]:
+    """List fonts that were installed after Matplotlib wrote its list of fonts, which it never renews."""
+    listed = {font.fname for font in fontManager.ttflist}
+    for file in findSystemFonts():
+        if file not in listed:
+            with suppress(OSError, RuntimeError):  # a font that Matplotlib cannot read
+                fontManager.addfont(file)
+    return [(name, path) for name, path in _listed_fonts() if str(path) not in listed]
+
+
+def _covered(font: Path, characters: Iterable[str]) -> set[str]:
+    """Return those of the characters that a font has; none of a font that cannot be read."""
+    try:
+        face = get_font(font)
+    except (OSError, RuntimeError):
+        return set()
+    return {character for character in characters if face.get_char_index(ord(character))}
 
 
 def to_svg(figure: Figure, title: str, as_paths: bool = False) -> str:
@@ -159,6 +219,9 @@ def _render_paths(figure: Figure, **options: Any) -> bytes:
 
 def _save(figure: Figure, **options: Any) -> bytes:
     content = io.BytesIO()
+    if fonts := find_fonts(_characters(figure))[0]:
+        for text in figure.findobj(Text):
+            text.set_fontfamily([FONT, *fonts])
     with warnings.catch_warnings():  # browsers have fonts for characters that no font here has
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         figure.savefig(content, **options)

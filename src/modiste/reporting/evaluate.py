@@ -36,6 +36,14 @@ def evaluate(target: Path, split: str = "test", data: str | None = None) -> Scor
     return evaluation.scores
 
 
+def files_of(run: Run, split: str) -> Run:
+    """Return where the files of a split are: those of test beside its scores, others too while there are none of test.
+
+    Otherwise they have a folder of their own in the run, so that those of test, which are reported, stay.
+    """
+    return run if split == "test" or "test" not in read_scores(run.scores) else Run(run.path / split)
+
+
 def _write(run: Run, evaluation: Evaluation) -> None:
     """Write the six files; scores.json comes last, so that where it has scores, the other files exist."""
     scores, split, probabilities = evaluation.scores, evaluation.split, evaluation.probabilities.astype(np.float32)
@@ -46,13 +54,15 @@ def _write(run: Run, evaluation: Evaluation) -> None:
     contact_sheet = figures.plot_mistakes([split.images[mistake.index] for mistake in worst], worst)
     page = mistakes.to_html(run.name, mistakes_of_run, split, scores)
     with lock(run.path, LOCK_SECONDS):
-        with files.atomic_write(run.probabilities) as partial, partial.open("wb") as file:
+        place = files_of(run, split.name)
+        files.make_folder(place.path)
+        with files.atomic_write(place.probabilities) as partial, partial.open("wb") as file:
             np.savez_compressed(
                 file, probabilities=probabilities, labels=split.labels, class_names=class_names, split=split.name,
                 **{key: array for key in ("groups", "candidate_labels") if (array := getattr(split, key)) is not None},
             )  # fmt: skip
-        canvas.save(confusion_matrix, run.confusion)
-        canvas.save(contact_sheet, run.mistakes)
-        files.write_text(run.mistakes_table, mistakes.to_csv(mistakes_of_run))
-        files.write_text(run.mistakes_page, page)
+        canvas.save(confusion_matrix, place.confusion)
+        canvas.save(contact_sheet, place.mistakes)
+        files.write_text(place.mistakes_table, mistakes.to_csv(mistakes_of_run))
+        files.write_text(place.mistakes_page, page)
         files.write_json(run.scores, read_scores(run.scores) | {scores.split: scores.as_dict()})

@@ -199,7 +199,10 @@ def _draw_curves(
         ax.yaxis.set_major_formatter(_tick_percent)
     elif values and max(values) > (top := SPIKE * float(np.percentile(values, 90))):
         ax.set_ylim(0, top)
-    ax.legend(handles=_curve_legend(metrics_by_run), loc="best")
+    legend = ax.legend(handles=_curve_legend(metrics_by_run), loc="best")
+    if len(metrics_by_run) > 1:
+        for text in legend.get_texts()[: len(metrics_by_run)]:
+            canvas.mark_name(text)
 
 
 def _draw_curve(

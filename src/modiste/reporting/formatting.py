@@ -25,13 +25,23 @@ def format_percent_number(fraction: float | None) -> str:
 
 
 def format_interval(interval: "Interval | None", to: str = "to") -> str:
-    """Format the ends of an interval of fractions as percentages without sign: `91.88 to 92.92`."""
-    return "-" if interval is None else f"{100 * interval[0]:.2f} {to} {100 * interval[1]:.2f}"
+    """Format the ends of an interval of fractions as percentages without sign: `91.88 to 92.92`.
+
+    One without width, as of seeds with the same accuracy, says nothing about others, so it is a hyphen, too.
+    """
+    if interval is None or interval[0] == interval[1]:
+        return "-"
+    return f"{100 * interval[0]:.2f} {to} {100 * interval[1]:.2f}"
+
+
+def format_approximate(is_approximate: bool) -> str:
+    """Mark an interval that covers less than it says; empty for any other."""
+    return " (approximate)" * is_approximate
 
 
 def format_half_width(interval: "Interval | None", to: str = "to") -> str:
     """Format the half-width of an interval in percentage points: `±0.12`; its ends where it was clipped to 0 or 1."""
-    if interval is None or interval[0] <= 0 or interval[1] >= 1:
+    if interval is None or interval[0] <= 0 or interval[1] >= 1 or interval[0] == interval[1]:
         return format_interval(interval, to)
     return f"±{50 * (interval[1] - interval[0]):.2f}"
 

@@ -8,7 +8,7 @@ from typing import Any
 from modiste.errors import InputError
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import experiment_results, results_table
+from modiste.reporting import experiment_results, pairwise, results_table
 from modiste.reporting.experiment_results import Experiment, is_experiment
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import results
@@ -43,13 +43,21 @@ class ReportData:
         return first
 
     @property
+    def pooled(self) -> list[MethodResult]:
+        """The results of the user, with runs that differ in seed or fold alone as one."""
+        return [method.result for method in pairwise.pool_methods(self.own)]
+
+    @property
     def methods(self) -> list[MethodResult]:
-        """The runs that the report shows in detail; if there are none, the results files of the user."""
-        return self.runs or list(self.own)
+        """The methods whose settings the report lists: of all runs; if there are none, of the user's results files."""
+        runs = [result for result in self.own if result.run]
+        return [method.result for method in pairwise.pool_methods(runs or self.own)]
 
 
 def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> ReportData:
     """Open runs and results files of the user, and the results that come with modiste.
+
+    A file with the trainings of a published one is published, wherever it is, so that nobody calls these his own.
 
     Args:
         paths: run folders and results files, among them those of ablations and searches.
@@ -58,16 +66,16 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
     Raises:
         InputError: a path is neither a run nor a results file, or there is no such folder.
     """
+    files = {name: (content, f"results/{name}.json") for name, content in results.read_published().items()}
+    published_runs = [content["runs"] for content, _ in files.values()]
     listed = results_table.unique_paths([*paths, *_list_results(folder)])
+    listed = [path for path in listed if path.suffix != ".json" or results.read(path)["runs"] not in published_runs]
     experiments = [path for path in listed if path.suffix == ".json" and is_experiment(results.read(path))]
     own = tuple(results_table.read_methods([path for path in listed if path not in experiments]))
-    measured = [(result.recipe, result.run_results) for result in own]
-    files = {name: (content, f"results/{name}.json") for name, content in results.read_published().items()}
-    published = [results_table.parse_results(name, *file) for name, file in files.items() if _has_trainings(file[0])]
     parse = experiment_results.parse_experiment
     return ReportData(
         own,
-        tuple(result for result in published if (result.recipe, result.run_results) not in measured),
+        tuple(results_table.parse_results(name, *file) for name, file in files.items() if _has_trainings(file[0])),
         tuple(map(experiment_results.read_experiment, experiments)),
         tuple(parse(name, *file) for name, file in files.items() if is_experiment(file[0])),
     )

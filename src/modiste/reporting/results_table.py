@@ -23,7 +23,6 @@ NOT_OF_THE_METHOD = {"seed", "name", "description", "data.fold", "compute.precis
                      "compute.threads"}  # fmt: skip
 """Settings in which two trainings of the same method may differ."""
 
-
 SCORES = ("balanced_accuracy", "macro_f1", "brier", "ece")
 """Scores beside accuracy and loss, by their names in scores.json and results files."""
 
@@ -35,6 +34,7 @@ class RunResult:
     The seconds of all epochs include those of its teachers. Precision is bf16 or fp32; empty where not recorded. More
     scores are those of `SCORES`, as far as they are there; results files of earlier versions have none. The losses
     are those of each epoch, in training and on the validation split; empty where not recorded, and without the split.
+    The number of groups of images is 0 where these have none.
     """
 
     seed: int
@@ -49,6 +49,7 @@ class RunResult:
     best_epoch: int = 0
     train_losses: tuple[float, ...] = ()
     val_losses: tuple[float, ...] = ()
+    groups: int = 0
 
     def score(self, name: str) -> float | None:
         """Return accuracy, loss or one of `SCORES`; None where it is not there."""
@@ -119,10 +120,20 @@ class MethodResult:
 
     @property
     def interval_images(self) -> Interval | None:
-        """The 95 % interval of the mean accuracy over images."""
-        if self.scores or self.accuracy is None:
+        """The 95 % interval of the mean accuracy over images; None where these have groups, but not with scores."""
+        if self.scores or self.accuracy is None or self.has_groups:
             return self.scores.interval_images if self.scores else None
         return intervals.wilson_interval(round(self.accuracy * self.images), self.images)
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether the images that it was evaluated on come in groups."""
+        return any(result.groups for result in self.run_results)
+
+    @property
+    def is_interval_approximate(self) -> bool:
+        """Whether the interval over images is over too few groups to cover what it says."""
+        return self.scores is not None and self.scores.is_interval_approximate
 
     @property
     def interval_seeds(self) -> Interval | None:
@@ -233,6 +244,7 @@ def read_run(path: Path) -> MethodResult:
     result = RunResult(
         recipe.seed, accuracy, loss, len(history), info.parameters, seconds, info.precision, recipe.data.fold,
         more_scores(scores), best_epoch, *metrics_file.losses(history),
+        groups=(scores and scores.n_groups) or 0,
     )  # fmt: skip
     return MethodResult(run.name, recipe, split, images, (result,), info.hardware, run, history, scores, info)
 
@@ -300,7 +312,8 @@ def parse_run_result(record: dict[str, Any]) -> RunResult:
     if not all(map(math.isfinite, scores.values())):
         raise ValueError(record)
     origin = str(record.get("precision", "")), int(record.get("fold", 0))
-    losses = [tuple(map(float, record.get(key, ()))) for key in ("train_losses", "val_losses")]
+    train_losses, val_losses = (tuple(map(float, record.get(key, ()))) for key in ("train_losses", "val_losses"))
     return RunResult(
-        int(record["seed"]), accuracy, loss, *numbers, *origin, scores, int(record.get("best_epoch", 0)), *losses
-    )
+        int(record["seed"]), accuracy, loss, *numbers, *origin, scores, int(record.get("best_epoch", 0)), train_losses,
+        val_losses, int(record.get("groups", 0)),
+    )  # fmt: skip

@@ -26,6 +26,13 @@ def describe_difference(first: str, second: str, comparison: Comparison) -> str:
         comparison: of the accuracy of the first minus that of the second, as fractions.
     """
     points = 100 * comparison.difference
+    if comparison.p_value is None and comparison.interval and math.prod(comparison.interval) > 0:
+        better, worse = (first, second) if points > 0 else (second, first)
+        how = _describe_test(comparison, math.copysign(100, points))
+        return (
+            f"{better} is {abs(points):.2f} points better than {worse} with these trainings, {how}. There is no test, "
+            "since one of them has several seeds and the other one. Train two seeds or more of each for one over seeds."
+        )
     if not comparison.is_significant:
         how = _describe_test(comparison, 100) + _describe_power(comparison)
         return f"{first} and {second} are not distinguishable: the difference is {points:+.2f} points, {how}."
@@ -88,6 +95,8 @@ def describe_trainings(accuracies: Sequence[float], unit: str = "seeds") -> str:
             "another recipe. Train two or more; six are the fewest with which a sign-flip test can show a difference."
         )
     sd = stdev(accuracies)
+    if not sd:
+        return f"All {n} {unit} have the same accuracy, which shows no spread, so there is no interval over {unit}."
     text = f"95 % interval over {n} {unit}: {formatting.format_interval(interval)} %, sd {100 * sd:.2f} points"
     detectable = power.detectable_difference(sd, n, n)
     if detectable is None:

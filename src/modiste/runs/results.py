@@ -53,6 +53,11 @@ def count_images(records: Sequence[dict[str, Any]], split: str) -> int:
     return counts[0] if split == "test" else sum(counts)
 
 
+def has_groups(records: Sequence[dict[str, Any]]) -> bool:
+    """Return whether the images that were evaluated come in groups, over which accuracies alone give no interval."""
+    return any("groups" in record for record in records)
+
+
 def total_seconds(record: dict[str, Any]) -> float:
     """Return the seconds of a training and of its teachers."""
     return float(record["seconds"]) + sum(float(teacher["seconds"]) for teacher in record.get("teachers", []))

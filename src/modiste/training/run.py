@@ -65,8 +65,10 @@ def _start(
 
 def _warn(training: Training) -> None:
     """Log what is odd about the data; on stderr, unless a program that trains configures logging."""
-    data = training.data.train
-    for warning in class_size_warnings(count_by_class(training.data.class_names, data.labels, data.candidate_labels)):
+    data, recipe = training.data.train, training.recipe
+    counts = count_by_class(training.data.class_names, data.labels, data.candidate_labels)
+    is_balanced = bool(recipe.loss.class_weights) or recipe.data.sampling == "balanced"
+    for warning in class_size_warnings(counts, is_balanced):
         log.warning("warning: %s", warning)
 
 

@@ -16,12 +16,21 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp
 
 import modiste
+from modiste.imaging.file_format import is_heic_supported
 from modiste.inference.model import Predictor
 from modiste.web.admission import Admission
 from modiste.web.http_error import HttpError, error_response, from_validation_errors, stopping
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
-from modiste.web.request_reader import FORM_TYPE, JSON_TYPE, PHOTO_TYPES, RequestReader, Upload
+from modiste.web.request_reader import (
+    FORM_TYPE,
+    HEIC_TYPES,
+    JSON_TYPE,
+    OCTET_STREAM,
+    PHOTO_TYPES,
+    RequestReader,
+    Upload,
+)
 from modiste.web.samples import find_samples, sample_files
 from modiste.web.schemas import (
     ErrorResponse,
@@ -170,10 +179,12 @@ def _add_health_routes(app: FastAPI, queue: WorkQueue, metrics: ServiceMetrics) 
 def _add_about_route(app: FastAPI, predictor: Predictor) -> None:
     models = [ModelInfo.model_validate(model, from_attributes=True) for model in predictor.models]
     samples = find_samples(predictor.models)
+    unsupported = {OCTET_STREAM, *(() if is_heic_supported() else HEIC_TYPES)}
+    photo_types = [each for each in PHOTO_TYPES if each not in unsupported]
 
     @app.get("/about", summary="Loaded models and bundled samples")
     async def about() -> ServiceInfo:
-        return ServiceInfo(models=models, version=modiste.__version__, samples=samples)
+        return ServiceInfo(models=models, version=modiste.__version__, samples=samples, photo_types=photo_types)
 
 
 def _create_task(predictor: Predictor, query: PredictionOptions, upload: Upload) -> PredictionTask:

@@ -6,6 +6,8 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
+from modiste.web.schemas import JsonPhoto, PredictionOptions
+
 
 class HttpError(Exception):
     """An error that the client receives as JSON.
@@ -34,6 +36,12 @@ def error_response(error: HttpError, request_id: str) -> JSONResponse:
 
 
 def from_validation_errors(errors: Iterable[Mapping[str, Any]]) -> HttpError:
-    """Convert pydantic's errors on options: status 400 with their names, which the server chose, not their values."""
-    names = ", ".join(sorted({str(error["loc"][-1]) for error in errors}))
-    return HttpError(400, f"The value of {names} is invalid. See /docs.")
+    """Convert pydantic's errors on options to status 400: with the rules of the schema, but nothing that was sent."""
+    rules = {name: field.description for name, field in JsonPhoto.model_fields.items()}
+    names = {str(error["loc"][-1]) for error in errors if error["type"] != "extra_forbidden"}
+    if not names:
+        return HttpError(
+            400, f"An option is unknown. The options are {', '.join(PredictionOptions.model_fields)}. See /docs."
+        )
+    invalid = "; ".join(f"{name} must be {rules[name]}" for name in sorted(names))
+    return HttpError(400, f"An option is invalid: {invalid}. See /docs.")

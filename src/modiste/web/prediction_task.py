@@ -49,7 +49,7 @@ class PredictionTask:
             model, image = self.predictor.preprocess(photo)
         except InputError as reason:
             error = HttpError(415 if isinstance(reason, UnsupportedPhoto) else 422, str(reason))
-            return Prediction("", None, None, (), self.predictor.name, error.message).as_dict(), error
+            return Prediction("", None, None, (), "", error.message).as_dict(), error
         try:
             (prediction,) = model.predict_images(image[None], self.top)
             return prediction.as_dict() | self._figures(model, image, prediction.top[0][0]), None

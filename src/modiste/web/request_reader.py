@@ -37,7 +37,8 @@ BODY_TIMEOUT = 30.0
 """Seconds in which a body must arrive."""
 
 OCTET_STREAM = "application/octet-stream"
-PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", OCTET_STREAM)
+HEIC_TYPES = ("image/heic", "image/heif")
+PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp", *HEIC_TYPES, OCTET_STREAM)
 FORM_TYPE = "multipart/form-data"
 JSON_TYPE = "application/json"
 LIMITS = {FORM_TYPE: MAX_FORM, JSON_TYPE: MAX_JSON}
@@ -107,7 +108,8 @@ class _BodyStream:
     def _check_size(self, size: int) -> None:
         """Raise an HttpError when a body of this size, in bytes, exceeds its limit or that of all requests."""
         if size > self.limit:
-            raise HttpError(413, f"The body is larger than {self.limit // MIB} MiB. Send a smaller photo.")
+            advice = "Send smaller photos, or fewer" if self.limit == MAX_FORM else "Send a smaller photo"
+            raise HttpError(413, f"The body is larger than {self.limit // MIB} MiB. {advice}.")
         if self.reader.total_bytes + size - self.bytes_read > MAX_TOTAL:
             raise HttpError(503, "The service receives too many photos. Retry in a second.", RETRY_AFTER)
 
@@ -122,7 +124,7 @@ async def _read_upload(request: Request, chunks: AsyncGenerator[bytes, None]) ->
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HttpError(415, "The body is compressed. Send the photo without Content-Encoding.")
     if media_type not in (*PHOTO_TYPES, FORM_TYPE, JSON_TYPE):
-        supported = f"{', '.join(PHOTO_TYPES[:3])}, {JSON_TYPE}, or {FORM_TYPE} for several photos"
+        supported = f"{', '.join(PHOTO_TYPES)}, {JSON_TYPE}, or {FORM_TYPE} for several photos"
         raise HttpError(415, f"The Content-Type of the request is not supported. Use {supported}.")
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
@@ -151,8 +153,7 @@ async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> U
     for file in files:
         photos.append(await file.read())
         await file.close()  # frees its copy
-    texts = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-    options = {name: texts[name] for name in texts.keys() & PredictionOptions.model_fields}
+    options = {name: value for name, value in form.multi_items() if isinstance(value, str)}
     return Upload(photos, [_file_name(file.filename or "") for file in files], options, is_form=True)
 
 
@@ -160,8 +161,8 @@ def _parse_json(content: bytes) -> Upload:
     try:
         body = JsonPhoto.model_validate_json(content)
     except ValidationError as error:
-        errors = [each for each in error.errors() if each["loc"] and each["loc"] != ("image",)]
-        raise from_validation_errors(errors) if errors else json_needed() from None
+        has_photo = all(each["loc"] and each["loc"] != ("image",) for each in error.errors())
+        raise from_validation_errors(error.errors()) if has_photo else json_needed() from None
     photo = _decode_base64(body.image)
     if len(photo) > MAX_BODY:
         raise HttpError(413, f"The photo is larger than {MAX_BODY // MIB} MiB. Send a smaller one.")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from modiste.web.samples import Sample
 
@@ -10,17 +10,19 @@ from modiste.web.samples import Sample
 class PredictionOptions(BaseModel):
     """The options of a request: in its query, as fields of its form, or in its JSON body."""
 
-    top: Annotated[int, Field(ge=1, le=100)] = 3
-    preview: bool = False
-    heatmap: bool = False
-    model: str = ""
+    model_config = ConfigDict(extra="forbid")
+
+    top: Annotated[int, Field(ge=1, le=100, description="an integer from 1 to 100")] = 3
+    preview: Annotated[bool, Field(description="true or false")] = False
+    heatmap: Annotated[bool, Field(description="true or false")] = False
+    model: Annotated[str, Field(description="the name of a model in /about")] = ""
 
 
 class JsonPhoto(PredictionOptions):
     """A photo as JSON: in base64 or as a data URL, with the name that its prediction is to have, and the options."""
 
-    image: str
-    file: str = ""
+    image: Annotated[str, Field(description="a photo in base64 or as a data URL")]
+    file: Annotated[str, Field(description="a file name")] = ""
 
 
 class ClassProbability(BaseModel):
@@ -73,8 +75,9 @@ class ModelInfo(BaseModel):
 
 
 class ServiceInfo(BaseModel):
-    """The loaded models, the version of modiste and the bundled samples."""
+    """The loaded models, the version of modiste, the bundled samples, and the media types of photos that are read."""
 
     models: list[ModelInfo]
     version: str
     samples: list[Sample]
+    photo_types: list[str]

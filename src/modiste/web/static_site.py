@@ -24,6 +24,9 @@ from modiste.web.samples import find_samples
 SERVER_ONLY = ("docs.html", "docs.js", "predictor.js")
 """Files of `static/` that are left out."""
 
+PHOTO_TYPES = ("image/jpeg", "image/png", "image/webp")
+"""Media types of the photos that `offline/decode.js` decodes."""
+
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self'; "
     "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; "
@@ -73,7 +76,12 @@ def _site_files(model: Model, runtime: dict[str, bytes]) -> dict[str, bytes]:
     samples = find_samples([model])
     content |= {sample.file: (assets / sample.file).read_bytes() for sample in samples}
     content |= {f"onnxruntime/{name}": data for name, data in runtime.items()}
-    about = {"models": [_describe(model)], "version": modiste.__version__, "samples": list(map(asdict, samples))}
+    about = {
+        "models": [_describe(model)],
+        "version": modiste.__version__,
+        "samples": list(map(asdict, samples)),
+        "photo_types": PHOTO_TYPES,
+    }
     content["about.json"] = json.dumps(about, ensure_ascii=False).encode()
     content["model.onnx"] = model.session.content
     policy = f'{CHARSET}\n  <meta http-equiv="Content-Security-Policy" content="{POLICY}">'

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.idx import write_idx_folder
+from helpers.models import tiny_model
 from helpers.runs import write_results, write_run
 from modiste.errors import InputError
 from modiste.recipes import named
@@ -56,7 +57,7 @@ def test_markdown_has_its_figures_beside_it(tmp_path: Path, runs: list[Path], co
         assert (tmp_path / name).with_suffix(".pdf").is_file()
     assert text.startswith(r"# 50% \& \<b\> \$x\_1\$ \{Łukasz\} 李雷 \\ \#\~^")
     assert re.findall(r"\*\*Figure (\d+)\.\*\*", text) == [str(number) for number in range(1, len(shown) + 1)]
-    assert "Table 1 lists the numbers of images." in text
+    assert "Table 2 lists the numbers of images." in text
     assert "First.\n\nSecond." in text
     tables = re.findall(r"(?m)^\|.*\|$", text)
     assert tables
@@ -105,11 +106,35 @@ def test_pdf_is_a4(tmp_path: Path, runs: list[Path], config: Path) -> None:
     assert sizes == [[0, 0, 595, 842]] * len(sizes)
 
 
+def without_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find no font but the usual one, as where no other is installed."""
+    monkeypatch.setattr(canvas, "find_fonts", canvas.find_fonts.__wrapped__)  # whose results are not remembered
+    for name in ("_listed_fonts", "_new_fonts"):
+        monkeypatch.setattr(canvas, name, list)
+
+
+def test_names_that_no_font_can_draw_are_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the characters and a package; not for HTML, which uses the fonts of the reader."""
+    data = write_idx_folder(tmp_path / "data", labels=2)
+    (data / "labels.json").write_text('["连衣裙", "外套"]', encoding="utf-8")
+    run = write_run(tmp_path / "run", data=data)
+    run.model.write_bytes(tiny_model(("连衣裙", "外套")))
+    without_fonts(monkeypatch)
+    (_, note) = write_report([run.path], tmp_path / "r.md", kind="markdown")
+    assert "has the characters 外套衣裙连, so figures show boxes" in note
+    assert "fonts-noto-cjk" in note
+    assert not any("characters" in note for note in write_report([run.path], tmp_path / "r.html"))
+    notes = write_report([run.path], tmp_path / "r.tex", kind="latex")
+    text = (tmp_path / "r.tex").read_text(encoding="utf-8")
+    assert r"\cjk{连}{8FDE}\cjk{衣}{8863}\cjk{裙}{88D9} &" in text
+    assert "LaTeX prints code points for 外套衣裙连." in notes[2]
+
+
 def test_without_a_chinese_font_only_figures_of_files_stay_english(
     tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A note says so, and names a font to install; a PDF is refused, and HTML uses the fonts of the reader."""
-    monkeypatch.setitem(canvas.STYLE, "font.family", ["DejaVu Sans"])
+    without_fonts(monkeypatch)
     (note, *_) = write_report(runs[:1], tmp_path / "r.md", "zh", kind="markdown")
     assert "fonts-noto-cjk" in note
     assert "the figures are in English" in note

@@ -5,7 +5,7 @@ not grow with the number of photos, and a shard whose actor or node is lost is p
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,14 +62,14 @@ def open_cluster(address: str, output: Storage, inputs: list[str], cpus: int) ->
         yield capacity
 
 
-def predict(plan: Plan, output: Storage, predictor: Predictor, actors: int, cpus: int) -> Iterator[int]:
+def predict(
+    plan: Plan, missing: Sequence[int], output: Storage, predictor: Predictor, actors: int, cpus: int
+) -> Iterator[int]:
     """Predict the shards that the output lacks; yield the number of rows of each as it is written.
 
     Raises:
-        InputError: the output is of other photos, or as `shards.write_shard`.
-        OutputError: it cannot be written.
+        InputError, OutputError: as `shards.write_shard`.
     """
-    missing = shards.missing_shards(output, plan)
     if not missing:
         return
     logging.getLogger("ray.data").setLevel(logging.ERROR)

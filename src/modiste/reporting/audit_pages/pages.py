@@ -100,7 +100,8 @@ def _format_score(score: Mapping[str, Any] | None) -> str:
     if score is None:
         return "-"
     interval = formatting.format_interval(score["interval_images"])
-    return f"{formatting.format_percent(score['accuracy'])} ({interval}), n = {score['n']:,}"
+    mark = formatting.format_approximate(score["is_interval_approximate"])
+    return f"{formatting.format_percent(score['accuracy'])} ({interval}){mark}, n = {score['n']:,}"
 
 
 def _write(path: Path, template: str, **values: Any) -> None:

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 import modiste
 from modiste.reporting.report import dataset, front_matter, published, results, texts, training
-from modiste.reporting.report.document import Document, Paragraph, Section
+from modiste.reporting.report.document import Block, Document, Paragraph, Section
 from modiste.reporting.report.front_matter import FrontMatter
 from modiste.reporting.report.texts import Texts
 from modiste.reporting.report_data import ReportData
@@ -54,7 +54,12 @@ def build_document(data: ReportData, language: Texts, front_matter: FrontMatter)
 def _introduce(data: ReportData, language: Texts) -> Section:
     datasets = language.join(dict.fromkeys(result.dataset for result in data.own))
     names = language.join(result.name for result in data.own)
-    blocks = [Paragraph(language.get("introduction.about", datasets=datasets, names=names))]
+    blocks: list[Block] = [Paragraph(language.get("introduction.about", datasets=datasets, names=names))]
+    for method in data.pooled:
+        members = [result.name for result in data.own if result.run and result.run_results[0] in method.run_results]
+        if len(members) > 1:
+            values = {"name": method.name, "names": language.join(members), "first": members[0]}
+            blocks.append(Paragraph(language.get("introduction.pooled", **values)))
     if any(result.uses_fashion_mnist for result in data.own):
         blocks.append(Paragraph(language.get("introduction.course_report")))
     return language.section("introduction", blocks)

@@ -5,6 +5,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from modiste.data import sources
+from modiste.data.verify import count_by_class
 from modiste.errors import ModisteError
 from modiste.recipes.config import DataConfig
 from modiste.reporting import figures, formatting
@@ -31,6 +32,9 @@ def describe_data(data: ReportData, texts: Texts) -> Section:
     run = next((result for result in data.own if result.run), None)
     uses_fashion_mnist = any(result.uses_fashion_mnist for result in data.own)
     blocks: list[Block] = [Paragraph(texts.get("data.fashion_mnist"))] if uses_fashion_mnist else []
+    own = {result.dataset: result for result in reversed(data.runs) if not result.uses_fashion_mnist}
+    for place, result in enumerate(reversed(own.values()), start=1):
+        blocks += _describe_classes(f"tab-data-{place}", result, texts)
     blocks.append(_plot_samples(run, texts))
     if run:
         head = texts.titles("data", "run dataset train validation test fold")
@@ -38,6 +42,37 @@ def describe_data(data: ReportData, texts: Texts) -> Section:
         table = Table("tab-images", texts.get("data.images_caption"), head, rows, "llrrrr")
         return texts.section("data", [*blocks, Paragraph(texts.get("data.split")), table])
     return texts.section("data", [*blocks, Paragraph(texts.get("data.no_runs"), is_note=True)])
+
+
+def _describe_classes(key: str, result: MethodResult, texts: Texts) -> list[Block]:
+    """Return form and classes of a user's own data, with the images of each; nothing where the data cannot be read."""
+    config = result.recipe.data
+    try:
+        class_names = sources.open_source(config).class_names
+        counts = [
+            count_by_class(
+                class_names,
+                part.labels[indices],
+                None if part.candidate_labels is None else part.candidate_labels[indices],
+            )
+            for part, indices in sources.trained_parts(config, result.recipe.seed).values()
+        ]
+    except ModisteError:  # the figure of sample images says why
+        return []
+    is_tested = result.split == "test" and result.scores is not None
+    if is_tested and result.scores:
+        counts.append({label.name: label.support for label in result.scores.per_class})
+    values = {"dataset": result.dataset, "classes": len(class_names), "size": config.image_size}
+    about = texts.get("data.rgb" if config.channels == 3 else "data.gray", **values)
+    untested = [name for name in class_names if is_tested and not counts[-1].get(name)]
+    head = texts.titles("data", "class train validation" + " test" * is_tested)
+    rows = [[texts.translate(name), *(f"{each.get(name, 0):,}" for each in counts)] for name in class_names]
+    blocks: list[Block] = [Paragraph(about)]
+    if untested:
+        note = texts.get("data.untested", dataset=result.dataset, names=texts.join(map(texts.translate, untested)))
+        blocks.append(Paragraph(note, is_note=True))
+    caption = texts.get("data.classes_caption", dataset=result.dataset, name=result.name)
+    return [*blocks, Table(key, caption, head, unmarked(rows), "lrrr"[: len(head)])]
 
 
 def _plot_samples(run: MethodResult | None, texts: Texts) -> Block:

@@ -137,6 +137,14 @@ class Document:
         keys = dict.fromkeys(key for text in self._texts() for key in CITATION.findall(text))
         return {key: index for index, key in enumerate(keys, start=1)}
 
+    def plain_texts(self) -> Iterator[str]:
+        """Yield all texts but titles, without tags, for their characters."""
+        yield from (self.title, self.course, *self.authors)
+        yield from (_plain(text) for text in self._texts())
+        for block in self.blocks:
+            if isinstance(block, Table):
+                yield from (_plain(cell) for cells in (block.head, *(each for _, each in block.rows)) for cell in cells)
+
     def _texts(self) -> Iterator[str]:
         yield from self.abstract
         for block in self.blocks:

@@ -10,10 +10,19 @@ from modiste.reporting.report.inline import InlineFormat
 from modiste.reporting.report.latex_text import escape
 
 PREAMBLE = {
-    "en": r"""% Compile twice: pdflatex FILE. Debian's texlive-latex-base is enough.
+    # \cjk{character}{code point}: names in Chinese, Japanese or Korean, which pdfLaTeX cannot print
+    "en": r"""% Compile twice: pdflatex FILE. Debian's texlive-latex-base is enough. Chinese,
+% Japanese and Korean names need xelatex FILE with ctex, in Debian's texlive-xetex,
+% texlive-lang-chinese and texlive-fonts-recommended.
 \documentclass[a4paper]{article}
+\ifdefined\XeTeXversion
+\IfFileExists{ctex.sty}{\usepackage[scheme=plain]{ctex}}{}
+\newcommand{\cjk}[2]{#1}
+\else
 \IfFileExists{lmodern.sty}{\usepackage[T1]{fontenc}\usepackage{lmodern}}{}
-\usepackage[utf8]{inputenc}""",
+\usepackage[utf8]{inputenc}
+\newcommand{\cjk}[2]{\allowbreak\texttt{U+#2}\allowbreak{}}
+\fi""",
     "zh": r"""% Compile twice: xelatex FILE. It needs ctex, in Debian's texlive-xetex,
 % texlive-lang-chinese and texlive-fonts-recommended.
 \documentclass[a4paper]{ctexart}""",
@@ -22,6 +31,8 @@ PACKAGES = r"""\usepackage[margin=22mm]{geometry}
 \usepackage{amsmath,amssymb,array,graphicx,longtable}
 \usepackage[hidelinks]{hyperref}
 \setlength{\tabcolsep}{3pt}
+\setlength{\abovecaptionskip}{6pt}
+\setlength{\belowcaptionskip}{6pt}
 \setlength{\emergencystretch}{3em}
 \renewcommand{\topfraction}{0.9}
 \renewcommand{\bottomfraction}{0.9}
@@ -51,7 +62,7 @@ def to_latex(document: Document, figures: Mapping[str, str]) -> str:
         document: the report.
         figures: address of each figure's PDF file, relative to the file, by its key.
     """
-    write = partial(escape, all_characters=document.lang == "zh")
+    write = partial(escape, with_cjk=document.lang == "zh")
     kinds = {"fig": document.terms["figure"], "tab": document.terms["table"]}
     space = "" if document.lang == "zh" else "~"
     style = InlineFormat(
@@ -77,7 +88,8 @@ def _list_parts(document: Document, figures: Mapping[str, str], style: InlineFor
         yield from (_write_block(block, figures, style) for block in section.blocks)
     if keys := document.citations():
         items = [f"\\bibitem{{{key}}} {inline.convert(document.references[key], style)}\n" for key in keys]
-        yield f"\\begin{{thebibliography}}{{99}}\n{''.join(items)}\\end{{thebibliography}}"
+        # after all figures and tables, which otherwise float into it
+        yield f"\\clearpage\n\\begin{{thebibliography}}{{99}}\n{''.join(items)}\\end{{thebibliography}}"
     yield f"\\bigskip\\noindent{{\\footnotesize {inline.convert(document.terms['foot'], style)}}}\n\n\\end{{document}}"
 
 

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from modiste.reporting.report.document import MAX_WORD
+
 SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\ensuremath{<}", ">": r"\ensuremath{>}",
@@ -12,7 +14,7 @@ SPECIAL = {
 
 MATH = {
     "×": "\\times", "±": "\\pm", "−": "-", "→": "\\to", "←": "\\leftarrow", "≤": "\\le", "≥": "\\ge", "≈": "\\approx",
-    "∞": "\\infty", "·": "\\cdot", "°": "{}^\\circ", "²": "^2", "³": "^3", "µ": "\\mu", "…": "\\ldots",
+    "∞": "\\infty", "√": "\\surd", "·": "\\cdot", "°": "{}^\\circ", "²": "^2", "³": "^3", "µ": "\\mu", "…": "\\ldots",
     "α": "\\alpha", "β": "\\beta", "γ": "\\gamma", "δ": "\\delta", "ε": "\\epsilon", "η": "\\eta", "λ": "\\lambda",
     "μ": "\\mu", "π": "\\pi", "σ": "\\sigma", "τ": "\\tau", "φ": "\\phi", "χ": "\\chi", "ω": "\\omega",
 }  # fmt: skip
@@ -35,41 +37,55 @@ ACCENTS = {
 BREAKS = re.compile(r"(?<=[/._=:,+-])(?=\w)")
 """Where a long word may be broken, and is not by hyphenation."""
 
+PUNCTUATION = "“”‘’…—·"
+"""Signs that Chinese, Japanese and Korean share with other scripts."""
+
 LONG_WORD = 14
-"""Characters of a word in the narrowest column of a table."""
+"""Characters of a word in the narrowest column of a table; one without signs may have `document.MAX_WORD`."""
 
 
-def escape(text: str, all_characters: bool = False) -> str:
+def find_unprintable(text: str, with_cjk: bool = False) -> str:
+    """Return the characters of a text that are printed as code points, sorted; arguments as for `escape`."""
+    return "".join(sorted(each for each in set(text) if f"{ord(each):04X}}}" in _escape_character(each, with_cjk)))
+
+
+def escape(text: str, with_cjk: bool = False) -> str:
     """Return plain text as LaTeX.
 
     Args:
         text: any characters.
-        all_characters: keep letters and signs beyond ASCII, as for XeLaTeX with fonts that have them.
+        with_cjk: keep Chinese, Japanese and Korean ones, and punctuation, for XeLaTeX with ctex; otherwise they are
+            arguments of the command cjk.
     """
-    return " ".join(_escape_word(word, all_characters) for word in text.replace("\n", " ").split(" "))
+    return " ".join(_escape_word(word, with_cjk) for word in text.replace("\n", " ").split(" "))
 
 
-def _escape_word(word: str, all_characters: bool) -> str:
+def _escape_word(word: str, with_cjk: bool) -> str:
     if len(word) <= LONG_WORD:
-        return _escape_characters(word, all_characters)
-    parts = [part[start : start + LONG_WORD] for part in BREAKS.split(word) for start in range(0, len(part), LONG_WORD)]
-    return "\\allowbreak{}".join(_escape_characters(part, all_characters) for part in parts)
+        return _escape_characters(word, with_cjk)
+    parts = [part[start : start + MAX_WORD] for part in BREAKS.split(word) for start in range(0, len(part), MAX_WORD)]
+    return "\\allowbreak{}".join(_escape_characters(part, with_cjk) for part in parts)
 
 
-def _escape_characters(text: str, all_characters: bool) -> str:
-    return "".join(_escape_character(character, all_characters) for character in unicodedata.normalize("NFC", text))
+def _escape_characters(text: str, with_cjk: bool) -> str:
+    return "".join(_escape_character(character, with_cjk) for character in unicodedata.normalize("NFC", text))
 
 
-def _escape_character(character: str, all_characters: bool) -> str:
+def _escape_character(character: str, with_cjk: bool) -> str:
     if character in SPECIAL:
         return SPECIAL[character]
     if " " <= character <= "~":
         return character
     if character in MATH:
         return f"\\ensuremath{{{MATH[character]}}}"
-    if all_characters and character.isprintable():
+    if with_cjk and (_is_cjk(character) or character in PUNCTUATION):
         return character
     return LETTERS.get(character) or _transliterate(character)
+
+
+def _is_cjk(character: str) -> bool:
+    """Return whether a character is Chinese, Japanese or Korean; pictures, which are as wide, are not."""
+    return unicodedata.east_asian_width(character) in "WF" and unicodedata.category(character) != "So"
 
 
 def _transliterate(character: str) -> str:
@@ -78,10 +94,12 @@ def _transliterate(character: str) -> str:
         return ""
     base, *accents = list(unicodedata.normalize("NFKD", character))
     if not all(map(unicodedata.combining, accents)):
-        return "".join(_escape_character(each, all_characters=False) for each in (base, *accents))
+        return "".join(_escape_character(each, with_cjk=False) for each in (base, *accents))
     text = LETTERS.get(base, base if " " <= base <= "~" else "")
     if not text:
-        return f"\\texttt{{U+{ord(character):04X}}}"
+        code = f"{ord(character):04X}"
+        is_cjk = _is_cjk(character)
+        return f"\\cjk{{{character}}}{{{code}}}" if is_cjk else f"\\allowbreak\\texttt{{U+{code}}}\\allowbreak{{}}"
     for accent in accents:
         if accent in ACCENTS:
             text = f"\\{ACCENTS[accent]}{{{text}}}"

@@ -62,7 +62,7 @@ def _plot_accuracies(data: ReportData, texts: Texts) -> list[Block]:
             for result in results
             if result.on_fashion_mnist and result.accuracy is not None and result.interval_images
         ]
-        for results in (data.own, data.published)
+        for results in (data.pooled, data.published)
     )
     if not own or not published:
         return []
@@ -71,16 +71,16 @@ def _plot_accuracies(data: ReportData, texts: Texts) -> list[Block]:
 
 def _list_leaderboard(data: ReportData, texts: Texts) -> list[Block]:
     """Return the public leaderboard with the results of user and modiste, marked against the best of the user."""
-    own = [result for result in data.own if result.on_fashion_mnist and result.accuracy is not None]
+    own = [result for result in data.pooled if result.on_fashion_mnist and result.accuracy is not None]
     if not own:
         return [Paragraph(texts.get("leaderboard.no_own"), is_note=True)]
     best = max(own, key=lambda result: result.accuracy or 0.0)
     rows: list[Row] = []
-    for row in leaderboard.add_results([*data.own, *data.published]):
+    for row in leaderboard.add_results([*own, *data.published]):
         source: Source = ""
         note, preprocessing = Markup.escape(texts.translate(row.note)), [row.preprocessing]
         if row.result:
-            source = "own" if row.result in data.own else "published"
+            source = "own" if row.result in own else "published"
             note, preprocessing = texts.get(f"leaderboard.{source}", n=row.result.n), row.preprocessing.split(", ")
         done = texts.join(map(texts.translate, preprocessing))
         cells = [row.classifier, formatting.format_percent(row.accuracy), row.data_version, row.parameters, done]

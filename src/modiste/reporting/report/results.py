@@ -13,7 +13,7 @@ from modiste.metrics.scores import Scores
 from modiste.reporting import canvas, figures, formatting, mistakes
 from modiste.reporting.report.document import Block, Figure, Heading, Paragraph, Row, Section, Source, Table, unmarked
 from modiste.reporting.report.texts import Texts
-from modiste.reporting.report_data import ReportData, find_result
+from modiste.reporting.report_data import ReportData
 from modiste.reporting.results_table import MethodResult
 
 MISTAKES, MISTAKES_PER_ROW = 16, 8
@@ -21,12 +21,12 @@ MISTAKES, MISTAKES_PER_ROW = 16, 8
 
 def describe_results(data: ReportData, texts: Texts) -> Section:
     """Return the table of numbers, the figures, and the details of each evaluated run."""
-    measured = [result for result in data.own if result.accuracy is not None]
+    measured = [result for result in data.pooled if result.accuracy is not None]
     blocks: list[Block] = []
     if measured:
         table = list_numbers("tab-results", texts.get("results.caption"), measured, "own", texts)
-        blocks += [Paragraph(texts.get("results.about")), table]
-    blocks += [Paragraph(note, is_note=True) for note in _list_notes(data, texts)]
+        blocks += [Paragraph(texts.get("results.about") + _describe_groups(measured, texts)), table]
+    blocks += [Paragraph(note, is_note=True) for note in list_notes(data, texts)]
     blocks += _plot_curves(data, texts)
     for place, result in enumerate(data.runs, start=1):
         if result.scores:
@@ -34,15 +34,26 @@ def describe_results(data: ReportData, texts: Texts) -> Section:
     return texts.section("results", blocks)
 
 
-def _list_notes(data: ReportData, texts: Texts) -> list[Markup]:
+def _describe_groups(results: Sequence[MethodResult], texts: Texts) -> Markup:
+    """Say how the interval over images is computed where these come in groups, and of which results there is none."""
+    grouped = [result for result in results if result.has_groups]
+    missing = [result.name for result in grouped if result.interval_images is None]
+    names = {"groups": [result.name for result in grouped], "too_few_groups": missing}
+    about = [texts.get(f"results.{key}", names=texts.join(each)) for key, each in names.items() if each]
+    return Markup().join(about)
+
+
+def list_notes(data: ReportData, texts: Texts) -> list[Markup]:
     """Return sentences on results that are missing, or that cannot be compared as they are."""
-    pooled = [find_result(data.own, result.recipe) or result for result in data.methods]
     uses_fashion_mnist = any(result.uses_fashion_mnist for result in data.own)
     other_data = [result.name_with_data for result in data.own if not result.uses_fashion_mnist]
     names = {
-        "not_evaluated": [result.name for result in data.own if result.accuracy is None],
+        "unfinished": [result.name for result in data.own if result.run and not result.run.finished],
+        "not_evaluated": [
+            result.name for result in data.own if result.accuracy is None and result.run and result.run.finished
+        ],
         "other_data": other_data if uses_fashion_mnist else [],
-        "mixed_precision": [result.name for result in pooled if len(result.precisions) > 1],
+        "mixed_precision": [result.name for result in data.pooled if len(result.precisions) > 1],
     }
     return [texts.get(f"results.{key}", names=texts.join(each)) for key, each in names.items() if each]
 
@@ -62,11 +73,14 @@ def describe_split(result: MethodResult, texts: Texts) -> Markup:
 
 def _list_cells(result: MethodResult, texts: Texts) -> list[object]:
     to = texts.translate("to")
+    over_images = formatting.format_interval(result.interval_images, to)
+    if result.is_interval_approximate and result.interval_images:
+        over_images = texts.get("results.approximate", interval=over_images)
     return [
         result.name,
         describe_split(result, texts),
         formatting.format_percent(result.accuracy),
-        formatting.format_interval(result.interval_images, to),
+        over_images,
         formatting.format_half_width(result.interval_seeds, to),
         formatting.format_loss(result.loss),
         result.n,
@@ -78,7 +92,7 @@ def _plot_curves(data: ReportData, texts: Texts) -> list[Block]:
     """Plot loss and accuracy over the epochs, and say why the train accuracy of some runs falls."""
     runs = {result.name_with_data: result for result in data.runs if result.history}
     if not runs:
-        return [Paragraph(texts.get("results.no_curves"), is_note=True)]
+        return [Paragraph(texts.get("results.no_epoch" if data.runs else "results.no_curves"), is_note=True)]
     histories = {name: result.history for name, result in runs.items()}
     best_epochs = {name: result.best_epoch for name, result in runs.items()}
     plot = figures.plot_curves(histories, best_epochs, canvas.PAGE_WIDTH)
@@ -105,6 +119,8 @@ def _describe_run(place: str, result: MethodResult, scores: Scores, texts: Texts
     values = {"accuracy": f"{scores.accuracy:.2%}", "n": f"{scores.n:,}", "ece": f"{100 * scores.ece:.1f}"}
     references = {"matrix": _reference(f"fig-confusion-{place}"), "classes": _reference(f"tab-classes-{place}")}
     about = texts.get("results.of_run", split=describe_split(result, texts), **references, **values)
+    if scores.ece_calibrated not in (None, scores.ece):
+        about += texts.get("results.calibrated", ece=f"{100 * (scores.ece_calibrated or 0):.1f}")
     matrix = figures.plot_confusion_matrix(scores)
     blocks: list[Block] = [Heading(Markup.escape(result.name)), Paragraph(about)]
     blocks += [Paragraph(Markup.escape(texts.translate(note)), is_note=True) for note in scores.notes]
@@ -161,7 +177,7 @@ def _describe_classes(result: MethodResult, scores: Scores, texts: Texts) -> lis
     names = {"worst": [label.name for label in worst], "best": [label.name for label in best], "confused": list(errors)}
     text = texts.get(
         "results.classes" if errors else "results.classes_without_errors",
-        **{key: " = ".join(map(texts.translate, classes)) for key, classes in names.items()},
+        **{key: texts.join(map(texts.translate, classes)) for key, classes in names.items()},
         low=formatting.format_percent_number(worst[0].recall),
         high=formatting.format_percent_number(best[0].recall),
     )

@@ -1,11 +1,14 @@
 """The sections on how the methods were trained, and on the tricks that they use."""
 
+import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from modiste.recipes import settings
 from modiste.recipes.ranges import is_factory
+from modiste.recipes.recipe import Recipe
 from modiste.reporting.difference_figure import plot_differences
 from modiste.reporting.report.document import (
     Block,
@@ -20,7 +23,18 @@ from modiste.reporting.report.document import (
 )
 from modiste.reporting.report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
-from modiste.reporting.results_table import MethodResult, setting_differences
+from modiste.reporting.results_table import NOT_OF_THE_METHOD, MethodResult, setting_differences
+
+WITH_ROW = {
+    "data.source", "data.sampling", "model.name", "model.weights", "model.init", "model.dropout", "loss.name",
+    "loss.class_weights", "optimizer.name", "optimizer.lr", "optimizer.batch_size", "optimizer.weight_decay",
+    "optimizer.momentum", "optimizer.nesterov", "optimizer.label_smoothing", "optimizer.ema_decay", "schedule.name",
+    "schedule.epochs", "schedule.factor", "schedule.patience", "schedule.warmup_fraction",
+    "schedule.skip_easy_fraction", "early_stopping.monitor", "early_stopping.patience",
+    "augmentation.horizontal_flip", "augmentation.random_crop_padding", "augmentation.random_erasing_prob",
+    "augmentation.mixup_prob", "distillation.teachers",
+}  # fmt: skip
+"""Settings that rows of the tables of settings and tricks state; another row lists all others."""
 
 TRICK_SETTINGS = ("augmentation.", "model.init", "model.dropout")
 """Beginnings of the settings that belong to tricks."""
@@ -37,7 +51,7 @@ def describe_training(data: ReportData, texts: Texts) -> Section:
     blocks: list[Block] = [
         Paragraph(texts.get("training.about")),
         *tables_by_method("tab-settings", texts.get("training.caption"), head, rows, texts.get("page.continued")),
-        *_describe_cross_validations(data.own, texts),
+        *_describe_cross_validations(data.pooled, texts),
         *_list_formulas(data.methods, texts),
     ]
     return texts.section("training", blocks)
@@ -52,24 +66,33 @@ def _describe_cross_validations(results: Sequence[MethodResult], texts: Texts) -
             )
         )
         for r in results
-        if r.split == "validation" and r.n > 1
+        if r.split == "validation" and r.unit == "folds"
     ]
 
 
 def _list_formulas(methods: Sequence[MethodResult], texts: Texts) -> list[Block]:
     """Return the formulas of the losses and optimizers that the methods use."""
     formulas = tomllib.loads(read_text("formulas.toml"))
-    optimizers = [method.recipe.optimizer for method in methods if method.recipe.optimizer.name in ("sgd", "muon")]
+    losses, optimizers = ([getattr(method.recipe, each) for method in methods] for each in ("loss", "optimizer"))
+    descent = [each for each in optimizers if each.name in ("sgd", "muon") and each.momentum]
+    is_cross_entropy = any(loss.name == "cross_entropy" for loss in losses)
+    is_muon, is_adamw = (any(each.name == name for each in optimizers) for name in ("muon", "adamw"))
+    is_nesterov = any(each.nesterov for each in descent)
     is_used = {
-        "cross_entropy": any(method.recipe.loss.name == "cross_entropy" for method in methods),
-        "momentum": any(each.momentum for each in optimizers),
-        "nesterov": any(each.momentum and each.nesterov for each in optimizers),
-        "pytorch": any(each.momentum and each.nesterov for each in optimizers),
+        "cross_entropy": is_cross_entropy,
+        "smoothing": is_cross_entropy and any(each.label_smoothing for each in optimizers),
+        "class_weights": any(loss.class_weights for loss in losses),
+        "momentum": bool(descent),
+        "nesterov": is_nesterov,
+        "pytorch": is_nesterov,
+        **dict.fromkeys(("muon", "newton_schulz", "muon_step"), is_muon),
+        **dict.fromkeys(("adamw", "adamw_step"), is_adamw),
     }
     blocks: list[Block] = [Heading(texts.get("training.formulas"))] if any(is_used.values()) else []
     for key in (key for key, used in is_used.items() if used):
         blocks += [Paragraph(texts.get(f"training.{key}_formula")), Formula(formulas[key])]
-    return [*blocks, Paragraph(texts.get("training.two_forms"))] if is_used["pytorch"] else blocks
+        blocks += [Paragraph(texts.get("training.two_forms"))] if key == "pytorch" else []
+    return blocks
 
 
 def describe_tricks(data: ReportData, texts: Texts) -> Section:
@@ -80,7 +103,7 @@ def describe_tricks(data: ReportData, texts: Texts) -> Section:
     about = [Markup(" ").join(texts.get(f"tricks.{key}_about") for key in used)] if used else []
     head = [texts.get("tricks.trick"), *(result.name for result in data.methods)]
     tables = tables_by_method("tab-tricks", texts.get("tricks.caption"), head, rows, texts.get("page.continued"))
-    effects = [*compare_tricks(data.own, "own", texts), *_plot_ablations(data, texts)]
+    effects = [*compare_tricks(data.pooled, "own", texts), *_plot_ablations(data, texts)]
     return texts.section("tricks", [*map(Paragraph, about), *(tables if used else []), *effects])
 
 
@@ -166,12 +189,29 @@ def _describe_loss(result: MethodResult, texts: Texts) -> str:
         return texts.get("training.distillation")
     if is_factory(result.recipe.loss.name):
         return result.recipe.loss.name
-    return texts.get("training.smoothing" if result.recipe.optimizer.label_smoothing else "training.cross_entropy")
+    smoothing = result.recipe.optimizer.label_smoothing
+    return texts.get("training.smoothing", value=smoothing) if smoothing else texts.get("training.cross_entropy")
 
 
 def _describe_class_weights(result: MethodResult) -> str:
     weights = result.recipe.loss.class_weights
     return weights if isinstance(weights, str) and weights else ", ".join(f"{each:g}" for each in weights) or "-"
+
+
+def _list_other_settings(result: MethodResult) -> str:
+    """List the settings without a row of their own that differ from their defaults, and the options of factories."""
+    values, defaults = settings.to_settings(result.recipe), settings.to_settings(Recipe())
+    changed: dict[str, object] = {}
+    for key, value in values.items():
+        if key.endswith(".options"):
+            changed |= {f"{key}.{name}": option for name, option in value.items()}
+        elif key not in WITH_ROW | NOT_OF_THE_METHOD and value != defaults[key]:
+            changed[key] = value
+    return ", ".join(f"{key}={_format_value(value)}" for key, value in changed.items()) or "-"
+
+
+def _format_value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_sampled(result: MethodResult) -> bool:
@@ -193,7 +233,7 @@ def _describe_seconds(result: MethodResult, texts: Texts) -> str:
 
 def _count_teachers(result: MethodResult) -> int:
     """Count the teachers: of a run those that were used, which may be fewer than its recipe names."""
-    return len(result.info.teachers if result.run else result.recipe.distillation.teachers)
+    return len(result.info.teachers or result.recipe.distillation.teachers)
 
 
 SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
@@ -210,11 +250,12 @@ SETTINGS: dict[str, Callable[[MethodResult, Texts], object]] = {
     "early_stopping": _describe_early_stopping,
     "max_epochs": lambda result, _: result.recipe.schedule.epochs,
     "epochs": lambda result, _: f"{result.epochs:.3g}",
-    "best_epoch": lambda result, _: result.best_epoch or "-",
+    "best_epoch": lambda result, _: ", ".join(str(r.best_epoch) for r in result.run_results if r.best_epoch) or "-",
     "seconds": _describe_seconds,
     "precision": lambda result, _: ", ".join(result.precisions) or "-",
     "hardware": lambda result, _: result.hardware or "-",
     "seed": lambda result, _: ", ".join(str(each.seed) for each in result.run_results),
+    "other": lambda result, _: _list_other_settings(result),
 }
 """Rows of the table of settings, by the key of their text."""
 

@@ -34,7 +34,7 @@ async function call(method, argument) {
     pending.set(id, resolve);
     worker.postMessage({ id, method, argument });
   });
-  if (response.status) throw new PhotoError(response.status);
+  if (response.status) throw new PhotoError(response.status, response.message);
   return response.result;
 }
 

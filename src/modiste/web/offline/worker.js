@@ -13,7 +13,7 @@ onmessage = async ({ data: { id, method, argument } }) => {
   try {
     postMessage({ id, result: await METHODS[method](argument) });
   } catch (error) {
-    postMessage({ id, status: error instanceof PhotoError ? error.status : 500 });
+    postMessage({ id, ...(error instanceof PhotoError ? { status: error.status, message: error.message } : { status: 500 }) });
   }
 };
 

@@ -5,8 +5,9 @@ import { TEXTS } from "./texts.js";
 
 // An answer to show before the first request; probabilities depend on the model.
 const SAMPLE = {
-  file: "", label: "Ankle boot", probability: 0.9957, model: "fashion-mnist", error: null,
-  top: [{ label: "Ankle boot", probability: 0.9957 }, { label: "Sneaker", probability: 0.0023 }, { label: "Sandal", probability: 0.0011 }],
+  file: "", label: "Ankle boot", probability: 0.9954,
+  top: [{ label: "Ankle boot", probability: 0.9954 }, { label: "Shirt", probability: 0.0011 }, { label: "Pullover", probability: 0.0009 }],
+  model: "fashion-mnist", error: null,
 };
 
 // Code for a request, by language; URLs are relative to this page, so they are right behind a proxy's prefix, too.
@@ -28,7 +29,7 @@ const { label, probability } = await response.json();`,
 };
 
 const description = fetch("openapi.json").then((response) => response.json());
-const samples = fetch("about").then((response) => response.json()).then((about) => about.samples);
+const about = fetch("about").then((response) => response.json());
 let codeLanguage = "curl";
 let answerTitle = "sampleAnswer";
 
@@ -53,7 +54,7 @@ async function send(event) {
 }
 
 async function loadSample() {
-  const [sample] = await samples;
+  const [sample] = (await about).samples;
   return sample && (await fetch(sample.file)).blob();
 }
 
@@ -85,6 +86,7 @@ async function renderOperations() {
   $("operations").replaceChildren(...operations);
 }
 
+about.then(({ photo_types: types }) => ($("try-file").accept = types.join()));
 $("try-form").onsubmit = send;
 $("try-top").oninput = renderCode;
 for (const button of $("languages").children) button.onclick = () => { codeLanguage = button.dataset.language; renderCode(); };

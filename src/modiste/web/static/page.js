@@ -49,13 +49,15 @@ function createModelRow({ name, class_names: classes, can_abstain: canAbstain, s
 
 // --- one photo ---------------------------------------------------------------------------------------------------
 
-// Shows one of the elements in the drop zone and stops the camera for all but the video.
+// Shows one of the elements in the drop zone, also where a phone is scrolled past it, and stops the camera for all but
+// the video.
 function showInput(id) {
   for (const each of ["hint", "photo", "video", "canvas"]) $(each).hidden = each !== id;
   $("draw-button").setAttribute("aria-pressed", id === "canvas");
   $("camera-button").setAttribute("aria-pressed", id === "video");
   $("clear-button").hidden = $("drawing-help").hidden = id !== "canvas";
   if (id !== "video") stopCamera();
+  if (id !== "hint") $("picture").scrollIntoView({ behavior: "smooth", block: "nearest" });
 }
 
 function showNothing() {
@@ -165,7 +167,8 @@ function createSample({ file, label }) {
 
 async function start() {
   predictor = await createPredictor();
-  table = createTable(predictor, (file) => { showPhoto(file); $("picture").scrollIntoView({ behavior: "smooth" }); });
+  table = createTable(predictor, showPhoto);
+  $("file-input").accept = predictor.photo_types.join();
   connectCamera();
   connectDrawingButtons(predictor.models.find(({ channels }) => channels === 1));
   $("docs-link").hidden = !predictor.docs;

@@ -19,18 +19,28 @@ export function describe(record, models) {
 // Shows a record of one of the predictor's models.
 export function showPrediction(record, models) {
   render = () => {
-    const [{ label: topLabel }] = record.top;
+    const top = normalize(record.top);
+    const [{ label: topLabel, probability: topShare }] = top;
     const { model, ...description } = describe(record, models);
     setStatus(description.name);
     const details = models.length > 1 ? [text("modelName", { model: model.name })] : [];
-    if (record.label !== topLabel) details.push(text("lowConfidence", { label: labelText(topLabel) }));
+    const isAbstained = record.label !== topLabel;
+    if (isAbstained) details.push(text("nearest", { label: labelText(topLabel), share: percent(topShare) }));
     $("details").textContent = details.join(text("separator"));
-    $("probabilities").replaceChildren(...createRows(record.top, description));
+    $("probabilities").className = isAbstained ? "abstained" : "";
+    $("probabilities").replaceChildren(...createRows(isAbstained ? top : record.top, description));
     const size = { size: model.image_size };
     showFigure("preview", record.preview, text(model.channels === 1 ? "grayInput" : "colorInput", size));
     showFigure("heatmap", record.heatmap, text("heatmap", { label: labelText(topLabel) }));
   };
   render();
+}
+
+// All classes with their shares of the probability that they have together, which is small for an image unlike those of
+// training.
+function normalize(top) {
+  const total = sumProbabilities(top);
+  return top.map(({ label, probability }) => ({ label, probability: probability / total }));
 }
 
 // Shows why there is no prediction, a PhotoError.

@@ -17,6 +17,7 @@ export function createTable(predictor, onSelect) {
   const { models } = predictor;
   $("csv-button").onclick = () => saveCsv(models);
   $("remove-button").onclick = removeAll;
+  $("retry-button").onclick = () => retry(predictor);
   headers().forEach((header, column) => (header.firstElementChild.onclick = () => sort(column, models)));
   document.addEventListener("texts", () => {
     for (const row of rows) renderRow(row, models);
@@ -35,9 +36,25 @@ const headers = () => [...$("photos").querySelectorAll("th")];
 function add(files, predictor, onSelect) {
   const added = files.map((file) => ({ file, record: null, error: null, element: createRow(file, onSelect) }));
   rows.push(...added);
-  queue.waiting.push(...added);
   $("rows").append(...added.map(({ element }) => element));
   $("photos").hidden = false;
+  predictRows(added, predictor);
+}
+
+// Predicts the photos again that failed because of the service or the connection, not of the photo.
+function retry(predictor) {
+  const failed = rows.filter(isRetriable);
+  for (const row of failed) {
+    row.error = null;
+    renderRow(row, predictor.models);
+  }
+  predictRows(failed, predictor);
+}
+
+const isRetriable = ({ error }) => error && (error.status < 400 || error.status === 408 || error.status >= 500);
+
+function predictRows(added, predictor) {
+  queue.waiting.push(...added);
   renderProgress();
   while (queue.running < predictor.concurrency && queue.waiting.length) predictWaiting(queue, predictor);
 }
@@ -60,14 +77,16 @@ async function predictWaiting(own, predictor) {
 }
 
 function createRow(file, onSelect) {
-  const name = create("button", { type: "button", textContent: file.name, onclick: () => onSelect(file) });
+  const name = create("button", { type: "button", textContent: file.name, title: file.name, onclick: () => onSelect(file) });
   return create("tr", {}, create("td", {}, create("span")), create("th", { scope: "row" }, name), create("td"), create("td"));
 }
 
 function renderRow({ record, error, element }, models) {
   const [, , prediction, probability] = element.children;
   prediction.className = error ? "error" : "";
-  if (error) prediction.textContent = errorText(error);
+  prediction.colSpan = error ? 2 : 1; // a reason needs the space
+  probability.hidden = Boolean(error);
+  prediction.textContent = error ? errorText(error) : "";
   if (!record) return;
   const description = describe(record, models);
   prediction.textContent = description.name;
@@ -94,6 +113,7 @@ function renderProgress() {
   const key = done < rows.length ? "progress" : failed ? "doneWithErrors" : "done";
   $("progress").textContent = text(key, { done, failed, count: rows.length });
   $("csv-button").disabled = done < rows.length;
+  $("retry-button").hidden = done < rows.length || !rows.some(isRetriable);
 }
 
 function removeAll() {
