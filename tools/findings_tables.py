@@ -11,7 +11,14 @@ from modiste.reporting import leaderboard, results_table
 from modiste.reporting.claims.check import check_claims
 from modiste.reporting.formatting import format_p_value
 from modiste.reporting.report import texts
-from modiste.reporting.report_data import open_report_data
+from modiste.reporting.report_data import ReportData, open_report_data
+
+VERDICTS = {
+    "holds": "**holds**",
+    "fails": "**does not hold**",
+    "not_distinguishable": "not distinguishable here",
+    "not_measured": "not measured",
+}
 
 TRANSFER = ("600", "1800", "6000", "all")
 """Ends of the names of the results files of `benchmarks/transfer.py`."""
@@ -19,16 +26,17 @@ TRANSFER = ("600", "1800", "6000", "all")
 
 def claims_table(_: Translate) -> str:
     """Return each claim with its verdict and the figures, as `modiste report` has them for the published results."""
-    runs = sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json"))
-    english = texts.read("en")
+    runs = results_table.read_methods(sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json")))
+    published, english = open_report_data([]), texts.read("en")
+    data = ReportData((*runs, *published.published), own_experiments=published.published_experiments)
     rows = [
         [
             english.get(f"claims.{answer.claim}").unescape(),
-            f"**{english.get(f'verdict.{answer.verdict}').removesuffix(' here')}**",
+            VERDICTS[answer.verdict],
             english.get(f"answers.{answer.sentence}", **answer.values).unescape(),
         ]
-        for answer in check_claims(open_report_data(runs, RESULTS))
-        if answer.verdict != "not_measured" or "scratch" in answer.sentence
+        for answer in check_claims(data)
+        if answer.values and "command" not in answer.values
     ]
     return table(["claim", "verdict", "measured"], rows)
 
