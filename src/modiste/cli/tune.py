@@ -102,13 +102,14 @@ def _print(content: dict[str, Any], recipe: str) -> None:
         if "reason" in trial:
             click.echo(f"trial {trial['trial']} failed. {trial['reason']}")
     best = next(trial for trial in content["trials"] if trial["trial"] == content["best"])
-    if not best["trial"]:
-        click.echo(f"No trial was better than the first one, which has the values of {recipe}.")
+    if content["tuned"] == content["base"]:
+        click.echo(f"No trial was better than trial {best['trial']}, which has the values of {recipe}.")
         return
     click.echo(f"Trial {best['trial']} is the best on fold {content['fold']}: {best['val_accuracy']:.2%}, with")
     for key, value in best["settings"].items():
-        before = settings.format_value(content["base"][key])
-        click.echo(f"  {key}={settings.format_value(value)}  (before: {before})")
+        before = settings.get_value(content["base"], key)
+        text = "not set" if before is None else settings.format_value(before)
+        click.echo(f"  {key}={settings.format_value(value)}  (before: {text})")
     for failed in content.get("failed", []):
         click.echo(f"The training on fold {failed['fold']} failed. {failed['reason']}")
     if content["gain"]:

@@ -126,7 +126,7 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         best = study.best_record(records)
         recipe = _best_recipe(tuning, best, len(records))
         files.write_text(tuning.folder / "recipe.json", settings.to_json(recipe))
-        planned = tuning.gain_trials(recipe) if best["trial"] else []
+        planned = tuning.gain_trials(recipe) if recipe != tuning.recipe else []
         trials.require_resumable(planned)
         ends = {each.trial.path: each for each in executor.run_trials(planned, pool, Progress(len(planned), log))}
     return Result(records, best["trial"], recipe, study.importances(searched), [ends[trial.path] for trial in planned])
@@ -146,7 +146,7 @@ def _with_one_precision(tuning: Tuning) -> Tuning:
 
 def _best_recipe(tuning: Tuning, best: dict[str, Any], count: int) -> Recipe:
     """Return the recipe with the values of the best trial; the recipe itself if these are its own."""
-    if not best["trial"]:
+    if search_space.are_current(tuning.recipe, best["settings"]):
         return tuning.recipe
     tuned = settings.with_settings(tuning.recipe, best["settings"])
     fold, values = tuning.held_out.data.fold, ", ".join(best["settings"])

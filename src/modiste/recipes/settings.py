@@ -45,6 +45,13 @@ def to_settings(recipe: Recipe) -> Settings:
     return flatten(dataclasses.asdict(recipe))
 
 
+def get_value(settings: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a dotted key of `to_settings`; None for an argument `model.options.KEY` that is not set."""
+    if option := _option_name(key):
+        return settings[key.removesuffix(f".{option}")].get(option)
+    return settings[key]
+
+
 def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
     """Return a copy of the recipe with the values of some dotted keys replaced. `model` alone is `model.name`.
 
