@@ -68,6 +68,18 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
 
 
 @pytest.mark.slow
+def test_a_failure_of_own_code_says_to_repeat_the_experiment(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of the training alone, whose end the experiment would not notice."""
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    own = settings.with_settings(recipe, {"optimizer.name": "helpers.factories:FailsLate"})
+    outcome = trials.run_trial(Trial(own, tmp_path / "a"), 1, StopRequest())
+    assert "no third step" in str(outcome.error)
+    assert str(outcome.error).endswith("Correct it, then repeat the command.")
+
+
+@pytest.mark.slow
 def test_a_training_that_is_not_promising_is_ended(tmp_path: Path, recipe: Recipe) -> None:
     """As soon as the function says so, by the epochs so far."""
     trial = Trial(with_epochs(recipe, 100_000), tmp_path / "a")

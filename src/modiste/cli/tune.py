@@ -46,8 +46,8 @@ def tune(
 
     Choices are made on one validation fold; trials that are not promising are stopped early. The best recipe and RECIPE
     are then trained in full on the other folds, which gives the gain. Writes NAME.json, the figure NAME.png and
-    runs/tune/NAME/recipe.json. A search that was stopped resumes when the command is repeated, and one with more trials
-    or minutes continues.
+    runs/tune/NAME/recipe.json. A search that was stopped resumes when the command is repeated, trials that failed are
+    tried again, and with more trials or minutes it continues.
 
     \b
     Examples:
