@@ -115,7 +115,7 @@ def test_a_search_that_only_fails_ends(tmp_path: Path) -> None:
     records = search(tmp_path / "a", InstantPool(error=TrainingError("the loss is not a number")), 99)
     assert len(records) == MAX_FAILURES
     assert {(record["state"], record["reason"]) for record in records} == {("failed", "the loss is not a number")}
-    with pytest.raises(TrainingError, match=r"All 10 trials failed. The first: the loss is not a number"):
+    with pytest.raises(TrainingError, match=r"No trial succeeded, of 10. The first failure: the loss is not a number"):
         study.best_record(records)
 
 

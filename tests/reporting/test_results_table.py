@@ -249,6 +249,20 @@ def test_rows_of_the_public_table_are_marked(
     assert marks["own"] is None
 
 
+def test_rows_near_ours_are_selected(tmp_path: Path) -> None:
+    """Those that are not distinguishable, and the next ones; all rows are 39."""
+    for accuracies in ((0.9390, 0.9392), (0.59, 0.591)):
+        result = results_table.read_results(write_results(tmp_path / "own.json", accuracies))
+        table = leaderboard.add_results([result])
+        rank = next(index for index, row in enumerate(table) if row.result)
+        near = leaderboard.select_near(table, [result])
+        assert {row.classifier for row in table[rank - 1 : rank + 2]} <= {row.classifier for row in near}
+        marks = [leaderboard.mark(row, result) for row in near]
+        assert marks.count("higher") <= 1
+        assert marks.count("lower") <= 1
+        assert len(near) < 20
+
+
 def test_scores_beside_accuracy_are_read_from_results_files(tmp_path: Path) -> None:
     """Those of earlier versions have none; an infinite one is refused."""
     path = write_results(tmp_path / "a.json", (0.9, 0.92))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from modiste.cli.options import RUN_PATH, OutputFile
+from modiste.reporting.formatting import format_count
 
 
 @click.command()
@@ -64,8 +65,8 @@ def export(
     click.echo(f"{path}: {megabytes:.2f} MB")
     if evaluation:
         click.echo(
-            f"accuracy {evaluation.accuracy:.2%} on {evaluation.n:,} {evaluation.split} images, with the model of "
-            f"{run} {evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
+            f"accuracy {evaluation.accuracy:.2%} on {format_count(evaluation.n, f'{evaluation.split} image')}, with the "
+            f"model of {run} {evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
         )
 
 

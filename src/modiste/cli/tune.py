@@ -94,10 +94,11 @@ def _run(tuning: "Tuning", title: str, path: Path, as_json: bool) -> None:
 
 def _print(content: dict[str, Any], recipe: str) -> None:
     from modiste.recipes import settings
+    from modiste.reporting.formatting import format_count
 
     states = [trial["state"] for trial in content["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
-    click.echo(f"{len(states)} trials: {counts}")
+    click.echo(f"{format_count(len(states), 'trial')}: {counts}")
     for trial in content["trials"]:
         if "reason" in trial:
             click.echo(f"trial {trial['trial']} failed. {trial['reason']}")
@@ -117,10 +118,9 @@ def _print(content: dict[str, Any], recipe: str) -> None:
 
 
 def _describe_gain(gain: dict[str, Any]) -> str:
-    from modiste.reporting.formatting import format_interval
+    from modiste.reporting.formatting import format_count, format_interval
 
-    interval = gain["difference_interval"]
-    folds = f"{len(gain['folds'])} other fold{'s' * (len(gain['folds']) != 1)}"
+    interval, folds = gain["difference_interval"], format_count(len(gain["folds"]), "other fold")
     line = f"Gain on {folds}: {100 * gain['difference']:+.2f} points ({gain['unchanged']:.2%} to {gain['tuned']:.2%}"
     if interval is None:
         return f"{line}); one fold gives no interval."

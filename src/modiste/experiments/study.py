@@ -197,7 +197,7 @@ def best_record(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     complete_ones = [record for record in records if record["state"] == "complete"]
     if not complete_ones:
         reason = next((record[REASON] for record in records if REASON in record), "None was run to its end.")
-        raise TrainingError(f"All {len(records)} trials failed. The first: {reason}")
+        raise TrainingError(f"No trial succeeded, of {len(records)}. The first failure: {reason}")
     return max(complete_ones, key=lambda record: float(record["val_accuracy"]))
 
 

@@ -20,6 +20,7 @@ from modiste.experiments.trials import Outcome, Trial
 from modiste.metrics import significance
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
+from modiste.reporting.formatting import format_count
 from modiste.runs import files, results
 
 TUNED = "tuned"
@@ -150,7 +151,7 @@ def _best_recipe(tuning: Tuning, best: dict[str, Any], count: int) -> Recipe:
         return tuning.recipe
     tuned = settings.with_settings(tuning.recipe, best["settings"])
     fold, values = tuning.held_out.data.fold, ", ".join(best["settings"])
-    description = f"{tuning.recipe.name} with the best of {count} trials, chosen on validation fold {fold}: {values}."
+    description = f"{tuning.recipe.name} with the best of {format_count(count, 'trial')}, chosen on validation fold {fold}: {values}."
     return replace(tuned, name=f"{tuning.recipe.name}-{TUNED}", description=description)
 
 
