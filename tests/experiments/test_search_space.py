@@ -76,10 +76,17 @@ def test_a_range_that_cannot_be_tuned_is_refused(text: str, message: str) -> Non
 
 
 def test_arguments_of_own_functions_are_tuned() -> None:
-    """A range is of whole numbers if both ends are; where the recipe does not set one, the first value is tried first."""
+    """A range is of whole numbers if both ends are; of an argument that is not set, the first value is tried first."""
     own = {"model.name": "my:net", "model.options.depth": 2, "model.options.rate": 0, "model.init": "default"}
-    recipe = settings.with_settings(resolve("sprint"), {**own, "loss.name": "my:loss", "optimizer.label_smoothing": 0.0})
-    texts = ["model.options.depth=1..3", "model.options.rate=0..0.5", "loss.options.gamma=1,2", "model.options.width=8..9"]
+    recipe = settings.with_settings(
+        resolve("sprint"), {**own, "loss.name": "my:loss", "optimizer.label_smoothing": 0.0}
+    )
+    texts = [
+        "model.options.depth=1..3",
+        "model.options.rate=0..0.5",
+        "loss.options.gamma=1,2",
+        "model.options.width=8..9",
+    ]
     space = search_space.parse_ranges(recipe, texts)
     assert space == {
         "model.options.depth": IntDistribution(1, 3),

@@ -64,9 +64,10 @@ def export(
         return
     click.echo(f"{path}: {megabytes:.2f} MB")
     if evaluation:
+        images = format_count(evaluation.n, f"{evaluation.split} image")
         click.echo(
-            f"accuracy {evaluation.accuracy:.2%} on {format_count(evaluation.n, f'{evaluation.split} image')}, with the "
-            f"model of {run} {evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
+            f"accuracy {evaluation.accuracy:.2%} on {images}, with the model of {run} "
+            f"{evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
         )
 
 

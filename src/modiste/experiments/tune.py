@@ -151,7 +151,8 @@ def _best_recipe(tuning: Tuning, best: dict[str, Any], count: int) -> Recipe:
         return tuning.recipe
     tuned = settings.with_settings(tuning.recipe, best["settings"])
     fold, values = tuning.held_out.data.fold, ", ".join(best["settings"])
-    description = f"{tuning.recipe.name} with the best of {format_count(count, 'trial')}, chosen on validation fold {fold}: {values}."
+    best_of = f"the best of {format_count(count, 'trial')}"
+    description = f"{tuning.recipe.name} with {best_of}, chosen on validation fold {fold}: {values}."
     return replace(tuned, name=f"{tuning.recipe.name}-{TUNED}", description=description)
 
 

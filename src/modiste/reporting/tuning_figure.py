@@ -51,7 +51,7 @@ def _draw_history(ax: Axes, trials: Sequence[dict[str, Any]]) -> None:
     ax.set(xlabel="trial", ylabel="validation accuracy")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.legend(loc="lower right")
+    ax.legend(loc="best")
 
 
 def _has_point(trial: dict[str, Any], state: str) -> bool:
