@@ -79,10 +79,18 @@ def create_axes(
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG, SVG or PDF, by its suffix, atomically; raises OutputError when it cannot be written."""
+def save(figure: Figure, path: Path, software: str | None = None) -> None:
+    """Write a figure as PNG, SVG or PDF atomically; raises OutputError when it cannot be written.
+
+    Args:
+        figure: of `create_axes`.
+        path: whose suffix is the format.
+        software: name of the program in the metadata; None for Matplotlib and its version.
+    """
     kind = path.suffix.removeprefix(".")
     metadata: dict[str, str | None] = {} if kind == "png" else {"Date" if kind == "svg" else "CreationDate": None}
+    if software:
+        metadata["Software" if kind == "png" else "Creator"] = software
     files.write_bytes(path, _render(figure, format=kind, dpi=200, metadata=metadata))
 
 

@@ -99,7 +99,7 @@ def plot_figures(
     plots |= {f"confusion-{name}": figures.plot_confusion_matrix(each) for name, each in scores.items()}
     paths = {out / f"{name}.{figure_format}": figure for name, figure in plots.items()}
     for path, figure in paths.items():
-        canvas.save(figure, path)
+        canvas.save(figure, path, "modiste compare")
     return list(paths)
 
 
