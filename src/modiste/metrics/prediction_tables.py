@@ -86,13 +86,13 @@ def _require_numbers(path: Path, lines: Sequence[tuple[list[str], int]], class_n
     """
     width = len(lines[0][0]) if lines else 0
     has_names = width <= 2 and any(row[-1] in class_names for row, _ in lines)
-    for row, number in lines:
+    for row, line in lines:
         if len(row) != width:
-            raise InputError(f"{path}, line {number} has {len(row)} cells, but the lines before have {width}. {FORM}")
+            raise InputError(f"{path}, line {line} has {len(row)} cells, but the lines before have {width}. {FORM}")
         if "" in row:
-            raise InputError(f"{path}, line {number} has a blank cell. {FORM}")
+            raise InputError(f"{path}, line {line} has a blank cell. {FORM}")
         if odd := [cell for cell in row[: width - has_names] if not _is_number(cell)]:
-            raise InputError(f"{path}, line {number} has {odd[0]!r}, which is not a number. {FORM}")
+            raise InputError(f"{path}, line {line} has {odd[0]!r}, which is not a number. {FORM}")
 
 
 def _is_header(row: list[str], class_names: tuple[str, ...]) -> bool:
