@@ -43,7 +43,6 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     home = tmp_path / "runs" / "bench" / "small"
     assert sorted(file.name for file in (home / "seed-0").iterdir()) == [
         ".lock",
-        "README.md",
         "confusion.png",
         "curves.png",
         "environment.json",

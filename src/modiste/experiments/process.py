@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,9 @@ Prune = Callable[[Sequence[EpochMetrics]], bool]
 """Whether to stop a training that is not promising, by the metrics of its epochs so far."""
 
 HOW_TO_RESUME = "The same command resumes it."
+
+RESUME_COMMAND = re.compile("resume with: modiste train --resume .*")
+"""How the message of a training ends that says how to resume it alone."""
 
 POLL_SECONDS = 0.1
 
@@ -105,5 +109,6 @@ def _raise_failure(exit_code: int, path: Path, log_file: Path) -> NoReturn:
     if exit_code < 0 or exit_code in KILLED:
         raise Killed
     last_line = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:] or [f"see {log_file}"]
+    message = RESUME_COMMAND.sub("repeat the command.", last_line[0].removeprefix("modiste: "))
     errors = {error.exit_code: error for error in (TrainingError, OutputError)}
-    raise errors.get(exit_code, InputError)(f"{path}: {last_line[0].removeprefix('modiste: ')}")
+    raise errors.get(exit_code, InputError)(f"{path}: {message}")

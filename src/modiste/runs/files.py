@@ -121,7 +121,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
+        raise InputError(f"{path} is missing. Check its name, or restore it.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}). Restore it, or write it again.") from None
 
