@@ -155,16 +155,27 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     names = {name for name in storage.names() if not name.startswith(".")}
     description = plan.describe()
     if PLAN_FILE in names:
-        if storage.read(PLAN_FILE) != description:
-            raise InputError(
-                f"{storage.url} has predictions of other photos, of another model, or with another --top. Choose "
-                "another --out, or remove it."
-            )
+        if different := _describe_difference(storage.read(PLAN_FILE), description):
+            raise InputError(f"{storage.url} has predictions {different}. Choose another --out, or remove it.")
     elif names:
         raise InputError(f"{storage.url} has other files. Choose another --out.")
     else:
         storage.write(PLAN_FILE, description)
     return [index for index in range(len(plan.shards)) if shard_name(index) not in names]
+
+
+def _describe_difference(old: bytes, new: bytes) -> str:
+    """Return how the plan of an earlier command differs from a new one; empty if it does not."""
+    try:
+        before, now = dict(json.loads(old)), json.loads(new)
+    except (ValueError, TypeError):
+        return "of an unreadable plan"
+    causes = {
+        "model": "of another model",
+        "top": f"with --top {before.get('top')}",
+        "sha256": "of other photos, or of photos that have changed since",
+    }
+    return " and ".join(cause for key, cause in causes.items() if before.get(key) != now[key])
 
 
 def shard_name(index: int) -> str:
