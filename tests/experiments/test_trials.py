@@ -54,7 +54,7 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
     planned = [Trial(each, tmp_path / name, "test") for each, name in ((broken, "broken"), (recipe, "whole"))]
     lines: list[str] = []
     for _ in range(2):
-        with executor.open_executor(tmp_path, Resources(jobs=2)) as pool:
+        with executor.open_executor(tmp_path, Resources(jobs=2), print) as pool:
             outcomes = {
                 each.trial.path.name: each for each in executor.run_trials(planned, pool, Progress(2, lines.append))
             }

@@ -22,7 +22,7 @@ from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files, folder, metrics_file
-from modiste.runs.folder import Run
+from modiste.runs.folder import CHECKPOINT, Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
@@ -198,7 +198,7 @@ def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path
 def test_fault_26_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     """One flipped bit in the tensors is an error (fault 26)."""
     train_or_resume(recipe(idx), tmp_path, stop_after=3)
-    file = tmp_path / checkpoint.FILE
+    file = tmp_path / CHECKPOINT
     content = bytearray(file.read_bytes())
     content[-100] ^= 1
     file.write_bytes(content)

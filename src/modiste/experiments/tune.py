@@ -119,7 +119,7 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         ModisteError: another process runs the same search, no trial succeeded, or a signal stopped it; the same call
             resumes.
     """
-    with executor.open_executor(tuning.folder, tuning.resources) as pool:
+    with executor.open_executor(tuning.folder, tuning.resources, log) as pool:
         searched = _open_study(tuning)
         tuning = _with_one_precision(tuning)
         Search(tuning.trial, tuning.space, searched, pool, tuning.max_trials, tuning.max_seconds, log).run()

@@ -30,8 +30,7 @@ def missing_shards(path: Path, plan: Plan) -> list[int]:
         metadata = shards.open_parquet(str(path)).schema_arrow.metadata or {}
         if shards.METADATA_KEY not in metadata:
             raise InputError(f"{path} is not a file of predictions. Choose another --out.")
-        if metadata.get(PLAN_KEY) != plan.describe():
-            raise shards.other_predictions_error(str(path))
+        shards.require_same_plan(str(path), metadata.get(PLAN_KEY, b""), plan.describe())
         if not shards_of(path).names():
             return []
     return shards.missing_shards(shards_of(path), plan)
