@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modiste.errors import InputError
+from modiste.errors import InputError, OutputError
 from modiste.runs import files
 
 
@@ -59,6 +59,14 @@ def test_fault_28_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path
     assert f"{path} cannot be written (File too large)" in done.stderr
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_link_is_not_appended_to(tmp_path: Path) -> None:
+    """The file that it leads to is unchanged (fault 35)."""
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(OutputError, match="link cannot be written"), files.append_text(tmp_path / "link") as file:
+        file.write("x")
+    assert not (tmp_path / "file").exists()
 
 
 def test_nan_is_not_written_as_json(tmp_path: Path) -> None:

@@ -69,14 +69,15 @@ def write_report(
     document = build_document(data, language, front_matter.read(config))
     notes = _translate_figures(document, language, is_html=kind == "html")
     files.make_folder(out.parent)
+    file = files.follow_link(out)
     if kind in WITH_FILES:
         suffix, render = WITH_FILES[kind]
         figures = _write_figures(document, out)
-        files.write_text(out, render(document, {key: f"{path}.{suffix}" for key, path in figures.items()}))
+        files.write_text(file, render(document, {key: f"{path}.{suffix}" for key, path in figures.items()}))
     elif kind == "pdf":
-        files.write_bytes(out, pdf_format.to_pdf(document))
+        files.write_bytes(file, pdf_format.to_pdf(document))
     else:
-        files.write_text(out, html_format.to_html(document))
+        files.write_text(file, html_format.to_html(document))
     return notes + _list_missing_claims(data)
 
 
