@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 import modiste
 from modiste.inference.model import Predictor
 from modiste.web.admission import Admission
-from modiste.web.http_error import HttpError, error_response, from_validation_errors, stopping
+from modiste.web.http_error import HttpError, error_response, from_validation_errors, list_errors, stopping
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
 from modiste.web.request_reader import FORM_TYPE, JSON_TYPE, PHOTO_TYPES, RequestReader, Upload
@@ -181,7 +181,7 @@ def _create_task(predictor: Predictor, query: PredictionOptions, upload: Upload)
     try:
         options = PredictionOptions.model_validate(query.model_dump() | upload.options)
     except ValidationError as error:
-        raise from_validation_errors(error.errors()) from None
+        raise from_validation_errors(list_errors(error)) from None
     model = _select_model(predictor, options.model)
     return PredictionTask(model, options.top, options.preview, options.heatmap)
 
