@@ -89,6 +89,17 @@ def test_fault_17_the_own_page_can_send_photos(service: Service) -> None:
     assert service.ask("POST", "/predict", BOOT, Origin=f"http://{host}:1")[0] == 403
 
 
+def test_fault_17_of_two_origins_none_counts(service: Service) -> None:
+    """Whichever comes first, and also of those that a browser's own header says."""
+    host, port = service.address
+    own, other = f"Origin: http://{host}:{port}\r\n", "Origin: http://evil.example\r\n"
+    sites = ("Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: cross-site\r\n")
+    for headers in (own + other, other + own, "".join(sites)):
+        head = post_head(len(BOOT)).replace(b"localhost", f"{host}:{port}".encode())
+        sent = head.replace(b"\r\n", b"\r\nConnection: close\r\n" + headers.encode(), 1)
+        assert parse(service.send(sent + BOOT))[0] == 403
+
+
 def test_fault_17_an_allowed_origin_can_send_photos() -> None:
     """The settings of the application list such origins."""
     with serving("--allow-origin=https://shop.example") as service:

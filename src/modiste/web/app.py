@@ -90,7 +90,7 @@ def create_app(
         predictor: the loaded models.
         queue: runs the predictions.
         hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
-            Empty accepts every name.
+            IP addresses are always accepted.
         origins: of other sites whose pages may send photos and read responses, such as https://shop.example; "*" is
             every page.
         root_path: prefix of the paths behind a proxy.

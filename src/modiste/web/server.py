@@ -36,8 +36,6 @@ SEND_BUFFER = 2**18
 ACCEPTED_AT_ONCE = 64
 """New connections that are accepted before other events are handled."""
 
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-
 OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")}  # noqa: S104  not the default
 """For each address that listens on all interfaces, that of this machine and one of a network for documentation."""
 
@@ -59,12 +57,9 @@ def serve(
     """
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs every malformed form
     listener = _listen(settings.host, settings.port)
-    address, port = listener.getsockname()[:2]
-    # DNS rebinding: a third-party page whose name resolves to this machine still sends its own name as the host
-    is_restricted = address in ("127.0.0.1", "::1") or settings.allow_hosts
-    hosts = (*LOCAL_HOSTS, *settings.allow_hosts) if is_restricted else ()
+    port = listener.getsockname()[1]
     config = uvicorn.Config(
-        create_app(predictor, queue, hosts, settings.allow_origins, settings.root_path),
+        create_app(predictor, queue, _accepted_hosts(settings), settings.allow_origins, settings.root_path),
         http=HttpProtocol,
         loop="asyncio",  # under load, uvloop lets new connections wait for seconds
         backlog=ACCEPTED_AT_ONCE,
@@ -84,6 +79,16 @@ def serve(
         _Server(config, queue, partial(on_ready, urls)).run(sockets=[listener])
     finally:
         queue.close()
+
+
+def _accepted_hosts(settings: ServerSettings) -> list[str]:
+    """Return the names of this machine and those of the settings.
+
+    With DNS rebinding, a page of another site has a name that resolves to this machine, but it sends that name.
+    """
+    own = socket.gethostname().lower()
+    name = own.partition(".")[0]
+    return ["localhost", own, name, f"{name}.local", settings.host.lower(), *settings.allow_hosts]
 
 
 def _reachable_hosts(listener: socket.socket) -> list[str]:
