@@ -41,4 +41,10 @@ class Stopped(ModisteError):
         self.exit_code = 128 + signal_number
 
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, a request to end, and that of a terminal that is closed."""
+
+
+def caught_signals() -> list[signal.Signals]:
+    """Return the stop signals without those that this process ignores, as `nohup` lets it ignore SIGHUP."""
+    return [each for each in STOP_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvicorn
 
-from modiste.errors import STOP_SIGNALS, SettingError
+from modiste.errors import SettingError, caught_signals
 from modiste.inference.model import Predictor
 from modiste.web.app import create_app
 from modiste.web.http_protocol import MAX_CONNECTIONS, HttpProtocol
@@ -43,7 +43,7 @@ OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")
 def serve(
     predictor: Predictor, queue: WorkQueue, settings: ServerSettings, on_ready: Callable[[Sequence[str]], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM; a second signal stops without waiting for open requests.
+    """Serve until SIGINT, SIGTERM or SIGHUP; a second signal stops without waiting for open requests.
 
     Args:
         predictor: the loaded models.
@@ -174,7 +174,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        handlers = {each: signal.signal(each, self.handle_exit) for each in STOP_SIGNALS}
+        handlers = {each: signal.signal(each, self.handle_exit) for each in caught_signals()}
         try:
             yield
         finally:
