@@ -184,6 +184,24 @@ def test_fault_33_connections_above_the_limit_get_503() -> None:
         assert service.ask("GET", "/about")[0] == 200
 
 
+def test_fault_33_connections_are_limited_by_the_files_that_the_system_allows() -> None:
+    """More of them log nothing, and the service recovers."""
+    setup = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+    with serving(setup=setup, stderr=True) as service:
+        held = [socket.create_connection(service.address, timeout=30) for _ in range(600)]
+        time.sleep(1)
+        for connection in held:
+            connection.close()
+        deadline = time.monotonic() + 30
+        while service.ask("GET", "/health/ready")[0] != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0
+        assert service.process.stderr
+        assert service.process.stderr.read() == ""
+
+
 @pytest.mark.slow
 def test_fault_32_the_service_stays_below_a_gigabyte_on_16_threads() -> None:
     """Whatever is sent: large photos of 70 MB each when decoded, and forms of many photos."""

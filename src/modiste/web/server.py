@@ -18,11 +18,15 @@ import uvicorn
 from modiste.errors import SettingError, caught_signals
 from modiste.inference.model import Predictor
 from modiste.web.app import create_app
-from modiste.web.http_protocol import MAX_CONNECTIONS, HttpProtocol
+from modiste.web.http_protocol import MAX_CONNECTIONS, MAX_LINGERING, HttpProtocol
 from modiste.web.settings import ServerSettings
 from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
+
+OTHER_FILES = MAX_LINGERING + 64
+"""Open files beside those of connections: of rejected ones, and of the process itself. New connections need three times
+as many as are accepted at once, until those above the limit are closed."""
 
 SHUTDOWN_TIMEOUT = 20
 """Seconds that accepted requests have to finish after a stop signal."""
@@ -58,11 +62,15 @@ def serve(
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs every malformed form
     listener = _listen(settings.host, settings.port)
     port = listener.getsockname()[1]
+    open_files = _raise_file_limit()
+    accepted_at_once = max(1, min(ACCEPTED_AT_ONCE, open_files // 16))
+    free_files = open_files - OTHER_FILES - 3 * accepted_at_once
+    HttpProtocol.max_connections = max(1, min(MAX_CONNECTIONS, free_files))
     config = uvicorn.Config(
         create_app(predictor, queue, _accepted_hosts(settings), settings.allow_origins, settings.root_path),
         http=HttpProtocol,
         loop="asyncio",  # under load, uvloop lets new connections wait for seconds
-        backlog=ACCEPTED_AT_ONCE,
+        backlog=accepted_at_once,
         ws="none",
         lifespan="off",
         log_level="error",
@@ -74,7 +82,6 @@ def serve(
     )
     scheme = "https" if settings.tls_cert else "http"
     urls = [f"{scheme}://{each}:{port}/" for each in _reachable_hosts(listener)]
-    _raise_file_limit()
     try:
         _Server(config, queue, partial(on_ready, urls)).run(sockets=[listener])
     finally:
@@ -120,16 +127,22 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _raise_file_limit() -> None:
-    """Let the process open a file for each connection, as far as the system allows; shells often set 1,024."""
-    if sys.platform != "win32":
-        import resource
+def _raise_file_limit() -> int:
+    """Let the process open a file for each connection, as far as the system allows; return how many files it may open.
 
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MAX_CONNECTIONS + 100
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    Shells often set 1,024.
+    """
+    wanted = MAX_CONNECTIONS + OTHER_FILES + 3 * ACCEPTED_AT_ONCE
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 def _is_stalled(connection: Any) -> bool:
