@@ -2,11 +2,18 @@
 
 import signal
 
+MAX_MESSAGE = 2000
+"""Characters of the message of an error."""
+
 
 class ModisteError(Exception):
     """An error that is shown to the user as one sentence; the command ends with `exit_code`."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        is_long = len(message) > MAX_MESSAGE  # with a text from a file; the next step is at the end
+        super().__init__(f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 4 :]}" if is_long else message)
 
 
 class InputError(ModisteError):

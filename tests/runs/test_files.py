@@ -69,6 +69,29 @@ def test_a_link_is_not_appended_to(tmp_path: Path) -> None:
     assert not (tmp_path / "file").exists()
 
 
+@pytest.mark.parametrize("name", ["zero", "fifo", "large"])
+def test_fault_32_only_a_regular_file_of_some_size_is_read(name: str, tmp_path: Path) -> None:
+    """A device or a FIFO could give bytes forever, or none (fault 32)."""
+    path = tmp_path / name
+    if name == "zero":
+        path.symlink_to("/dev/zero")
+    elif name == "fifo":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.truncate(path, files.MAX_TEXT_BYTES + 1)
+    with pytest.raises(InputError, match=r"is not a regular file|is larger than 64 MiB"):
+        files.read_json(path)
+
+
+def test_the_message_of_an_error_is_bounded() -> None:
+    """Whatever text of a file it quotes; its start and its end, which says what to do, stay (fault 45)."""
+    message = str(InputError(f"The class {'x' * 300_000} is unknown. Remove it."))
+    assert len(message) < 2000
+    assert message.startswith("The class xxx")
+    assert message.endswith("xxx is unknown. Remove it.")
+
+
 def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
     """A NaN would make a file that other tools cannot read."""
     with pytest.raises(ValueError, match="not JSON compliant"):

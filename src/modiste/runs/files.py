@@ -30,6 +30,9 @@ STALE_SECONDS = 60.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a full disk, or of a file that may not grow."""
 
+MAX_TEXT_BYTES = 64 * 2**20
+"""Bytes of a text file of a run: its JSON and its table of epochs have up to a few."""
+
 MAX_LINE_BYTES = 2**20  # a longer line is read as several
 
 
@@ -137,10 +140,26 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file of a run.
+
+    Raises:
+        InputError: it is no regular file, which could wait or go on forever, or larger than any that modiste writes.
+        OSError, ValueError: it is missing or cannot be read, or is not UTF-8.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file. Replace it by one, or remove it.")
+    with path.open("rb") as file:
+        content = file.read(MAX_TEXT_BYTES + 1)
+    if len(content) > MAX_TEXT_BYTES:
+        raise InputError(f"{path} is larger than {MAX_TEXT_BYTES // 2**20} MiB, more than modiste writes. Restore it.")
+    return content.decode()
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; raises InputError when the file is missing, unreadable or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except FileNotFoundError:
         raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
     except (OSError, ValueError, RecursionError) as error:
