@@ -6,6 +6,7 @@ import socket
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -144,7 +145,7 @@ LONG_JSON = {
 def test_fault_32_long_json_takes_little_time_and_memory(body: bytes) -> None:
     """Whatever it is: no other request is answered in that time."""
 
-    async def receive() -> dict[str, object]:
+    async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body}
 
     async def read() -> None:
