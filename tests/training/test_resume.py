@@ -266,11 +266,11 @@ def uninterrupted_weights(signal_command: list[str], tmp_path_factory: pytest.Te
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_fault_31_a_signal_leaves_a_resumable_run(
     tmp_path: Path, number: int, code: int, signal_command: list[str], uninterrupted_weights: dict[str, Tensor]
 ) -> None:
-    """Ctrl-C and SIGTERM save a checkpoint and print how to resume; the exit code is 128 + signal (fault 31)."""
+    """A signal saves a checkpoint and prints how to resume; the exit code is 128 + signal (fault 31)."""
     process = start(tmp_path, *signal_command)
     rows = tmp_path / "runs" / "a" / "metrics.csv"
     wait_until(lambda: rows.exists() and len(metrics_file.read(rows)) > 2, process)

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from modiste.errors import STOP_SIGNALS, InputError, OutputError, Stopped, TrainingError
 from modiste.experiments import child_process
-from modiste.runs import metrics_file
+from modiste.runs import files, metrics_file
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training.signals import StopRequest
@@ -51,7 +51,7 @@ def run_modiste(
     """
     variables = {**os.environ, "OMP_NUM_THREADS": str(threads), child_process.PARENT: str(os.getpid())}
     log_file = Path(f"{path}.log")
-    with log_file.open("a", encoding="utf-8") as log:
+    with files.open_to_append(log_file) as log:
         _lock(log.fileno())  # of an open file that the child inherits: until both have ended
         # -P: a click.py in the current folder is not imported
         command = [sys.executable, "-P", "-m", child_process.__name__, *arguments]
@@ -73,7 +73,7 @@ def wait_for_earlier_process(path: Path, stop: StopRequest) -> None:
     log_file = Path(f"{path}.log")
     if not log_file.exists():
         return
-    with log_file.open("a", encoding="utf-8") as log:
+    with files.open_to_append(log_file) as log:
         while not stop() and not _lock(log.fileno()):
             time.sleep(POLL_SECONDS)
 

@@ -59,7 +59,8 @@ def _join(path: Path, storage: Storage, plan: Plan) -> None:
     from pyarrow import parquet
 
     schema = shards.schema(shards.read_counts(storage, plan), {PLAN_KEY: storage.read(shards.PLAN_FILE)})
-    with files.atomic_write(path) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
+    target = files.follow_link(path)
+    with files.atomic_write(target) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
         for index in range(len(plan.shards)):
             writer.write_table(parquet.read_table(storage.path(shards.shard_name(index))).cast(schema))
     storage.remove(storage.names()[::-1])  # the plan last: after a kill, shards without it would be refused

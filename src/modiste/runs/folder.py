@@ -123,7 +123,7 @@ def require_model(run: Run) -> Path:
     A model is damaged if it is not the file whose SHA-256 the training recorded, as after an incomplete copy.
     """
     if run.model.is_file():
-        recorded = run.finished_marker.read_text(encoding="utf-8").split() if run.finished else []
+        recorded = files.read_text(run.finished_marker).split() if run.finished else []
         if recorded and recorded[0] != files.sha256(run.model):
             raise InputError(
                 f"{run.model} is damaged or was changed: it is not the file that the training wrote. Copy the run "

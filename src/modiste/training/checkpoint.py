@@ -21,7 +21,7 @@ from modiste.training.loop import State
 
 def save(state: State, folder: Path) -> None:
     """Replace the checkpoint in a folder; raises OutputError when it cannot be written, and the old one stays."""
-    files.make_folder(folder)
+    files.make_own_folder(folder)
     tensors = weights.contiguous_copies(_tensors(state))
     metadata = {
         "history": [asdict(metrics) for metrics in state.history],
