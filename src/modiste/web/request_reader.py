@@ -98,6 +98,7 @@ class RequestReader:
                 or JSON (400), or the bytes of all requests exceed the limit (503).
         """
         body = _BodyStream(self, request, LIMITS.get(_content_type(request), MAX_BODY))
+        body.check_size(int(request.headers.get("content-length", "0")))
         try:
             yield await _read_upload(request, body.chunks())
         finally:
@@ -112,14 +113,13 @@ class _BodyStream:
         self.bytes_read = 0
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        self._check_size(int(self.request.headers.get("content-length", "0")))
         async for chunk in self.request.stream():
-            self._check_size(self.bytes_read + len(chunk))
+            self.check_size(self.bytes_read + len(chunk))
             self.bytes_read += len(chunk)
             self.reader.total_bytes += len(chunk)
             yield chunk
 
-    def _check_size(self, size: int) -> None:
+    def check_size(self, size: int) -> None:
         """Raise an HttpError when a body of this size, in bytes, exceeds its limit or that of all requests."""
         if size > self.limit:
             advice = "Send smaller photos, or fewer" if self.limit == MAX_FORM else "Send a smaller photo"
@@ -203,8 +203,9 @@ def _cut_image(content: bytes) -> tuple[bytes, bytes]:
 
 
 def _from_json_errors(error: ValidationError) -> HttpError:
-    errors = [each for each in list_errors(error) if each["loc"] and each["loc"] != ("image",)]
-    return from_validation_errors(errors) if errors else json_needed()
+    errors = list_errors(error)
+    has_photo = all(each["loc"] and each["loc"] != ("image",) for each in errors)
+    return from_validation_errors(errors) if has_photo else json_needed()
 
 
 def _decode_base64(text: bytes) -> bytes:
