@@ -124,7 +124,7 @@ def measure_reports(cluster: Any) -> float:
     from modiste.experiments.cluster.executor import STORE_THREADS
     from modiste.experiments.cluster.run_store import RunStore
 
-    with connection.connect(cluster.address):
+    with connection.connect(cluster.address, on_lost=lambda: None):
         store = connection.to_remote(RunStore, num_cpus=0, max_concurrency=STORE_THREADS).remote()
         ray.get(store.start.remote("/nowhere/run", 1, True))
         started = time.perf_counter()

@@ -2,11 +2,18 @@
 
 import signal
 
+MAX_MESSAGE = 2000
+"""Characters of the message of an error."""
+
 
 class ModisteError(Exception):
     """An error that is shown to the user as one sentence; the command ends with `exit_code`."""
 
     exit_code = 2
+
+    def __init__(self, message: str) -> None:
+        is_long = len(message) > MAX_MESSAGE  # with a text from a file; the next step is at the end
+        super().__init__(f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 4 :]}" if is_long else message)
 
 
 class InputError(ModisteError):
@@ -41,4 +48,10 @@ class Stopped(ModisteError):
         self.exit_code = 128 + signal_number
 
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Ctrl-C, a request to end, and that of a terminal that is closed."""
+
+
+def caught_signals() -> list[signal.Signals]:
+    """Return the stop signals without those that this process ignores, as `nohup` lets it ignore SIGHUP."""
+    return [each for each in STOP_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]

@@ -25,8 +25,8 @@ def test_another_device_gets_the_page_and_over_https_the_camera(tmp_path: Path) 
     """Over HTTP the browser gives no camera to a page of another machine."""
     cert, key = self_signed(tmp_path, f"DNS:{NAME}")
     with (
-        serving("--host=0.0.0.0", f"--tls-cert={cert}", f"--tls-key={key}") as encrypted,
-        serving("--host=0.0.0.0") as plain,
+        serving("--host=0.0.0.0", f"--allow-host={NAME}", f"--tls-cert={cert}", f"--tls-key={key}") as encrypted,
+        serving("--host=0.0.0.0", f"--allow-host={NAME}") as plain,
         open_browser(f"--host-resolver-rules=MAP {NAME} 127.0.0.1") as browser,
     ):
         page = browser.new_context(ignore_https_errors=True, locale="en-US").new_page()

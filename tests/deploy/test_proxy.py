@@ -159,5 +159,5 @@ def test_no_request_is_lost_while_an_instance_is_restarted(
         stop.set()
         for sender in senders:
             sender.result()
-    assert len(statuses) > 50
+    assert len(statuses) > 20  # a rejected request waits
     assert {200} <= set(statuses) <= {200} | again

@@ -41,7 +41,7 @@ class InstantPool:
             future.set_exception(Stopped(15, "Stopped."))
             return future
         accuracy = 0.9 - abs(math.log10(trial.recipe.optimizer.lr / 0.03)) / 10
-        run = folder.create(trial.path, trial.recipe)
+        run = trial.run if trial.run.recipe_file.exists() else folder.create(trial.path, trial.recipe)
         rows = [EpochMetrics(e, 1.0, 0.5, 1.0, accuracy * e / EPOCHS, 0.1, 1.0) for e in range(1, EPOCHS + 1)]
         metrics_file.write(run.metrics, rows)
         run.finished_marker.touch()
@@ -115,8 +115,20 @@ def test_a_search_that_only_fails_ends(tmp_path: Path) -> None:
     records = search(tmp_path / "a", InstantPool(error=TrainingError("the loss is not a number")), 99)
     assert len(records) == MAX_FAILURES
     assert {(record["state"], record["reason"]) for record in records} == {("failed", "the loss is not a number")}
-    with pytest.raises(TrainingError, match=r"All 10 trials failed. The first: the loss is not a number"):
+    with pytest.raises(TrainingError, match=r"No trial succeeded, of 10. The first failure: the loss is not a number"):
         study.best_record(records)
+
+
+def test_trials_that_failed_are_tried_again(tmp_path: Path) -> None:
+    """By the next call, with their values, as part of the same budget."""
+    failed = search(tmp_path / "a", InstantPool(error=TrainingError("no memory")), 2)
+    assert [record["reason"] for record in failed] == ["no memory"] * 2
+    pool = InstantPool()
+    records = search(tmp_path / "a", pool, 3)
+    assert [path.name for path in pool.started] == ["trial-0", "trial-1", "trial-2"]
+    assert [record["state"] for record in records] == ["complete"] * 3
+    assert [record["settings"] for record in records[:2]] == [record["settings"] for record in failed]
+    assert not any("reason" in record for record in records)
 
 
 def test_values_that_are_not_allowed_beside_one_another_fail(tmp_path: Path) -> None:

@@ -75,6 +75,33 @@ def test_a_range_that_cannot_be_tuned_is_refused(text: str, message: str) -> Non
         search_space.parse_ranges(resolve("classic-cnn"), [text])
 
 
+def test_arguments_of_own_functions_are_tuned() -> None:
+    """A range is of whole numbers if both ends are; of an argument that is not set, the first value is tried first."""
+    own = {"model.name": "my:net", "model.options.depth": 2, "model.options.rate": 0, "model.init": "default"}
+    recipe = settings.with_settings(
+        resolve("sprint"), {**own, "loss.name": "my:loss", "optimizer.label_smoothing": 0.0}
+    )
+    texts = [
+        "model.options.depth=1..3",
+        "model.options.rate=0..0.5",
+        "loss.options.gamma=1,2",
+        "model.options.width=8..9",
+    ]
+    space = search_space.parse_ranges(recipe, texts)
+    assert space == {
+        "model.options.depth": IntDistribution(1, 3),
+        "model.options.rate": FloatDistribution(0, 0.5),
+        "loss.options.gamma": CategoricalDistribution([1, 2]),
+        "model.options.width": IntDistribution(8, 9),
+    }
+    first = search_space.current_values(recipe, space)
+    assert list(first.values()) == [2, 0, 1, 8]
+    assert not search_space.are_current(recipe, first)
+    assert search_space.are_current(recipe, {"model.options.depth": 2, "optimizer.lr": recipe.optimizer.lr})
+    with pytest.raises(SettingError, match="is not a range of numbers"):
+        search_space.parse_ranges(recipe, ["model.options.depth=a..b"])
+
+
 def test_numbers_are_rounded() -> None:
     """A recipe.json is read by people."""
     assert search_space.round_values({"a": 0.0123456, "b": 3, "c": "x"}) == {"a": 0.0123, "b": 3, "c": "x"}

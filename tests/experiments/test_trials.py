@@ -54,7 +54,7 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
     planned = [Trial(each, tmp_path / name, "test") for each, name in ((broken, "broken"), (recipe, "whole"))]
     lines: list[str] = []
     for _ in range(2):
-        with executor.open_executor(tmp_path, Resources(jobs=2)) as pool:
+        with executor.open_executor(tmp_path, Resources(jobs=2), print) as pool:
             outcomes = {
                 each.trial.path.name: each for each in executor.run_trials(planned, pool, Progress(2, lines.append))
             }
@@ -64,7 +64,19 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
     assert trials.failure_record(outcomes["broken"])["reason"] == str(outcomes["broken"].error)
     assert trials.read_record(planned[1])["images"] == 40
     assert sum("(1 of 2, about" in line for line in lines) >= 1
-    assert not planned[1].run.weights.exists()
+    assert not any(path.exists() for path in (planned[1].run.weights, planned[1].run.model, planned[1].run.card))
+
+
+@pytest.mark.slow
+def test_a_failure_of_own_code_says_to_repeat_the_experiment(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instead of the training alone, whose end the experiment would not notice."""
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+    own = settings.with_settings(recipe, {"optimizer.name": "helpers.factories:FailsLate"})
+    outcome = trials.run_trial(Trial(own, tmp_path / "a"), 1, StopRequest())
+    assert "no third step" in str(outcome.error)
+    assert str(outcome.error).endswith("Correct it, then repeat the command.")
 
 
 @pytest.mark.slow

@@ -59,7 +59,10 @@ def test_a_recipe_is_tuned_and_its_gain_measured_on_other_folds(
 def test_a_tuning_in_which_every_trial_fails_fails(idx: Path, tmp_path: Path) -> None:
     """With the reason of the first one."""
     small = [f"--set=data.source={idx}", *TINY, "--trials=1", "--range=optimizer.lr=1e30..1e31"]
-    assert "All 1 trials failed. The first: " in run_in_process(tmp_path, "tune", "sprint", *small, code=3).stderr
+    assert (
+        "No trial succeeded, of 1. The first failure: "
+        in run_in_process(tmp_path, "tune", "sprint", *small, code=3).stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,19 @@ def render(changes: dict[str, Any]) -> str:
     return model_card.render("r", recipe, TrainingData(("a", "b"), split, split), {"epoch": 1}, Calibration(), 5)
 
 
+def test_fault_45_names_in_a_card_are_text() -> None:
+    """Not HTML, links or cells of the table, nor further lines."""
+    split = Split("train", np.zeros((2, 28, 28), np.uint8), np.array([0, 1]))
+    names = ("<script>alert(1)</script>", "![x](http://a.example)|b\n# c")
+    data = TrainingData(names, split, split)
+    card = model_card.render("r<b>", Recipe(), data, {"epoch": 1}, Calibration(), 5)
+    assert "<script>" not in card
+    assert "<b>" not in card
+    (row,) = (line for line in card.splitlines() if line.startswith("| classes"))
+    assert row.count("|") - row.count("\\|") == 3
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;, \\!\\[x\\](http://a.example)\\|b" in row
+
+
 @pytest.mark.parametrize("mode", RESIZE_MODES)
 def test_the_card_says_how_photos_become_square(mode: str) -> None:
     """Beside the shape of the input."""

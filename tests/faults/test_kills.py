@@ -15,6 +15,7 @@ import pytest
 from helpers.command import TINY, TRICKS
 from modiste.recipes import named, settings
 from modiste.runs import files
+from modiste.runs.folder import CHECKPOINT
 from modiste.training import checkpoint
 from modiste.training.build import build_training
 
@@ -56,10 +57,10 @@ def test_fault_26_a_kill_inside_a_save_leaves_a_checkpoint(idx: Path, tmp_path: 
             checkpoint.save(training.state, tmp_path)
 
     for _ in range(SAVES):
-        before, saved = loaded.step, (tmp_path / checkpoint.FILE).stat().st_mtime_ns
+        before, saved = loaded.step, (tmp_path / CHECKPOINT).stat().st_mtime_ns
         saver = multiprocessing.get_context("fork").Process(target=save_forever)
         saver.start()
-        while (tmp_path / checkpoint.FILE).stat().st_mtime_ns == saved:
+        while (tmp_path / CHECKPOINT).stat().st_mtime_ns == saved:
             time.sleep(0.001)
         time.sleep(random.uniform(0, 0.02))  # inside one of the next saves
         saver.kill()
@@ -68,5 +69,5 @@ def test_fault_26_a_kill_inside_a_save_leaves_a_checkpoint(idx: Path, tmp_path: 
         assert loaded.step >= before
         training.state.step = loaded.step
         files.remove_partials(tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
+        assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
     assert loaded.step > 1

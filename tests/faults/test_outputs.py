@@ -62,6 +62,33 @@ def test_fault_35_predictions_and_models_are_not_written_to_streams(tmp_path: Pa
     assert Path("/dev/null").is_char_device()
 
 
+@pytest.mark.parametrize("place", ["file", "missing/file"])
+def test_fault_35_a_link_in_a_run_folder_does_not_lead_out_of_it(place: str, tmp_path: Path) -> None:
+    """Whatever `evaluate` writes replaces the link; the file that it leads to is unchanged, or not made."""
+    run = write_run(tmp_path / "run")
+    outside = tmp_path / "outside" / place
+    outside.parent.mkdir(parents=True)
+    if place == "file":
+        outside.write_text("precious")
+    written = (run.probabilities, run.confusion, run.mistakes, run.mistakes_table, run.mistakes_page)
+    for path in written:
+        path.symlink_to(outside)
+    run_in_process(tmp_path, "evaluate", "run")
+    assert not any(path.is_symlink() for path in (*written, run.scores))
+    assert all(path.stat().st_size for path in written)
+    assert place != "file" or outside.read_text() == "precious"
+    assert len(list(outside.parent.iterdir())) == (place == "file")
+
+
+def test_fault_35_a_folder_of_a_run_is_not_a_link_out_of_it(tmp_path: Path) -> None:
+    """As those of the checkpoint and of TensorBoard's events."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "last").symlink_to("outside")
+    files.make_own_folder(tmp_path / "last")
+    assert (tmp_path / "last").is_dir()
+    assert not (tmp_path / "last").is_symlink()
+
+
 @pytest.mark.slow
 def test_fault_36_openings_of_three_processes_are_all_counted(tmp_path: Path) -> None:
     """And none fails."""

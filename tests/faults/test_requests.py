@@ -1,15 +1,23 @@
 """Requests at the edge of HTTP, of third-party pages, and to models that fail (faults 14, 17, 39 and 42)."""
 
+import asyncio
 import json
 import socket
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from starlette.requests import Request
 
+from helpers.memory import MEGABYTE, peak_growth
 from helpers.models import tiny_model
 from helpers.service import BOOT, Service, parse, post_head, serving
+from modiste.web.http_error import HttpError
+from modiste.web.request_reader import RequestReader
 
 PREDICT = post_head(len(BOOT)) + BOOT
 
@@ -82,6 +90,17 @@ def test_fault_17_the_own_page_can_send_photos(service: Service) -> None:
     assert service.ask("POST", "/predict", BOOT, Origin=f"http://{host}:1")[0] == 403
 
 
+def test_fault_17_of_two_origins_none_counts(service: Service) -> None:
+    """Whichever comes first, and also of those that a browser's own header says."""
+    host, port = service.address
+    own, other = f"Origin: http://{host}:{port}\r\n", "Origin: http://evil.example\r\n"
+    sites = ("Sec-Fetch-Site: same-origin\r\n", "Sec-Fetch-Site: cross-site\r\n")
+    for headers in (own + other, other + own, "".join(sites)):
+        head = post_head(len(BOOT)).replace(b"localhost", f"{host}:{port}".encode())
+        sent = head.replace(b"\r\n", b"\r\nConnection: close\r\n" + headers.encode(), 1)
+        assert parse(service.send(sent + BOOT))[0] == 403
+
+
 def test_fault_17_an_allowed_origin_can_send_photos() -> None:
     """The settings of the application list such origins."""
     with serving("--allow-origin=https://shop.example") as service:
@@ -110,6 +129,38 @@ def test_fault_14_json_that_is_no_photo_is_an_error(service: Service, body: byte
     status, error, _ = service.ask("POST", "/predict", body, "application/json")
     assert status == 400
     assert error.keys() == {"error", "request_id"}
+
+
+LONG_JSON = {
+    "lists": b'{"image":[' + b"[]," * (7 * MEGABYTE) + b"[]]}",
+    "keys": b'{"image":"",' + b'"k":0,' * (4 * MEGABYTE) + b'"k":0}',
+    "images": b'{"image":"",' + b'"image":"",' * (2 * MEGABYTE) + b'"k":0}',
+    "spaces": b'{"image":"' + b"AB " * (9 * MEGABYTE) + b'"}',
+    "escapes": b'{"image":"' + b"\\/" * (13 * MEGABYTE) + b'"}',
+    "name": b'{"image":"","file":"' + b"x/" * (13 * MEGABYTE) + b'"}',
+}
+
+
+@pytest.mark.parametrize("body", LONG_JSON.values(), ids=LONG_JSON)
+def test_fault_32_long_json_takes_little_time_and_memory(body: bytes) -> None:
+    """Whatever it is: no other request is answered in that time."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    async def read() -> None:
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-type", b"application/json")]}
+        async with RequestReader().hold_upload(Request(scope, receive)):
+            pass
+
+    def read_with_errors() -> None:
+        with suppress(HttpError):
+            asyncio.run(read())
+
+    begin = time.thread_time()
+    growth = peak_growth(read_with_errors)
+    assert time.thread_time() - begin < 1.5
+    assert growth < 4 * len(body)
 
 
 def test_fault_42_health_checks_of_proxies_are_answered(service: Service) -> None:

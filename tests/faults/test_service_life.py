@@ -1,8 +1,12 @@
 """The service under load and at its end, and the end of `predict` (faults 20 and 32 to 34)."""
 
 import json
+import os
+import pty
 import signal
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +18,7 @@ from helpers.command import start
 from helpers.memory import peak
 from helpers.photos import saved
 from helpers.service import BOOT, SAMPLES, form, parse, post_head, serving
+from modiste.training.signals import stop_request
 
 PREDICT = post_head(len(BOOT)) + BOOT
 
@@ -31,7 +36,7 @@ def wait_for_line(process_output: object, text: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_fault_34_a_prediction_that_never_ends_does_not_delay_the_end_of_the_service(stop: signal.Signals) -> None:
     """The first signal ends it with code 0 within the grace, and the client gets status 503."""
     setup = f"{NEVER_ENDS}; from modiste.web import server; server.SHUTDOWN_TIMEOUT = 1"
@@ -44,16 +49,54 @@ def test_fault_34_a_prediction_that_never_ends_does_not_delay_the_end_of_the_ser
         assert (status, error.keys()) == (503, {"error", "request_id"})
 
 
-def test_fault_34_a_prediction_that_never_ends_does_not_block_ctrl_c(tmp_path: Path) -> None:
-    """One Ctrl-C ends `predict` with code 130 and one line."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("times", [1, 2])
+def test_fault_34_a_prediction_that_never_ends_does_not_block_a_signal(
+    number: signal.Signals, times: int, tmp_path: Path
+) -> None:
+    """One, or a second one while the command ends, ends `predict` with code 128 + signal and one line."""
     (tmp_path / "boot.png").write_bytes(BOOT)
     code = f"{NEVER_ENDS}; from modiste.cli.main import main; main()"
     with start(tmp_path, "predict", "boot.png", code=code) as process:
         wait_for_line(process.stdout, "runs")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        process.send_signal(number)
         assert process.stderr
-        assert process.stderr.read().strip() == "modiste: Stopped."
+        lines = process.stderr.readline() + process.stderr.readline()  # click begins a new line
+        assert lines.strip() == "modiste: Stopped."
+        for _ in range(1, times):
+            process.send_signal(number)
+        assert process.wait(20) == 128 + number
+        assert process.stderr.read() == ""
+
+
+def test_fault_34_a_closed_terminal_ends_a_prediction_as_a_signal_does(tmp_path: Path) -> None:
+    """What it writes to the terminal then is no error, and the exit code is that of the signal."""
+    (tmp_path / "boot.png").write_bytes(BOOT)
+    own_terminal = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"  # so that the system sends SIGHUP
+    code = f"{own_terminal}; {NEVER_ENDS}; from modiste.cli.main import main; main()"
+    arguments = [sys.executable, "-c", code, "predict", "boot.png", "--out=a.jsonl"]
+    master, terminal = pty.openpty()
+    with subprocess.Popen(
+        arguments, cwd=tmp_path, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+    ) as process:
+        os.close(terminal)
+        while b"runs" not in os.read(master, 10_000):
+            assert process.poll() is None
+        os.close(master)
+        assert process.wait(20) == 129
+
+
+def test_fault_34_an_ignored_signal_stops_nothing() -> None:
+    """As that of the terminal after `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_request() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop()
+            signal.raise_signal(signal.SIGTERM)
+            assert stop()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_fault_20_a_second_signal_logs_one_line_however_many_requests_are_open() -> None:
@@ -139,6 +182,24 @@ def test_fault_33_connections_above_the_limit_get_503() -> None:
             connection.close()
         time.sleep(0.5)
         assert service.ask("GET", "/about")[0] == 200
+
+
+def test_fault_33_connections_are_limited_by_the_files_that_the_system_allows() -> None:
+    """More of them log nothing, and the service recovers."""
+    setup = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"
+    with serving(setup=setup, stderr=True) as service:
+        held = [socket.create_connection(service.address, timeout=30) for _ in range(600)]
+        time.sleep(1)
+        for connection in held:
+            connection.close()
+        deadline = time.monotonic() + 30
+        while service.ask("GET", "/health/ready")[0] != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0
+        assert service.process.stderr
+        assert service.process.stderr.read() == ""
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def record(run: Run, **changes: object) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_fault_34_a_signal_in_the_last_step_of_a_training_is_one_line(
     number: int, code: int, idx: Path, tmp_path: Path
 ) -> None:

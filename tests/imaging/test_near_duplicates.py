@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from helpers.photos import noise, saved
 from modiste.data import fashion_mnist
@@ -105,6 +105,23 @@ def test_photos_are_compared_in_gray_and_small(side: int) -> None:
     expected = {(row, row + n * copy) for copy in range(1, 5) for row in range(n)}
     assert expected <= set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True))
     assert (pairs.first % n == pairs.second % n).all()
+
+
+def draw_trousers(color: tuple[int, int, int], wider: int) -> np.ndarray:
+    """Trousers on a background with bars, as a photo that was letterboxed has them."""
+    photo = Image.new("RGB", (224, 224), (180, 175, 165))
+    draw = ImageDraw.Draw(photo)
+    draw.rectangle((28, 0, 195, 223), fill=(200, 195, 185))
+    legs = [(160 + wider, 205), (125 + wider, 205), (112, 80), (99 - wider, 205), (64 - wider, 205)]
+    draw.polygon([(70, 20), (154, 20), *legs], fill=color)
+    return np.asarray(photo)
+
+
+def test_clothes_of_one_outline_are_no_pair() -> None:
+    """On the same background; a copy that is moved is one."""
+    photos = np.stack([draw_trousers((30, 30, 60), 0), draw_trousers((120, 30, 50), 8)])
+    assert len(find_near_duplicates(photos)) == 0
+    assert len(find_near_duplicates(photos[:1], np.roll(photos[:1], (2, 2), (1, 2)))) == 1
 
 
 def test_a_common_hash_is_no_reason_to_compare() -> None:

@@ -65,9 +65,10 @@ def test_a_finished_file_is_neither_predicted_again_nor_replaced(wardrobe: Path,
     assert again.stdout == "a.parquet: 7 photos, 7 of them from before; 1 could not be used\n"
     assert "broken.jpg is" in again.stderr
     (photo, *_) = sorted(wardrobe.rglob("*.png"))
-    for others in (["predict", str(photo), *command[2:]], [*command, "--top=2"]):
+    other_photos = ["predict", str(photo), *command[2:]]
+    for others, how in ((other_photos, "of other photos, or"), ([*command, "--top=2"], "with --top 1")):
         refused = run_in_process(tmp_path, *others, code=2)
-        assert "a.parquet has predictions of other photos, of another model, or with another --top" in refused.stderr
+        assert f"a.parquet has predictions {how}" in refused.stderr
     photo.write_bytes(photo.read_bytes() + b"\0")
     run_in_process(tmp_path, *command, code=2)
     assert (out.read_bytes(), out.stat().st_mtime_ns) == (content, status.st_mtime_ns)
@@ -124,11 +125,13 @@ def test_finished_shards_are_not_predicted_again(
     first = storage.read("part-00000.parquet")
     assert predictions_parquet.missing_shards(out, plan) == [1, 2, 3]
     assert plan.count(shards.finished_shards(storage, plan)) == 2
-    with pytest.raises(InputError, match="of other photos, of another model, or with another --top"):
+    with pytest.raises(InputError, match=r"predictions of other photos, or of photos that have changed since\. Choose"):
         shards.missing_shards(storage, Plan(plan.shards[:1], predictor.sha256, 1))
+    with pytest.raises(InputError, match=r"predictions of another model and with --top 1\. Choose"):
+        shards.missing_shards(storage, Plan(plan.shards, "another", 2))
     damaged = Storage(str(tmp_path / "damaged"))
     damaged.write(shards.PLAN_FILE, b"{")
-    with pytest.raises(InputError, match="of other photos"):
+    with pytest.raises(InputError, match="of a plan that cannot be read"):
         shards.missing_shards(damaged, plan)
     assert sum(predictions_parquet.predict_to_file(out, plan, [1, 2, 3], predictor, 1)) == 5
     assert len({row["file"] for row in rows_of(out)}) == 7
@@ -162,11 +165,13 @@ def test_photos_of_s3_are_read(wardrobe: Path, tmp_path: Path, monkeypatch: pyte
         command = ["predict", f"{bucket}/photos", f"{bucket}/missing.jpg", "--model=photo", "--out=a.parquet"]
         run_in_process(tmp_path, *command, code=1)
         empty = run_in_process(tmp_path, "predict", f"{bucket}/nothing", "--out=b.parquet", code=2)
+        missing = run_in_process(tmp_path, "predict", "s3://missing/photos", "--out=b.parquet", code=2)
     rows = {row["file"]: row for row in rows_of(tmp_path / "a.parquet")}
     assert len(rows) == 8
     assert rows[f"{bucket}/missing.jpg"]["error"] == f"{bucket}/missing.jpg does not exist. Was it removed?"
     assert sum(row["error"] is None for row in rows.values()) == 6
     assert "has no photo that can be read" in empty.stderr
+    assert "s3://missing/photos does not exist (The specified bucket does not exist). Check the" in missing.stderr
 
 
 @pytest.mark.parametrize(
@@ -174,6 +179,11 @@ def test_photos_of_s3_are_read(wardrobe: Path, tmp_path: Path, monkeypatch: pyte
     [
         (["--out=a.txt"], "--out is a.txt, but it must end in .csv or .jsonl or .parquet"),
         (["--cluster=auto"], "--cluster writes Parquet files. Add --out"),
+        (["--cluster=auto", "--out=a.CSV"], "--out is a.CSV, but a cluster writes a folder of Parquet files"),
+        (["--out=s3://shop/a.parquet"], "but only a cluster writes to a URL"),
+        (["s3://shop/photos"], "s3://shop/photos is a URL, whose photos become Parquet. Add --out F.parquet"),
+        (["s3://shop/photos", "--out=a.csv"], "Add --out F.parquet, or --cluster"),
+        (["s3://", "--out=a.parquet"], "s3:// names no bucket or folder. Give one: s3://BUCKET/PREFIX"),
         (["--out=other.parquet"], "other.parquet is not a file of predictions"),
         (["--out=a.parquet", "--show=a.png"], "--show draws one photo"),
     ],

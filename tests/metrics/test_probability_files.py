@@ -95,7 +95,10 @@ def test_an_npy_file_is_read(tmp_path: Path, array: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (np.array([0, 2]), "has the labels 2.0, but the classes are bag, coat, or 0 to 1"),
+        (np.array([0, 2]), "has the labels 2, but the classes are bag, coat, or 0 to 1. Write one of these"),
+        (np.array([1, 2]), "has the labels 2, .* They count from 1: subtract 1 from each"),
+        (np.array([[np.nan, 1.0], [0.5, 0.5]]), "has NaN or infinity in row 0 .from 0.. Predict that image again"),
+        (np.array([[-0.5, 1.5], [0.5, 0.5]]), "has a negative number in row 0 .* modiste compare --logits"),
         (np.array([0.5, 1]), "has the labels 0.5"),
         (np.array(["bag", "hat"]), "has the labels hat"),
         (np.array([0, 1, 1]), "has 3 labels, but the split has 2 images"),
@@ -124,7 +127,7 @@ def test_logits_that_are_said_to_be_logits_get_a_softmax(tmp_path: Path) -> None
     file = probability_files.read_probabilities(tmp_path / "a.npy", NAMES, split, is_logits=True)
     assert file.probabilities == pytest.approx(GOOD)
     np.save(tmp_path / "a.npy", np.array([[np.inf, 1.0], [0.5, 0.5]]))
-    with pytest.raises(InputError, match="non-finite number in row 0"):
+    with pytest.raises(InputError, match="NaN or infinity in row 0"):
         probability_files.read_probabilities(tmp_path / "a.npy", NAMES, split, is_logits=True)
 
 
@@ -144,8 +147,16 @@ def test_class_names_in_an_npz_order_columns_and_labels(tmp_path: Path) -> None:
         ("0.75,0.25\n0.5,0.6\n", "sums to 1.1000"),
         ("0.75,0.25\n1.5,-0.5\n", "row 1"),
         ("0.75,0.25\nnan,0.5\n", "row 1"),
-        ("0.75,0.25\nx,0.5\n", "has no probabilities"),
-        ("0.75,0.25\n1\n", "has no probabilities"),
+        ("0.75,0.25\nx,0.5\n", "line 2 has 'x', which is not a number"),
+        ("0.75,0.25\n\n1\n", "line 3 has 1 cells, but the lines before have 2"),
+        ("bag,coat\n0.75,0.25\n,0.5\n", "line 3 has a blank cell"),
+        ("0.75;0.25\n0.5;0.5\n", "line 2 has '0.5;0.5', .* commas between and decimal points"),
+        (
+            "file,bag,coat\na.png,0.75,0.25\nb.png,0.5,0.5\n",
+            "line 2 has 'a.png', .* without other columns than an index",
+        ),
+        ("bag\nhat\n", "has the labels hat, but the classes are"),
+        ('bag\n""\n', "line 2 has a blank cell"),
         ("hat,bag\n0.75,0.25\n0.5,0.5\n", "the classes are bag, coat"),
         ("", "shape"),
     ],
@@ -194,10 +205,19 @@ def test_a_better_order_of_rows_is_suggested(tmp_path: Path, images: list[int], 
 
 
 def test_without_a_better_order_there_is_no_suggestion(tmp_path: Path) -> None:
-    """The probabilities are poor in every order."""
+    """The probabilities are poor in every order, which a note says, and in the right one there is none."""
     random = np.random.default_rng(0)
-    labels = random.integers(0, 3, 300).tolist()
-    assert "Check" not in notes(tmp_path / "a.csv", random.dirichlet(np.ones(3), 300), labels)
+    labels = random.integers(0, 3, 300)
+    poor = notes(tmp_path / "a.csv", random.dirichlet(np.ones(3), 300), labels.tolist())
+    assert "With" not in poor
+    assert "is near that of the same predictions in random order" in poor
+    assert "near" not in notes(tmp_path / "a.csv", one_hot(labels * (random.random(300) < 0.7)), labels.tolist())
+
+
+def test_probabilities_of_0_are_counted(tmp_path: Path) -> None:
+    """Where the class of an image has them, since the loss then depends on what is taken for 0."""
+    zeros = notes(tmp_path / "a.csv", one_hot([0, 1, 2, 2, 1, 0]), [0, 1, 2, 2, 1, 1])
+    assert "Images whose class has probability 0: 1. Each counts as 1.2e-38 in the loss, 87.3 nats" in zeros
 
 
 def test_a_damaged_or_missing_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

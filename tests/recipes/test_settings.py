@@ -115,6 +115,22 @@ def test_an_unknown_key_gets_the_most_similar_one(key: str, nearest: str) -> Non
         settings.parse_setting(f"{key}=1")
 
 
+def test_an_unknown_key_of_a_section_gets_those_of_the_section() -> None:
+    """One that is like none gets the nearest ones, since there are too many to list."""
+    for key, message in (
+        ("optimizer.foo", r"There are: optimizer.name, [\w., ]*\.$"),
+        ("foo.foo", r"The nearest are: [\w.]+(, [\w.]+){4}\.$"),
+    ):
+        with pytest.raises(SettingError, match=message) as caught:
+            settings.parse_setting(f"{key}=1")
+        assert "early_stopping" not in str(caught.value)
+
+
+def test_choices_with_commas_are_told_apart() -> None:
+    """By semicolons."""
+    assert settings.suggest("zzz", ["a, 0.1", "b"]) == "There are: a, 0.1; b."
+
+
 @pytest.mark.parametrize(
     ("key", "value", "rule"),
     [

@@ -32,8 +32,10 @@ def test_the_gallery_shows_suspects_and_pairs(tmp_path: Path) -> None:
     for text in (
         "a/&lt;i&gt;.png", "<b>Coat</b> 1.2%", "<b>Dress</b> 95.0%", "Every label is the most probable one.", "two.png",
         "similarity 0.987, mirrored", "90.00% (60.00 to 98.00) (approximate), n = 10", "1,000", "train and test",
+        "Of these, label issues", "Without label issues",
     ):  # fmt: skip
         assert text in html
+    assert "Without suspects" not in html
     assert 'src="http' not in html
     assert 'href="http' not in html
 

@@ -197,6 +197,16 @@ def test_claims_about_classes_must_hold_in_every_run() -> None:
     assert [verdict_by_claim[claim] for claim in (*claims_of_shirts, "best")] == ["fails", "fails", "fails"]
 
 
+def test_scores_without_the_classes_of_a_claim_do_not_answer_it() -> None:
+    """As those of a run whose classes were renamed."""
+    cnn = evaluated_run("cnn", CNN, confusion_matrix(shirts_as=0))
+    assert cnn.scores
+    renamed = tuple(replace(each, name=f"{each.name} 2") for each in cnn.scores.per_class)
+    other = replace(cnn, scores=replace(cnn.scores, per_class=renamed))
+    verdict_by_claim = verdicts(ReportData((other,)))
+    assert not {verdict_by_claim[claim] for claim in ("worst", "confused", "best")} & {"holds", "fails"}
+
+
 @pytest.mark.parametrize("scale", [1, 50])
 def test_the_best_class_needs_as_many_images_as_its_lead_is_small(scale: int) -> None:
     """All of 20 bags and 19 of 20 of the others show nothing; all of 1,000 and 950 of 1,000 do."""

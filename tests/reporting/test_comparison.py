@@ -1,6 +1,5 @@
 """Comparing runs from Python."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import canvas, comparison, figures, results_table
+from modiste.reporting import comparison, results_table
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
@@ -45,20 +44,17 @@ def test_the_public_function_compares_runs_and_results_files(tmp_path: Path) -> 
     assert "on different images" in compared.pairs[0].reason
 
 
-def test_figures_of_runs_that_are_no_longer_compared_are_removed(tmp_path: Path) -> None:
-    """Only those that a comparison wrote, under their own names; other PNG files stay."""
-    first, second = write_run(tmp_path / "a"), write_run(tmp_path / "b")
-    evaluate(first.path)
-    evaluate(second.path)
+def test_figures_of_earlier_comparisons_stay(tmp_path: Path) -> None:
+    """Only files of the same name are replaced."""
     out = tmp_path / "figures"
-    modiste.compare([first.path, second.path], out)
-    canvas.save(figures.plot_accuracies([("own", 0.9, (0.8, 0.95))]), out / "confusion-own.png")
-    shutil.copy(out / "accuracy.png", out / "accuracy-before.png")
-    modiste.compare([second.path], out)
-    kept_names = {"accuracies.png", "confusion-own.png", "accuracy-before.png"}
-    assert {path.name for path in out.iterdir()} == kept_names | {"loss.png", "accuracy.png", "confusion-b.png"}
-    modiste.compare([write_results(tmp_path / "seeds.json")], out)
-    assert {path.name for path in out.iterdir()} == kept_names
+    comparison.compare([write_results(tmp_path / "a.json", (0.9, 0.91))], out)
+    before = (out / "accuracies.png").read_bytes()
+    compared = comparison.compare([write_results(tmp_path / "b.json", (0.5, 0.51))], out, figure_format="svg")
+    assert compared.figures == (out / "accuracies.svg",)
+    assert (out / "accuracies.png").read_bytes() == before
+    assert "95 % interval over images, not over seeds" in (out / "accuracies.svg").read_text()
+    comparison.compare([tmp_path / "b.json"], out)
+    assert (out / "accuracies.png").read_bytes() != before
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_a_clear_difference_without_a_test_is_not_called_indistinguishable() -> 
 def test_what_cannot_be_compared_says_why() -> None:
     """One seed without predictions, different images, and runs that are not evaluated."""
     one, other = Method(run_result("a")), Method(run_result("b"))
-    assert "a and b have one seed, which shows no spread" in pairwise.compare_methods(one, other).reason
+    assert "a and b are one training each, which shows no spread" in pairwise.compare_methods(one, other).reason
     smaller = Method(replace(run_result("b"), images=100))
     sentence = statements.describe_pair(pairwise.compare_methods(one, smaller))
     assert sentence == "a and b are not compared: they were evaluated on different images."

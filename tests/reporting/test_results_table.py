@@ -147,35 +147,56 @@ def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("key", "value", "message"),
     [
-        {"seed": "x"},
-        {"epochs": None},
-        {"accuracy": 93.0},
-        {"accuracy": float("nan")},
-        {"loss": float("inf")},
-        {"parameters": float("inf")},
-        {"images": 0},
+        ("seed", "x", "has seed 'x', but it must be a number of at least 0"),
+        ("seed", None, "has seed None"),
+        ("epochs", None, "has epochs None"),
+        ("accuracy", 93.0, "has accuracy 93.0, but it must be a number from 0 to 1"),
+        ("accuracy", float("nan"), "has accuracy nan"),
+        ("accuracy", "abc", "has accuracy 'abc'"),
+        ("loss", float("inf"), "has loss inf"),
+        ("parameters", float("inf"), "has parameters inf"),
+        ("images", 0, "has images 0, but it must be a number of at least 1"),
+        ("teachers", 1, "cannot be read"),
+        ("seed", ..., "has no seed"),
+        ("seconds", ..., "has no seconds"),
     ],
 )
-def test_invalid_records_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
-    """A value of a record is missing, of another type or out of range; the error names the file."""
-    path = write_results(tmp_path / "a.json", (0.93,))
+def test_invalid_records_are_refused(tmp_path: Path, key: str, value: object, message: str) -> None:
+    """A value of a record is missing, of another type or out of range; the error names file, training and value."""
+    path = write_results(tmp_path / "a.json", (0.92, 0.93))
     content = json.loads(path.read_text())
-    content["runs"][0] |= change
+    content["runs"][1] |= {key: value}
+    content["runs"][1] = {name: each for name, each in content["runs"][1].items() if each is not ...}
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"a\.json has no trainings"):
+    with pytest.raises(InputError, match=rf"a\.json: training 2 {message}.*Restore the file"):
+        results_table.read_results(path)
+
+
+def test_a_seed_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    """It would count as two trainings."""
+    path = write_results(tmp_path / "a.json", (0.92, 0.93))
+    content = json.loads(path.read_text())
+    content["runs"].append(content["runs"][0])
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="has seed 0 of fold 0 twice"):
         results_table.read_results(path)
 
 
 @pytest.mark.parametrize(
-    "change", [{"split": "train"}, {"settings": [1]}, {"settings": {"schedule.warmup_fraction": "x"}}]
+    ("change", "message"),
+    [
+        ({"split": "train"}, "has no trainings evaluated on test or validation"),
+        ({"settings": [1]}, "has no settings that all its trainings share"),
+        ({"settings": {"schedule.warmup_fraction": "x"}}, "has settings that no recipe has"),
+    ],
 )
-def test_an_invalid_results_file_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+def test_an_invalid_results_file_is_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
     """An unknown split, and settings that are not settings of a recipe; the error names the file."""
     path = write_results(tmp_path / "a.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(InputError, match=r"a\.json ha"):
+    with pytest.raises(InputError, match=rf"a\.json {message}"):
         results_table.read_results(path)
 
 
@@ -249,6 +270,20 @@ def test_rows_of_the_public_table_are_marked(
     assert marks["own"] is None
 
 
+def test_rows_near_ours_are_selected(tmp_path: Path) -> None:
+    """Those that are not distinguishable, and the next ones; all rows are 39."""
+    for accuracies in ((0.9390, 0.9392), (0.59, 0.591)):
+        result = results_table.read_results(write_results(tmp_path / "own.json", accuracies))
+        table = leaderboard.add_results([result])
+        rank = next(index for index, row in enumerate(table) if row.result)
+        near = leaderboard.select_near(table, [result])
+        assert {row.classifier for row in table[rank - 1 : rank + 2]} <= {row.classifier for row in near}
+        marks = [leaderboard.mark(row, result) for row in near]
+        assert marks.count("higher") <= 1
+        assert marks.count("lower") <= 1
+        assert len(near) < 20
+
+
 def test_scores_beside_accuracy_are_read_from_results_files(tmp_path: Path) -> None:
     """Those of earlier versions have none; an infinite one is refused."""
     path = write_results(tmp_path / "a.json", (0.9, 0.92))
@@ -262,7 +297,7 @@ def test_scores_beside_accuracy_are_read_from_results_files(tmp_path: Path) -> N
     assert result.by_seed() == {(0, 0): 0.9, (1, 0): 0.92}
     content["runs"][0]["brier"] = float("inf")
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="has no trainings"):
+    with pytest.raises(InputError, match="training 1 has brier inf"):
         results_table.read_results(path)
 
 

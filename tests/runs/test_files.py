@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from modiste.errors import InputError
+from modiste.errors import InputError, OutputError
 from modiste.runs import files
 
 
@@ -59,6 +59,37 @@ def test_fault_28_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path: Path
     assert f"{path} cannot be written (File too large)" in done.stderr
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_a_link_is_not_appended_to(tmp_path: Path) -> None:
+    """The file that it leads to is unchanged (fault 35)."""
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(OutputError, match="link cannot be written"), files.append_text(tmp_path / "link") as file:
+        file.write("x")
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize("name", ["zero", "fifo", "large"])
+def test_fault_32_only_a_regular_file_of_some_size_is_read(name: str, tmp_path: Path) -> None:
+    """A device or a FIFO could give bytes forever, or none (fault 32)."""
+    path = tmp_path / name
+    if name == "zero":
+        path.symlink_to("/dev/zero")
+    elif name == "fifo":
+        os.mkfifo(path)
+    else:
+        path.touch()
+        os.truncate(path, files.MAX_TEXT_BYTES + 1)
+    with pytest.raises(InputError, match=r"is not a regular file|is larger than 64 MiB"):
+        files.read_json(path)
+
+
+def test_the_message_of_an_error_is_bounded() -> None:
+    """Whatever text of a file it quotes; its start and its end, which says what to do, stay (fault 45)."""
+    message = str(InputError(f"The class {'x' * 300_000} is unknown. Remove it."))
+    assert len(message) < 2000
+    assert message.startswith("The class xxx")
+    assert message.endswith("xxx is unknown. Remove it.")
 
 
 def test_nan_is_not_written_as_json(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files below a folder or an S3 prefix, on a local S3 server."""
 
 import copy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,15 @@ def test_errors_are_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         Storage(str(tmp_path / "file")).write("x", b"1")
     with pytest.raises(InputError, match="cannot be opened"):
         Storage("nothing://x").names()
+    with pytest.raises(InputError, match="names no bucket or folder"):
+        Storage("s3://").write("x", b"1")
+
+
+def test_a_missing_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not in the extra of clusters, and fsspec says which one it is."""
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(InputError, match=r"gs://x cannot be opened \(.*gcsfs.*\)\. Install this package"):
+        Storage("gs://x").names()
 
 
 def test_urls_have_a_protocol() -> None:

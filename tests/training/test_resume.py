@@ -22,7 +22,7 @@ from modiste.recipes import settings
 from modiste.recipes.named import classic_cnn, photo
 from modiste.recipes.recipe import Recipe
 from modiste.runs import files, folder, metrics_file
-from modiste.runs.folder import Run
+from modiste.runs.folder import CHECKPOINT, Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training import checkpoint, compute
 from modiste.training import run as training_run
@@ -198,7 +198,7 @@ def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path
 def test_fault_26_a_damaged_checkpoint_is_refused(idx: Path, tmp_path: Path) -> None:
     """One flipped bit in the tensors is an error (fault 26)."""
     train_or_resume(recipe(idx), tmp_path, stop_after=3)
-    file = tmp_path / checkpoint.FILE
+    file = tmp_path / CHECKPOINT
     content = bytearray(file.read_bytes())
     content[-100] ^= 1
     file.write_bytes(content)
@@ -266,11 +266,11 @@ def uninterrupted_weights(signal_command: list[str], tmp_path_factory: pytest.Te
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_fault_31_a_signal_leaves_a_resumable_run(
     tmp_path: Path, number: int, code: int, signal_command: list[str], uninterrupted_weights: dict[str, Tensor]
 ) -> None:
-    """Ctrl-C and SIGTERM save a checkpoint and print how to resume; the exit code is 128 + signal (fault 31)."""
+    """A signal saves a checkpoint and prints how to resume; the exit code is 128 + signal (fault 31)."""
     process = start(tmp_path, *signal_command)
     rows = tmp_path / "runs" / "a" / "metrics.csv"
     wait_until(lambda: rows.exists() and len(metrics_file.read(rows)) > 2, process)

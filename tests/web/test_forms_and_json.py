@@ -52,6 +52,15 @@ def test_a_file_may_have_any_field_name(service: Service) -> None:
     assert (status, response[0]["label"]) == (200, "Ankle boot")
 
 
+def test_each_photo_of_a_form_has_the_limit_of_a_photo(service: Service) -> None:
+    """The record of one that is larger says so; the others are predicted."""
+    large = BOOT + bytes(20 * MIB)
+    status, response, _ = service.ask("POST", "/predict", *form(("a.png", large), ("b.png", BOOT)))
+    assert (status, [record["label"] for record in response]) == (200, [None, "Ankle boot"])
+    assert "larger than 20 MiB" in response[0]["error"]
+    assert service.ask("POST", "/predict", *form(("a.png", large)))[0] == 413
+
+
 def to_base64(photo: bytes) -> str:
     """Encode a photo as base64."""
     return base64.b64encode(photo).decode()
@@ -74,6 +83,24 @@ def test_a_photo_may_be_json(service: Service, image: str) -> None:
     status, response, _ = service.ask("POST", "/predict", body, "application/json; charset=utf-8")
     assert status == 200
     assert response == expected | {"file": "boot.png"}
+
+
+@pytest.mark.parametrize("escaped", ["/+=", "\n"], ids=["base64", "lines"])
+def test_long_json_may_escape_the_characters_of_base64(service: Service, escaped: str) -> None:
+    """As the encoders of PHP, .NET and Java do."""
+    photo = BOOT + bytes(range(256)) * 300  # what follows the end of a PNG is ignored
+    text = base64.encodebytes(photo).decode() if escaped == "\n" else to_base64(photo + b"x")
+    assert len(text) > 2**16
+    image = json.dumps(text).replace("/", "\\/").replace("+", "\\u002B").replace("=", "\\u003d")
+    body = f'{{"top": 1, "image" : {image}, "file": "boot.png"}}'.encode()
+    status, response, _ = service.ask("POST", "/predict", body, "application/json")
+    assert (status, response["label"], response["file"], len(response["top"])) == (200, "Ankle boot", "boot.png", 1)
+
+
+def test_long_json_has_its_image_in_the_outer_object(service: Service) -> None:
+    """A long one elsewhere is not taken for it."""
+    body = json.dumps({"other": {"image": "A" * 2**17}, "image": to_base64(BOOT)}).encode()
+    assert service.ask("POST", "/predict", body, "application/json")[0] == 400
 
 
 @pytest.mark.parametrize(

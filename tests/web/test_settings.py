@@ -58,6 +58,8 @@ def test_another_prefix_is_404(behind_a_proxy: Service) -> None:
         ("evil.example", 400),
         ("shop.example.evil.example", 400),
         ("10.0.0.7.evil.example", 400),
+        ("127.0.0.1:8000@evil.example", 400),
+        ("127.0.0.1:evil.example", 400),
         ("", 400),
     ],
 )
@@ -152,10 +154,13 @@ def test_an_invalid_option_is_an_error(argument: str, tmp_path: Path) -> None:
 
 
 def test_on_all_interfaces_the_address_for_other_devices_is_printed() -> None:
-    """It differs from the one for this machine, which is printed first; every name is accepted."""
+    """It differs from the one for this machine, which is printed first; only names of this machine are accepted."""
     with serving("--host=0.0.0.0") as service:
         assert service.url.startswith("http://127.0.0.1:")
-        assert service.ask("GET", "/about", Host="any.example")[0] == 200
+        own = socket.gethostname()
+        for host in (own, f"{own.partition('.')[0]}.local:8000", "192.168.1.20", "[fe80::1]"):
+            assert service.ask("GET", "/about", Host=host)[0] == 200
+        assert service.ask("GET", "/about", Host="evil.example")[0] == 400  # DNS rebinding (fault 17)
         assert service.process.stdout
         line = service.process.stdout.readline()
         url = line.split()[0]

@@ -50,8 +50,9 @@ def ablate(
 ) -> None:
     """Train RECIPE with each of its tricks taken out, or in, alone, and compare with the unchanged recipe.
 
-    All rows have the same seeds and images, so the differences are paired. Writes NAME.json and the chart NAME.png. An
-    ablation that was stopped resumes when the command is repeated. A training that fails is a row with its reason.
+    All rows have the same seeds and images, so the differences are paired. Writes NAME.json and the chart NAME.png. A
+    training that fails is a row with its reason. An ablation that was stopped resumes when the command is repeated, and
+    trainings that failed are tried again.
 
     \b
     Examples:

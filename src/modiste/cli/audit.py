@@ -19,7 +19,7 @@ from modiste.reporting.formatting import format_interval, format_percent
 @set_option
 @click.option(
     "--evaluate", "targets", multiple=True, metavar="RUN_OR_MODEL",
-    help="Also give the accuracy of this run, model or file of probabilities with and without suspects.",
+    help="Also give the accuracy of this run, model or file of probabilities with and without label issues.",
 )  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of trainings in parallel.")
 @click.option(
@@ -40,8 +40,10 @@ def audit(
     """Find labels that are probably wrong, and near-duplicates within and across splits.
 
     RECIPE is trained on folds of the training images, so that each image is predicted by a model that was not trained
-    on it; left out, it is a fast one that fits the data. Writes suspects.csv, duplicates.csv, a gallery (index.html)
-    and a page for verdicts by eye (verdicts.html) to --out. Resumes when the command is repeated. Needs modiste[audit].
+    on it; left out, it is a fast one that fits the data. A suspect is an image whose label is not the most probable
+    one, a label issue one that confident learning counts as wrong. Writes suspects.csv, duplicates.csv, a gallery
+    (index.html) and a page for verdicts by eye (verdicts.html) to --out. Resumes when the command is repeated. Needs
+    modiste[audit].
 
     \b
     Examples:
@@ -86,8 +88,8 @@ def _command(
 
 def _format_audit(content: dict[str, Any], out: Path) -> str:
     lines = [
-        f"{each['split']}: {each['suspects']:,} of {each['images']:,} labels are not the most probable one; "
-        f"{each['label_issues']:,} are wrong by confident learning"
+        f"{each['split']}: {each['suspects']:,} of {each['images']:,} labels are suspects, as they are not the most "
+        f"probable one; of these, {each['label_issues']:,} are label issues, wrong by confident learning"
         for each in content["splits"]
     ]
     for each in content["duplicates"]:
@@ -97,7 +99,7 @@ def _format_audit(content: dict[str, Any], out: Path) -> str:
         lines.append(f"{each['pairs']:,} near-duplicates {within}, {each['different_labels']:,} with different labels")
     for each in content["accuracies"]:
         both = each["without_both"]
-        without = f", {format_percent(both['accuracy'])} without suspects and duplicates" if both else ""
+        without = f", {format_percent(both['accuracy'])} without label issues and duplicates" if both else ""
         lines.append(f"{each['method']}: {each['split']} accuracy {format_percent(each['all']['accuracy'])}{without}")
     return "\n".join([*lines, f"{out / 'index.html'}: open this file in a browser; verdicts.html asks for verdicts"])
 

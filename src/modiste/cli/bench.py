@@ -31,8 +31,8 @@ def bench(
 ) -> None:
     """Train each RECIPE with several seeds or folds, evaluate the runs, and write results/RECIPE.json.
 
-    Each training runs in its own process. A bench that was stopped resumes when the command is repeated. A training
-    that fails is listed with its reason, and the others are run.
+    Each training runs in its own process. A training that fails is listed with its reason, and the others are run. A
+    bench that was stopped resumes when the command is repeated, and trainings that failed are tried again.
 
     \b
     Examples:

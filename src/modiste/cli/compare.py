@@ -16,6 +16,7 @@ from modiste.reporting import formatting
 if TYPE_CHECKING:
     from modiste.reporting.comparison import ComparedMethods
     from modiste.reporting.results_table import MethodResult
+    from modiste.reporting.text_tables import TextTable
 
 
 @click.command()
@@ -39,8 +40,9 @@ if TYPE_CHECKING:
     help="Format of the figures.",
 )  # fmt: skip
 @click.option(
-    "--out", type=click.Path(path_type=Path), default="comparison", show_default=True, help="Folder of figures."
-)
+    "--out", type=click.Path(path_type=Path), default="comparison", show_default=True,
+    help="Folder of figures; files of the same name are replaced.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 def compare(
     runs: tuple[Path, ...],
@@ -59,7 +61,8 @@ def compare(
     the images that both predicted. Runs that differ in their seed alone are one method.
 
     A prediction file (.npz, .npy, .csv) has one row per image: probabilities, or one predicted label. It may have a
-    header and an index column. All accuracies on the test split of Fashion-MNIST are put into the public leaderboard.
+    header and an index column. Accuracies on the test split of Fashion-MNIST are shown beside those rows of the public
+    leaderboard that are near; --json has all rows.
 
     \b
     Examples:
@@ -76,15 +79,16 @@ def compare(
     compared = comparison.compare(runs, out, logits=logits, data=data, split=split, figure_format=figure_format)
     different_data = comparison.describe_different_data(compared.inputs)
     figures = list(map(str, compared.figures))
+    notes = _describe_notes(compared.inputs, different_data)
     if as_json:
-        print_json(_as_dict(compared) | {"different_data": different_data, "figures": figures})
+        print_json(_as_dict(compared) | {"different_data": different_data, "notes": notes, "figures": figures})
         return
     if table_format:
         click.echo(_format_tables(compared, table_format))
     else:
         _print_tables(compared)
-    _print_notes(compared.inputs, different_data, to_stderr=bool(table_format))
-    click.echo(f"Figures: {', '.join(figures)}", err=bool(table_format))
+    for line in (*notes, f"Figures: {', '.join(figures)}"):
+        click.echo(line, err=bool(table_format))
 
 
 def _as_dict(compared: "ComparedMethods") -> dict[str, object]:
@@ -112,17 +116,25 @@ def _format_tables(compared: "ComparedMethods", table_format: str) -> str:
     if table_format == "csv":
         records = comparison_tables.to_records(compared.methods, compared.pairs)
         return text_tables.to_csv(list(records[0]), [list(each.values()) for each in records]).rstrip("\n")
+    sentences = list(map(statements.describe_pair, compared.pairs))
+    convert = text_tables.to_markdown if table_format == "markdown" else text_tables.to_latex
+    return convert(_tables(compared), sentences)
+
+
+def _tables(compared: "ComparedMethods") -> "list[TextTable]":
+    """Return the tables that have rows."""
+    from modiste.reporting import comparison_tables
+
     tables = [
         comparison_tables.methods_table(compared.methods),
         comparison_tables.scores_table(compared.methods),
         comparison_tables.pairs_table(compared.pairs),
     ]
-    sentences = list(map(statements.describe_pair, compared.pairs))
-    convert = text_tables.to_markdown if table_format == "markdown" else text_tables.to_latex
-    return convert([table for table in tables if table.rows], sentences)
+    return [table for table in tables if table.rows]
 
 
-def _print_notes(methods: Sequence["MethodResult"], different_data: dict[str, str], to_stderr: bool) -> None:
+def _describe_notes(methods: Sequence["MethodResult"], different_data: dict[str, str]) -> list[str]:
+    """Return lines on what limits the comparison."""
     lines = []
     for method in methods:
         if method.accuracy is None and method.run:
@@ -138,39 +150,38 @@ def _print_notes(methods: Sequence["MethodResult"], different_data: dict[str, st
     if different_data:
         lines.append("The runs were trained or evaluated on different images, which changes accuracy and loss:")
         lines += [f"  {name}: {data}" for name, data in different_data.items()]
-    for line in lines:
-        click.echo(line, err=to_stderr)
+    return lines
 
 
 def _print_tables(compared: "ComparedMethods") -> None:
-    from modiste.reporting import comparison_tables, statements
+    from modiste.reporting import statements
 
     console = open_console()
-    console.print(to_rich(comparison_tables.methods_table(compared.methods)))
-    console.print("images, seeds: 95 % interval of the accuracy over other images, other seeds; n = 2 is uninformative")
-    for table in (comparison_tables.scores_table(compared.methods), comparison_tables.pairs_table(compared.pairs)):
-        if table.rows:
-            console.print(to_rich(table))
-    for pair in compared.pairs:
-        click.echo(statements.describe_pair(pair))
+    for table in _tables(compared):
+        console.print(to_rich(table))
+        if table.caption:
+            console.print(table.caption)
     measured = [method for method in compared.methods if method.on_fashion_mnist and method.accuracy is not None]
     if measured:
         console.print(_leaderboard(measured))
         console.print(
-            "The public leaderboard calls its results untested; v1 is the data before 31 August 2017, v2 today's. The "
-            "last columns say whether a row is higher or lower than ours, by the sampling error of both on the test "
-            "images and by the spread over our seeds."
+            "Of the public leaderboard, the rows near ours; --json has all. It calls its results untested; v1 is the "
+            "data before 31 August 2017, v2 today's. The last columns say whether a row is higher or lower than ours, "
+            "by the sampling error of both on the test images and by the spread over our seeds."
         )
+    for pair in compared.pairs:
+        click.echo(statements.describe_pair(pair))
 
 
 def _leaderboard(methods: Sequence["MethodResult"]) -> Table:
+    """Return our rows of the leaderboard and those that are near."""
     from modiste.reporting import leaderboard
 
     table = Table("classifier", "accuracy", "parameters", "data", "remark", box=box.SIMPLE_HEAD)
     table.columns[1].justify, table.columns[1].no_wrap = "right", True
     for method in methods:
         table.add_column(escape(f"than {method.name}"), overflow="fold")
-    for row in leaderboard.add_results(methods):
+    for row in leaderboard.select_near(leaderboard.add_results(methods), methods):
         remark = row.note
         if row.result:
             remark = f"ours, n = {row.result.n}, {formatting.format_interval(row.result.interval_images)}"

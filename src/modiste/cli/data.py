@@ -109,7 +109,7 @@ def show(
     from modiste.runs import files
 
     rows = sources.first_of_each_class(_data_config(source, size, channels, resize_mode), per_class)
-    files.write_bytes(out, contact_sheet(rows, max(MIN_CELL, rows[0][1].shape[1])))
+    files.write_bytes(files.follow_link(out), contact_sheet(rows, max(MIN_CELL, rows[0][1].shape[1])))
     images = sum(len(images) for _, images in rows)
     content = {"file": str(out), "classes": len(rows), "images": images}
     print_json(content) if as_json else click.echo(f"{out}: {images} images of {len(rows)} classes")

@@ -25,11 +25,11 @@ def require_drawable(drawings: dict[str, Path], names: list[str]) -> None:
 
 def write_drawings(drawings: dict[str, Path], photo: "PhotoInput", predictor: "Predictor") -> None:
     """Draw a photo into the file of each option."""
-    from modiste.runs.files import write_bytes
+    from modiste.runs.files import follow_link, write_bytes
 
     for option, path in drawings.items():
         draw = _heatmap_png if option == "--heatmap" else _stages_png
-        write_bytes(path, draw(photo, predictor))
+        write_bytes(follow_link(path), draw(photo, predictor))
 
 
 def _heatmap_png(photo: "PhotoInput", predictor: "Predictor") -> bytes:

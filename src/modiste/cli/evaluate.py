@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from modiste.cli.options import RUN_PATH
-from modiste.reporting.formatting import format_approximate, format_interval, format_percent, format_percent_number
+from modiste.reporting.formatting import (
+    format_approximate,
+    format_count,
+    format_interval,
+    format_percent,
+    format_percent_number,
+)
 
 if TYPE_CHECKING:
     from modiste.metrics.scores import Scores
@@ -75,7 +81,7 @@ def _format_scores(target: Path, scores: "Scores") -> str:
         figures += f"\naccuracy with horizontal-flip TTA {format_percent(scores.accuracy_flip_tta)}"
     width = max(len(each.name) for each in scores.per_class)
     head = f"{'class':{width}}  precision  recall     F1  images"
-    lines = [f"{target}, {scores.split}, {scores.n:,} images{groups}", figures, *scores.notes, "", head]
+    lines = [f"{target}, {scores.split}, {format_count(scores.n, 'image')}{groups}", figures, *scores.notes, "", head]
     for each in scores.per_class:
         precision, recall, f1 = map(format_percent_number, (each.precision, each.recall, each.f1))
         lines.append(f"{each.name:{width}}  {precision:>9}  {recall:>6}  {f1:>5}  {each.support:>6}")

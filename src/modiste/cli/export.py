@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from modiste.cli.options import RUN_PATH, OutputFile
+from modiste.reporting.formatting import format_count
 
 
 @click.command()
@@ -69,9 +70,10 @@ def export(
         return
     click.echo(f"{path}: {megabytes:.2f} MB")
     if evaluation:
+        images = format_count(evaluation.n, f"{evaluation.split} image")
         click.echo(
-            f"accuracy {evaluation.accuracy:.2%} on {evaluation.n:,} {evaluation.split} images, with the model of "
-            f"{run} {evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
+            f"accuracy {evaluation.accuracy:.2%} on {images}, with the model of {run} "
+            f"{evaluation.original_accuracy:.2%}; both predict the same class for {evaluation.agreement:.2%}"
         )
 
 

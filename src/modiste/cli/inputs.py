@@ -32,7 +32,11 @@ def find_photos(files: tuple[str, ...]) -> list[NamedPhoto]:
 
     Raises:
         InputError: the only argument is a folder without photos, a folder holds IDX files, or an IDX file is damaged.
+        SettingError: an argument is a URL.
     """
+    if urls := list(filter(is_url, files)):
+        advice = "Add --out F.parquet, or --cluster"
+        raise SettingError(f"{printable(urls[0])} is a URL, whose photos become Parquet. {advice}.")
     return [photo for file in files for photo in _expand(file, is_only=len(files) == 1)]
 
 
@@ -79,7 +83,11 @@ def _find(file: str, is_only: bool) -> tuple[list[str], list[NamedPhoto]]:
 def _find_below_url(url: str) -> tuple[list[str], list[NamedPhoto]]:
     """Return the Parquet files or the photos of a URL, by the suffixes of their names."""
     storage = Storage(url)
-    paths = [url] if _is_photo(url) else [storage.path(name) for name in filter(_is_visible, storage.names())]
+    try:
+        names = [] if _is_photo(url) else filter(_is_visible, storage.existing_names())
+        paths = [url] if _is_photo(url) else list(map(storage.path, names))
+    except FileNotFoundError as error:
+        raise InputError(f"{printable(url)} does not exist ({error}). Check the address.") from None
     photos: list[NamedPhoto] = [(path, path) for path in paths if _is_photo(path)]
     tables = [path for path in paths if Path(path).suffix.lower() == PARQUET]
     if not photos and not tables:

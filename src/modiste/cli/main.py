@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -103,9 +104,17 @@ def modiste() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    with stop_request(interrupts=True) as stop:
+        try:
+            _run_and_wait(stop)
+        except KeyboardInterrupt:  # a second signal, while the first one ends the command
+            _end_process(128 + (stop.signal_number or signal.SIGINT))
+
+
+def _run_and_wait(stop: StopRequest) -> None:
     threads_before = set(threading.enumerate())
     try:
-        _run_until_stopped()
+        _run_until_stopped(stop)
     except SystemExit as end:
         _wait_for_threads(threads_before, end.code)
         raise
@@ -123,29 +132,38 @@ def _wait_for_threads(others: set[threading.Thread], code: int | str | None) -> 
         for thread in threads:
             thread.join(max(0, deadline - time.monotonic()))
     if any(thread.is_alive() for thread in threads):
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+        _end_process(code if isinstance(code, int) else 0 if code is None else 1)
 
 
-def _run_until_stopped() -> None:
+def _end_process(code: int) -> NoReturn:
+    """End without the interpreter's end, which waits for all threads."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _run_until_stopped(stop: StopRequest) -> None:
     """Prepare the environment and run; a signal ends the command in one line."""
     _configure_torch()
     _set_cache_folders()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may hold bytes that are not valid text
-    with stop_request(interrupts=True) as stop:
-        try:
-            _run(stop)
-        except (click.Abort, KeyboardInterrupt) as interrupt:
-            if error := _interrupted_error(interrupt):
-                _exit(str(error), error.exit_code)
-            _exit("Stopped.", 128 + (stop.signal_number or signal.SIGINT))
-        except Exception:
-            if stop():  # whatever a library makes of the interrupt, this is no error
-                _exit("Stopped.", 128 + stop.signal_number)
-            raise
+    try:
+        _run(stop)
+    except (click.Abort, KeyboardInterrupt) as interrupt:
+        if error := _interrupted_error(interrupt):
+            _exit(str(error), _exit_code(error, stop))
+        _exit("Stopped.", 128 + (stop.signal_number or signal.SIGINT))
+    except Exception:
+        if stop():  # whatever a library makes of the interrupt, this is no error
+            _exit("Stopped.", 128 + stop.signal_number)
+        raise
+
+
+def _exit_code(error: ModisteError, stop: StopRequest) -> int:
+    """Return the exit code of an error; where it was a KeyboardInterrupt, that of the signal that raised it."""
+    return 128 + stop.signal_number if stop() and isinstance(error, Stopped) else error.exit_code
 
 
 def _interrupted_error(interrupt: BaseException) -> ModisteError | None:
@@ -171,10 +189,8 @@ def _run(stop: StopRequest) -> None:
     """Run the command line and exit; errors become one line."""
     try:
         sys.exit(modiste(prog_name="modiste", standalone_mode=False))
-    except Stopped as error:  # a command that caught the KeyboardInterrupt does not know which signal raised it
-        _exit(str(error), 128 + stop.signal_number if stop() else error.exit_code)
     except ModisteError as error:
-        _exit(str(error), error.exit_code)
+        _exit(str(error), _exit_code(error, stop))
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)

@@ -15,11 +15,24 @@ from modiste.inference.prediction import printable
 if TYPE_CHECKING:
     from modiste.inference.prediction import Prediction
 
+NOT_PARQUET = (".csv", ".jsonl")
+"""Suffixes of the files of rows, which a cluster does not write."""
+
 
 def check_out(context: click.Context, option: click.Parameter, out: str | None) -> str | None:
-    """Raise a SettingError for a file with another suffix; on a cluster, the output is a folder or prefix."""
-    if out is not None and not context.params.get("cluster"):
-        OutputFile(".csv", ".jsonl", ".parquet").convert(out, option, context)
+    """Raise a SettingError for a file with another suffix or a URL; on a cluster, the output is a folder or prefix."""
+    from modiste.errors import SettingError
+    from modiste.runs.storage import is_url
+
+    if out is None:
+        return None
+    if context.params.get("cluster"):
+        if Path(out).suffix.lower() in NOT_PARQUET:
+            raise SettingError(f"--out is {out}, but a cluster writes a folder of Parquet files. Give another name.")
+        return out
+    if is_url(out):
+        raise SettingError(f"--out is {out}, but only a cluster writes to a URL. Give a file, or add --cluster.")
+    OutputFile(*NOT_PARQUET, ".parquet").convert(out, option, context)
     return out
 
 

@@ -46,8 +46,8 @@ def tune(
 
     Choices are made on one validation fold; trials that are not promising are stopped early. The best recipe and RECIPE
     are then trained in full on the other folds, which gives the gain. Writes NAME.json, the figure NAME.png and
-    runs/tune/NAME/recipe.json. A search that was stopped resumes when the command is repeated, and one with more trials
-    or minutes continues.
+    runs/tune/NAME/recipe.json. A search that was stopped resumes when the command is repeated, trials that failed are
+    tried again, and with more trials or minutes it continues.
 
     \b
     Examples:
@@ -94,21 +94,23 @@ def _run(tuning: "Tuning", title: str, path: Path, as_json: bool) -> None:
 
 def _print(content: dict[str, Any], recipe: str) -> None:
     from modiste.recipes import settings
+    from modiste.reporting.formatting import format_count
 
     states = [trial["state"] for trial in content["trials"]]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("complete", "pruned", "failed"))
-    click.echo(f"{len(states)} trials: {counts}")
+    click.echo(f"{format_count(len(states), 'trial')}: {counts}")
     for trial in content["trials"]:
         if "reason" in trial:
             click.echo(f"trial {trial['trial']} failed. {trial['reason']}")
     best = next(trial for trial in content["trials"] if trial["trial"] == content["best"])
-    if not best["trial"]:
-        click.echo(f"No trial was better than the first one, which has the values of {recipe}.")
+    if content["tuned"] == content["base"]:
+        click.echo(f"No trial was better than trial {best['trial']}, which has the values of {recipe}.")
         return
     click.echo(f"Trial {best['trial']} is the best on fold {content['fold']}: {best['val_accuracy']:.2%}, with")
     for key, value in best["settings"].items():
-        before = settings.format_value(content["base"][key])
-        click.echo(f"  {key}={settings.format_value(value)}  (before: {before})")
+        before = settings.get_value(content["base"], key)
+        text = "not set" if before is None else settings.format_value(before)
+        click.echo(f"  {key}={settings.format_value(value)}  (before: {text})")
     for failed in content.get("failed", []):
         click.echo(f"The training on fold {failed['fold']} failed. {failed['reason']}")
     if content["gain"]:
@@ -116,10 +118,9 @@ def _print(content: dict[str, Any], recipe: str) -> None:
 
 
 def _describe_gain(gain: dict[str, Any]) -> str:
-    from modiste.reporting.formatting import format_interval
+    from modiste.reporting.formatting import format_count, format_interval
 
-    interval = gain["difference_interval"]
-    folds = f"{len(gain['folds'])} other fold{'s' * (len(gain['folds']) != 1)}"
+    interval, folds = gain["difference_interval"], format_count(len(gain["folds"]), "other fold")
     line = f"Gain on {folds}: {100 * gain['difference']:+.2f} points ({gain['unchanged']:.2%} to {gain['tuned']:.2%}"
     if interval is None:
         return f"{line}); one fold gives no interval."

@@ -108,7 +108,7 @@ def run(ablation: Ablation, log: Callable[[str], None]) -> dict[str, list[Outcom
             stopped the trainings; the same call resumes.
     """
     ends: dict[Path, Outcome] = {}
-    with executor.open_executor(ablation.folder, ablation.resources) as pool:
+    with executor.open_executor(ablation.folder, ablation.resources, log) as pool:
         planned = trials.with_one_precision(ablation.trials())
         trials.require_resumable(planned)
         progress = Progress(len(planned), log)

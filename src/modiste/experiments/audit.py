@@ -50,7 +50,7 @@ class Audit:
     Args:
         recipe: that is trained on the folds of its data.
         folder: of all files that the audit writes.
-        targets: runs, models or files of probabilities that are evaluated with and without suspects and duplicates.
+        targets: runs, models or files of probabilities that are evaluated with and without label issues and duplicates.
         jobs: number of trainings that run in parallel and share the cores.
     """
 
@@ -208,8 +208,9 @@ def _count_opening(folder: Path) -> None:
 def _accuracies(
     audited: list[AuditedSplit], pairs: Pairs, correct: dict[str, NDArray[np.bool_] | None]
 ) -> list[dict[str, Any]]:
-    """Return the accuracy of each method on all test images, and without suspects and duplicates of training images.
+    """Return the accuracy of each method on all test images, and without label issues and copies of training images.
 
+    The key `without_suspects` is of label issues: earlier versions named them so.
     None stands for the models of the folds. Without a test split, these are evaluated on the training images.
     """
     split, quality = audited[-1].split, audited[-1].quality

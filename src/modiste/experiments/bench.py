@@ -77,7 +77,7 @@ def run(bench: Bench, log: Callable[[str], None]) -> Records:
             stopped them; the same call resumes.
     """
     _require_split(bench)
-    with executor.open_executor(bench.folder, bench.resources) as pool:
+    with executor.open_executor(bench.folder, bench.resources, log) as pool:
         planned = trials.with_one_precision(bench.trials())
         trials.require_resumable(planned)
         outcomes = {each.trial.path: each for each in executor.run_trials(planned, pool, Progress(len(planned), log))}

@@ -28,7 +28,11 @@ class Executor(Protocol):
         """Maximum number of trials in parallel."""
 
     def submit(self, trial: Trial, prune: Prune | None = None) -> Future[Outcome]:
-        """Run a trial when a place is free; its future raises Stopped or OutputError, but not when the trial fails."""
+        """Run a trial when a place is free.
+
+        Its future raises Stopped, OutputError, or TrainingError when the head of the cluster is lost; it does not raise
+        when the trial fails.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,10 @@ class LocalExecutor:
 
 
 @contextmanager
-def open_executor(folder: Path, resources: Resources) -> Iterator[Executor]:
+def open_executor(folder: Path, resources: Resources, log: Callable[[str], None]) -> Iterator[Executor]:
     """Yield an executor for the trials of an experiment in a folder, which no other process uses meanwhile.
+
+    `log` receives a line when a worker, a node or the head of a cluster is lost.
 
     Raises:
         InputError: another process runs the same experiment, or the cluster cannot be used.
@@ -57,8 +63,7 @@ def open_executor(folder: Path, resources: Resources) -> Iterator[Executor]:
     if resources.cluster:
         from modiste.experiments.cluster.executor import open_cluster  # imports Ray, which takes seconds
 
-        files.make_folder(folder)
-        with lock(folder), open_cluster(folder, resources) as executor:
+        with open_cluster(folder, resources, log) as executor:
             yield executor
         return
     jobs = resources.jobs or 1

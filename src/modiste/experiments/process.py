@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import NoReturn
 
 from modiste.errors import STOP_SIGNALS, InputError, OutputError, Stopped, TrainingError
 from modiste.experiments import child_process
-from modiste.runs import metrics_file
+from modiste.runs import files, metrics_file
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training.signals import StopRequest
@@ -24,6 +25,9 @@ Prune = Callable[[Sequence[EpochMetrics]], bool]
 """Whether to stop a training that is not promising, by the metrics of its epochs so far."""
 
 HOW_TO_RESUME = "The same command resumes it."
+
+RESUME_COMMAND = re.compile("resume with: modiste train --resume .*")
+"""How the message of a training ends that says how to resume it alone."""
 
 POLL_SECONDS = 0.1
 
@@ -47,7 +51,7 @@ def run_modiste(
     """
     variables = {**os.environ, "OMP_NUM_THREADS": str(threads), child_process.PARENT: str(os.getpid())}
     log_file = Path(f"{path}.log")
-    with log_file.open("a", encoding="utf-8") as log:
+    with files.open_to_append(log_file) as log:
         _lock(log.fileno())  # of an open file that the child inherits: until both have ended
         # -P: a click.py in the current folder is not imported
         command = [sys.executable, "-P", "-m", child_process.__name__, *arguments]
@@ -69,7 +73,7 @@ def wait_for_earlier_process(path: Path, stop: StopRequest) -> None:
     log_file = Path(f"{path}.log")
     if not log_file.exists():
         return
-    with log_file.open("a", encoding="utf-8") as log:
+    with files.open_to_append(log_file) as log:
         while not stop() and not _lock(log.fileno()):
             time.sleep(POLL_SECONDS)
 
@@ -105,5 +109,6 @@ def _raise_failure(exit_code: int, path: Path, log_file: Path) -> NoReturn:
     if exit_code < 0 or exit_code in KILLED:
         raise Killed
     last_line = log_file.read_text(encoding="utf-8").strip().splitlines()[-1:] or [f"see {log_file}"]
+    message = RESUME_COMMAND.sub("repeat the command.", last_line[0].removeprefix("modiste: "))
     errors = {error.exit_code: error for error in (TrainingError, OutputError)}
-    raise errors.get(exit_code, InputError)(f"{path}: {last_line[0].removeprefix('modiste: ')}")
+    raise errors.get(exit_code, InputError)(f"{path}: {message}")

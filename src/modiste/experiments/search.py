@@ -22,7 +22,7 @@ MAX_FAILURES = 10
 
 @dataclass
 class Search:
-    """Runs trials until the budget is spent, first those that were stopped before.
+    """Runs trials until the budget is spent, first those that were stopped or failed before.
 
     Args:
         plan: returns the trial of an index with some values; raises SettingError for values that are not allowed.
@@ -77,7 +77,7 @@ class Search:
         try:
             planned = self.plan(trial.number, search_space.suggest(trial, self.space))
         except SettingError as error:  # two values that are allowed each, but not beside one another
-            study.fail(trial, str(error))
+            study.refuse(trial, str(error))
             self.log(f"trial {trial.number} failed: {error}")
             return
         reporter = Reporter(trial, planned.recipe.schedule.epochs)

@@ -69,12 +69,19 @@ def parse_ranges(recipe: Recipe, texts: Sequence[str]) -> Space:
 def _parse_range(recipe: Recipe, text: str) -> tuple[str, Distribution]:
     key, _, values = text.partition("=")
     key = "model.name" if key == "model" else key
-    current = settings.to_settings(recipe).get(key, settings.parse_setting(text))  # raises for an unknown key
+    settings.parse_setting(text)  # raises for an unknown key
     low, dots, high = values.partition("..")
+    current = settings.to_settings(recipe).get(key, _common_value(key, low, high))
     distribution = _parse_numbers(text, low, high, current) if dots else _parse_choices(text, key, values.split(","))
     for end in _ends(distribution):
         settings.with_settings(recipe, {key: end})
     return key, distribution
+
+
+def _common_value(key: str, low: str, high: str) -> Any:
+    """Return one of the ends of an argument's range; a number that is not whole if one is."""
+    ends = [settings.parse_setting(f"{key}={end}")[1] for end in (low, high)]
+    return next((end for end in ends if isinstance(end, float)), ends[0])
 
 
 def _parse_numbers(text: str, low: str, high: str, current: Any) -> Distribution:
@@ -115,15 +122,21 @@ def _fits(recipe: Recipe, key: str, distribution: Distribution) -> bool:
 
 
 def current_values(recipe: Recipe, space: Space) -> Settings:
-    """Return the values of the recipe, moved into the space where they are outside of it."""
+    """Return the values of the recipe, moved into the space where they are outside of it, or are not set."""
     values = settings.to_settings(recipe)
-    return {key: _nearest(values[key], distribution) for key, distribution in space.items()}
+    return {key: _nearest(settings.get_value(values, key), distribution) for key, distribution in space.items()}
 
 
 def _nearest(value: Any, distribution: Distribution) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return value if value in distribution.choices else distribution.choices[0]
-    return min(max(value, distribution.low), distribution.high)
+    return distribution.low if value is None else min(max(value, distribution.low), distribution.high)
+
+
+def are_current(recipe: Recipe, values: Settings) -> bool:
+    """Return whether the values of a trial are those of the recipe."""
+    own = settings.to_settings(recipe)
+    return values == round_values({key: settings.get_value(own, key) for key in values})
 
 
 def suggest(trial: Trial, space: Space) -> Settings:

@@ -19,7 +19,13 @@ NAME = "tune"
 DESCRIPTION, SECONDS, REASON = "description", "seconds", "reason"
 """Attributes of a study: what it is of, the time of its trials so far; of a trial: why it failed."""
 
-ENDED = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "failed",
+}
+"""A training that failed stays running, with its reason, so that the next call tries it again as one that stopped."""
 
 STARTUP_TRIALS = 5
 """Trials that are not pruned, as there is little to compare them with."""
@@ -68,7 +74,7 @@ def _repair(journal: Path) -> None:
 
 
 def running_trials(study: optuna.Study) -> list[optuna.Trial]:
-    """Return the trials that were stopped before their end."""
+    """Return the trials that were stopped before their end, and those whose training failed."""
     frozen = study.get_trials(states=(TrialState.RUNNING,))
     return [_go_on(study, each) for each in frozen]
 
@@ -91,18 +97,23 @@ def _sampler(trial: int) -> optuna.samplers.BaseSampler:
 
 def count_started(study: optuna.Study) -> int:
     """Return how many trials were started, those that failed or were pruned included."""
-    return len(study.get_trials(deepcopy=False, states=(*ENDED, TrialState.RUNNING)))
+    return len(study.get_trials(deepcopy=False, states=tuple(STATES)))
 
 
 def count_ended(study: optuna.Study) -> int:
     """Return how many trials ended, however they did."""
-    return len(study.get_trials(deepcopy=False, states=tuple(ENDED)))
+    return len(_ended(study))
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    trials = study.get_trials(deepcopy=False, states=tuple(STATES))
+    return [trial for trial in trials if trial.state != TrialState.RUNNING or REASON in trial.user_attrs]
 
 
 def only_failures(study: optuna.Study, count: int) -> bool:
     """Return whether at least so many trials ended and each of them failed."""
-    ended = study.get_trials(deepcopy=False, states=tuple(ENDED))
-    return len(ended) >= count and all(trial.state == TrialState.FAIL for trial in ended)
+    ended = _ended(study)
+    return len(ended) >= count and all(STATES[trial.state] == "failed" for trial in ended)
 
 
 def seconds(study: optuna.Study) -> float:
@@ -126,8 +137,13 @@ def prune(trial: optuna.Trial) -> None:
 
 
 def fail(trial: optuna.Trial, reason: str) -> None:
-    """End a trial that failed."""
+    """Note why the training of a trial failed, which the next call tries again."""
     trial.set_user_attr(REASON, reason)
+
+
+def refuse(trial: optuna.Trial, reason: str) -> None:
+    """End a trial whose values are not allowed."""
+    fail(trial, reason)
     trial.study.tell(trial, state=TrialState.FAIL)
 
 
@@ -158,18 +174,18 @@ class Reporter:
 
 def to_records(study: optuna.Study) -> list[dict[str, Any]]:
     """Return a record of each trial that ended: number, state, accuracy, epochs, settings, and why it failed."""
-    return [_to_record(trial) for trial in study.get_trials(states=tuple(ENDED))]
+    return list(map(_to_record, _ended(study)))
 
 
 def _to_record(trial: FrozenTrial) -> dict[str, Any]:
     record = {
         "trial": trial.number,
-        "state": ENDED[trial.state],
+        "state": STATES[trial.state],
         "val_accuracy": trial.value,
         "epochs": len(trial.intermediate_values),
         "settings": search_space.round_values(trial.params),
     }
-    return {**record, REASON: trial.user_attrs[REASON]} if REASON in trial.user_attrs else record
+    return {**record, REASON: trial.user_attrs[REASON]} if record["state"] == "failed" else record
 
 
 def best_record(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -181,7 +197,7 @@ def best_record(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     complete_ones = [record for record in records if record["state"] == "complete"]
     if not complete_ones:
         reason = next((record[REASON] for record in records if REASON in record), "None was run to its end.")
-        raise TrainingError(f"All {len(records)} trials failed. The first: {reason}")
+        raise TrainingError(f"No trial succeeded, of {len(records)}. The first failure: {reason}")
     return max(complete_ones, key=lambda record: float(record["val_accuracy"]))
 
 

@@ -125,9 +125,9 @@ def _train_arguments(trial: Trial) -> list[str]:
 
 
 def drop_weights(run: Run) -> None:
-    """Delete the weights of a run, which are large."""
+    """Delete the weights of a run, which are large, and the model card, which says how to use them."""
     shutil.rmtree(run.last, ignore_errors=True)
-    for path in (run.weights, run.model):
+    for path in (run.weights, run.model, run.card):
         path.unlink(missing_ok=True)
 
 

@@ -20,6 +20,7 @@ from modiste.experiments.trials import Outcome, Trial
 from modiste.metrics import significance
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
+from modiste.reporting.formatting import format_count
 from modiste.runs import files, results
 
 TUNED = "tuned"
@@ -118,7 +119,7 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         ModisteError: another process runs the same search, no trial succeeded, or a signal stopped it; the same call
             resumes.
     """
-    with executor.open_executor(tuning.folder, tuning.resources) as pool:
+    with executor.open_executor(tuning.folder, tuning.resources, log) as pool:
         searched = _open_study(tuning)
         tuning = _with_one_precision(tuning)
         Search(tuning.trial, tuning.space, searched, pool, tuning.max_trials, tuning.max_seconds, log).run()
@@ -126,7 +127,7 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
         best = study.best_record(records)
         recipe = _best_recipe(tuning, best, len(records))
         files.write_text(tuning.folder / "recipe.json", settings.to_json(recipe))
-        planned = tuning.gain_trials(recipe) if best["trial"] else []
+        planned = tuning.gain_trials(recipe) if recipe != tuning.recipe else []
         trials.require_resumable(planned)
         ends = {each.trial.path: each for each in executor.run_trials(planned, pool, Progress(len(planned), log))}
     return Result(records, best["trial"], recipe, study.importances(searched), [ends[trial.path] for trial in planned])
@@ -146,11 +147,12 @@ def _with_one_precision(tuning: Tuning) -> Tuning:
 
 def _best_recipe(tuning: Tuning, best: dict[str, Any], count: int) -> Recipe:
     """Return the recipe with the values of the best trial; the recipe itself if these are its own."""
-    if not best["trial"]:
+    if search_space.are_current(tuning.recipe, best["settings"]):
         return tuning.recipe
     tuned = settings.with_settings(tuning.recipe, best["settings"])
     fold, values = tuning.held_out.data.fold, ", ".join(best["settings"])
-    description = f"{tuning.recipe.name} with the best of {count} trials, chosen on validation fold {fold}: {values}."
+    best_of = f"the best of {format_count(count, 'trial')}"
+    description = f"{tuning.recipe.name} with {best_of}, chosen on validation fold {fold}: {values}."
     return replace(tuned, name=f"{tuning.recipe.name}-{TUNED}", description=description)
 
 

@@ -21,7 +21,7 @@ from modiste.runs import files, results
 SAMPLE, PAGE, RATE = "sample.json", "verdicts.html", "label-errors.json"
 
 SAMPLE_SIZE = 100
-"""Of the most suspect images, and of all others."""
+"""Of the images with the lowest probability of their label, and of all others."""
 
 VERDICTS = ("right", "wrong", "unsure")
 
@@ -44,7 +44,11 @@ class Verdicts:
 
 
 def write_sample(folder: Path, split: Split, quality: LabelQuality, class_names: tuple[str, ...], seed: int) -> None:
-    """Draw the most suspect images and as many random others; write them, shuffled, as a page and as sample.json."""
+    """Draw the images with the least probable labels and as many random others; write a shuffled page and sample.json.
+
+    The first are the stratum `suspect`, though the last of them need be no suspects: their label may be the most
+    probable one.
+    """
     strata = _draw(quality.order, seed)
     names = split.image_names
     content = {
@@ -150,7 +154,7 @@ def _read_csv(path: Path) -> list[Row]:
 
 
 def _draw(order: Indices, seed: int) -> dict[str, Indices]:
-    """Return the most suspect images, and as many others, drawn without replacement."""
+    """Return the images with the least probable labels, and as many others, drawn without replacement."""
     suspects, others = order[:SAMPLE_SIZE], order[SAMPLE_SIZE:]
     count = min(SAMPLE_SIZE, len(others))
     return {"suspect": suspects, "random": np.random.default_rng(seed).choice(others, count, replace=False)}

@@ -1,5 +1,7 @@
 """The model card of a run: what the model is, how good it is, how to use it."""
 
+import html
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from string import Template
@@ -7,6 +9,7 @@ from typing import Any
 
 from modiste.data.split import TrainingData
 from modiste.inference.calibration import Calibration
+from modiste.inference.prediction import printable
 from modiste.labels import NONE_OF_THESE
 from modiste.recipes import settings
 from modiste.recipes.config import ModelConfig
@@ -58,20 +61,24 @@ def render(
 
     `continued_from` has name and epochs of the run that it continues, if it does.
     """
+    description = _escape(recipe.description, markdown=False)
     size, resize_mode = recipe.data.image_size, recipe.data.resize_mode
     return CARD.substitute(
-        name=name,
-        recipe=recipe.name,
+        name=_escape(name),
+        recipe=_code(recipe.name),
         seed=recipe.seed,
         description=" ".join(
-            filter(None, [recipe.description, _changed_settings(recipe), _continuation(continued_from)])
+            filter(
+                None,
+                [description, _changed_settings(recipe), _continuation(continued_from)],
+            )
         ),
-        class_names=", ".join(data.class_names),
+        class_names=", ".join(map(_escape, data.class_names)),
         shape=f"[n, {size}, {size}" + ("]" if recipe.data.channels == 1 else f", 3]; resize mode {resize_mode}"),
         tta=_tta(recipe.model),
         parameters=f"{parameters:,}",
         train=f"{len(data.train):,}",
-        source=Path(recipe.data.source).name or "Fashion-MNIST",
+        source=_escape(Path(recipe.data.source).name) or "Fashion-MNIST",
         epoch=scores["epoch"],
         validation=_validation(recipe, scores),
         calibration=_calibration(calibration),
@@ -81,11 +88,22 @@ def render(
     )
 
 
+def _escape(text: str, markdown: bool = True) -> str:
+    """Return a text of a folder or recipe as Markdown in one line, without HTML, links or cells of its own."""
+    line = html.escape(" ".join(printable(text).split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|#!~])", r"\\\1", line) if markdown else line
+
+
+def _code(text: str) -> str:
+    """Return a text as it may stand between backticks."""
+    return " ".join(printable(text).split()).replace("`", "'")
+
+
 def _continuation(continued_from: Mapping[str, Any] | None) -> str:
     if not continued_from:
         return ""
     epochs = continued_from["epochs"]
-    return f"It continues the run `{continued_from['run']}`, from which its first {epochs} epochs are."
+    return f"It continues the run `{_code(continued_from['run'])}`, from which its first {epochs} epochs are."
 
 
 def _tta(options: ModelConfig) -> str:

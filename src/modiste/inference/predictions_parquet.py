@@ -30,8 +30,7 @@ def missing_shards(path: Path, plan: Plan) -> list[int]:
         metadata = shards.open_parquet(str(path)).schema_arrow.metadata or {}
         if shards.METADATA_KEY not in metadata:
             raise InputError(f"{path} is not a file of predictions. Choose another --out.")
-        if metadata.get(PLAN_KEY) != plan.describe():
-            raise shards.other_predictions_error(str(path))
+        shards.require_same_plan(str(path), metadata.get(PLAN_KEY, b""), plan.describe())
         if not shards_of(path).names():
             return []
     return shards.missing_shards(shards_of(path), plan)
@@ -60,7 +59,8 @@ def _join(path: Path, storage: Storage, plan: Plan) -> None:
     from pyarrow import parquet
 
     schema = shards.schema(shards.read_counts(storage, plan), {PLAN_KEY: storage.read(shards.PLAN_FILE)})
-    with files.atomic_write(path) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
+    target = files.follow_link(path)
+    with files.atomic_write(target) as partial, parquet.ParquetWriter(partial, schema, compression="zstd") as writer:
         for index in range(len(plan.shards)):
             writer.write_table(parquet.read_table(storage.path(shards.shard_name(index))).cast(schema))
     storage.remove(storage.names()[::-1])  # the plan last: after a kill, shards without it would be refused

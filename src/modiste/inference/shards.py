@@ -163,8 +163,7 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     names = {name for name in storage.names() if not name.startswith(".")}
     description = plan.describe()
     if PLAN_FILE in names:
-        if storage.read(PLAN_FILE) != description:
-            raise other_predictions_error(storage.url)
+        require_same_plan(storage.url, storage.read(PLAN_FILE), description)
     elif names:
         raise InputError(f"{storage.url} has other files. Choose another --out.")
     else:
@@ -172,12 +171,21 @@ def missing_shards(storage: Storage, plan: Plan) -> list[int]:
     return [index for index in range(len(plan.shards)) if shard_name(index) not in names]
 
 
-def other_predictions_error(place: str) -> InputError:
-    """Return the error for an output that cannot be used for a plan."""
-    return InputError(
-        f"{place} has predictions of other photos, of another model, or with another --top. Choose another --out, or "
-        "remove it."
-    )
+def require_same_plan(place: str, old: bytes, new: bytes) -> None:
+    """Raise an InputError, which says how they differ, unless an output has the plan of this command."""
+    if old == new:
+        return
+    try:
+        before, now = dict(json.loads(old)), json.loads(new)
+    except (ValueError, TypeError):
+        before, now = {}, {}
+    causes = {
+        "model": "of another model",
+        "top": f"with --top {before.get('top')}",
+        "sha256": "of other photos, or of photos that have changed since",
+    }
+    different = " and ".join(cause for key, cause in causes.items() if before.get(key) != now.get(key))
+    raise InputError(f"{place} has predictions {different or 'of a plan that cannot be read'}. Choose another --out.")
 
 
 def finished_shards(storage: Storage, plan: Plan) -> list[int]:

@@ -36,11 +36,11 @@ def estimate_rate(strata: Sequence[Stratum]) -> Estimate:
     """Estimate the share of wrong labels among the images of all strata.
 
     The estimate is the stratified mean, each stratum weighted by its number of images (Cochran 1977, Sampling
-    Techniques, 3rd edition, section 5.3). A stratum in which every image has a verdict, as the most suspect ones do,
-    has no sampling error. The others have the exact binomial interval (Clopper and Pearson 1934, Biometrika 26), which
-    covers at least 95 % also where hardly any of a hundred labels is wrong, as a normal or Wilson interval does not;
-    without replacement it is slightly wider than needed. With s sampled strata, each gets the level 1 - 0.05 / s
-    (Bonferroni), so that their weighted ends cover 95 % together.
+    Techniques, 3rd edition, section 5.3). A stratum in which every image has a verdict, as that of the least probable
+    labels, has no sampling error. The others have the exact binomial interval (Clopper and Pearson 1934, Biometrika
+    26), which covers at least 95 % also where hardly any of a hundred labels is wrong, as a normal or Wilson interval
+    does not; without replacement it is slightly wider than needed. With s sampled strata, each gets the level
+    1 - 0.05 / s (Bonferroni), so that their weighted ends cover 95 % together.
 
     Args:
         strata: of which each has at least one verdict and one image.

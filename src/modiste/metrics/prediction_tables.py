@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 
 from modiste.data.split import Labels
 from modiste.errors import InputError
+
+FORM = (
+    "Write one line per image, in their order: a number for each class, or one label, with commas between and decimal "
+    "points, without other columns than an index."
+)
 
 MAX_BYTES = 1 << 30
 """Of all arrays of a file, unpacked."""
@@ -57,8 +63,11 @@ def _read_npz(path: Path, content: bytes) -> Table:
 def _read_csv(path: Path, class_names: tuple[str, ...]) -> Table:
     """Read a CSV with or without a header and an index column, as `DataFrame.to_csv` and `numpy.savetxt` write it."""
     with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+        reader = csv.reader(file)
+        lines = [([cell.strip() for cell in row], reader.line_num) for row in reader if row]
+    rows = [row for row, _ in lines]
     header = rows[0] if rows and _is_header(rows[0], class_names) else None
+    _require_numbers(path, lines[bool(header) :], class_names)
     cells = np.array(rows[1:] if header else rows, np.str_)
     if cells.ndim != 2:
         return Table(np.zeros((0, 0)))
@@ -68,6 +77,22 @@ def _read_csv(path: Path, class_names: tuple[str, ...]) -> Table:
         return Table(cells[:, 0] if set(cells[:, 0]) & set(class_names) else cells[:, 0].astype(np.float64))
     numbers_classes = header == list(map(str, range(len(class_names))))
     return Table(cells.astype(np.float64), None if numbers_classes else header)
+
+
+def _require_numbers(path: Path, lines: Sequence[tuple[list[str], int]], class_names: tuple[str, ...]) -> None:
+    """Raise an InputError with the number of the first line that has another length, or a cell that is no number.
+
+    Where a last column has class names, it has predicted labels, which are checked later.
+    """
+    width = len(lines[0][0]) if lines else 0
+    has_names = width <= 2 and any(row[-1] in class_names for row, _ in lines)
+    for row, line in lines:
+        if len(row) != width:
+            raise InputError(f"{path}, line {line} has {len(row)} cells, but the lines before have {width}. {FORM}")
+        if "" in row:
+            raise InputError(f"{path}, line {line} has a blank cell. {FORM}")
+        if odd := [cell for cell in row[: width - has_names] if not _is_number(cell)]:
+            raise InputError(f"{path}, line {line} has {odd[0]!r}, which is not a number. {FORM}")
 
 
 def _is_header(row: list[str], class_names: tuple[str, ...]) -> bool:

@@ -1,5 +1,6 @@
 """Files of predictions that any tool wrote, as .npz, .npy or .csv: read and checked."""
 
+import math
 import shlex
 from collections.abc import Sequence
 from operator import itemgetter
@@ -14,6 +15,7 @@ from scipy.special import softmax
 from modiste.data.folds import round_robin_order
 from modiste.data.split import Labels, Split
 from modiste.errors import InputError
+from modiste.inference.calibration import FLOOR
 from modiste.metrics import prediction_tables
 from modiste.metrics.scores import count_confusions
 
@@ -24,6 +26,19 @@ TOLERANCE = 1e-3
 
 ORDER_MARGIN = 0.2
 """Accuracy that another order of rows or columns must gain before it is suggested."""
+
+CHANCE_MARGIN = 0.1
+"""Part of the way from the accuracy of shuffled predictions to 100 % (Cohen's kappa) below which a note says so."""
+
+NEAR_CHANCE = (
+    "The accuracy, {:.1%}, is near that of the same predictions in random order, {:.1%}. Check that rows are in the "
+    "order of the images, and columns or labels in that of the classes."
+)
+
+ZEROS = (
+    f"Images whose class has probability 0: {{:,}}. Each counts as {FLOOR:.2g} in the loss, {-math.log(FLOOR):.1f} "
+    "nats; other tools replace 0 by other values, so that their loss differs."
+)
 
 HARD_LABELS = (
     "The file has predicted labels without probabilities, so loss, Brier score and calibration error say nothing."
@@ -90,6 +105,8 @@ def read_probabilities(
         _require_same_images(path, table.labels, columns, split)
     stated = () if table.class_names or is_labels else (f"Columns are taken as: {', '.join(class_names)}.",)
     notes = (HARD_LABELS,) * is_labels + stated + _suggest_order(probabilities, split.labels, class_names)
+    if not is_labels:
+        notes += _count_zeros(probabilities, split)
     return ProbabilityFile(probabilities, notes, is_labels)
 
 
@@ -103,11 +120,13 @@ def _to_one_hot(path: Path, predicted: NDArray[Any], class_names: Sequence[str],
         labels = np.array([class_names.index(name) if name in class_names else -1 for name in names], np.float64)
     else:
         labels = predicted.astype(np.float64)
-        unknown = sorted(map(str, set(labels[~np.isin(labels, np.arange(len(class_names)))])))
+        unknown = [f"{label:g}" for label in sorted(set(labels[~np.isin(labels, np.arange(len(class_names)))]))]
     if unknown:
+        counts_from_1 = unknown == [str(len(class_names))] and labels.min() == 1
+        advice = "They count from 1: subtract 1 from each." if counts_from_1 else "Write one of these per image."
         raise InputError(
             f"{path} has the labels {', '.join(unknown[:5])}, but the classes are {', '.join(class_names)}, or 0 to "
-            f"{len(class_names) - 1}. Write one of these per image."
+            f"{len(class_names) - 1}. {advice}"
         )
     return np.eye(len(class_names))[labels.astype(np.int64)]
 
@@ -133,8 +152,14 @@ def _require_same_images(path: Path, labels: Labels, columns: list[int], split: 
     raise InputError(f"{path} was made for other images: its labels are not those of this split. Choose its --split.")
 
 
+def _count_zeros(probabilities: Floats, split: Split) -> tuple[str, ...]:
+    """Return a note where the loss depends on what a probability of 0 counts as."""
+    count = int((split.true_class_probabilities(probabilities) == 0).sum())
+    return (ZEROS.format(count),) if count else ()
+
+
 def _suggest_order(probabilities: Floats, labels: Labels, class_names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a note where another order of the columns, or of the rows, would be far more accurate."""
+    """Return a note where another order of the columns, or of the rows, would be far more accurate, or any would do."""
     predicted = probabilities.argmax(1)
     counts = count_confusions(labels, predicted, len(class_names))
     classes, columns = linear_sum_assignment(-counts)
@@ -147,7 +172,9 @@ def _suggest_order(probabilities: Floats, labels: Labels, class_names: tuple[str
     best, best_accuracy = max(accuracies.items(), key=itemgetter(1))
     accuracy = np.mean(predicted == labels)
     if best_accuracy < max(accuracy + ORDER_MARGIN, 0.5):
-        return ()
+        chance = counts.sum(0) @ counts.sum(1) / len(labels) ** 2
+        is_chance = accuracy - chance < CHANCE_MARGIN * (1 - chance)
+        return (NEAR_CHANCE.format(accuracy, chance),) if is_chance else ()
     return (f"With {best} the accuracy would be {best_accuracy:.1%} instead of {accuracy:.1%}. Check the order.",)
 
 
@@ -162,20 +189,19 @@ def _require_finite(path: Path, values: Floats) -> Floats:
     if not np.isfinite(values).all():
         row = int((~np.isfinite(values).all(1)).argmax())
         raise InputError(
-            f"{path} has a non-finite number in row {row} (from 0), but logits are finite. Write it again."
+            f"{path} has NaN or infinity in row {row} (from 0). Predict that image again, or look why its tool gave no "
+            "number."
         )
     return values
 
 
 def _require_distributions(path: Path, values: Floats, shape: tuple[int, int]) -> None:
     _require_shape(path, values, shape)
+    _require_finite(path, values)
     advice = f"Apply a softmax to logits, or name them as such: modiste compare --logits {shlex.quote(str(path))}"
-    is_row_invalid = ~(np.isfinite(values) & (values >= 0)).all(1)
-    if is_row_invalid.any():
-        row = int(is_row_invalid.argmax())
-        raise InputError(
-            f"{path} has a negative or non-finite number in row {row} (from 0), but probabilities are 0 to 1. {advice}"
-        )
+    if (values < 0).any():
+        row = int((values < 0).any(1).argmax())
+        raise InputError(f"{path} has a negative number in row {row} (from 0), but probabilities are 0 to 1. {advice}")
     deviations = np.abs(values.sum(1) - 1)
     if deviations.max() > TOLERANCE:
         row = int(deviations.argmax())

@@ -22,6 +22,10 @@ SECTIONS: dict[str, type] = {
 }
 
 
+MAX_LISTED = 25
+"""Choices that a message lists; of more, it has those that are most similar to what was typed."""
+
+
 def describe(recipe: Recipe) -> list[tuple[str, Any, str]]:
     """Return each setting of a recipe: dotted key, value, and the docstring of its field on one line."""
     docstrings = _field_docstrings()
@@ -43,6 +47,13 @@ def reference() -> str:
 def to_settings(recipe: Recipe) -> Settings:
     """Flatten a recipe into dotted keys, in the order of its fields."""
     return flatten(dataclasses.asdict(recipe))
+
+
+def get_value(settings: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a dotted key of `to_settings`; None for an argument `model.options.KEY` that is not set."""
+    if option := _option_name(key):
+        return settings[key.removesuffix(f".{option}")].get(option)
+    return settings[key]
 
 
 def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
@@ -141,9 +152,12 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
 
 
 def suggest(word: str, choices: Sequence[str]) -> str:
-    """Return a sentence with the choice most similar to a misspelled word, or with all of them."""
-    best = max(choices, key=lambda choice: _similarity(word, choice))
-    return f"Did you mean {best!r}?" if _similarity(word, best) > 0.6 else f"There are: {', '.join(choices)}."
+    """Return a sentence with the choice most similar to a misspelled word, or with all; of many, with the nearest."""
+    ordered = sorted(choices, key=lambda choice: -_similarity(word, choice))
+    if _similarity(word, ordered[0]) > 0.6:
+        return f"Did you mean {ordered[0]!r}?"
+    is_long, separator = len(choices) > MAX_LISTED, "; " if any("," in choice for choice in choices) else ", "
+    return f"The nearest are: {separator.join(ordered[:5])}." if is_long else f"There are: {separator.join(choices)}."
 
 
 def _similarity(word: str, choice: str) -> float:
@@ -171,7 +185,11 @@ def _full_key(key: str) -> str:
         raise SettingError(f"{key} was renamed to {new}. Use the new name.")
     if f"{key.partition('.options.')[0]}.options" in settings:
         raise SettingError(f"There is no setting {key!r}: its last part must be the name of an argument, as depth.")
-    raise SettingError(f"There is no setting {key!r}. {suggest(key, [*SECTIONS, *settings])}")
+    advice, section = suggest(key, [*SECTIONS, *settings]), key.partition(".")[0]
+    in_section = [name for name in settings if name.startswith(f"{section}.")]
+    if in_section and not advice.startswith("Did"):
+        advice = suggest(key, in_section)
+    raise SettingError(f"There is no setting {key!r}. {advice}")
 
 
 def _option_name(key: str) -> str:

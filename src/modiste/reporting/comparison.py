@@ -9,14 +9,10 @@ from pathlib import Path
 from modiste.errors import InputError
 from modiste.reporting import canvas, figures, pairwise, predictions
 from modiste.reporting.difference_figure import DifferenceRow, plot_differences
+from modiste.reporting.formatting import format_count
 from modiste.reporting.pairwise import Pair
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
-
-SOFTWARE = "modiste compare"
-"""Written into each figure, so that the next comparison can tell its figures from other files."""
-
-FIGURE_NAME = re.compile(r"(loss|accuracy|accuracies|differences|confusion-.*)\.(png|svg|pdf)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +72,8 @@ def plot_figures(
 ) -> list[Path]:
     """Write loss and accuracy of all runs, accuracies and differences of all methods, and confusion-NAME of each run.
 
-    Return their paths; figures without numbers are left out, and in a NAME that is a path, slashes are hyphens. Other
-    figures that an earlier comparison wrote into the folder are removed.
+    Return their paths; figures without numbers are left out, and in a NAME that is a path, slashes are hyphens. Files
+    of the same name are replaced, and no others are changed.
     """
     files.make_folder(out)
     histories = {method.name: method.history for method in inputs if method.history}
@@ -88,7 +84,8 @@ def plot_figures(
         plots["accuracy"] = figures.plot_curve(histories, "accuracy", best_epochs)
     bars = [(m.name, m.accuracy, m.interval_images) for m in methods if m.accuracy is not None and m.interval_images]
     if bars:
-        plots["accuracies"] = figures.plot_accuracies(bars)
+        title = "accuracy, 95 % interval over images" + ", not over seeds" * any(m.n > 1 for m in methods)
+        plots["accuracies"] = figures.plot_accuracies(bars, xlabel=title)
     rows = [
         DifferenceRow(
             f"{pair.first} - {pair.second}", main.difference, main.interval, main.minimum_detectable_difference
@@ -102,11 +99,7 @@ def plot_figures(
     plots |= {f"confusion-{name}": figures.plot_confusion_matrix(each) for name, each in scores.items()}
     paths = {out / f"{name}.{figure_format}": figure for name, figure in plots.items()}
     for path, figure in paths.items():
-        canvas.save(figure, path, SOFTWARE)
-    for path in out.iterdir():
-        is_old_figure = path not in paths and FIGURE_NAME.fullmatch(path.name) and path.is_file()
-        if is_old_figure and SOFTWARE.encode() in path.read_bytes():
-            path.unlink()
+        canvas.save(figure, path, "modiste compare")
     return list(paths)
 
 
@@ -140,7 +133,7 @@ def _record_data(method: MethodResult) -> dict[str, object]:
 
 
 def _describe_data(method: MethodResult) -> str:
-    evaluated = f"{method.split} split of {method.images:,} images" if method.split else "not evaluated"
+    evaluated = f"{method.split} split of {format_count(method.images, 'image')}" if method.split else "not evaluated"
     files_checksum = "" if method.uses_fashion_mnist else method.info.data_sha256
     checksums = {method.dataset: files_checksum, evaluated: method.info.sha256.get(method.split, "")}
     return ", ".join(f"{text} (SHA-256 {sha256[:8]})" if sha256 else text for text, sha256 in checksums.items())

@@ -14,19 +14,24 @@ from modiste.reporting.text_tables import TextTable
 
 def methods_table(methods: Sequence[MethodResult]) -> TextTable:
     """Return the accuracy of each method with its intervals, and what it took."""
+    unit = " or ".join(sorted({method.unit for method in methods if method.n > 1})) or "seeds"
     columns: dict[str, Callable[[MethodResult], str]] = {
         "run": lambda method: method.name,
         "split": lambda method: method.split or "-",
         "n": lambda method: str(method.n),
         "accuracy": lambda method: format_percent(method.accuracy),
         "images": lambda method: format_interval(method.interval_images),
-        "seeds": lambda method: formatting.format_half_width(method.interval_seeds),
+        unit: lambda method: formatting.format_half_width(method.interval_seeds),
         "loss": lambda method: format_loss(method.loss),
         "epochs": lambda method: f"{method.epochs:.3g}" if method.epochs else "-",
         "params": lambda method: formatting.abbreviate_number(method.parameters) if method.parameters else "-",
         "s": lambda method: f"{method.seconds:.0f}" if method.epochs else "-",
     }
-    return TextTable(list(columns), [[column(method) for column in columns.values()] for method in methods], names=2)
+    rows = [[column(method) for column in columns.values()] for method in methods]
+    caption = f"images, {unit}: 95 % interval of the accuracy over other images, other {unit}"
+    if any(method.n == 2 for method in methods):
+        caption += "; n = 2 is uninformative"
+    return TextTable(list(columns), rows, names=2, caption=f"{caption}.")
 
 
 def scores_table(methods: Sequence[MethodResult]) -> TextTable:

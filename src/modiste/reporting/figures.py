@@ -151,12 +151,15 @@ def plot_samples(samples: Sequence[tuple[str, NDArray[np.uint8]]]) -> Figure:
 
 
 @canvas.with_style
-def plot_accuracies(own: Sequence[AccuracyRow], published: Sequence[AccuracyRow] = ()) -> Figure:
+def plot_accuracies(
+    own: Sequence[AccuracyRow], published: Sequence[AccuracyRow] = (), xlabel: str = "accuracy"
+) -> Figure:
     """Plot accuracies below one another, a dot each with its 95 % interval.
 
     Args:
         own: measured by the user, in blue; drawn from the top down.
         published: with modiste, in gray, below the others; with any, a legend names the colors that are used.
+        xlabel: of the axis.
     """
     rows = [*own, *published]
     figure, (ax,) = canvas.create_axes(height=0.8 + 0.36 * max(2, len(rows)) + 0.3 * bool(published))
@@ -166,7 +169,7 @@ def plot_accuracies(own: Sequence[AccuracyRow], published: Sequence[AccuracyRow]
         ax.plot(accuracy, place, "o", color=color, markersize=6)
         ax.annotate(f"{accuracy:.2%}", (accuracy, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    ax.set(ylim=(len(rows) - 0.5, -0.6), xlabel="accuracy")
+    ax.set(ylim=(len(rows) - 0.5, -0.6), xlabel=xlabel)
     ax.xaxis.set_major_formatter(_tick_percent)
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.margins(x=0.12)

@@ -14,6 +14,11 @@ def abbreviate_number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_count(count: int, noun: str) -> str:
+    """Format a number with its noun: `1 image`, `10,000 images`."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def format_percent(fraction: float | None) -> str:
     """Format a fraction as a percentage: `92.42%`."""
     return "-" if fraction is None else f"{fraction:.2%}"

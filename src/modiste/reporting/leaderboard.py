@@ -74,6 +74,17 @@ def add_results(results: Sequence[MethodResult]) -> list[LeaderboardRow]:
     return sorted([*public_table(), *rows], key=lambda row: -row.accuracy)
 
 
+def select_near(rows: Sequence[LeaderboardRow], results: Sequence[MethodResult]) -> list[LeaderboardRow]:
+    """Return the measured rows, those not distinguishable from one of them, and the next higher and lower ones."""
+    places = {place for place, row in enumerate(rows) if row.result}
+    near = {place + step for place in places for step in (-1, 0, 1)}
+    return [
+        row
+        for place, row in enumerate(rows)
+        if place in near or any(mark(row, result) == "not distinguishable" for result in results)
+    ]
+
+
 def mark(row: LeaderboardRow, result: MethodResult) -> Mark | None:
     """Compare a row of the public leaderboard with a measured result; None for a row that is a result itself.
 

@@ -12,6 +12,7 @@ from modiste.metrics import significance
 from modiste.metrics.significance import Comparison
 from modiste.reporting.predictions import ImagePredictions
 from modiste.reporting.results_table import MethodResult, setting_differences
+from modiste.runs.run_info import RunInfo
 
 Seed = tuple[int, int]
 """Seed and fold."""
@@ -127,12 +128,21 @@ def compare_methods(one: Method, other: Method) -> Pair:
     if seeds or images:
         return replace(pair, seeds=seeds, images=images)
     single = [each.name for each in (one, other) if each.result.n < 2]
-    subject = f"{' and '.join(single)} {'have' if len(single) > 1 else 'has'} one seed"
+    subject = f"{' and '.join(single)} {'are one training each' if len(single) > 1 else 'is one training'}"
     return replace(
         pair,
-        reason=f"{subject}, which shows no spread, so there is no interval. Train two seeds or more of each (modiste "
-        "bench RECIPE --seeds 6), or give predictions of the same images of both.",
+        reason=f"{subject}, which shows no spread, so there is no interval over seeds. Train two seeds or more of each "
+        f"(modiste bench RECIPE --seeds 6), or {_advise_images(one, other)}.",
     )
+
+
+def _advise_images(*methods: Method) -> str:
+    """Return what to give so that methods are compared over images; a results file has no predictions, its runs do."""
+    names = [each.name for each in methods if each.result.scores is None and each.result.info == RunInfo()]
+    if not names:
+        return "give predictions of the same images of both"
+    runs = " and ".join(f"runs/bench/{name}/*" for name in names)
+    return f"compare over images: give the run folders of the bench, as {runs}, in place of its results file"
 
 
 def _other_images(one: Method, other: Method) -> str:

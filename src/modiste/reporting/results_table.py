@@ -1,6 +1,5 @@
 """Runs and results files in one record, to be compared and reported."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -106,12 +105,9 @@ class MethodResult:
         return fmean(values) if values else None
 
     def by_seed(self, score: str = "accuracy") -> dict[tuple[int, int], float]:
-        """Return a score of each evaluated training by its seed and fold; by its position where these repeat."""
-        keys = [(result.seed, result.fold) for result in self.run_results]
-        if len(set(keys)) < len(keys):
-            keys = [(-1, place) for place in range(len(keys))]
-        values = [result.score(score) for result in self.run_results]
-        return {key: value for key, value in zip(keys, values, strict=True) if value is not None}
+        """Return a score of each evaluated training by its seed and fold."""
+        scores = {(result.seed, result.fold): result.score(score) for result in self.run_results}
+        return {key: value for key, value in scores.items() if value is not None}
 
     @property
     def unit(self) -> str:
@@ -261,18 +257,31 @@ def read_results(path: Path) -> MethodResult:
 
 def parse_results(name: str, content: dict[str, Any], origin: str) -> MethodResult:
     """Parse the content of the results file `origin`, which an InputError names."""
-    split = str(content.get("split", "test"))
-    with parsing.as_input_error(f"{origin} has no trainings evaluated on {split}. Give a file of `modiste bench`."):
-        run_results = tuple(map(parse_run_result, content["runs"]))
-        images = results.count_images(content["runs"], split)
-        if split not in SPLITS or images < 1:
-            raise ValueError(split)
-        shared_settings = dict(content["settings"])
+    split, records, shared_settings = content.get("split", "test"), content["runs"], content.get("settings")
+    if split not in SPLITS or not isinstance(records, list) or not records:
+        raise InputError(f"{origin} has no trainings evaluated on test or validation. Give a file of `modiste bench`.")
+    if not isinstance(shared_settings, dict):
+        raise InputError(f"{origin} has no settings that all its trainings share. Give a file of `modiste bench`.")
+    run_results = tuple(_parse_record(record, origin, place) for place, record in enumerate(records, 1))
+    seeds = [(result.seed, result.fold) for result in run_results]
+    if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
+        seed, fold = twice[0]
+        raise InputError(f"{origin} has seed {seed} of fold {fold} twice. {results.REPEAT}")
     try:
         recipe = settings.with_settings(Recipe(), shared_settings)
     except SettingError as error:
         raise InputError(f"{origin} has settings that no recipe has: {error}") from None
+    images = results.count_images(records, split)
     return MethodResult(name, recipe, split, images, run_results, str(content["hardware"]))
+
+
+def _parse_record(record: Any, origin: str, place: int) -> RunResult:
+    """Parse a record of a results file; an InputError has its place, from 1, and what is wrong with it."""
+    with parsing.as_input_error(f"{origin}: training {place} cannot be read. {results.REPEAT}"):
+        try:
+            return parse_run_result(record)
+        except results.BadNumber as error:
+            raise InputError(f"{origin}: training {place} {error}. {results.REPEAT}") from None
 
 
 def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tuple[Any, Any]]:
@@ -303,17 +312,15 @@ def _shortest_unique_end(path: Path, paths: Sequence[Path]) -> str:
 
 
 def parse_run_result(record: dict[str, Any]) -> RunResult:
-    """Parse a record of a results file; raises ValueError for an accuracy outside 0 to 1 or a loss that is infinite."""
-    accuracy, loss = float(record["accuracy"]), float(record["loss"])
-    if not 0 <= accuracy <= 1 or not math.isfinite(loss):
-        raise ValueError(record)
-    numbers = int(record["epochs"]), int(record["parameters"]), results.total_seconds(record)
-    scores = {score: float(record[score]) for score in SCORES if record.get(score) is not None}
-    if not all(map(math.isfinite, scores.values())):
-        raise ValueError(record)
+    """Parse a record of a results file; raises results.BadNumber, or another ValueError or TypeError."""
+    accuracy, loss = results.read_number(record, "accuracy", highest=1), results.read_number(record, "loss")
+    seed, epochs, parameters = (int(results.read_number(record, key)) for key in ("seed", "epochs", "parameters"))
+    results.read_number(record, "images", lowest=1)
+    results.read_number(record, "seconds")
+    scores = {score: results.read_number(record, score) for score in SCORES if record.get(score) is not None}
     origin = str(record.get("precision", "")), int(record.get("fold", 0))
     train_losses, val_losses = (tuple(map(float, record.get(key, ()))) for key in ("train_losses", "val_losses"))
     return RunResult(
-        int(record["seed"]), accuracy, loss, *numbers, *origin, scores, int(record.get("best_epoch", 0)), train_losses,
-        val_losses, int(record.get("groups", 0)),
+        seed, accuracy, loss, epochs, parameters, results.total_seconds(record), *origin, scores,
+        int(record.get("best_epoch", 0)), train_losses, val_losses, int(record.get("groups", 0)),
     )  # fmt: skip

@@ -16,11 +16,12 @@ LATEX = {
 
 
 class TextTable(NamedTuple):
-    """A table; the first columns of names are left-aligned, all others to the right."""
+    """A table; the first columns of names are left-aligned, all others to the right. A caption is below it."""
 
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
     names: int = 1
+    caption: str = ""
 
 
 def to_markdown(tables: Sequence[TextTable], sentences: Sequence[str] = ()) -> str:
@@ -34,7 +35,8 @@ def to_markdown(tables: Sequence[TextTable], sentences: Sequence[str] = ()) -> s
 def _markdown_table(table: TextTable) -> str:
     rule = ["---" if column < table.names else "---:" for column in range(len(table.headers))]
     rows = [list(map(escape_markdown, table.headers)), rule, *(list(map(escape_markdown, row)) for row in table.rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([*lines, "", escape_markdown(table.caption)] if table.caption else lines)
 
 
 def escape_markdown(text: str) -> str:
@@ -55,7 +57,9 @@ def _latex_table(table: TextTable) -> str:
     columns = "l" * table.names + "r" * (len(table.headers) - table.names)
     head, *rows = [" & ".join(map(escape_latex, row)) for row in (table.headers, *table.rows)]
     body = "".join(f"  {row} \\\\\n" for row in rows)
-    return f"\\begin{{tabular}}{{{columns}}}\n  \\hline\n  {head} \\\\\n  \\hline\n{body}  \\hline\n\\end{{tabular}}"
+    caption = f"\n\n{escape_latex(table.caption)}" if table.caption else ""
+    rows_and_rules = f"  \\hline\n  {head} \\\\\n  \\hline\n{body}  \\hline"
+    return f"\\begin{{tabular}}{{{columns}}}\n{rows_and_rules}\n\\end{{tabular}}{caption}"
 
 
 def escape_latex(text: str) -> str:

@@ -16,6 +16,8 @@ from modiste.reporting import canvas
 def plot_tuning(trials: Sequence[dict[str, Any]], importances: Mapping[str, float], title: str) -> Figure:
     """Plot the history of a search beside the importances of its settings.
 
+    The worst trials may be below the axis, where they would flatten the others; triangles mark them.
+
     Args:
         trials: records with `trial`, `state` (complete, pruned, failed) and `val_accuracy`, which may be None.
         importances: share of each setting, highest first; may be empty.
@@ -29,19 +31,13 @@ def plot_tuning(trials: Sequence[dict[str, Any]], importances: Mapping[str, floa
 
 
 def _draw_history(ax: Axes, trials: Sequence[dict[str, Any]]) -> None:
+    floor = _find_floor([each["val_accuracy"] for each in trials if _has_point(each, "complete")])
     for state, color, marker in (("complete", canvas.BLUE, "o"), ("pruned", canvas.GRAY, "x")):
         points = [(each["trial"], each["val_accuracy"]) for each in trials if _has_point(each, state)]
-        ax.plot(*(zip(*points, strict=True) if points else ([], [])), marker, color=color, markersize=5, label=state)
-    failed = [each["trial"] for each in trials if each["state"] == "failed"]
-    if failed:
-        ax.plot(
-            failed,
-            [0.02] * len(failed),
-            "x",
-            color=canvas.VERMILLION,
-            label="failed",
-            transform=ax.get_xaxis_transform(),
-        )
+        shown = [point for point in points if point[1] >= floor]
+        ax.plot(*(zip(*shown, strict=True) if shown else ([], [])), marker, color=color, markersize=5, label=state)
+        _mark_below(ax, [trial for trial, value in points if value < floor], "v", color, f"{state}, below the axis")
+    _mark_below(ax, [each["trial"] for each in trials if each["state"] == "failed"], "x", canvas.VERMILLION, "failed")
     complete = [each["val_accuracy"] if _has_point(each, "complete") else -math.inf for each in trials]
     best = [value if value > -math.inf else math.nan for value in accumulate(complete, max)]
     ax.step(
@@ -52,25 +48,29 @@ def _draw_history(ax: Axes, trials: Sequence[dict[str, Any]]) -> None:
         linewidth=1.2,
         label="best so far",
     )
-    _focus(ax, [value for value in complete if value > -math.inf])
     ax.set(xlabel="trial", ylabel="validation accuracy")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    ax.legend(loc="lower right")
+    ax.legend(loc="best")
 
 
 def _has_point(trial: dict[str, Any], state: str) -> bool:
     return trial["state"] == state and trial["val_accuracy"] is not None
 
 
-def _focus(ax: Axes, values: Sequence[float]) -> None:
-    """Cut off the worst trials, which would flatten the others: show from twice the spread of the better half on."""
-    if len(values) < 2:
-        return
-    best, median = max(values), sorted(values)[len(values) // 2]
-    margin = max(best - median, 1e-3)
-    lowest = min(values)
-    ax.set_ylim(max(lowest, best - 4 * margin) - 0.3 * margin, best + 0.3 * margin)
+def _mark_below(ax: Axes, trials: Sequence[int], marker: str, color: str, label: str) -> None:
+    """Mark trials at the lower end of the axis."""
+    if trials:
+        transform = ax.get_xaxis_transform()
+        ax.plot(trials, [0.02] * len(trials), marker, color=color, markersize=5, label=label, transform=transform)
+
+
+def _find_floor(values: Sequence[float]) -> float:
+    """Return the lowest accuracy to show: the first trial, the better half, and twice the spread of that half below."""
+    if not values:
+        return -math.inf
+    best, median = max(values), sorted(values)[(len(values) - 1) // 2]
+    return min(values[0], median - 2 * (best - median))
 
 
 def _draw_importances(ax: Axes, importances: Mapping[str, float]) -> None:
@@ -82,4 +82,5 @@ def _draw_importances(ax: Axes, importances: Mapping[str, float]) -> None:
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.grid(axis="y", visible=False)
     if not names:
+        ax.set(xticks=[], yticks=[])
         ax.text(0.5, 0.5, "too few trials", ha="center", va="center", transform=ax.transAxes)

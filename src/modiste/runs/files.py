@@ -1,6 +1,8 @@
 """Atomic files: written beside their place, flushed to the disk, then moved into it.
 
-A link is followed, and what is not a regular file (standard output, a FIFO) is written through, never replaced.
+A link in a folder that comes from others leads anywhere, so a write replaces the link, not its target; a path that the
+user names is passed through `follow_link` first. What is not a regular file (standard output, a FIFO) is written
+through, never replaced.
 """
 
 import errno
@@ -28,6 +30,9 @@ STALE_SECONDS = 60.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of a full disk, or of a file that may not grow."""
 
+MAX_TEXT_BYTES = 64 * 2**20
+"""Bytes of a text file of a run: its JSON and its table of epochs have up to a few."""
+
 MAX_LINE_BYTES = 2**20  # a longer line is read as several
 
 
@@ -37,8 +42,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
     A process that is killed in the block leaves the old file unchanged, and beside it a file with the suffix
     `.partial` under a name of its own, so that several processes can write the same path; the last one wins. The next
-    write to the path removes it, as does `remove_partials`. A link stays and its target is replaced. Standard output,
-    a FIFO, a terminal and /dev/null are written through after the block.
+    write to the path removes it, as does `remove_partials`. A link is replaced, see `follow_link`. Standard output, a
+    FIFO, a terminal and /dev/null are written through after the block.
 
     Raises:
         InputError: the folder of the path does not exist, or the path is a folder or a device that is not written to.
@@ -50,16 +55,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with _through_temporary_file(path) as temporary:
             yield temporary
         return
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    with _convert_errors(target):
-        _remove_stale(target)
-        partial = _partial_path(target)
+    with _convert_errors(path):
+        _remove_stale(path)
+        partial = _partial_path(path)
         try:
             yield partial
             with partial.open("rb+") as file:
                 os.fsync(file.fileno())
-            partial.replace(target)
-            _sync_folder(target.parent)
+            partial.replace(path)
+            _sync_folder(path.parent)
         except BaseException:
             with suppress(OSError):  # the error of the write itself is the one to report
                 partial.unlink(missing_ok=True)
@@ -68,16 +72,24 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def append_text(path: Path) -> Iterator[TextIO]:
-    """Open a text file to append lines to, which are flushed to the disk at the end of the block.
+    """Open a text file to append lines to, which are flushed to the disk at the end of the block; a link is refused.
 
     Raises:
         InputError: the folder of the path does not exist.
         OutputError: as `atomic_write`.
     """
-    with _convert_errors(path), path.open("a", encoding="utf-8", newline="") as file:
+    with _convert_errors(path), open_to_append(path) as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def open_to_append(path: Path) -> TextIO:
+    """Open a text file at its end, or a new one; raises OutputError when it is a link or cannot be written."""
+    try:
+        return open(path, "a", encoding="utf-8", newline="", opener=_open_without_link)
+    except OSError as error:
+        raise write_error(path, error) from error
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
@@ -100,6 +112,18 @@ def make_folder(path: Path) -> None:
         raise write_error(path, error) from error
 
 
+def make_own_folder(path: Path) -> None:
+    """Make a folder in a run folder, in place of a link; raises OutputError when it cannot be made."""
+    if path.is_symlink():
+        path.unlink()
+    make_folder(path)
+
+
+def follow_link(path: Path) -> Path:
+    """Return where a path that the user named is to be written: the target of a link, which itself stays."""
+    return streams.follow_link(path)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically; raises as `atomic_write`."""
     with atomic_write(path) as partial:
@@ -116,12 +140,28 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read a UTF-8 text file of a run.
+
+    Raises:
+        InputError: it is no regular file, which could wait or go on forever, or larger than any that modiste writes.
+        OSError, ValueError: it is missing or cannot be read, or is not UTF-8.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is not a regular file. Replace it by one, or remove it.")
+    with path.open("rb") as file:
+        content = file.read(MAX_TEXT_BYTES + 1)
+    if len(content) > MAX_TEXT_BYTES:
+        raise InputError(f"{path} is larger than {MAX_TEXT_BYTES // 2**20} MiB, more than modiste writes. Restore it.")
+    return content.decode()
+
+
 def read_json(path: Path) -> Any:
     """Read JSON; raises InputError when the file is missing, unreadable or not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except FileNotFoundError:
-        raise InputError(f"{path} is missing. Is {path.parent} complete?") from None
+        raise InputError(f"{path} is missing. Check its name, or restore it.") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read ({error}). Restore it, or write it again.") from None
 
@@ -146,6 +186,10 @@ def write_error(path: Path, error: OSError) -> OutputError:
     cause = "Free space" if error.errno in FULL else "Check its permissions"
     advice = f"{cause}, or choose another folder, then repeat the command."
     return OutputError(f"{path} cannot be written ({error.strerror or error}). {advice}")
+
+
+def _open_without_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 @contextmanager

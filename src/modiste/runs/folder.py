@@ -12,6 +12,9 @@ from modiste.runs import files
 from modiste.runs.lock import NAME as LOCK_NAME
 from modiste.runs.lock import lock
 
+CHECKPOINT = "checkpoint.safetensors"
+"""The file of the checkpoint, in its folder."""
+
 
 class _File:
     """The path of a file in a run folder, as an attribute of `Run`."""
@@ -33,6 +36,7 @@ class Run:
     environment = _File("environment.json")  # versions, processor, commit, precision, checksums of the images
     metrics = _File("metrics.csv")  # a row for each epoch
     last = _File("last")  # the folder of the checkpoint
+    checkpoint = _File(f"last/{CHECKPOINT}")
     weights = _File("model.safetensors")  # of the best epoch
     layers = _File("layers.json")  # class, output shape and parameters of each layer, in order of execution
     model = _File("model.onnx")  # the exported model, with its preprocessing
@@ -119,7 +123,7 @@ def require_model(run: Run) -> Path:
     A model is damaged if it is not the file whose SHA-256 the training recorded, as after an incomplete copy.
     """
     if run.model.is_file():
-        recorded = run.finished_marker.read_text(encoding="utf-8").split() if run.finished else []
+        recorded = files.read_text(run.finished_marker).split() if run.finished else []
         if recorded and recorded[0] != files.sha256(run.model):
             raise InputError(
                 f"{run.model} is damaged or was changed: it is not the file that the training wrote. Copy the run "

@@ -57,8 +57,7 @@ def total_seconds(rows: Iterable[EpochMetrics]) -> float:
 def read(path: Path) -> list[EpochMetrics]:
     """Read the rows; raises InputError when the file is missing or is not a metrics.csv."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *lines = list(csv.reader(file, strict=True))
+        header, *lines = list(csv.reader(files.read_text(path).splitlines(), strict=True))
         return [_parse_row(dict(zip(header, line, strict=True))) for line in lines]
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise InputError(f"{path} is not a metrics.csv ({error}). Give a run that `modiste train` made.") from None

@@ -1,5 +1,6 @@
 """Results files: results/NAME.json, the source of every published number."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,12 @@ from modiste.runs import environment, files, metrics_file, run_info
 from modiste.runs.folder import Run
 
 REQUIRED = ("recipe", "command", "commit", "hardware", "versions", "n", "runs")
+
+REPEAT = "Restore the file, or repeat the command that wrote it."
+
+
+class BadNumber(ValueError):
+    """A record of a results file lacks a number, or has one that is out of its range."""
 
 
 def write(path: Path, *, recipe: str, command: str, runs: list[dict[str, Any]], **figures: Any) -> None:
@@ -45,6 +52,17 @@ def run_record(run: Run) -> dict[str, Any]:
         "epochs": len(rows),
         **{key: getattr(info, key) for key in ("parameters", "precision", "threads", "device", "hardware", "commit")},
     }
+
+
+def read_number(record: dict[str, Any], key: str, lowest: float = 0, highest: float = sys.float_info.max) -> float:
+    """Return a number of a record; raises BadNumber if it is missing, none, or out of its range."""
+    if key not in record:
+        raise BadNumber(f"has no {key}")
+    value = record[key]
+    if type(value) not in (int, float) or not lowest <= value <= highest:
+        limits = f"from {lowest} to {highest}" if highest == 1 else f"of at least {lowest}"
+        raise BadNumber(f"has {key} {value!r}, but it must be a number {limits}")
+    return float(value)
 
 
 def count_images(records: Sequence[dict[str, Any]], split: str) -> int:

@@ -80,12 +80,17 @@ class Storage:
     def _place(self) -> _Place:
         if not is_url(self.url):
             return _Folder(Path(self.url))
+        if not self.url.partition("://")[2].strip("/"):
+            raise InputError(f"{self.url} names no bucket or folder. Give one: {self.url.rstrip('/')}//BUCKET/PREFIX.")
         import fsspec
 
         try:
             file_system, root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         except ValueError as error:
             raise InputError(f"{self.url} cannot be opened ({error}). Give a folder, or a URL such as s3://.") from None
+        except ImportError as error:
+            advice = "Install this package, on a cluster on every node"
+            raise InputError(f"{self.url} cannot be opened ({error}). {advice}.") from None
         return _Prefix(file_system, root.rstrip("/"))
 
     def __getstate__(self) -> dict[str, str]:
@@ -97,12 +102,16 @@ class Storage:
         return f"{self.url.rstrip('/')}/{name}"
 
     def names(self, below: str = "") -> list[str]:
-        """List the files below a folder, sorted; none if there is no such folder. Raises InputError."""
+        """List the files below a folder, sorted; none if there is no such folder or bucket. Raises InputError."""
+        try:
+            return self.existing_names(below)
+        except FileNotFoundError:
+            return []
+
+    def existing_names(self, below: str = "") -> list[str]:
+        """List the files as `names`; raises FileNotFoundError for a bucket that does not exist."""
         with _as_input_error(self.path(below)):
-            try:
-                return sorted(self._place.names(below))
-            except FileNotFoundError:
-                return []
+            return sorted(self._place.names(below))
 
     def read(self, name: str) -> bytes:
         """Return the content of a file; raises FileNotFoundError, or InputError if it cannot be read."""

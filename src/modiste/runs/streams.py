@@ -18,7 +18,7 @@ MAX_LINKS = 40
 
 
 def is_stream(path: Path) -> bool:
-    """Return whether a path is written through, instead of being replaced.
+    """Return whether a path is written through, instead of being replaced; a link is not, see `follow_link`.
 
     Raises:
         InputError: it is a device or a socket that is not written to.
@@ -26,10 +26,10 @@ def is_stream(path: Path) -> bool:
     if _descriptor(path) is not None:
         return True
     try:
-        status = path.stat()
+        status = path.lstat()
     except OSError:
         return False
-    if stat.S_ISREG(status.st_mode):
+    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
         return False
     if stat.S_ISFIFO(status.st_mode):
         return True
@@ -46,14 +46,18 @@ def open_stream(path: Path) -> BinaryIO:
     return path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 
-def _descriptor(path: Path) -> int | None:
-    """Return the number of the open file that a path such as /dev/stdout or /dev/fd/3, or a link to it, stands for."""
+def follow_link(path: Path) -> Path:
+    """Return the target of a link, and of one that this leads to; standard output and the like under their names."""
     for _ in range(MAX_LINKS):
-        if str(path) in DESCRIPTORS:
-            return DESCRIPTORS[str(path)]
-        if match := re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path)):
-            return int(match[1])
-        if not path.is_symlink():
+        if _descriptor(path) is not None or not path.is_symlink():
             break
         path = path.parent / path.readlink()
-    return None
+    return path
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as /dev/stdout or /dev/fd/3 stands for."""
+    if str(path) in DESCRIPTORS:
+        return DESCRIPTORS[str(path)]
+    match = re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))
+    return int(match[1]) if match else None

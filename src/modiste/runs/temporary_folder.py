@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from modiste.errors import STOP_SIGNALS
+from modiste.errors import caught_signals
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def _delayed_signals() -> Iterator[None]:
         yield
         return
     arrived: list[int] = []
-    handlers = {each: signal.signal(each, lambda caught, _: arrived.append(caught)) for each in STOP_SIGNALS}
+    handlers = {each: signal.signal(each, lambda caught, _: arrived.append(caught)) for each in caught_signals()}
     try:
         yield
     finally:

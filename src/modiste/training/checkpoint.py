@@ -14,15 +14,14 @@ from torch import Tensor
 from modiste.errors import InputError
 from modiste.models import weights
 from modiste.runs import files
+from modiste.runs.folder import CHECKPOINT
 from modiste.runs.metrics_file import EpochMetrics
 from modiste.training.loop import State
-
-FILE = "checkpoint.safetensors"
 
 
 def save(state: State, folder: Path) -> None:
     """Replace the checkpoint in a folder; raises OutputError when it cannot be written, and the old one stays."""
-    files.make_folder(folder)
+    files.make_own_folder(folder)
     tensors = weights.contiguous_copies(_tensors(state))
     metadata = {
         "history": [asdict(metrics) for metrics in state.history],
@@ -30,7 +29,7 @@ def save(state: State, folder: Path) -> None:
         "seconds": state.seconds,
         "sha256": _sha256(tensors),
     }
-    files.write_bytes(folder / FILE, serialize(tensors, metadata={"state": json.dumps(metadata)}))
+    files.write_bytes(folder / CHECKPOINT, serialize(tensors, metadata={"state": json.dumps(metadata)}))
 
 
 def load(state: State, folder: Path) -> None:
@@ -39,7 +38,7 @@ def load(state: State, folder: Path) -> None:
     Raises:
         InputError: the checkpoint is missing, damaged or for another network.
     """
-    path = folder / FILE
+    path = folder / CHECKPOINT
     if not path.is_file():
         raise InputError(f"{path} is missing, so the training cannot be resumed. Start a new run.")
     try:

@@ -111,7 +111,7 @@ def extend(path: Path, epochs: int, new_path: Path, progress: ProgressCallback, 
     run_environment.require_same_device(training, old, info)
     run_environment.require_same_data(training, old)
     checkpoint.load(training.state, old.last)
-    record = {"run": old.name, "epochs": done, "checkpoint_sha256": files.sha256(old.last / checkpoint.FILE)}
+    record = {"run": old.name, "epochs": done, "checkpoint_sha256": files.sha256(old.checkpoint)}
 
     def write_state(run: Run) -> None:
         checkpoint.save(training.state, run.last)
@@ -154,7 +154,7 @@ def _resume(run: Run, progress: ProgressCallback, data_source: str, processes: R
         raise InputError(
             f"{run.path} is finished. Train under a new --name, or evaluate it: modiste evaluate {run.path}"
         )
-    has_checkpoint = (run.last / checkpoint.FILE).exists()
+    has_checkpoint = run.checkpoint.exists()
     if run.metrics.exists() and not has_checkpoint:
         raise InputError(
             f"{run.path} has no checkpoint to resume from. Start a new run: modiste train {run.recipe_file} --name NEW"

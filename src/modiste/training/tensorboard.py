@@ -12,6 +12,7 @@ from modiste.runs.metrics_file import EpochMetrics
 def append(folder: Path, metrics: EpochMetrics) -> None:
     """Add the metrics of an epoch to the events in a folder, with the names in metrics.csv; raises OutputError."""
     try:
+        files.make_own_folder(folder)
         with import_summary_writer()(str(folder)) as writer:
             for name, value in asdict(metrics).items():
                 if name != "epoch" and value is not None:

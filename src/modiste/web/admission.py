@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import random
+import re
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
@@ -25,6 +26,9 @@ MAX_OPEN_REQUESTS = 1000
 
 TOO_MANY_REQUESTS = HttpError(503, "The service has too many open requests. Retry in a second.", RETRY_AFTER)
 
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d+)?", re.ASCII)
+"""A host, and a port."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 REJECTION_DELAY = 1.0, 2.0
@@ -40,7 +44,7 @@ class Admission:
 
     Args:
         queue: rejects requests for predictions while it is full, before their photos are read.
-        hosts: accepted host names without port, beside all IP addresses; empty accepts every name.
+        hosts: accepted host names without port, beside all IP addresses.
         origins: of other sites whose pages may send requests that are not GET, such as https://shop.example; or "*".
     """
 
@@ -83,10 +87,10 @@ class Admission:
 
     def _accepts_host(self, host: str | None) -> bool:
         """Accept no host, which only HTTP/1.0 clients and no browsers send, and IP addresses, which no name rebinds."""
-        if host is None or not self.hosts:
+        if host is None:
             return True
-        name = (host if host.endswith("]") else host.rpartition(":")[0] or host).lower()  # without the port
-        return name in self.hosts or _is_address(name)
+        match = HOST.fullmatch(host.lower())
+        return match is not None and (match[1] in self.hosts or _is_address(match[1]))
 
     def _is_cross_site(self, headers: Headers) -> bool:
         """Return whether a browser says that a page of another origin sends the request.
@@ -94,6 +98,8 @@ class Admission:
         Other clients send neither header. Browsers send `Sec-Fetch-Site` only to HTTPS and to this machine, and
         `Origin` always; a proxy may change the host that the latter is compared with.
         """
+        if max(len(headers.getlist(name)) for name in ("origin", "sec-fetch-site")) > 1:
+            return True  # no browser sends two
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if "*" in self.origins or origin in self.origins:
             return False

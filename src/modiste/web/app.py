@@ -19,7 +19,7 @@ import modiste
 from modiste.imaging.file_format import is_heic_supported
 from modiste.inference.model import Predictor
 from modiste.web.admission import Admission
-from modiste.web.http_error import HttpError, error_response, from_validation_errors, stopping
+from modiste.web.http_error import HttpError, error_response, from_validation_errors, list_errors, stopping
 from modiste.web.middleware import RequestMiddleware, ServiceMetrics
 from modiste.web.prediction_task import PredictionTask
 from modiste.web.request_reader import (
@@ -99,7 +99,7 @@ def create_app(
         predictor: the loaded models.
         queue: runs the predictions.
         hosts: accepted host names; a request under another name may come from a third-party page and is rejected.
-            Empty accepts every name.
+            IP addresses are always accepted.
         origins: of other sites whose pages may send photos and read responses, such as https://shop.example; "*" is
             every page.
         root_path: prefix of the paths behind a proxy.
@@ -192,7 +192,7 @@ def _create_task(predictor: Predictor, query: PredictionOptions, upload: Upload)
     try:
         options = PredictionOptions.model_validate(query.model_dump() | upload.options)
     except ValidationError as error:
-        raise from_validation_errors(error.errors()) from None
+        raise from_validation_errors(list_errors(error)) from None
     model = _select_model(predictor, options.model)
     return PredictionTask(model, options.top, options.preview, options.heatmap)
 

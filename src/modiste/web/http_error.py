@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.responses import JSONResponse
 
 from modiste.web.schemas import JsonPhoto, PredictionOptions
@@ -33,6 +34,11 @@ stopping = partial(HttpError, 503, "The service is stopping. Use another one.")
 def error_response(error: HttpError, request_id: str) -> JSONResponse:
     """Return the response for an error; the operator finds the request in the log by its id."""
     return JSONResponse({"error": error.message, "request_id": request_id}, error.status, error.headers)
+
+
+def list_errors(error: ValidationError) -> list[Any]:
+    """Return pydantic's errors without what the client sent, of which each would have a copy."""
+    return error.errors(include_url=False, include_context=False, include_input=False)
 
 
 def from_validation_errors(errors: Iterable[Mapping[str, Any]]) -> HttpError:

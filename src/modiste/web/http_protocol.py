@@ -13,6 +13,9 @@ from modiste.web.middleware import SECURITY_HEADERS
 MAX_CONNECTIONS = 4096
 """Open connections, with or without a request; the process needs a file descriptor for each."""
 
+MAX_LINGERING = 32
+"""Connections above the limit that get a response; further ones are closed at once, to free their file descriptors."""
+
 LINGER = 2.0
 """Seconds in which what a client still sends is read after an error: closing at once could destroy the response."""
 
@@ -23,6 +26,9 @@ NOT_HTTP = HttpError(400, "The request is not valid HTTP, or its head is too lar
 class HttpProtocol(H11Protocol):
     """One connection; h11 limits the size of the request head, unlike the faster parser."""
 
+    max_connections = MAX_CONNECTIONS
+    """Fewer where the system allows the process fewer open files."""
+
     is_half_closed = False
     """The client has sent its requests and closed its side, and waits for the response."""
 
@@ -30,9 +36,11 @@ class HttpProtocol(H11Protocol):
     """The last response is sent; what the client still sends is discarded."""
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Accept a connection, or close it with status 503 when too many are open."""
+        """Accept a connection, or close it, with status 503 if possible, when too many are open."""
         super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
+        if len(self.connections) > self.max_connections + MAX_LINGERING:
+            transport.abort()
+        elif len(self.connections) > self.max_connections:
             self._respond_and_close(TOO_MANY_CONNECTIONS)
 
     def data_received(self, data: bytes) -> None:

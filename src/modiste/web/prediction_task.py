@@ -13,6 +13,7 @@ from modiste.inference.model import Model, Predictor
 from modiste.inference.occlusion import FORWARD_PASSES
 from modiste.inference.prediction import Prediction
 from modiste.web.http_error import HttpError
+from modiste.web.request_reader import MAX_BODY, MIB
 
 Result = tuple[dict[str, Any], HttpError | None]
 """The JSON record of a prediction, and the reason when it has no label."""
@@ -45,16 +46,20 @@ class PredictionTask:
         Raises:
             HttpError: the model failed (500).
         """
+        if len(photo) > MAX_BODY:
+            return self._failure(413, f"The photo is larger than {MAX_BODY // MIB} MiB. Send a smaller one.")
         try:
             model, image = self.predictor.preprocess(photo)
         except InputError as reason:
-            error = HttpError(415 if isinstance(reason, UnsupportedPhoto) else 422, str(reason))
-            return Prediction("", None, None, (), "", error.message).as_dict(), error
+            return self._failure(415 if isinstance(reason, UnsupportedPhoto) else 422, str(reason))
         try:
             (prediction,) = model.predict_images(image[None], self.top)
             return prediction.as_dict() | self._figures(model, image, prediction.top[0][0]), None
         except InputError:
             raise HttpError(500, "The model failed on this photo. Report it to the operator of the service.") from None
+
+    def _failure(self, status: int, message: str) -> Result:
+        return Prediction("", None, None, (), "", message).as_dict(), HttpError(status, message)
 
     def _figures(self, model: Model, image: NDArray[np.uint8], label: str) -> dict[str, str]:
         """Draw the requested figures of an image, uint8 of the model's `image_shape`, as data URLs."""

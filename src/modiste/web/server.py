@@ -15,14 +15,18 @@ from typing import Any
 
 import uvicorn
 
-from modiste.errors import STOP_SIGNALS, SettingError
+from modiste.errors import SettingError, caught_signals
 from modiste.inference.model import Predictor
 from modiste.web.app import create_app
-from modiste.web.http_protocol import MAX_CONNECTIONS, HttpProtocol
+from modiste.web.http_protocol import MAX_CONNECTIONS, MAX_LINGERING, HttpProtocol
 from modiste.web.settings import ServerSettings
 from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
+
+OTHER_FILES = MAX_LINGERING + 64
+"""Open files beside those of connections: of rejected ones, and of the process itself. New connections need three times
+as many as are accepted at once, until those above the limit are closed."""
 
 SHUTDOWN_TIMEOUT = 20
 """Seconds that accepted requests have to finish after a stop signal."""
@@ -36,8 +40,6 @@ SEND_BUFFER = 2**18
 ACCEPTED_AT_ONCE = 64
 """New connections that are accepted before other events are handled."""
 
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-
 OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")}  # noqa: S104  not the default
 """For each address that listens on all interfaces, that of this machine and one of a network for documentation."""
 
@@ -45,7 +47,7 @@ OUTSIDE = {"0.0.0.0": ("127.0.0.1", "192.0.2.1"), "::": ("[::1]", "2001:db8::1")
 def serve(
     predictor: Predictor, queue: WorkQueue, settings: ServerSettings, on_ready: Callable[[Sequence[str]], None]
 ) -> None:
-    """Serve until SIGINT or SIGTERM; a second signal stops without waiting for open requests.
+    """Serve until SIGINT, SIGTERM or SIGHUP; a second signal stops without waiting for open requests.
 
     Args:
         predictor: the loaded models.
@@ -59,15 +61,16 @@ def serve(
     """
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it logs every malformed form
     listener = _listen(settings.host, settings.port)
-    address, port = listener.getsockname()[:2]
-    # DNS rebinding: a third-party page whose name resolves to this machine still sends its own name as the host
-    is_restricted = address in ("127.0.0.1", "::1") or settings.allow_hosts
-    hosts = (*LOCAL_HOSTS, *settings.allow_hosts) if is_restricted else ()
+    port = listener.getsockname()[1]
+    open_files = _raise_file_limit()
+    accepted_at_once = max(1, min(ACCEPTED_AT_ONCE, open_files // 16))
+    free_files = open_files - OTHER_FILES - 3 * accepted_at_once
+    HttpProtocol.max_connections = max(1, min(MAX_CONNECTIONS, free_files))
     config = uvicorn.Config(
-        create_app(predictor, queue, hosts, settings.allow_origins, settings.root_path),
+        create_app(predictor, queue, _accepted_hosts(settings), settings.allow_origins, settings.root_path),
         http=HttpProtocol,
         loop="asyncio",  # under load, uvloop lets new connections wait for seconds
-        backlog=ACCEPTED_AT_ONCE,
+        backlog=accepted_at_once,
         ws="none",
         lifespan="off",
         log_level="error",
@@ -79,11 +82,20 @@ def serve(
     )
     scheme = "https" if settings.tls_cert else "http"
     urls = [f"{scheme}://{each}:{port}/" for each in _reachable_hosts(listener)]
-    _raise_file_limit()
     try:
         _Server(config, queue, partial(on_ready, urls)).run(sockets=[listener])
     finally:
         queue.close()
+
+
+def _accepted_hosts(settings: ServerSettings) -> list[str]:
+    """Return the names of this machine and those of the settings.
+
+    With DNS rebinding, a page of another site has a name that resolves to this machine, but it sends that name.
+    """
+    own = socket.gethostname().lower()
+    name = own.partition(".")[0]
+    return ["localhost", own, name, f"{name}.local", settings.host.lower(), *settings.allow_hosts]
 
 
 def _reachable_hosts(listener: socket.socket) -> list[str]:
@@ -115,16 +127,22 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _raise_file_limit() -> None:
-    """Let the process open a file for each connection, as far as the system allows; shells often set 1,024."""
-    if sys.platform != "win32":
-        import resource
+def _raise_file_limit() -> int:
+    """Let the process open a file for each connection, as far as the system allows; return how many files it may open.
 
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MAX_CONNECTIONS + 100
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    Shells often set 1,024.
+    """
+    wanted = MAX_CONNECTIONS + OTHER_FILES + 3 * ACCEPTED_AT_ONCE
+    if sys.platform == "win32":
+        return wanted
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 def _is_stalled(connection: Any) -> bool:
@@ -169,7 +187,7 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        handlers = {each: signal.signal(each, self.handle_exit) for each in STOP_SIGNALS}
+        handlers = {each: signal.signal(each, self.handle_exit) for each in caught_signals()}
         try:
             yield
         finally:

@@ -18,7 +18,7 @@ class ServerSettings:
         port: TCP port; 0 chooses a free one.
         root_path: prefix of the paths behind a proxy, such as "/modiste"; both with it and without it paths are found.
         allow_origins: origins of third-party pages that may read responses, such as "https://shop.example"; or "*".
-        allow_hosts: host names that are accepted beside those of this machine.
+        allow_hosts: host names that are accepted beside those of this machine and `host`.
         tls_cert: PEM file of the certificate and its chain; None serves plain HTTP.
         tls_key: PEM file of its private key.
 

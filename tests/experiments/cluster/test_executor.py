@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +15,9 @@ from typing import Any
 import pytest
 from local_cluster import add_node, kill_node, open_cluster
 
-from helpers.command import TINY, environment, run_in_process, start
+from helpers.command import OWN, TINY, environment, run_in_process, start
 from helpers.idx import write_idx_folder
+from modiste.experiments.cluster.worker import SCRATCH
 
 pytest.importorskip("ray")
 
@@ -80,6 +83,74 @@ def test_a_killed_node_changes_nothing(small: list[str], tmp_path: Path, nodes: 
         ours, theirs = (tmp_path / each / f"bench/small/seed-{seed}" for each in ("lost", "runs"))
         assert {file.name for file in ours.iterdir()} | {".lock"} == {file.name for file in theirs.iterdir()}
         assert (ours / "probabilities.npz").read_bytes() == (theirs / "probabilities.npz").read_bytes()
+        log = Path(f"{ours}.log").read_text()
+        assert f"modiste evaluate {tmp_path}/runs/bench/small/seed-{seed}" in log
+        assert SCRATCH not in log
+
+
+def processes_of(nodes: Any, name: str) -> list[int]:
+    """The numbers of the processes of that name that the nodes of a cluster have started."""
+    raylets = {each.process.pid for node in nodes.list_all_nodes() for each in node.all_processes["raylet"]}
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    lines = [line.split(None, 2) for line in listed.splitlines()]
+    return [int(number) for number, parent, title in lines if int(parent) in raylets and title.startswith(name)]
+
+
+@pytest.mark.slow
+def test_a_lost_run_store_is_started_again(small: list[str], tmp_path: Path, nodes: Any) -> None:
+    """And its trial resumes from the checkpoint that was sent, as this is no stop by the user."""
+    small += ["--set=schedule.epochs=40", "--set=early_stopping.patience=0", "--seeds=1"]
+    run = tmp_path / "runs/bench/small/seed-0"
+
+    def kill() -> None:
+        wait_until(lambda: epochs(run) >= 2)
+        for number in processes_of(nodes, "ray::RunStore"):
+            os.kill(number, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    ended = run_in_process(tmp_path, *small, f"--cluster={nodes.address}")
+    thread.join()
+    assert table(ended.stdout)[0]["epochs"] == 40
+    assert "its worker or node was lost. Another one resumes it" in ended.stderr
+    assert Path(f"{run}.log").read_text().count("epoch   1  train") == 1
+
+
+@pytest.mark.slow
+def test_a_lost_head_is_one_sentence(small: list[str], tmp_path: Path, nodes: Any) -> None:
+    """The trial stops with its checkpoint, before Ray ends the process without a message of its own."""
+    small += ["--set=schedule.epochs=500", "--set=early_stopping.patience=0", "--seeds=1"]
+    run = tmp_path / "runs/bench/small/seed-0"
+    with open_cluster() as lost:
+        process = start(tmp_path, *small, f"--cluster={lost.address}")
+        wait_until(lambda: epochs(run) >= 2)
+        (server,) = lost.head_node.all_processes["gcs_server"]
+        server.process.kill()
+        _, err = process.communicate(timeout=180)
+    assert process.returncode == 3, err
+    assert err.splitlines()[-2] == "The head of the Ray cluster does not answer. The trainings are stopped."
+    assert "as the head of the cluster is lost. The same command resumes it." in err.splitlines()[-1]
+    assert (run / "last/checkpoint.safetensors").exists()
+    assert 2 <= epochs(run) < 500
+
+
+@pytest.mark.slow
+def test_settings_are_tuned_on_a_cluster(small: list[str], tmp_path: Path, nodes: Any) -> None:
+    """With the same trials and the same gain as by processes; one that is not promising is stopped there."""
+    settings = [each for each in small if each.startswith("--set=") and "model" not in each]
+    search = ["--trials=2", "--epochs=2", "--range=optimizer.lr=1e-4..100", "--gain-folds=1", "--name=tuned"]
+    command = ["tune", "classic-cnn", *settings, *OWN, "--set=schedule.epochs=3", "--set=optimizer.lr=1e-4", *search]
+    tuned = json.loads(run_in_process(tmp_path, *command, "--json", f"--cluster={nodes.address}").stdout)
+    (tmp_path / "runs").rename(tmp_path / "cluster-runs")
+    local = json.loads(run_in_process(tmp_path, *command, "--json").stdout)
+    assert [trial["val_accuracy"] for trial in tuned["trials"]] == [trial["val_accuracy"] for trial in local["trials"]]
+    assert tuned["gain"] == local["gain"]
+
+
+def test_a_cluster_needs_no_torch_in_its_own_processes() -> None:
+    """Only the training, a process of its own, takes its memory."""
+    code = "import sys, modiste.experiments.cluster.executor; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.slow
@@ -112,14 +183,15 @@ def test_errors_are_one_sentence(small: list[str], tmp_path: Path, nodes: Any) -
             "There is no Ray cluster at": [f"--cluster={nowhere}"],
             "must be auto or HOST:PORT": ["--cluster=ray://head"],
             "A trial needs 1 CPU and 8 GPUs, but the largest node has": [address, "--gpus=8"],
-            "cannot see": [address, f"--storage={tmp_path / 'missing'}"],
+            "cannot see --storage": [address, f"--storage={tmp_path / 'missing'}"],
+            "cannot use --storage: s3:// names no bucket": [address, "--storage=s3://"],
             "--cpus is for trials on a cluster": ["--cpus=2"],
         }
         for message, arguments in cases.items():
             failed = run_in_process(tmp_path, *small, *arguments, code=2)
             assert message in failed.stderr
             assert len(failed.stderr.splitlines()) == 1
-    assert not list(tmp_path.glob("runs/bench/small/seed-*"))
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.slow

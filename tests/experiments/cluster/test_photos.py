@@ -80,4 +80,20 @@ def test_photos_and_rows_may_be_on_s3(tmp_path: Path, nodes: Any) -> None:
     assert printed == "s3://shop/labels: 4 photos\n"
     assert Storage("s3://shop/labels").names() == ["_plan.json", "part-00000.parquet"]
     refused = run_in_process(tmp_path, *arguments, "--top=3", "--out=s3://shop/labels", code=2)
-    assert "has predictions of other photos, of another model, or with another --top" in refused.stderr
+    assert "has predictions with --top 1. Choose another --out" in refused.stderr
+
+
+@pytest.mark.slow
+def test_an_output_that_cannot_be_used_is_refused(tmp_path: Path, nodes: Any) -> None:
+    """Before anything is predicted, and without an empty folder."""
+    fill(tmp_path / "photos", 1)
+    (tmp_path / "file").touch()
+    command = ["predict", "photos", "--model=fashion-mnist", f"--cluster={nodes.address}"]
+    cases = {
+        "A model needs 2 CPUs and 0 GPUs, but the largest node has": ["--out=out", "--cpus=2"],
+        "but on a cluster it must be a folder or a prefix": ["--out=file"],
+        "cannot use --out: s3:// names no bucket": ["--out=s3://"],
+    }
+    for message, arguments in cases.items():
+        assert message in run_in_process(tmp_path, *command, *arguments, code=2).stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"photos", "file"}

@@ -1,6 +1,7 @@
 """What goes between a worker and the machine of the command: files of a run, and orders."""
 
 import resource
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from helpers.s3 import s3_server
 from modiste.errors import OutputError
 from modiste.experiments.cluster import run_store
-from modiste.experiments.cluster.run_store import LargeFiles, RunStore
+from modiste.experiments.cluster.run_store import Files, LargeFiles, RunStore
+from modiste.experiments.cluster.worker import Reporter, Task
 from modiste.experiments.trials import Trial
 from modiste.recipes.named import sprint
 from modiste.runs import folder
@@ -74,6 +76,28 @@ def test_a_worker_that_was_replaced_writes_nothing(run: Run) -> None:
     assert store.checkpoints(str(run.path)) == 3
     store.order(str(run.path), run_store.STOPPED)
     assert store.report(str(run.path), 2, {}, [], 0) == run_store.STOPPED
+
+
+class SlowReporter(Reporter):
+    """Sends for half a second, to a store that says only to reports without files that the trial is to stop."""
+
+    def _send(self) -> str:
+        time.sleep(0.5)
+        return run_store.RUNNING
+
+    def _report(self, contents: Files, removed: list[str], checkpoints: int) -> str:
+        return run_store.STOPPED
+
+
+def test_a_slow_storage_does_not_delay_a_stop(run: Run) -> None:
+    """A worker asks every second for its order, although it sends its files at longer intervals."""
+    trial = Trial(sprint(), run.path)
+    reporter = SlowReporter(Task(trial, 1, 1, {}, "", None), trial, store=None)
+    with reporter:
+        end = time.monotonic() + 4
+        while not reporter.stop() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert reporter.stop()
 
 
 def test_checkpoints_are_kept_apart_by_recipe(run: Run, storage: Storage, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +11,21 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from modiste.errors import InputError, OutputError
+from modiste.experiments.cluster import head
+from modiste.experiments.cluster.head import Head
 from modiste.runs import environment
 from modiste.runs.storage import Storage
 
 START = "Start one with: ray start --head"
-CONNECT_SECONDS = 5
 PROBE_SECONDS = 120
 """In which every node must answer; the first worker of a node takes seconds to start."""
 
 
 @contextmanager
-def connect(address: str) -> Iterator[None]:
-    """Connect to the cluster at an address, or with "auto" to the one of this machine, until the block ends.
+def connect(address: str, on_lost: Callable[[], None]) -> Iterator[Head]:
+    """Connect to the cluster at an address, or with "auto" to the one of this machine; yield its head.
+
+    `on_lost` is called in another thread when the head is lost.
 
     Raises:
         InputError: there is no cluster, this machine is not one of its nodes, or a node has other versions.
@@ -39,7 +41,8 @@ def connect(address: str) -> Iterator[None]:
     ray._private.worker._worker_logs_enabled = False  # noqa: SLF001
     try:
         require_same_versions()
-        yield
+        with Head(ray.get_runtime_context().gcs_address, on_lost) as cluster:
+            yield cluster
     finally:
         ray.shutdown()
 
@@ -54,10 +57,8 @@ def _require_listening(address: str) -> None:
             f"--cluster is {address}, but it must be auto or HOST:PORT of a cluster that this machine is a node of. To "
             "use a remote cluster, run the command on its head node: ray job submit -- modiste ..."
         )
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise InputError(f"There is no Ray cluster at {address} ({error}). {START}") from None
+    if error := head.failure(address):
+        raise InputError(f"There is no Ray cluster at {address} ({error}). {START}")
 
 
 def _describe_failure(address: str, error: Exception) -> str:
@@ -134,15 +135,15 @@ def describe_difference(here: Mapping[str, str], there: Mapping[str, str]) -> st
     return ""
 
 
-def require_room(cpus: int, gpus: float) -> int:
-    """Return how many trials with these resources run at the same time; raises InputError if no node has them."""
+def require_room(cpus: int, gpus: float, each: str) -> int:
+    """Return how many of `each` with these resources run at the same time; raises InputError if no node has them."""
     sizes = [(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)) for node in nodes()]
     places = [min(has_cpus // cpus, has_gpus // gpus if gpus else has_cpus) for has_cpus, has_gpus in sizes]
     if sum(places) < 1:
         most_cpus, most_gpus = (max(values) for values in zip(*sizes, strict=True))
         raise InputError(
-            f"A trial needs {_format_resources(cpus, gpus)}, but the largest node has "
-            f"{_format_resources(most_cpus, most_gpus)}. Lower --cpus or --gpus, or add a node."
+            f"{each} needs {_format_resources(cpus, gpus)}, but the largest node has "
+            f"{_format_resources(most_cpus, most_gpus)}. Lower --cpus{' or --gpus' * bool(gpus)}, or add a node."
         )
     return int(sum(places))
 
@@ -151,13 +152,13 @@ def _format_resources(cpus: float, gpus: float) -> str:
     return f"{cpus:g} CPU{'s' * (cpus != 1)} and {gpus:g} GPU{'s' * (gpus != 1)}"
 
 
-def require_readable(paths: Sequence[str]) -> None:
-    """Raise an InputError for a path that a node cannot see."""
+def require_readable(paths: Sequence[str], option: str = "") -> None:
+    """Raise an InputError for a path that a node cannot see; it names the option, such as "--storage "."""
     for address, missing in call_on_nodes(missing_paths, list(paths)):
         if missing:
             raise InputError(
-                f"Node {address} cannot see {missing[0]}. Put it on a file system that all nodes share, at the same "
-                "path, or copy it to each of them."
+                f"Node {address} cannot see {option}{missing[0]}. Put it on a file system that all nodes share, at the "
+                "same path, or copy it to each of them."
             )
 
 
@@ -176,8 +177,6 @@ def try_to_write(storage: Storage) -> str:
         storage.remove([name])
     except (InputError, OutputError) as error:
         return str(error)
-    except ImportError as error:
-        return f"{error}. Try: pip install 'modiste[cluster]'"
     return ""
 
 

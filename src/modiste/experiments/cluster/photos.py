@@ -5,8 +5,10 @@ not grow with the number of photos, and a shard whose actor or node is lost is p
 """
 
 import logging
+import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
-from modiste.errors import InputError
+from modiste.errors import InputError, ModisteError, SettingError
 from modiste.experiments.cluster import connection
 from modiste.inference import shards
 from modiste.inference.model import Predictor
 from modiste.inference.shards import Plan
+from modiste.runs import files
 from modiste.runs.storage import Storage, is_url
 
 Columns = dict[str, NDArray[Any]]
@@ -49,17 +52,44 @@ def open_cluster(address: str, output: Storage, inputs: list[str], cpus: int) ->
 
     Raises:
         InputError: there is no cluster at the address, a node has other versions or too few cores, cannot see the
-            inputs, or cannot write to the output.
+            inputs, or cannot write to the output; or the head of the cluster was lost in the block.
+        SettingError: the output is a file.
     """
-    with connection.connect(address):
-        capacity = connection.require_room(cpus, 0)
+    with connection.connect(address, _interrupt) as head:
+        capacity = connection.require_room(cpus, 0, "A model")
         if local := [path for path in inputs if not is_url(path)]:
             connection.require_readable(local)
-        if not is_url(output.url):
-            Path(output.url).mkdir(parents=True, exist_ok=True)
-            connection.require_readable([output.url])
+        _make_output(output)
+        try:
+            yield capacity
+        except KeyboardInterrupt:
+            if not head.is_lost():
+                raise
+            advice = "The same command resumes, on a cluster that runs"
+            raise InputError(f"The head of the Ray cluster does not answer. {advice}.") from None
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, which waits for Ray Data, as Ctrl-C does."""
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
+def _make_output(output: Storage) -> None:
+    """Make the folder of the output; raises a ModisteError for one that a node cannot write to, and removes it."""
+    folder = None if is_url(output.url) else Path(output.url)
+    if folder and folder.exists() and not folder.is_dir():
+        raise SettingError(f"--out is {folder}, but on a cluster it must be a folder or a prefix. Give another name.")
+    is_new = folder is not None and not folder.exists()
+    try:
+        if folder:
+            files.make_folder(folder)
+            connection.require_readable([str(folder)], "--out ")
         connection.require_writable(output, "--out")
-        yield capacity
+    except ModisteError:
+        if folder and is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def predict(
@@ -72,8 +102,8 @@ def predict(
     """
     if not missing:
         return
+    context = ray.data.DataContext.get_current()  # imports Ray Data, which sets this level itself
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     items = [{"index": index, "shard": shards.to_json(plan.shards[index])} for index in missing]
     model = [ray.put(predictor)]  # in a list, so that Ray passes the reference on, and here until the end

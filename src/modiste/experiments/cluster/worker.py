@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,6 @@ from modiste.experiments.cluster.run_store import LargeFiles
 from modiste.experiments.trials import Outcome, Trial, run_trial
 from modiste.runs import environment
 from modiste.runs.metrics_file import EpochMetrics
-from modiste.training.checkpoint import FILE as CHECKPOINT
 from modiste.training.signals import StopRequest
 
 REPORT_SECONDS = 1.0
@@ -137,7 +136,7 @@ class Reporter:
         self.ended.set()
         self.thread.join()
         if not self.error:
-            self._send_or_stop()
+            self._report_or_stop(self._send)
 
     def remember(self) -> None:
         """Take the files that are there as sent."""
@@ -148,16 +147,19 @@ class Reporter:
         return self.order == run_store.PRUNED
 
     def _send_until_end(self) -> None:
-        pause = REPORT_SECONDS
-        while not self.ended.wait(pause) and not self.error:
+        next_send = 0.0
+        while not self.ended.wait(REPORT_SECONDS) and not self.error:
             started = time.monotonic()
-            self._send_or_stop()
-            pause = max(REPORT_SECONDS, (time.monotonic() - started) / MAX_REPORT_SHARE)
+            if started < next_send:  # the order is asked for nevertheless, or a slow storage would delay a stop
+                self._report_or_stop(lambda: self._report({}, [], 0))
+                continue
+            self._report_or_stop(self._send)
+            next_send = started + (time.monotonic() - started) / MAX_REPORT_SHARE
 
-    def _send_or_stop(self) -> None:
-        """Send changes; stop the training if that fails or if it is to stop."""
+    def _report_or_stop(self, report: Callable[[], str]) -> None:
+        """Report; stop the training if that fails or if it is to stop."""
         try:
-            self.order = self._send()
+            self.order = report()
         except (ModisteError, ray.exceptions.RayError) as error:
             self.error = error if isinstance(error, ModisteError) else InputError("The command has ended.")
         if self.error or self.order in {run_store.STOPPED, run_store.OUTDATED}:
@@ -171,16 +173,26 @@ class Reporter:
         to_store: dict[bool, run_store.Files] = {True: {}, False: {}}
         for path in changed:
             with suppress(FileNotFoundError):  # dropped meanwhile
-                to_store[self._is_shared(path)][self._name(path)] = path.read_bytes()
+                to_store[self._is_shared(path)][self._name(path)] = self._read(path)
         if self.task.large_files:
             shared = [self._name(path) for path in removed if self._is_shared(path)]
             self.task.large_files.send(self.task.trial, to_store[True], shared)
         checkpoints = sum(path.parent == self.local.run.last for path in changed)
         own = [self._name(path) for path in removed if not self._is_shared(path)]
-        call = self.store.report.remote(str(self.task.trial.path), self.task.attempt, to_store[False], own, checkpoints)
-        order = str(ray.get(call))
+        order = self._report(to_store[False], own, checkpoints)
         self.sent = states
         return order
+
+    def _report(self, contents: run_store.Files, removed: list[str], checkpoints: int) -> str:
+        """Send files of the run to the machine of the command; return what to do."""
+        path, attempt = str(self.task.trial.path), self.task.attempt
+        return str(ray.get(self.store.report.remote(path, attempt, contents, removed, checkpoints)))
+
+    def _read(self, path: Path) -> bytes:
+        """Return the content of a file; the log names the run by the path that the user knows."""
+        content, here = path.read_bytes(), os.fsencode(self.local.path)
+        is_log = path.parent == self.local.path.parent
+        return content.replace(here, os.fsencode(self.task.trial.path)) if is_log else content
 
     def _states(self) -> dict[Path, tuple[int, int]]:
         """Return time and size of each file of the run."""
@@ -190,7 +202,7 @@ class Reporter:
                 status = path.stat()
                 states[path] = status.st_mtime_ns, status.st_size
         run = self.local.run
-        if not {run.last / CHECKPOINT, run.finished_marker} & states.keys():
+        if not {run.checkpoint, run.finished_marker} & states.keys():
             states.pop(run.metrics, None)  # without a checkpoint, which comes at once, the run could not be resumed
         return states
 

@@ -83,8 +83,10 @@ def find_confusion(scores: Scores, label: str, claimed: str) -> ClassFinding:
 
     The lead is over the errors of the claimed class and the next one: its share of both, minus one half.
     """
-    classes, count, errors = scores.most_frequent_errors(label)
     names = [each.name for each in scores.per_class]
+    if not {label, claimed} <= set(names):
+        return ClassFinding([], "-", None)  # the classes have other names
+    classes, count, errors = scores.most_frequent_errors(label)
     counts = dict(zip(names, scores.confusion_matrix[names.index(label)], strict=True))
     rival = max(count for name, count in counts.items() if name not in (label, claimed))
     lead = None

@@ -97,14 +97,15 @@ def write_report(
             canvas.translate(figure.plot, language.terms)
     notes = [_describe_missing(missing, "", "; until then, the figures are in English")] if in_english else []
     files.make_folder(out.parent)
+    file = files.follow_link(out)
     if kind in WITH_FILES:
         suffix, render = WITH_FILES[kind]
         figures = _write_figures(document, out)
-        files.write_text(out, render(document, {key: f"{path}.{suffix}" for key, path in figures.items()}))
+        files.write_text(file, render(document, {key: f"{path}.{suffix}" for key, path in figures.items()}))
     elif kind == "pdf":
-        files.write_bytes(out, pdf_format.to_pdf(document))
+        files.write_bytes(file, pdf_format.to_pdf(document))
     else:
-        files.write_text(out, html_format.to_html(document))
+        files.write_text(file, html_format.to_html(document))
     return [*_list_result_notes(data), *notes, *_list_missing_characters(document, kind), *_list_missing_claims(data)]
 
 

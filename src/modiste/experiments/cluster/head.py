@@ -1,0 +1,69 @@
+"""The head of a Ray cluster: whether it still answers."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+CONNECT_SECONDS = 5
+CHECK_SECONDS = 2.0
+
+PATIENCE = "RAY_gcs_rpc_server_reconnect_timeout_s"
+"""Variable of Ray, and of its documentation: seconds after which Ray ends processes that have lost the head."""
+
+DEFAULT_PATIENCE = 60.0
+
+
+class Head:
+    """Asks the head in a thread of its own whether it is there, until the block ends.
+
+    Ray waits for a head that is lost, then ends the process without an exception that could be caught. A quarter of
+    that time is waited here; then who asks `is_lost` has another quarter, `patience` in seconds, to end what it does.
+
+    Args:
+        address: HOST:PORT.
+        on_lost: called in that thread when the head is lost.
+    """
+
+    def __init__(self, address: str, on_lost: Callable[[], None]) -> None:
+        self.address, self.on_lost = address, on_lost
+        self.patience = float(os.environ.get(PATIENCE, DEFAULT_PATIENCE)) / 4
+        self._lost, self._ended = threading.Event(), threading.Event()
+
+    def __enter__(self) -> Self:
+        """Start to ask."""
+        self._thread = threading.Thread(target=self._poll, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Cease to ask."""
+        self._ended.set()
+        self._thread.join()
+
+    def is_lost(self) -> bool:
+        """Return whether the head is lost."""
+        return self._lost.is_set()
+
+    def _poll(self) -> None:
+        answered = time.monotonic()
+        while not self._ended.wait(CHECK_SECONDS):
+            if not failure(self.address):
+                answered = time.monotonic()
+            elif time.monotonic() - answered >= self.patience:
+                self._lost.set()
+                self.on_lost()
+                return
+
+
+def failure(address: str) -> OSError | OverflowError | None:
+    """Connect to HOST:PORT; return why that fails."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        return error
+    return None
