@@ -130,7 +130,7 @@ def test_a_model_is_calibrated_on_its_validation_images(
     assert f"temperature {model.calibration.temperature:g}" in (tmp_path / "runs" / "b" / "README.md").read_text()
     output = run_in_process(tmp_path, "evaluate", "runs/b").stdout
     scores = json.loads((tmp_path / "runs" / "b" / "scores.json").read_text())["test"]
-    assert f"after the model's temperature {scores['ece_calibrated']:.4f}" in output
+    assert f"({scores['ece_calibrated']:.4f} after temperature scaling)" in output
     assert scores["ece_calibrated"] != scores["ece"]
 
 
