@@ -167,6 +167,7 @@ def test_a_recipe_json_of_a_run_trains_to_the_same_weights(idx: Path, tmp_path: 
     assert weights[0] == weights[1]
 
 
+@pytest.mark.slow
 def test_tensorboard_events_are_written_when_asked_for(idx: Path, tmp_path: Path) -> None:
     """The metrics of each epoch are events with the names of the columns of metrics.csv."""
     arguments = [f"--data={idx}", "--name=a", "--epochs=2", "--tensorboard", *TINY]

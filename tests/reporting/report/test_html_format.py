@@ -215,6 +215,7 @@ def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
     assert training.TRICKS["teachers"](result) == 1  # of the two in its recipe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lang", "note"), [("en", "The epoch of the weights was chosen"), ("zh", "权重所属的轮次")])
 def test_scores_of_the_split_that_chose_the_epoch_say_so(tmp_path: Path, lang: str, note: str) -> None:
     """In the table and with the scores of the run, where its note is translated."""
@@ -348,6 +349,7 @@ def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, in
     )
 
 
+@pytest.mark.slow
 def test_every_word_of_a_chinese_figure_is_translated(runs: list[Path]) -> None:
     """Only names of runs are in English in an SVG."""
     own, published = method_files.read_methods(runs[:2]), method_files.read_methods(runs[3:])

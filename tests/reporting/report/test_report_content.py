@@ -100,6 +100,7 @@ def test_unfinished_and_unevaluated_runs_are_noted(tmp_path: Path) -> None:
         assert note.split(":")[0] in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_own_data_is_described(tmp_path: Path) -> None:
     """Its classes with their images, the size of the images, and classes that no test image has."""
     data = write_idx_folder(tmp_path / "beans", labels=3)
