@@ -31,5 +31,5 @@ def test_the_demo_trains_evaluates_predicts_and_reports(tmp_path: Path, monkeypa
     assert all(word in text for word in ("test accuracy", "runs/demo-2/report.html", "runs/demo-2/model.onnx"))
     html = (tmp_path / summary["report"]).read_text()
     assert f"Split: test. {summary['test_accuracy']:.2%} of 10,000 images are classified correct" in html
-    assert "10 of the 13 claims are about trainings that are not in this report." in html
+    assert "14 of the 17 claims are about trainings that are not in this report." in html
     assert "Conv2d 3 × 3" in html  # from the layers that the training recorded

@@ -126,6 +126,7 @@ def test_a_file_of_another_format_is_refused(command: list[str], suffix: str, tm
     assert f"must end in {suffix}" in run_in_process(tmp_path, *command, code=2).stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("modules", "arguments", "extra"),
     [

@@ -208,6 +208,7 @@ def test_a_failed_photo_is_tried_again(name: str, model: str, photos: Path, tmp_
     assert not list(tmp_path.glob("*.partial"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_command_is_resumed(
     stop: signal.Signals, code: int, model: str, photos: Path, tmp_path: Path

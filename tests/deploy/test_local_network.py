@@ -3,6 +3,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from helpers.browser import needs_chromium, open_browser
@@ -20,6 +21,7 @@ def open_page(page: Page, service: Service) -> None:
     expect(page.locator("#samples button").first).to_be_visible()
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_another_device_gets_the_page_and_over_https_the_camera(tmp_path: Path) -> None:
     """Over HTTP the browser gives no camera to a page of another machine."""

@@ -156,6 +156,7 @@ def test_the_functions_in_javascript_work(other_page: tuple[Page, Service]) -> N
     )
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("status", [502, 503])
 def test_the_function_in_javascript_retries(status: int, other_page: tuple[Page, Service]) -> None:

@@ -66,6 +66,7 @@ def test_the_bundled_photo_model_has_the_published_calibration() -> None:
     assert '"source": "all"' in loaded.recipe_json
 
 
+@pytest.mark.slow
 def test_the_scores_on_photos_follow_from_the_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file of each training has the probabilities of its left-out photos."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")

@@ -49,6 +49,7 @@ def test_fault_34_a_prediction_that_never_ends_does_not_delay_the_end_of_the_ser
         assert (status, error.keys()) == (503, {"error", "request_id"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("times", [1, 2])
 def test_fault_34_a_prediction_that_never_ends_does_not_block_a_signal(
@@ -69,6 +70,7 @@ def test_fault_34_a_prediction_that_never_ends_does_not_block_a_signal(
         assert process.stderr.read() == ""
 
 
+@pytest.mark.slow
 def test_fault_34_a_closed_terminal_ends_a_prediction_as_a_signal_does(tmp_path: Path) -> None:
     """What it writes to the terminal then is no error, and the exit code is that of the signal."""
     (tmp_path / "boot.png").write_bytes(BOOT)
@@ -99,6 +101,7 @@ def test_fault_34_an_ignored_signal_stops_nothing() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+@pytest.mark.slow
 def test_fault_20_a_second_signal_logs_one_line_however_many_requests_are_open() -> None:
     """Each gets status 503; no traceback is printed."""
     with serving(setup=NEVER_ENDS, stderr=True) as service:
@@ -120,6 +123,7 @@ def test_fault_20_a_second_signal_logs_one_line_however_many_requests_are_open()
         assert service.process.stderr.read() == "modiste: stopped without waiting for 40 open requests\n"
 
 
+@pytest.mark.slow
 def test_fault_20_the_address_is_printed_when_signals_are_handled() -> None:
     """A signal right after the address ends the service with code 0, not with that of the signal."""
     for _ in range(3):
@@ -128,6 +132,7 @@ def test_fault_20_the_address_is_printed_when_signals_are_handled() -> None:
             assert service.process.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_fault_33_new_connections_are_answered_beside_many_that_send_all_the_time() -> None:
     """With 200 keep-alive connections, requests on new ones get 200 or 503, and health checks always 200."""
     with serving("--threads=1") as service:

@@ -74,6 +74,7 @@ def test_a_finished_file_is_neither_predicted_again_nor_replaced(wardrobe: Path,
     assert (out.read_bytes(), out.stat().st_mtime_ns) == (content, status.st_mtime_ns)
 
 
+@pytest.mark.slow
 def test_a_stopped_command_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says how many photos are in which folder, and the same command how many of its rows are from before."""
     fill(tmp_path / "photos", 60)

@@ -209,6 +209,7 @@ def test_an_empty_data_folder_is_an_error(run: Run, data: str) -> None:
     assert not run.scores.exists()
 
 
+@pytest.mark.slow
 def test_concurrent_evaluations_of_a_run_lose_nothing(run: Run) -> None:
     """Every opening is counted, and the scores of both splits are written."""
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:

@@ -11,7 +11,7 @@ from helpers.scores import compute_scores
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import results_table
+from modiste.reporting import method_files, results_table
 from modiste.reporting.claims.answer import Answer
 from modiste.reporting.claims.check import check_claims
 from modiste.reporting.evaluate import evaluate
@@ -39,7 +39,7 @@ def results_files(
 ) -> tuple[MethodResult, ...]:
     """Results files of methods with these accuracies and this loss, of all seeds or of each."""
     return tuple(
-        results_table.read_results(write_results(folder / f"{name}.json", accuracies, RECIPES[name], loss))
+        method_files.read_results(write_results(folder / f"{name}.json", accuracies, RECIPES[name], loss))
         for name, (accuracies, loss) in results.items()
     )
 
@@ -118,7 +118,7 @@ def test_a_resnet_from_scratch_does_not_answer_the_claim_about_imagenet_weights(
 def test_a_resnet_with_imagenet_weights_answers_the_claim(tmp_path: Path) -> None:
     """Results with `model.weights=imagenet` are compared with the course report."""
     recipe = settings.with_settings(RESNET18, {"model.weights": "imagenet"})
-    own = results_table.read_results(write_results(tmp_path / "transfer.json", (0.93, 0.931), recipe, (0.36, 0.36)))
+    own = method_files.read_results(write_results(tmp_path / "transfer.json", (0.93, 0.931), recipe, (0.36, 0.36)))
     verdict_by_claim = verdicts(ReportData((own,)))
     assert (verdict_by_claim["resnet18_accuracy"], verdict_by_claim["resnet18_loss"]) == ("holds", "fails")
 
@@ -126,7 +126,7 @@ def test_a_resnet_with_imagenet_weights_answers_the_claim(tmp_path: Path) -> Non
 def test_results_files_have_priority_over_runs(tmp_path: Path) -> None:
     """A results file of three seeds is used, not a single run; without a file, runs of two methods are not pooled."""
     recipe = settings.with_settings(RESNET18, {"model.weights": "imagenet"})
-    own = results_table.read_results(write_results(tmp_path / "resnet.json", (0.92, 0.93, 0.94), recipe))
+    own = method_files.read_results(write_results(tmp_path / "resnet.json", (0.92, 0.93, 0.94), recipe))
     poor = evaluated_run("resnet", recipe, confusion_matrix(0))
     values = answer(ReportData((poor, own)), "resnet18_accuracy").values
     assert (values["accuracy"], values["n"]) == ("93.00%", "3")
@@ -152,7 +152,7 @@ def test_overfitting_is_read_from_the_curves_of_several_seeds(
         write_run(tmp_path / str(seed), replace(RESNET18, seed=seed), losses=each, dataset="fashion-mnist")
         for seed, each in enumerate(losses)
     ]
-    result = answer(ReportData(tuple(results_table.read_run(run.path) for run in runs)), "overfit")
+    result = answer(ReportData(tuple(method_files.read_run(run.path) for run in runs)), "overfit")
     assert (result.verdict, result.values["n"]) == (verdict, str(len(losses)))
 
 
@@ -168,7 +168,7 @@ def test_runs_on_other_data_answer_no_claim(tmp_path: Path, is_evaluated: bool) 
     if is_evaluated:
         for run in runs:
             evaluate(run.path)
-    data = ReportData(tuple(results_table.read_run(run.path) for run in runs))
+    data = ReportData(tuple(method_files.read_run(run.path) for run in runs))
     assert {verdict for claim, verdict in verdicts(data).items() if claim != "two_layers"} == {"not_measured"}
     assert (answer(data, "worst").sentence, answer(data, "worst").values) == (
         "no_class_scores",
@@ -180,10 +180,10 @@ def test_a_run_that_is_not_evaluated_is_named_in_the_command(tmp_path: Path) -> 
     """Claims about classes need its test scores, and validation scores do not do."""
     run = write_run(tmp_path / "run", dataset="fashion-mnist")
     evaluate(run.path, "validation")
-    values = answer(ReportData((results_table.read_run(run.path),)), "worst").values
+    values = answer(ReportData((method_files.read_run(run.path),)), "worst").values
     assert values == {"command": f"modiste evaluate {run.path}"}
     evaluate(run.path)
-    assert answer(ReportData((results_table.read_run(run.path),)), "worst").verdict != "not_measured"
+    assert answer(ReportData((method_files.read_run(run.path),)), "worst").verdict != "not_measured"
 
 
 def test_claims_about_classes_must_hold_in_every_run() -> None:
@@ -260,11 +260,11 @@ def test_the_claim_about_xavier_compares_runs_that_differ_only_in_it(tmp_path: P
             path, of_seed = tmp_path / f"{name}-{seed}", replace(recipe, seed=seed)
             losses = (loss + seed * loss / 100, 0.3)
             run = write_run(path, of_seed, losses=losses, dataset="fashion-mnist")
-            runs.append(results_table.read_run(run.path))
+            runs.append(method_files.read_run(run.path))
     assert verdicts(ReportData(tuple(runs)))["xavier"] == "holds"
     assert verdicts(ReportData((runs[0], runs[2])))["xavier"] == "not_distinguishable"
     faster = settings.with_settings(plain, {"optimizer.lr": 1.0})
-    other = results_table.read_run(write_run(tmp_path / "other", faster, dataset="fashion-mnist").path)
+    other = method_files.read_run(write_run(tmp_path / "other", faster, dataset="fashion-mnist").path)
     assert verdicts(ReportData((other, runs[0])))["xavier"] == "not_measured"
 
 
@@ -296,7 +296,7 @@ def test_early_stopping_is_compared_with_training_to_the_end(tmp_path: Path) -> 
     """By the test loss of ResNet-18."""
     unstopped = settings.with_settings(RESNET18, {"early_stopping.patience": 0})
     stopped = results_files(tmp_path, classic_resnet18=((0.92, 0.921), (0.3, 0.301)))
-    other = results_table.read_results(write_results(tmp_path / "other.json", (0.92, 0.92), unstopped, (0.35, 0.352)))
+    other = method_files.read_results(write_results(tmp_path / "other.json", (0.92, 0.92), unstopped, (0.35, 0.352)))
     assert verdicts(ReportData((*stopped, other)))["stopping"] == "holds"
     assert verdicts(ReportData(stopped))["stopping"] == "not_measured"
 

@@ -9,7 +9,7 @@ from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import comparison, results_table
+from modiste.reporting import comparison, method_files
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
@@ -24,7 +24,7 @@ def read_run(
         evaluate(run.path, split)
     content = files.read_json(run.environment)
     files.write_json(run.environment, content | {"data": content["data"] | recorded})
-    return results_table.read_run(run.path)
+    return method_files.read_run(run.path)
 
 
 def test_the_public_function_compares_runs_and_results_files(tmp_path: Path) -> None:

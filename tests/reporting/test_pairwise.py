@@ -12,7 +12,7 @@ from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import pairwise, predictions, results_table, statements
+from modiste.reporting import method_files, pairwise, predictions, statements
 from modiste.reporting.evaluate import evaluate, files_of
 from modiste.reporting.pairwise import Method
 from modiste.reporting.predictions import ImagePredictions
@@ -126,13 +126,13 @@ def test_the_predictions_of_a_run_are_those_of_its_scores(tmp_path: Path) -> Non
     """They are left out where an earlier version has overwritten them with those of another split."""
     run = write_run(tmp_path / "run", blind=1)
     evaluate(run.path)
-    images = predictions.read_predictions(results_table.read_run(run.path))
+    images = predictions.read_predictions(method_files.read_run(run.path))
     assert images is not None
     assert (images.is_correct.mean(), len(images.labels)) == (pytest.approx(0.9), 20)
     evaluate(run.path, "validation")
-    assert predictions.read_predictions(results_table.read_run(run.path)) is not None
+    assert predictions.read_predictions(method_files.read_run(run.path)) is not None
     shutil.copy(files_of(run, "validation").probabilities, run.probabilities)
-    assert predictions.read_predictions(results_table.read_run(run.path)) is None
+    assert predictions.read_predictions(method_files.read_run(run.path)) is None
 
 
 def test_groups_and_candidate_labels_are_stored_with_the_predictions(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_groups_and_candidate_labels_are_stored_with_the_predictions(tmp_path: P
     candidate_labels[np.arange(20), content["labels"]] = True
     content |= {"groups": np.arange(20) // 2, "candidate_labels": candidate_labels}
     np.savez(run.probabilities, **content)
-    images = predictions.read_predictions(results_table.read_run(run.path))
+    images = predictions.read_predictions(method_files.read_run(run.path))
     assert images is not None
     assert images.groups is not None
     assert images.groups.tolist() == content["groups"].tolist()
@@ -158,4 +158,4 @@ def test_a_damaged_file_of_predictions_is_named(tmp_path: Path) -> None:
     evaluate(run.path)
     run.probabilities.write_bytes(b"no archive")
     with pytest.raises(InputError, match="modiste evaluate"):
-        predictions.read_predictions(results_table.read_run(run.path))
+        predictions.read_predictions(method_files.read_run(run.path))

@@ -8,7 +8,7 @@ import pytest
 from helpers.runs import rows, write_results, write_run
 from modiste.errors import InputError
 from modiste.recipes import named
-from modiste.reporting import results_table
+from modiste.reporting import method_files
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.report.write import write_report
 from modiste.reporting.report_data import CNN, ReportData, find_result, open_report_data
@@ -66,7 +66,7 @@ def test_one_run_of_each_method_is_shown_in_detail(tmp_path: Path) -> None:
     """A second seed of the same method is left out."""
     first, second = (write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (0, 1))
     other = write_run(tmp_path / "resnet", named.classic_resnet18())
-    methods = tuple(results_table.read_run(run.path) for run in (first, second, other))
+    methods = tuple(method_files.read_run(run.path) for run in (first, second, other))
     assert [result.name for result in ReportData(methods).runs] == ["0", "resnet"]
     assert methods[0].history == tuple(rows((0.6, 0.4, 0.5)))
 

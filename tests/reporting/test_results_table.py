@@ -14,14 +14,14 @@ from modiste.errors import InputError
 from modiste.labels import FASHION_MNIST
 from modiste.metrics import intervals
 from modiste.recipes import named, settings
-from modiste.reporting import leaderboard, results_table
+from modiste.reporting import leaderboard, method_files, results_table
 from modiste.reporting.evaluate import evaluate
 from modiste.runs import files, results
 
 
 def test_a_run_that_is_not_evaluated_has_no_accuracy(tmp_path: Path) -> None:
     """It has metrics of its epochs only."""
-    result = results_table.read_run(write_run(tmp_path / "run").path)
+    result = method_files.read_run(write_run(tmp_path / "run").path)
     assert (result.accuracy, result.interval_images, result.split) == (None, None, "")
     assert (result.epochs, result.best_epoch, result.seconds, result.parameters) == (3, 2, 6, 7840)
 
@@ -33,22 +33,22 @@ def test_the_recorded_dataset_decides_what_is_fashion_mnist(tmp_path: Path, data
     content = files.read_json(run.environment)
     files.write_json(run.environment, content | {"data": {**content["data"], "source": dataset}})
     evaluate(run.path)
-    assert results_table.read_run(run.path).on_fashion_mnist == (dataset == "fashion-mnist")
+    assert method_files.read_run(run.path).on_fashion_mnist == (dataset == "fashion-mnist")
 
 
 def test_test_scores_are_preferred_to_validation_scores(tmp_path: Path) -> None:
     """Validation scores are used only where there are no test scores."""
     run = write_run(tmp_path / "run", blind=1)
     evaluate(run.path, "validation")
-    assert results_table.read_run(run.path).split == "validation"
+    assert method_files.read_run(run.path).split == "validation"
     evaluate(run.path)
-    result = results_table.read_run(run.path)
+    result = method_files.read_run(run.path)
     assert (result.split, result.images, result.accuracy) == ("test", 20, pytest.approx(0.9))
 
 
 def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
     """Accuracy, loss and both intervals are computed from its records."""
-    result = results_table.read_results(write_results(tmp_path / "classic-cnn.json", (0.92, 0.94)))
+    result = method_files.read_results(write_results(tmp_path / "classic-cnn.json", (0.92, 0.94)))
     assert result.name == "classic-cnn"
     assert result.accuracy == pytest.approx(0.93)
     assert result.interval_seeds is not None
@@ -58,13 +58,13 @@ def test_a_results_file_is_the_mean_of_its_seeds(tmp_path: Path) -> None:
 
 def test_the_interval_of_two_seeds_stays_between_0_and_1(tmp_path: Path) -> None:
     """It is clipped."""
-    assert results_table.read_results(write_results(tmp_path / "a.json", (0.22, 0.33))).interval_seeds[0] == 0
+    assert method_files.read_results(write_results(tmp_path / "a.json", (0.22, 0.33))).interval_seeds[0] == 0
 
 
 def test_the_images_of_folds_are_added(tmp_path: Path) -> None:
     """Three folds of 10,000 images are 30,000 different images; seeds are evaluated on the same images."""
-    folds = results_table.read_results(write_results(tmp_path / "folds.json", (0.9, 0.91, 0.89), split="validation"))
-    seeds = results_table.read_results(write_results(tmp_path / "seeds.json", (0.9, 0.91, 0.89)))
+    folds = method_files.read_results(write_results(tmp_path / "folds.json", (0.9, 0.91, 0.89), split="validation"))
+    seeds = method_files.read_results(write_results(tmp_path / "seeds.json", (0.9, 0.91, 0.89)))
     assert (folds.images, seeds.images) == (30_000, 10_000)
     assert folds.interval_images == intervals.wilson_interval(27_000, 30_000)
 
@@ -75,10 +75,10 @@ def test_equal_names_are_extended_by_their_folders(tmp_path: Path) -> None:
     folders = ("a/x/sprint", "b/x/sprint", "c/sprint", "c/other")
     paths = [write_run(tmp_path / folder, data=tmp_path / "data").path for folder in folders]
     paths.append(write_results(tmp_path / "results" / "sprint.json"))
-    names = [result.name for result in results_table.read_methods(paths)]
+    names = [result.name for result in method_files.read_methods(paths)]
     assert names == ["a/x/sprint", "b/x/sprint", "c/sprint", "other", "sprint"]
     paths.append(write_results(tmp_path / "old" / "sprint.json"))
-    assert [result.name for result in results_table.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
+    assert [result.name for result in method_files.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
 
 
 def test_a_run_that_is_named_twice_is_one_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,15 +87,15 @@ def test_a_run_that_is_named_twice_is_one_method(tmp_path: Path, monkeypatch: py
     (tmp_path / "link").symlink_to(run)
     monkeypatch.chdir(tmp_path)
     paths = [Path("a"), other, run, Path("b.json"), Path("link")]
-    assert [result.name for result in results_table.read_methods(paths)] == ["a", "b"]
+    assert [result.name for result in method_files.read_methods(paths)] == ["a", "b"]
 
 
 def test_setting_differences_ignore_the_seed(tmp_path: Path) -> None:
     """A tuple and its list in JSON are equal, too."""
     base = named.classic_cnn()
     crop = replace(base, seed=1, augmentation=replace(base.augmentation, random_crop_padding=4))
-    one = results_table.read_results(write_results(tmp_path / "a.json", recipe=base))
-    other = results_table.read_run(write_run(tmp_path / "run", crop, tmp_path).path)
+    one = method_files.read_results(write_results(tmp_path / "a.json", recipe=base))
+    other = method_files.read_run(write_run(tmp_path / "run", crop, tmp_path).path)
     assert results_table.setting_differences(one, other) == {
         "augmentation.random_crop_padding": (0, 4),
         "data.source": ("", str(tmp_path)),
@@ -110,8 +110,8 @@ def test_a_setting_that_a_results_file_lacks_has_its_default(tmp_path: Path) -> 
     path.write_text(json.dumps(content))
     mixed = settings.with_settings(named.classic_cnn(), {"augmentation.mixup_prob": 0.5})
     old, new = (
-        results_table.read_results(path),
-        results_table.read_results(write_results(tmp_path / "new.json", recipe=mixed)),
+        method_files.read_results(path),
+        method_files.read_results(write_results(tmp_path / "new.json", recipe=mixed)),
     )
     assert results_table.setting_differences(old, new) == {"augmentation.mixup_prob": (0.0, 0.5)}
 
@@ -119,13 +119,13 @@ def test_a_setting_that_a_results_file_lacks_has_its_default(tmp_path: Path) -> 
 def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
     """Two seeds are a result with n = 2; runs that are not evaluated are left out."""
     runs = [write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (1, 0)]
-    assert results_table.pool_runs("p", [results_table.read_run(run.path) for run in runs]) is None
+    assert results_table.pool_runs("p", [method_files.read_run(run.path) for run in runs]) is None
     for run in runs:
         evaluate(run.path)
-    pooled = results_table.pool_runs("p", [results_table.read_run(run.path) for run in runs])
+    pooled = results_table.pool_runs("p", [method_files.read_run(run.path) for run in runs])
     assert pooled is not None
     assert [each.seed for each in pooled.run_results] == [0, 1]
-    methods = [results_table.read_run(run.path) for run in runs]
+    methods = [method_files.read_run(run.path) for run in runs]
     other = replace(methods[1], recipe=settings.with_settings(methods[1].recipe, {"optimizer.lr": 0.002}))
     pooled = results_table.pool_runs("p", [methods[0], other])
     assert pooled is not None
@@ -137,13 +137,13 @@ def test_a_file_that_holds_no_results_is_refused(tmp_path: Path, content: str) -
     """Other JSON, and files that are not JSON; the error names the file."""
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=r"a\.json"):
-        results_table.read_methods([tmp_path / "a.json"])
+        method_files.read_methods([tmp_path / "a.json"])
 
 
 def test_results_without_trainings_are_refused(tmp_path: Path) -> None:
     """Such as a results file about something else."""
     with pytest.raises(InputError, match="has no trainings"):
-        results_table.read_results(write_results(tmp_path / "a.json", ()))
+        method_files.read_results(write_results(tmp_path / "a.json", ()))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_invalid_records_are_refused(tmp_path: Path, key: str, value: object, me
     content["runs"][1] = {name: each for name, each in content["runs"][1].items() if each is not ...}
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=rf"a\.json: training 2 {message}.*Restore the file"):
-        results_table.read_results(path)
+        method_files.read_results(path)
 
 
 def test_a_seed_that_is_there_twice_is_refused(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_seed_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     content["runs"].append(content["runs"][0])
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="has seed 0 of fold 0 twice"):
-        results_table.read_results(path)
+        method_files.read_results(path)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_an_invalid_results_file_is_refused(tmp_path: Path, change: dict[str, ob
     path = write_results(tmp_path / "a.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(InputError, match=rf"a\.json {message}"):
-        results_table.read_results(path)
+        method_files.read_results(path)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_an_invalid_environment_is_refused(tmp_path: Path, content: str) -> None
     run = write_run(tmp_path / "run")
     run.environment.write_text(content)
     with pytest.raises(InputError, match=r"environment\.json"):
-        results_table.read_run(run.path)
+        method_files.read_run(run.path)
 
 
 @pytest.mark.parametrize(
@@ -238,13 +238,13 @@ def test_inconsistent_scores_are_refused(tmp_path: Path, change: dict[str, objec
     scores = compute_scores(np.eye(10), np.arange(10), FASHION_MNIST, "test")
     run.scores.write_text(json.dumps({"test": scores.as_dict() | change}))
     with pytest.raises(InputError, match=r"scores\.json"):
-        results_table.read_run(run.path)
+        method_files.read_run(run.path)
 
 
 def test_own_results_are_ranked_in_the_public_table(tmp_path: Path) -> None:
     """The public table has 38 rows; the own row is between a higher and a lower accuracy."""
     assert len(leaderboard.public_table()) == 38
-    table = leaderboard.add_results([results_table.read_results(write_results(tmp_path / "own.json", (0.9405,)))])
+    table = leaderboard.add_results([method_files.read_results(write_results(tmp_path / "own.json", (0.9405,)))])
     rank = next(index for index, row in enumerate(table) if row.result)
     assert table[rank - 1].accuracy >= 0.9405 >= table[rank + 1].accuracy
     assert table[rank].preprocessing == "random horizontal flips"
@@ -264,7 +264,7 @@ def test_rows_of_the_public_table_are_marked(
     tmp_path: Path, accuracies: tuple[float, ...], expected: dict[str, str]
 ) -> None:
     """By the error of the test images, of which people saw 1,000, and by the spread over seeds where there are two."""
-    result = results_table.read_results(write_results(tmp_path / "own.json", accuracies))
+    result = method_files.read_results(write_results(tmp_path / "own.json", accuracies))
     marks = {row.classifier: leaderboard.mark(row, result) for row in leaderboard.add_results([result])}
     assert {name: marks[name] for name in expected} == expected
     assert marks["own"] is None
@@ -273,7 +273,7 @@ def test_rows_of_the_public_table_are_marked(
 def test_rows_near_ours_are_selected(tmp_path: Path) -> None:
     """Those that are not distinguishable, and the next ones; all rows are 39."""
     for accuracies in ((0.9390, 0.9392), (0.59, 0.591)):
-        result = results_table.read_results(write_results(tmp_path / "own.json", accuracies))
+        result = method_files.read_results(write_results(tmp_path / "own.json", accuracies))
         table = leaderboard.add_results([result])
         rank = next(index for index, row in enumerate(table) if row.result)
         near = leaderboard.select_near(table, [result])
@@ -287,25 +287,25 @@ def test_rows_near_ours_are_selected(tmp_path: Path) -> None:
 def test_scores_beside_accuracy_are_read_from_results_files(tmp_path: Path) -> None:
     """Those of earlier versions have none; an infinite one is refused."""
     path = write_results(tmp_path / "a.json", (0.9, 0.92))
-    assert results_table.read_results(path).mean("brier") is None
+    assert method_files.read_results(path).mean("brier") is None
     content = json.loads(path.read_text())
     for record, brier in zip(content["runs"], (0.1, 0.2), strict=True):
         record["brier"] = brier
     path.write_text(json.dumps(content))
-    result = results_table.read_results(path)
+    result = method_files.read_results(path)
     assert (result.mean("brier"), result.mean("ece")) == (pytest.approx(0.15), None)
     assert result.by_seed() == {(0, 0): 0.9, (1, 0): 0.92}
     content["runs"][0]["brier"] = float("inf")
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="training 1 has brier inf"):
-        results_table.read_results(path)
+        method_files.read_results(path)
 
 
 def test_results_on_other_data_are_not_in_the_public_table(tmp_path: Path) -> None:
     """A run on generated data has no row."""
     run = write_run(tmp_path / "run")
     evaluate(run.path)
-    assert not any(row.result for row in leaderboard.add_results([results_table.read_run(run.path)]))
+    assert not any(row.result for row in leaderboard.add_results([method_files.read_run(run.path)]))
 
 
 @pytest.mark.parametrize("content", ["[]", "broken", '{"test": 1}', '{"test_openings": "x"}'])
@@ -314,7 +314,7 @@ def test_invalid_scores_are_refused(tmp_path: Path, content: str) -> None:
     run = write_run(tmp_path / "run")
     run.scores.write_text(content)
     with pytest.raises(InputError, match=r"scores\.json"):
-        results_table.read_run(run.path)
+        method_files.read_run(run.path)
 
 
 def test_training_time_includes_the_teachers(tmp_path: Path) -> None:
@@ -322,8 +322,8 @@ def test_training_time_includes_the_teachers(tmp_path: Path) -> None:
     assert results.total_seconds({"seconds": 10}) == 10
     assert results.total_seconds({"seconds": 10, "teachers": [{"seconds": 20.5}, {"seconds": 2}]}) == 32.5
     run = write_run(tmp_path / "run")
-    without_teachers = results_table.read_run(run.path).seconds
+    without_teachers = method_files.read_run(run.path).seconds
     environment = files.read_json(run.environment)
     environment["data"]["teachers"] = [{"run": "fold-0", "seconds": 20.5}]
     files.write_json(run.environment, environment)
-    assert results_table.read_run(run.path).seconds == without_teachers + 20.5
+    assert method_files.read_run(run.path).seconds == without_teachers + 20.5

@@ -57,6 +57,7 @@ def teachers_option(*teachers: str) -> str:
     return f"--set=distillation.teachers={json.dumps(teachers)}"
 
 
+@pytest.mark.slow
 def test_the_targets_are_the_mean_of_the_teachers_probabilities(teacher_runs: Path, idx: Path) -> None:
     """At temperature 1 they are the mean over the model files; bf16 differs by rounding only."""
     recipe = settings.with_settings(student_recipe(teacher_runs, idx), {"distillation.temperature": 1})
@@ -119,6 +120,7 @@ def test_a_student_learns_from_its_teachers(teacher_runs: Path, idx: Path, tmp_p
     assert info.teacher_seconds == pytest.approx(sum(each["seconds"] for each in teachers))
 
 
+@pytest.mark.slow
 def test_a_training_is_not_resumed_with_other_teachers(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
     """The probabilities of the teachers are part of the training data."""
     shutil.copytree(teacher_runs / "runs" / "teachers", tmp_path / "teachers")

@@ -36,6 +36,7 @@ def contents(run: Run) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
+@pytest.mark.slow
 def test_a_longer_run_ends_as_one_of_that_length(finished: Run, idx: Path, tmp_path: Path) -> None:
     """At a constant learning rate, with the same bits; the finished run is not changed."""
     before = contents(finished)

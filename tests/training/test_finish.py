@@ -37,6 +37,7 @@ def finished(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return training_run.start(recipe(idx), tmp_path_factory.mktemp("runs") / "a", Silent())
 
 
+@pytest.mark.slow
 def test_a_model_of_images_on_white_takes_photos_on_white(idx: Path, tmp_path: Path) -> None:
     """An image of IDX files is predicted as it is evaluated when it is saved as a photo."""
     folder = shutil.copytree(idx, tmp_path / "idx")
@@ -77,6 +78,7 @@ def test_a_kill_between_two_files_changes_nothing(finished: Run, tmp_path: Path,
     assert contents(run) == contents(finished)
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_replaced(finished: Run, tmp_path: Path) -> None:
     """A model file in a run without the marker is written again."""
     shutil.copytree(finished.path, tmp_path / "a")

@@ -114,6 +114,7 @@ def uninterrupted(idx: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return run.weights.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [2, 25], ids=["a batch", "an iteration"])
 def test_a_stopped_fit_starts_again(at: int, idx: Path, tmp_path: Path, uninterrupted: bytes) -> None:
     """A signal stops it at once, before anything is saved; `resume` ends with bit-identical weights (fault 31)."""

@@ -34,6 +34,7 @@ def test_settings_and_metrics_are_logged(idx: Path, tmp_path: Path) -> None:
         assert sorted(query(tmp_path, logged.format(name))) == expected
 
 
+@pytest.mark.slow
 def test_a_damaged_database_or_file_is_an_error(tmp_path: Path) -> None:
     """It names the one that is damaged (fault 28)."""
     (tmp_path / "mlflow.db").write_bytes(b"not a database" * 100)

@@ -91,6 +91,7 @@ def test_a_training_with_factories_of_the_users_own_resumes(idx: Path, tmp_path:
     assert is_same_state(uninterrupted, train_or_resume(options, tmp_path / "b", reset=lambda state: None))
 
 
+@pytest.mark.slow
 def test_a_training_from_pretrained_weights_resumes(tmp_path: Path) -> None:
     """Frozen layers are in the checkpoint, and the pretrained weights are not loaded again."""
     for name in ("coats", "hats"):

@@ -204,6 +204,7 @@ def test_an_image_of_nothing_names_the_nearest_class(page: Page, tmp_path: Path)
     assert printed.startswith(f"none of these; nearest: {name} {share.rstrip('%')} %")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("button", ["#samples button", "#camera-button", "#draw-button"])
 def test_a_phone_shows_what_a_button_opens(page: Page, button: str) -> None:
     """Although the page is scrolled to the buttons, below an earlier prediction."""
@@ -217,6 +218,7 @@ def test_a_phone_shows_what_a_button_opens(page: Page, button: str) -> None:
     expect(page.locator(shown)).to_be_in_viewport(ratio=0.9)
 
 
+@pytest.mark.slow
 def test_the_camera_is_predicted_live(page: Page) -> None:
     """At least five frames per second are predicted until the camera is switched off."""
     page.click("#camera-button")

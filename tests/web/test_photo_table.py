@@ -52,6 +52,7 @@ def column(page: Page, cell: str) -> list[str]:
     return [row.locator(cell).inner_text() for row in page.locator("#rows tr").all()]
 
 
+@pytest.mark.slow
 def test_a_busy_service_is_asked_again(page: Page) -> None:
     """After the seconds of Retry-After; no photo of the table is lost."""
     responses = [503, 503, 502]

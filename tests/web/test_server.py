@@ -124,6 +124,7 @@ def wait_for_in_flight(service: Service, requests: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_disconnected() -> None:
     """Unread responses occupy no connection forever and do not delay the shutdown (faults 12 and 20)."""
     setup = "from modiste.web import server; server.IDLE_TIMEOUT = 2; server.SHUTDOWN_TIMEOUT = 1"
@@ -149,6 +150,7 @@ def test_a_client_that_reads_slowly_gets_everything() -> None:
         assert received > 300 * len((SAMPLES / "coat.jpg").read_bytes())
 
 
+@pytest.mark.slow
 def test_too_many_open_requests_are_rejected_with_retry_after() -> None:
     """Above the limit the status is 503, health checks still work, and the service recovers (fault 18)."""
     with serving(setup="from modiste.web import admission; admission.MAX_OPEN_REQUESTS = 1") as service:

@@ -141,6 +141,7 @@ def test_images_equal_those_of_python(name: str, page: Page) -> None:
     assert max(largest_differences(page, content, MODELS)) <= tolerance
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_the_orientation_is_applied(kind: str, page: Page) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from modiste.errors import InputError, SettingError
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import results_table
+from modiste.reporting import method_files
 from modiste.reporting.difference_figure import DifferenceRow, to_difference_rows
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import parsing, results
@@ -77,6 +77,6 @@ def _parse_row(name: str, row: str, recipe: Recipe, content: dict[str, Any]) -> 
     if not records:
         return None
     split = content["split"]
-    run_results = tuple(map(results_table.parse_run_result, records))
+    run_results = tuple(map(method_files.parse_run_result, records))
     images = results.count_images(records, split)
     return MethodResult(f"{name}: {row}", recipe, split, images, run_results, str(content["hardware"]))

@@ -16,7 +16,7 @@ from modiste.metrics.evaluation import evaluate_split
 from modiste.metrics.probability_files import SUFFIXES
 from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import results_table
+from modiste.reporting import method_files
 from modiste.reporting.results_table import MethodResult, RunResult
 from modiste.runs import parsing
 from modiste.runs.run_info import RunInfo
@@ -76,18 +76,18 @@ def read_all(
         data: of the prediction files; None for that of the first run, or Fashion-MNIST without one.
         split: of the prediction files, test or validation.
     """
-    paths = results_table.unique_paths([*paths, *logits])
+    paths = method_files.unique_paths([*paths, *logits])
     is_logits = {path.resolve() for path in logits}
     methods: dict[Path, MethodResult] = {}
     predictions: dict[Path, ImagePredictions | None] = {}
     for path in (path for path in paths if not _is_prediction_file(path)):
-        methods[path] = results_table.read_method(path)
+        methods[path] = method_files.read_method(path)
         predictions[path] = read_predictions(methods[path])
     run = next((method for method in methods.values() if method.run), None)
     data = data or (run.recipe.data.source or None if run else None)
     for path in filter(_is_prediction_file, paths):
         methods[path], predictions[path] = _read_prediction_file(path, split, data, path.resolve() in is_logits)
-    named = results_table.with_unique_names([methods[path] for path in paths], paths)
+    named = method_files.with_unique_names([methods[path] for path in paths], paths)
     return named, {
         method.name: images
         for method, path in zip(named, paths, strict=True)
@@ -106,7 +106,7 @@ def _read_prediction_file(
     evaluation = evaluate_split(path, split_name, data, is_logits)
     scores, split = evaluation.scores, evaluation.split
     loss: float | None = scores.loss
-    more = results_table.more_scores(scores)
+    more = method_files.more_scores(scores)
     if not evaluation.has_probabilities:
         loss, more = None, {key: value for key, value in more.items() if key not in ("brier", "ece")}
     result = RunResult(0, scores.accuracy, loss, 0, 0, 0.0, more_scores=more)

@@ -8,7 +8,7 @@ from typing import Any
 from modiste.errors import InputError
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import experiment_results, pairwise, results_table
+from modiste.reporting import experiment_results, method_files, pairwise, results_table
 from modiste.reporting.experiment_results import Experiment, is_experiment
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import results
@@ -68,14 +68,14 @@ def open_report_data(paths: Sequence[Path], folder: Path | None = None) -> Repor
     """
     files = {name: (content, f"results/{name}.json") for name, content in results.read_published().items()}
     published_runs = [content["runs"] for content, _ in files.values()]
-    listed = results_table.unique_paths([*paths, *_list_results(folder)])
+    listed = method_files.unique_paths([*paths, *_list_results(folder)])
     listed = [path for path in listed if path.suffix != ".json" or results.read(path)["runs"] not in published_runs]
     experiments = [path for path in listed if path.suffix == ".json" and is_experiment(results.read(path))]
-    own = tuple(results_table.read_methods([path for path in listed if path not in experiments]))
+    own = tuple(method_files.read_methods([path for path in listed if path not in experiments]))
     parse = experiment_results.parse_experiment
     return ReportData(
         own,
-        tuple(results_table.parse_results(name, *file) for name, file in files.items() if _has_trainings(file[0])),
+        tuple(method_files.parse_results(name, *file) for name, file in files.items() if _has_trainings(file[0])),
         tuple(map(experiment_results.read_experiment, experiments)),
         tuple(parse(name, *file) for name, file in files.items() if is_experiment(file[0])),
     )

@@ -89,6 +89,7 @@ class SlowReporter(Reporter):
         return run_store.STOPPED
 
 
+@pytest.mark.slow
 def test_a_slow_storage_does_not_delay_a_stop(run: Run) -> None:
     """A worker asks every second for its order, although it sends its files at longer intervals."""
     trial = Trial(sprint(), run.path)

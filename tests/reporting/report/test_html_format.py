@@ -15,7 +15,7 @@ from helpers.runs import rows, write_ablation, write_results, write_run
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
 from modiste.recipes import named, settings
-from modiste.reporting import canvas, results_table
+from modiste.reporting import canvas, method_files
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.experiment_results import Experiment, read_experiment
 from modiste.reporting.report import html_format, texts, training
@@ -77,12 +77,12 @@ def render(
 
 def read_runs(*runs: Run) -> list[MethodResult]:
     """These runs as results."""
-    return [results_table.read_run(run.path) for run in runs]
+    return [method_files.read_run(run.path) for run in runs]
 
 
 def read_results(path: Path, **options: Any) -> MethodResult:
     """A results file, written and read."""
-    return results_table.read_results(write_results(path, **options))
+    return method_files.read_results(write_results(path, **options))
 
 
 @pytest.fixture
@@ -215,6 +215,7 @@ def test_a_distilled_run_names_its_teachers(tmp_path: Path) -> None:
     assert training.TRICKS["teachers"](result) == 1  # of the two in its recipe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lang", "note"), [("en", "The epoch of the weights was chosen"), ("zh", "权重所属的轮次")])
 def test_scores_of_the_split_that_chose_the_epoch_say_so(tmp_path: Path, lang: str, note: str) -> None:
     """In the table and with the scores of the run, where its note is translated."""
@@ -348,9 +349,10 @@ def test_intervals_are_in_the_language_of_the_page(tmp_path: Path, lang: str, in
     )
 
 
+@pytest.mark.slow
 def test_every_word_of_a_chinese_figure_is_translated(runs: list[Path]) -> None:
     """Only names of runs are in English in an SVG."""
-    own, published = results_table.read_methods(runs[:2]), results_table.read_methods(runs[3:])
+    own, published = method_files.read_methods(runs[:2]), method_files.read_methods(runs[3:])
     html = render(*own, *published, published=(*published,), lang="zh")
     names = {"&lt;cnn&gt; &amp; co (data)", "resnet (data)", "classic-cnn (n = 2)"}
     assert set(re.findall(r">([^<一-鿿]*[A-Za-z][^<一-鿿]*)</text>", html)) == names

@@ -11,7 +11,7 @@ from helpers.models import tiny_model
 from helpers.runs import write_run
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import canvas, figures, results_table
+from modiste.reporting import canvas, figures, method_files
 from modiste.reporting.evaluate import evaluate
 from modiste.reporting.report import html_format, texts
 from modiste.reporting.report.build import build_document
@@ -24,7 +24,7 @@ from modiste.runs.folder import Run
 
 def render(*runs: Run) -> str:
     """The page about these runs."""
-    own = tuple(results_table.read_run(run.path) for run in runs)
+    own = tuple(method_files.read_run(run.path) for run in runs)
     return html_format.to_html(build_document(ReportData(own), texts.read("en"), FrontMatter()))
 
 
@@ -76,7 +76,7 @@ def test_options_of_own_methods_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lang", texts.LANGUAGES)
 def test_names_of_runs_are_not_translated(tmp_path: Path, lang: str) -> None:
     """Also where a run has the name of a network or of a text of a figure."""
-    history = results_table.read_run(write_run(tmp_path / "cnn").path).history
+    history = method_files.read_run(write_run(tmp_path / "cnn").path).history
     plot = figures.plot_curves({"cnn": history, "train": history}, {"cnn": 2, "train": 2})
     canvas.translate(plot, texts.read(lang).terms)
     (legend, _) = (ax.get_legend() for ax in plot.axes)
@@ -100,6 +100,7 @@ def test_unfinished_and_unevaluated_runs_are_noted(tmp_path: Path) -> None:
         assert note.split(":")[0] in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_own_data_is_described(tmp_path: Path) -> None:
     """Its classes with their images, the size of the images, and classes that no test image has."""
     data = write_idx_folder(tmp_path / "beans", labels=3)

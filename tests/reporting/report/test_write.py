@@ -45,6 +45,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_markdown_has_its_figures_beside_it(tmp_path: Path, runs: list[Path], config: Path) -> None:
     """Each figure as SVG and PDF; text is escaped; figures and tables are numbered and referred to."""
     out = tmp_path / "my report.md"
@@ -130,6 +131,7 @@ def test_names_that_no_font_can_draw_are_noted(tmp_path: Path, monkeypatch: pyte
     assert "LaTeX prints code points for 外套衣裙连." in notes[2]
 
 
+@pytest.mark.slow
 def test_without_a_chinese_font_only_figures_of_files_stay_english(
     tmp_path: Path, runs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,10 @@ COMMANDS = {
         "--name classic-cnn-erasing",
     ),
     **dict.fromkeys(("xavier", "batch_norm"), ABLATE_CNN),
-    "pretraining": "modiste ablate RECIPE --row model.weights=",
+    "pretraining": (
+        "modiste ablate classic-cnn --name transfer --set model.name=efficientnet_lite1 --set model.weights=imagenet "
+        "--set model.init=default --set model.upscale=2 --only 'without ImageNet weights'"
+    ),
     "tuning": "modiste tune classic-cnn",
 }
 """The command that measures a claim."""
