@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from modiste.recipes.named import NAMED
-from modiste.reporting import canvas, results_table
+from modiste.reporting import canvas, method_files
 from modiste.reporting.difference_figure import plot_differences
 from modiste.reporting.experiment_results import read_experiment
 from modiste.reporting.figures import plot_accuracies
@@ -75,7 +75,7 @@ def mean_point(runs: list[dict[str, Any]], seconds: str) -> Point:
 
 def accuracies() -> Figure:
     """Mean test accuracy of each benchmarked recipe with its interval over images."""
-    files = [results_table.read_results(result_path(name)) for name, _ in benchmarked_recipes()]
+    files = [method_files.read_results(result_path(name)) for name, _ in benchmarked_recipes()]
     rows = [(f"{each.name} (n = {each.n})", each.accuracy or 0.0, each.interval_images) for each in files]
     return plot_accuracies([(name, accuracy, interval) for name, accuracy, interval in rows if interval])
 

@@ -1,13 +1,13 @@
-"""The tables of docs/findings.md: the claims of the course report, ablations, transfer, tuning and wrong labels."""
+"""Tables of docs/findings.md and docs/audit.md: claims of the course report, ablations, tuning and wrong labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from table_format import RESULTS, Translate, read, span, table
 
-from modiste.metrics import intervals
 from modiste.recipes import settings
-from modiste.reporting import leaderboard, results_table
+from modiste.reporting import leaderboard, method_files
 from modiste.reporting.claims.check import check_claims
 from modiste.reporting.formatting import format_p_value
 from modiste.reporting.report import texts
@@ -26,7 +26,7 @@ TRANSFER = ("600", "1800", "6000", "all")
 
 def claims_table(_: Translate) -> str:
     """Return each claim with its verdict and the figures, as `modiste report` has them for the published results."""
-    runs = results_table.read_methods(sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json")))
+    runs = method_files.read_methods(sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json")))
     published, english = open_report_data([]), texts.read("en")
     data = ReportData((*runs, *published.published), own_experiments=published.published_experiments)
     rows = [
@@ -109,7 +109,7 @@ def tuning_table(_: Translate) -> str:
 
 def leaderboard_table(_: Translate) -> str:
     """Return each row of the public leaderboard, marked against recipes of modiste by images and seeds together."""
-    own = [results_table.read_results(RESULTS / f"{name}.json") for name in LEADERBOARD_RECIPES]
+    own = [method_files.read_results(RESULTS / f"{name}.json") for name in LEADERBOARD_RECIPES]
     rows = [
         [
             row.classifier.replace("|", r"\|"),
@@ -129,11 +129,12 @@ LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
 def label_errors_table(_: Translate) -> str:
     """Return the verdicts by eye and the share of wrong labels that they give."""
     content = read("label-errors")
+    verdicts = ("wrong", "unsure", "right")
     rows = [
-        [each["stratum"], f"{each['images']:,}", str(each["n"]), *(str(each[key]) for key in ("wrong", "unsure", "right"))]
+        [each["stratum"], f"{each['images']:,}", str(each["n"]), *(str(each[key]) for key in verdicts)]
         for each in content["runs"]
     ]
-    return table(["test images", "in all", "judged", "wrong", "unsure", "right"], rows)
+    return table(["test images", "in all", "judged", *verdicts], rows)
 
 
 def audit_table(_: Translate) -> str:
@@ -144,7 +145,7 @@ def audit_table(_: Translate) -> str:
 
 def _audit_row(row: dict[str, Any]) -> list[str]:
     masks = ("all", "without_suspects", "without_duplicates", "without_both")
-    return [row["method"], *(f"{row[key]['accuracy']:.2%} (n = {row[key]['n']:,})" for key in masks)]
+    return [Path(row["method"]).stem, *(f"{row[key]['accuracy']:.2%} (n = {row[key]['n']:,})" for key in masks)]
 
 
 TABLES: dict[str, Callable[[Translate], str]] = {
