@@ -116,22 +116,6 @@ def test_a_setting_that_a_results_file_lacks_has_its_default(tmp_path: Path) -> 
     assert results_table.setting_differences(old, new) == {"augmentation.mixup_prob": (0.0, 0.5)}
 
 
-def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
-    """Two seeds are a result with n = 2; runs that are not evaluated are left out."""
-    runs = [write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (1, 0)]
-    assert results_table.pool_runs("p", [method_files.read_run(run.path) for run in runs]) is None
-    for run in runs:
-        evaluate(run.path)
-    pooled = results_table.pool_runs("p", [method_files.read_run(run.path) for run in runs])
-    assert pooled is not None
-    assert [each.seed for each in pooled.run_results] == [0, 1]
-    methods = [method_files.read_run(run.path) for run in runs]
-    other = replace(methods[1], recipe=settings.with_settings(methods[1].recipe, {"optimizer.lr": 0.002}))
-    pooled = results_table.pool_runs("p", [methods[0], other])
-    assert pooled is not None
-    assert [each.seed for each in pooled.run_results] == [1]
-
-
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"runs": []}'])
 def test_a_file_that_holds_no_results_is_refused(tmp_path: Path, content: str) -> None:
     """Other JSON, and files that are not JSON; the error names the file."""
