@@ -17,7 +17,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from modiste.recipes.named import NAMED
-from modiste.reporting import canvas
+from modiste.reporting import canvas, method_files
+from modiste.reporting.difference_figure import plot_differences
+from modiste.reporting.experiment_results import read_experiment
+from modiste.reporting.figures import plot_accuracies
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +32,7 @@ TOLERANCE = 32
 def time_to_accuracy() -> Figure:
     """Test accuracy with flip TTA against wall-clock time, one dot per training."""
     points: dict[str, list[tuple[float, float]]] = {}
-    for run in results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]:
+    for run in results.read(result_path("time_to_accuracy"))["runs"]:
         accuracy = run.get("accuracy_flip_tta") or run["accuracy"]
         points.setdefault(run["recipe"], []).append((run["seconds"], accuracy))
     return plot_accuracy_over_time(points)
@@ -55,7 +58,7 @@ def benchmarked_recipes() -> Iterator[tuple[str, Point]]:
 
 def timed_recipes() -> Iterator[tuple[str, Point]]:
     """Recipes of the time-to-accuracy benchmark, with the seconds of training alone."""
-    runs = results.read(ROOT / "results" / "time_to_accuracy.json")["runs"]
+    runs = results.read(result_path("time_to_accuracy"))["runs"]
     for name in NAMED:
         if trainings := [run for run in runs if run["recipe"] == name]:
             yield name, mean_point(trainings, "seconds_training")
@@ -67,7 +70,33 @@ def mean_point(runs: list[dict[str, Any]], seconds: str) -> Point:
     return Point(fmean(run["accuracy"] for run in runs), runs[0]["parameters"], minutes)
 
 
-CHARTS = {"frontier.png": frontier, "time_to_accuracy.png": time_to_accuracy}
+def accuracies() -> Figure:
+    """Mean test accuracy of each benchmarked recipe with its interval over images."""
+    files = [method_files.read_results(result_path(name)) for name, _ in benchmarked_recipes()]
+    rows = [
+        (f"{each.name} (n = {each.n})", each.accuracy, each.interval_images)
+        for each in files
+        if each.accuracy is not None and each.interval_images
+    ]
+    return plot_accuracies(rows, xlabel="test accuracy")
+
+
+def ablation(name: str) -> Figure:
+    """Differences of the rows of an ablation to the unchanged recipe."""
+    return plot_differences(read_experiment(result_path(name)).differences)
+
+
+def result_path(name: str) -> Path:
+    """Path of a results file."""
+    return ROOT / "results" / f"{name}.json"
+
+
+CHARTS = {
+    "accuracies.png": accuracies,
+    "ablation-cnn.png": lambda: ablation("classic-cnn-ablation"),
+    "frontier.png": frontier,
+    "time_to_accuracy.png": time_to_accuracy,
+}
 
 
 def is_same(figure: Figure, path: Path) -> bool:

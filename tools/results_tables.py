@@ -9,6 +9,7 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
+import findings_tables
 import photo_tables
 import statistics_tables
 from table_format import RESULTS, ROOT, Translate, read, span, table, target_row
@@ -21,6 +22,8 @@ PAGES = (
     "README.zh-CN.md",
     "docs/speed.md",
     "docs/photos.md",
+    "docs/audit.md",
+    "docs/findings.md",
     "docs/statistics.md",
     "src/modiste/assets/models/photo.md",
 )
@@ -278,6 +281,7 @@ TABLES: dict[str, Callable[[Translate], str]] = {
     "forms": forms_table,
     "runtimes": runtimes_table,
     **photo_tables.TABLES,
+    **findings_tables.TABLES,
     **statistics_tables.TABLES,
 }
 

@@ -1,0 +1,89 @@
+"""Tables of docs/findings.md and docs/audit.md: ablations, the public leaderboard and wrong labels."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from table_format import RESULTS, Translate, read, span, table
+
+from modiste.reporting import leaderboard, method_files
+from modiste.reporting.formatting import format_p_value
+
+LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
+"""Recipes that the rows of the public leaderboard are compared with."""
+
+
+def ablation_table(name: str) -> str:
+    """Return the rows of an ablation, with the unchanged recipe first."""
+    first, *others = read(name)["tricks"]
+    head = ["", "test accuracy", "difference in points (95 % interval)", "p", "p (Holm)", "detectable", "n"]
+    rows = [["unchanged", f"{first['mean']:.2%}", "", "", "", "", str(first["n"])]]
+    return table(head, [*rows, *map(_ablation_row, others)])
+
+
+def _ablation_row(row: dict[str, Any]) -> list[str]:
+    detectable = row["minimum_detectable_difference"]
+    return [
+        row["recipe"],
+        f"{row['mean']:.2%}",
+        _difference(row),
+        *(format_p_value(row[key]) for key in ("p_value", "p_holm")),
+        "-" if detectable is None else f"{100 * detectable:.2f}",
+        str(row["n"]),
+    ]
+
+
+def _difference(row: dict[str, Any]) -> str:
+    """Format a difference with its interval; bold where the interval excludes 0."""
+    interval = row["difference_interval"]
+    text = f"{100 * row['difference']:+.2f}"
+    if not interval:
+        return text
+    text = text if interval[0] <= 0 <= interval[1] else f"**{text}**"
+    return f"{text} ({span([100 * end for end in interval], 'to', '+.2f')})"
+
+
+def leaderboard_table(_: Translate) -> str:
+    """Return each row of the public leaderboard, marked against recipes of modiste by images and seeds together."""
+    own = [method_files.read_results(RESULTS / f"{name}.json") for name in LEADERBOARD_RECIPES]
+    rows = [
+        [
+            row.classifier.replace("|", r"\|"),
+            f"{row.accuracy:.1%}",
+            row.data_version or "-",
+            *(leaderboard.mark(row, result) or "-" for result in own),
+        ]
+        for row in sorted(leaderboard.public_table(), key=lambda each: -each.accuracy)
+    ]
+    titles = [f"than `{each.name}` ({each.accuracy:.2%}, n = {each.n})" for each in own]
+    return table(["classifier", "accuracy", "data", *titles], rows)
+
+
+def label_errors_table(_: Translate) -> str:
+    """Return the verdicts by eye and the share of wrong labels that they give."""
+    content = read("label-errors")
+    verdicts = ("wrong", "unsure", "right")
+    rows = [
+        [each["stratum"], f"{each['images']:,}", str(each["n"]), *(str(each[key]) for key in verdicts)]
+        for each in content["runs"]
+    ]
+    return table(["test images", "in all", "judged", *verdicts], rows)
+
+
+def audit_table(_: Translate) -> str:
+    """Return the accuracy of each method on the test images, and without suspects and duplicates."""
+    head = ["", "all", "without suspects", "without duplicates", "without both"]
+    return table(head, map(_audit_row, read("audit")["accuracies"]))
+
+
+def _audit_row(row: dict[str, Any]) -> list[str]:
+    masks = ("all", "without_suspects", "without_duplicates", "without_both")
+    return [Path(row["method"]).stem, *(f"{row[key]['accuracy']:.2%} (n = {row[key]['n']:,})" for key in masks)]
+
+
+TABLES: dict[str, Callable[[Translate], str]] = {
+    "ablation_cnn": lambda _: ablation_table("classic-cnn-ablation"),
+    "leaderboard": leaderboard_table,
+    "label_errors": label_errors_table,
+    "audit": audit_table,
+}
