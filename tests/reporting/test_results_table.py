@@ -81,6 +81,14 @@ def test_equal_names_are_extended_by_their_folders(tmp_path: Path) -> None:
     assert [result.name for result in method_files.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
 
 
+def test_the_run_of_a_seed_is_named_with_its_folder(tmp_path: Path) -> None:
+    """Also one whose seed no other recipe has."""
+    write_idx_folder(tmp_path / "data")
+    folders = ("a/seed-0", "a/seed-1", "b/seed-0")
+    paths = [write_run(tmp_path / folder, data=tmp_path / "data").path for folder in folders]
+    assert [result.name for result in method_files.read_methods(paths)] == list(folders)
+
+
 def test_a_run_that_is_named_twice_is_one_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its relative and its absolute path, or through a link."""
     run, other = write_run(tmp_path / "a").path, write_results(tmp_path / "b.json")
