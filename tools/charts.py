@@ -76,8 +76,12 @@ def mean_point(runs: list[dict[str, Any]], seconds: str) -> Point:
 def accuracies() -> Figure:
     """Mean test accuracy of each benchmarked recipe with its interval over images."""
     files = [method_files.read_results(result_path(name)) for name, _ in benchmarked_recipes()]
-    rows = [(f"{each.name} (n = {each.n})", each.accuracy or 0.0, each.interval_images) for each in files]
-    return plot_accuracies([(name, accuracy, interval) for name, accuracy, interval in rows if interval])
+    rows = [
+        (f"{each.name} (n = {each.n})", each.accuracy, each.interval_images)
+        for each in files
+        if each.accuracy is not None and each.interval_images
+    ]
+    return plot_accuracies(rows, xlabel="test accuracy")
 
 
 def convergence() -> Figure:

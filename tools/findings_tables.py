@@ -13,6 +13,10 @@ from modiste.reporting.formatting import format_p_value
 from modiste.reporting.report import texts
 from modiste.reporting.report_data import ReportData, open_report_data
 
+LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
+"""Recipes that the rows of the public leaderboard are compared with."""
+
+
 VERDICTS = {
     "holds": "**holds**",
     "fails": "**does not hold**",
@@ -44,8 +48,8 @@ def claims_table(_: Translate) -> str:
 def ablation_table(name: str) -> str:
     """Return the rows of an ablation, with the unchanged recipe first."""
     first, *others = read(name)["tricks"]
-    head = ["", "test accuracy", "difference in points (95 % interval)", "p", "p (Holm)", "detectable", "time", "n"]
-    rows = [["unchanged", f"{first['mean']:.2%}", "", "", "", "", "1.00", str(first["n"])]]
+    head = ["", "test accuracy", "difference in points (95 % interval)", "p", "p (Holm)", "detectable", "n"]
+    rows = [["unchanged", f"{first['mean']:.2%}", "", "", "", "", str(first["n"])]]
     return table(head, [*rows, *map(_ablation_row, others)])
 
 
@@ -57,7 +61,6 @@ def _ablation_row(row: dict[str, Any]) -> list[str]:
         _difference(row),
         *(format_p_value(row[key]) for key in ("p_value", "p_holm")),
         "-" if detectable is None else f"{100 * detectable:.2f}",
-        f"{row['seconds_ratio']:.2f}",
         str(row["n"]),
     ]
 
@@ -121,9 +124,6 @@ def leaderboard_table(_: Translate) -> str:
     ]
     titles = [f"than `{each.name}` ({each.accuracy:.2%}, n = {each.n})" for each in own]
     return table(["classifier", "accuracy", "data", *titles], rows)
-
-
-LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
 
 
 def label_errors_table(_: Translate) -> str:

@@ -9,8 +9,9 @@ from helpers.idx import write_idx_folder
 from helpers.runs import write_results, write_run
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import comparison, method_files
+from modiste.reporting import comparison, comparison_tables, method_files
 from modiste.reporting.evaluate import evaluate
+from modiste.reporting.formatting import format_interval
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files
 
@@ -42,6 +43,18 @@ def test_the_public_function_compares_runs_and_results_files(tmp_path: Path) -> 
     again = modiste.compare(paths)
     assert (again.methods, again.pairs, again.figures) == (compared.methods, compared.pairs, ())
     assert "on different images" in compared.pairs[0].reason
+
+
+def test_an_interval_over_few_groups_of_images_is_marked(tmp_path: Path) -> None:
+    """The table of methods says that it is approximate."""
+    run = write_run(tmp_path / "my-run", blind=1)
+    scores = evaluate(run.path)
+    assert scores.interval_images is not None
+    content = files.read_json(run.scores)
+    content["test"] |= {"n_groups": 12, "is_interval_approximate": True}
+    files.write_json(run.scores, content)
+    (row,) = comparison_tables.methods_table([method_files.read_run(run.path)]).rows
+    assert row[4] == f"{format_interval(scores.interval_images)} (approximate)"
 
 
 def test_figures_of_earlier_comparisons_stay(tmp_path: Path) -> None:

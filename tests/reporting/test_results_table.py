@@ -81,6 +81,14 @@ def test_equal_names_are_extended_by_their_folders(tmp_path: Path) -> None:
     assert [result.name for result in method_files.read_methods(paths)][-2:] == ["results/sprint", "old/sprint"]
 
 
+def test_the_run_of_a_seed_is_named_with_its_folder(tmp_path: Path) -> None:
+    """Also one whose seed no other recipe has."""
+    write_idx_folder(tmp_path / "data")
+    folders = ("a/seed-0", "a/seed-1", "b/seed-0")
+    paths = [write_run(tmp_path / folder, data=tmp_path / "data").path for folder in folders]
+    assert [result.name for result in method_files.read_methods(paths)] == list(folders)
+
+
 def test_a_run_that_is_named_twice_is_one_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its relative and its absolute path, or through a link."""
     run, other = write_run(tmp_path / "a").path, write_results(tmp_path / "b.json")
@@ -114,22 +122,6 @@ def test_a_setting_that_a_results_file_lacks_has_its_default(tmp_path: Path) -> 
         method_files.read_results(write_results(tmp_path / "new.json", recipe=mixed)),
     )
     assert results_table.setting_differences(old, new) == {"augmentation.mixup_prob": (0.0, 0.5)}
-
-
-def test_runs_of_one_method_are_pooled_by_seed(tmp_path: Path) -> None:
-    """Two seeds are a result with n = 2; runs that are not evaluated are left out."""
-    runs = [write_run(tmp_path / str(seed), replace(named.classic_cnn(), seed=seed)) for seed in (1, 0)]
-    assert results_table.pool_runs("p", [method_files.read_run(run.path) for run in runs]) is None
-    for run in runs:
-        evaluate(run.path)
-    pooled = results_table.pool_runs("p", [method_files.read_run(run.path) for run in runs])
-    assert pooled is not None
-    assert [each.seed for each in pooled.run_results] == [0, 1]
-    methods = [method_files.read_run(run.path) for run in runs]
-    other = replace(methods[1], recipe=settings.with_settings(methods[1].recipe, {"optimizer.lr": 0.002}))
-    pooled = results_table.pool_runs("p", [methods[0], other])
-    assert pooled is not None
-    assert [each.seed for each in pooled.run_results] == [1]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"runs": []}'])

@@ -19,10 +19,13 @@ def test_the_processor_has_its_family_and_model() -> None:
 
 
 def test_a_commit_is_marked_when_the_code_differs_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is empty outside a checkout and in a folder of another repository, and ends with -dirty after a change."""
+    """Empty outside a checkout and in a folder of another repository; -dirty at its end after a change of the code."""
     package = tmp_path / "src" / "modiste" / "__init__.py"
     package.parent.mkdir(parents=True)
     package.write_text("")
+    results = tmp_path / "results" / "a.json"
+    results.parent.mkdir()
+    results.write_text("{}")
     monkeypatch.setattr(modiste, "__file__", str(package))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert environment.commit() == ""
@@ -37,5 +40,7 @@ def test_a_commit_is_marked_when_the_code_differs_from_it(tmp_path: Path, monkey
     git("commit", "-q", "-m", "ours")
     clean = environment.commit()
     assert re.fullmatch("[0-9a-f]{40}", clean)
+    results.write_text('{"n": 1}')
+    assert environment.commit() == clean
     package.write_text("changed = True\n")
     assert environment.commit() == f"{clean}-dirty"

@@ -20,7 +20,7 @@ def methods_table(methods: Sequence[MethodResult]) -> TextTable:
         "split": lambda method: method.split or "-",
         "n": lambda method: str(method.n),
         "accuracy": lambda method: format_percent(method.accuracy),
-        "images": lambda method: format_interval(method.interval_images),
+        "images": lambda method: _format_marked(method.interval_images, method.is_interval_approximate),
         unit: lambda method: formatting.format_half_width(method.interval_seeds),
         "loss": lambda method: format_loss(method.loss),
         "epochs": lambda method: f"{method.epochs:.3g}" if method.epochs else "-",
@@ -60,12 +60,12 @@ def pairs_table(pairs: Sequence[Pair]) -> TextTable:
     if any(each.p_sign_flip is not None for each in comparisons):
         optional["sign-flip p (least)"] = _format_sign_flip
     if any(each.interval_bca for each in comparisons):
-        optional["BCa interval"] = lambda each: _format_points(each.interval_bca, each.is_bca_approximate)
+        optional["BCa interval"] = lambda each: _format_marked(each.interval_bca, each.is_bca_approximate)
     optional["detectable"] = lambda each: _format_size(each.minimum_detectable_difference)
     rows = [
         [
             *(pair.first, pair.second, describe_units(each), f"{100 * each.difference:+.2f}"),
-            _format_points(each.interval, each.is_approximate),
+            _format_marked(each.interval, each.is_approximate),
             *(each.test or "-", format_p_value(each.p_value)),
             *(column(each) for column in optional.values()),
         ]
@@ -105,8 +105,8 @@ def _to_record(
     return {**record, "reason": reason}
 
 
-def _format_points(interval: Interval | None, is_approximate: bool) -> str:
-    return format_interval(interval) + " (approximate)" * (interval is not None and is_approximate)
+def _format_marked(interval: Interval | None, is_approximate: bool) -> str:
+    return format_interval(interval) + formatting.format_approximate(interval is not None and is_approximate)
 
 
 def _format_size(value: float | None) -> str:

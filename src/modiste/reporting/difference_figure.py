@@ -50,7 +50,7 @@ def plot_differences(rows: Sequence[DifferenceRow], title: str = "") -> Figure:
     ax.axvline(0, color=canvas.INK, linewidth=0.8)
     ax.set_yticks(range(len(rows)), [row.name for row in rows])
     ax.set(ylim=(len(rows) - 0.4, -0.6), xlabel="difference in accuracy, percentage points", title=title)
-    ax.xaxis.set_major_locator(MaxNLocator(7))
+    ax.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     ax.margins(x=0.08)
     ax.grid(axis="y", visible=False)
     colors = (("interval excludes 0", canvas.BLUE), ("not distinguishable", canvas.GRAY))

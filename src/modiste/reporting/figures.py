@@ -171,7 +171,7 @@ def plot_accuracies(
     ax.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     ax.set(ylim=(len(rows) - 0.5, -0.6), xlabel=xlabel)
     ax.xaxis.set_major_formatter(_tick_percent)
-    ax.xaxis.set_major_locator(MaxNLocator(5))
+    ax.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.margins(x=0.12)
     ax.grid(axis="y", visible=False)
     if published:

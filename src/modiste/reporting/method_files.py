@@ -1,5 +1,6 @@
 """Read run folders and results files as methods that can be compared and reported."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting.results_table import SCORES, MethodResult, RunResult
 from modiste.runs import folder, metrics_file, parsing, results, run_info
+
+SEED_FOLDER = re.compile(r"(seed|fold)-[0-9]+")
+"""Name of a run of `modiste bench` in the folder of its recipe."""
 
 
 def read_methods(paths: Sequence[Path]) -> list[MethodResult]:
@@ -101,9 +105,9 @@ def _parse_record(record: Any, origin: str, place: int) -> RunResult:
 
 
 def _shortest_unique_end(path: Path, paths: Sequence[Path]) -> str:
-    """Return the shortest end of a path that none of the other paths ends in."""
+    """Return the shortest end of a path that none of the other paths ends in; `seed-0` has the folder of its bench."""
     others = [other.parts for other in paths if other != path]
-    for length in range(1, len(path.parts)):
+    for length in range(1 + bool(SEED_FOLDER.fullmatch(path.name)), len(path.parts)):
         if all(other[-length:] != path.parts[-length:] for other in others):
             return "/".join(path.parts[-length:])
     return str(path)

@@ -90,12 +90,11 @@ def find_result(candidates: Sequence[MethodResult], recipe: Recipe) -> MethodRes
 
 
 def combine_results(candidates: Sequence[MethodResult]) -> MethodResult | None:
-    """Return the results file with most trainings on the official test split; without one, all runs like the first."""
+    """Return the results file with most trainings on the official test split, else the method with most runs."""
     tested = [result for result in candidates if result.on_fashion_mnist and result.accuracy is not None]
     results_files = [result for result in tested if not result.run]
-    if results_files:
-        return max(results_files, key=lambda result: result.n)
-    return results_table.pool_runs(tested[0].name, tested) if tested else None
+    pooled = [method.result for method in pairwise.pool_methods(results_files or tested)]
+    return max(pooled, key=lambda result: result.n, default=None)
 
 
 def _list_results(folder: Path | None) -> list[Path]:

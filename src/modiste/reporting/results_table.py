@@ -1,7 +1,7 @@
 """Runs and results files in one record, to be compared and reported."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -201,14 +201,3 @@ def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tup
     values, other_values = settings.to_settings(one.recipe), settings.to_settings(other.recipe)
     keys = [key for key in values if values[key] != other_values[key] and key not in NOT_OF_THE_METHOD]
     return {key: (values[key], other_values[key]) for key in keys}
-
-
-def pool_runs(name: str, methods: Iterable[MethodResult]) -> MethodResult | None:
-    """Combine single runs evaluated on test that have the method of the first one, each seed once; None without any."""
-    tested = [method for method in methods if method.split == "test" and method.n == 1]
-    if not tested:
-        return None
-    first = tested[0]
-    by_seed = {each.run_results[0].seed: each.run_results[0] for each in tested if not setting_differences(first, each)}
-    run_results = tuple(by_seed[seed] for seed in sorted(by_seed))
-    return replace(first, name=name, run_results=run_results, run=None, history=(), scores=None)

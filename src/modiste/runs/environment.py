@@ -42,11 +42,15 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Return the hash of the commit of this code, with `-dirty` if files differ from it; empty outside a checkout."""
+    """Return the hash of the commit of this code, with `-dirty` if files differ from it; empty outside a checkout.
+
+    Results files are no code: a command that writes one does not make the trainings after it dirty.
+    """
     try:
         if not _git("ls-files", "__init__.py"):  # installed in a folder of another repository
             return ""
-        revision, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+        revision = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(top,exclude)results")
     except (OSError, subprocess.CalledProcessError):
         return ""
     return revision + ("-dirty" if changes else "")

@@ -127,12 +127,14 @@ def test_rows_of_the_leaderboard_are_marked_against_the_best_result(tmp_path: Pa
 
 
 def test_published_results_are_apart(tmp_path: Path) -> None:
-    """They are in a section of their own, and only there, in tables, figure and claims."""
-    own, other = (
+    """They are in a section of their own, and only there, in tables, figure and claims; those of validation are not."""
+    own, other, audit = (
         read_results(tmp_path / "own.json", recipe=named.sprint()),
         read_results(tmp_path / "classic-cnn.json"),
+        read_results(tmp_path / "audit.json", split="validation"),
     )
-    html = render(own, published=(other,))
+    html = render(own, published=(other, audit))
+    assert "audit" not in html
     before, section = html.split('<section id="published">')
     assert "classic-cnn" not in before
     assert row_of("own", "own") in before

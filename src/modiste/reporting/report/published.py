@@ -45,7 +45,7 @@ def _list_course_report(data: ReportData, texts: Texts) -> list[Block]:
 
 
 def _list_published(data: ReportData, texts: Texts) -> list[Block]:
-    results = [result for result in data.published if result.accuracy is not None]
+    results = [result for result in data.published if result.on_fashion_mnist and result.accuracy is not None]
     if not results:
         return []
     blocks: list[Block] = [list_numbers("tab-published", texts.get("published.caption"), results, "published", texts)]
