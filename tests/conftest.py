@@ -13,8 +13,9 @@ from helpers.service import Service, serving
 # set before PyTorch is imported, also in subprocesses: on a busy machine, waiting threads spin
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# a background job of a shell ignores SIGINT, and so would the processes that tests start
+# a background job of a shell ignores SIGINT, one of nohup SIGHUP, and so would the processes that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -228,6 +228,7 @@ Requests/sec:    635.94
         parse_wrk("unable to connect")
 
 
+@pytest.mark.slow
 def test_a_folder_of_photos_is_timed_as_a_process(tmp_path: Path, monkeypatch: Any) -> None:
     """Copies with 400 pixels on the longer edge are predicted by one process, timed from start to end."""
     monkeypatch.setattr(user_latency, "COPIES", 7)

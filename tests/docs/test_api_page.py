@@ -70,6 +70,7 @@ def test_the_clients_in_python_work(client: int, lines: list[str], service: Serv
     assert all(line.startswith(start) for line, start in zip(output, lines, strict=True))
 
 
+@pytest.mark.slow
 def test_the_client_with_requests_retries_behind_a_proxy(service: Service, folder: Path) -> None:
     """After a 502 without a body, as Caddy sends it while an instance restarts."""
     statuses = [502, 503]

@@ -28,6 +28,7 @@ FORMER = {"marathon-taught": "marathon"}
 """Recipes that had another name at the commit of their results."""
 
 
+@pytest.mark.slow
 def test_the_bundled_model_has_the_published_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Accuracy exactly, loss and ECE to four digits."""
     published = results.read(ROOT / "results" / "fashion-mnist.json")
@@ -137,6 +138,7 @@ def test_the_chart_has_every_evaluated_recipe(monkeypatch: pytest.MonkeyPatch) -
         )
 
 
+@pytest.mark.slow
 def test_the_bundled_models_on_test_photos_and_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 57 photos from other senders 80 % are correct; uniform images and noise are none of these."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")

@@ -166,6 +166,7 @@ def statuses_of(connections: list[socket.socket], rounds: int) -> list[int]:
     return statuses
 
 
+@pytest.mark.slow
 def test_fault_33_a_rejection_is_delayed() -> None:
     """Clients that retry at once do not take the time of accepted requests."""
     with serving(setup="from modiste.web import work_queue; work_queue.MAX_REQUESTS = 0") as service:
@@ -175,6 +176,7 @@ def test_fault_33_a_rejection_is_delayed() -> None:
         assert service.ask("GET", "/health/ready")[0] == 200
 
 
+@pytest.mark.slow
 def test_fault_33_connections_above_the_limit_get_503() -> None:
     """In the form of every error; the service recovers."""
     setup = "from modiste.web import http_protocol; http_protocol.MAX_CONNECTIONS = 2"
@@ -189,6 +191,7 @@ def test_fault_33_connections_above_the_limit_get_503() -> None:
         assert service.ask("GET", "/about")[0] == 200
 
 
+@pytest.mark.slow
 def test_fault_33_connections_are_limited_by_the_files_that_the_system_allows() -> None:
     """More of them log nothing, and the service recovers."""
     setup = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))"

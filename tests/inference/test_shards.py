@@ -156,6 +156,7 @@ def test_parquet_of_bytes_is_read(wardrobe: Path, tmp_path: Path, monkeypatch: p
     assert [(row["label"], row["probability"]) for row in rows[:7]] == same
 
 
+@pytest.mark.slow
 def test_photos_of_s3_are_read(wardrobe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefix is listed; a photo that is not there is a row with the reason."""
     with s3_server(monkeypatch) as bucket:

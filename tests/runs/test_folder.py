@@ -35,6 +35,7 @@ def test_a_run_killed_before_its_recipe_was_written_does_not_block_its_name(tmp_
         folder.create(tmp_path / "b", sprint())
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_create_a_run_one_succeeds(tmp_path: Path) -> None:
     """The other gets an InputError, and the recipe is the one of the first."""
     for place in range(20):

@@ -185,6 +185,7 @@ def test_fault_29_nan_is_detected_before_the_update(idx: Path, tmp_path: Path, p
     assert (len(saved.history), saved.step) == (1, 0)
 
 
+@pytest.mark.slow
 def test_a_run_without_its_checkpoint_is_not_restarted(idx: Path, tmp_path: Path) -> None:
     """A restart would overwrite its metrics."""
     run_in_process(tmp_path, "train", "sprint", f"--data={idx}", "--epochs=1", "--name=a", *TINY)

@@ -54,6 +54,7 @@ def test_a_burst_is_answered_or_rejected_with_retry_after() -> None:
         assert service.ask("POST", "/predict", BOOT)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_signal_lets_accepted_photos_finish() -> None:
     """A form whose photos are being predicted is answered, then the process exits with code 0 (fault 20)."""
     photo = saved(Image.effect_noise((1800, 1200), 80), "JPEG")
@@ -68,6 +69,7 @@ def test_a_signal_lets_accepted_photos_finish() -> None:
         assert service.process.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_after_a_signal_new_photos_are_rejected() -> None:
     """A request whose body was incomplete at the signal gets status 503 (fault 20)."""
     with serving() as service, socket.create_connection(service.address, timeout=30) as connection:
@@ -83,6 +85,7 @@ def test_after_a_signal_new_photos_are_rejected() -> None:
     assert b"stopping" in response
 
 
+@pytest.mark.slow
 def test_a_second_signal_stops_at_once() -> None:
     """A client that never completes its body does not delay the exit (fault 20)."""
     with serving() as service, socket.create_connection(service.address) as connection:

@@ -96,6 +96,7 @@ def test_tls_needs_no_proxy(tmp_path: Path) -> None:
         assert response.json()["label"] == "Ankle boot"
 
 
+@pytest.mark.slow
 def test_an_idle_connection_is_closed_over_tls(tmp_path: Path) -> None:
     """The timeout of connections without a request holds for encrypted ones, too (fault 12)."""
     cert, key = self_signed(tmp_path, "IP:127.0.0.1")
