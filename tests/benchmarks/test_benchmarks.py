@@ -121,8 +121,12 @@ def test_imbalance_is_measured_on_images_that_are_not_trained_on(
     monkeypatch.chdir(tmp_path)
     imbalance.main()
     content = json.loads((tmp_path / "results" / "imbalance.json").read_text())
-    assert [run["recipe"] for run in content["runs"]] == list(content["arms"]) == ["none", "class weights", "sampling"]
-    assert content["arms"]["none"]["gain"] == 0
+    assert [(row["training"], row["arm"], row["majority"], row["minority"]) for row in content["rows"]] == [
+        ("sprint", "none", 40, 2), ("sprint", "class weights", 40, 2),
+        *[("AdamW, 20 epochs", arm, 40, 2) for arm in ("none", "class weights", "sampling")],
+    ]  # fmt: skip
+    assert [run["recipe"] for run in content["runs"]] == [f"{row['training']}, {row['arm']}" for row in content["rows"]]
+    assert content["rows"][0]["gain"] == 0
     assert {run["images"] for run in content["runs"]} == {100}
 
 
