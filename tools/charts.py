@@ -94,6 +94,7 @@ def result_path(name: str) -> Path:
 CHARTS = {
     "accuracies.png": accuracies,
     "ablation-cnn.png": lambda: ablation("classic-cnn-ablation"),
+    "ablation-resnet18.png": lambda: ablation("classic-resnet18-ablation"),
     "frontier.png": frontier,
     "time_to_accuracy.png": time_to_accuracy,
 }

@@ -83,6 +83,7 @@ def _audit_row(row: dict[str, Any]) -> list[str]:
 
 TABLES: dict[str, Callable[[Translate], str]] = {
     "ablation_cnn": lambda _: ablation_table("classic-cnn-ablation"),
+    "ablation_resnet": lambda _: ablation_table("classic-resnet18-ablation"),
     "leaderboard": leaderboard_table,
     "label_errors": label_errors_table,
     "audit": audit_table,
