@@ -43,6 +43,19 @@ def _difference(row: dict[str, Any]) -> str:
     return f"{text} ({span([100 * end for end in interval], 'to', '+.2f')})"
 
 
+def imbalance_table(_: Translate) -> str:
+    """Return macro recall with and without class weights, for each size of the data and each training."""
+    head = ["images of each class", "training", "weights", "macro recall", "difference in points (95 % interval)", "n"]
+    return table(head, map(_imbalance_row, read("imbalance")["rows"]))
+
+
+def _imbalance_row(row: dict[str, Any]) -> list[str]:
+    is_first, interval = row["arm"] == "none", row["interval_seeds"]
+    difference = "" if is_first else _difference({"difference": row["gain"], "difference_interval": interval})
+    sizes = f"{row['majority']:,} or {row['minority']}"
+    return [sizes, row["training"], row["arm"], f"{row['macro_recall']:.2%}", difference, str(row["n"])]
+
+
 def leaderboard_table(_: Translate) -> str:
     """Return each row of the public leaderboard, marked against recipes of modiste by images and seeds together."""
     own = [method_files.read_results(RESULTS / f"{name}.json") for name in LEADERBOARD_RECIPES]
@@ -84,6 +97,7 @@ def _audit_row(row: dict[str, Any]) -> list[str]:
 TABLES: dict[str, Callable[[Translate], str]] = {
     "ablation_cnn": lambda _: ablation_table("classic-cnn-ablation"),
     "ablation_resnet": lambda _: ablation_table("classic-resnet18-ablation"),
+    "imbalance": imbalance_table,
     "leaderboard": leaderboard_table,
     "label_errors": label_errors_table,
     "audit": audit_table,
