@@ -17,7 +17,14 @@ from modiste.experiments import ablation
 from modiste.experiments.resources import Resources
 from modiste.experiments.tricks import Row
 from modiste.recipes import settings
-from modiste.recipes.config import AugmentationConfig, DataConfig, ModelConfig, OptimizerConfig, ScheduleConfig
+from modiste.recipes.config import (
+    AugmentationConfig,
+    ComputeConfig,
+    DataConfig,
+    ModelConfig,
+    OptimizerConfig,
+    ScheduleConfig,
+)
 from modiste.recipes.recipe import Recipe
 
 LABELS = (600, 1800, 6000, 0)
@@ -36,6 +43,7 @@ def pretrained_recipe() -> Recipe:
         augmentation=AugmentationConfig(horizontal_flip=True),
         optimizer=OptimizerConfig(name="adamw", lr=1e-3, weight_decay=0.01, batch_size=64),
         schedule=ScheduleConfig(name="one_cycle", epochs=5, warmup_fraction=0.2),
+        compute=ComputeConfig(precision="fp32"),  # faster on a CPU: depthwise convolutions are slow in bf16
     )
 
 

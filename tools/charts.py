@@ -23,7 +23,6 @@ from modiste.reporting.difference_figure import plot_differences
 from modiste.reporting.experiment_results import read_experiment
 from modiste.reporting.figures import plot_accuracies
 from modiste.reporting.results_table import MethodResult
-from modiste.reporting.tuning_figure import plot_tuning
 from modiste.runs import results
 
 ROOT = Path(__file__).parents[1]
@@ -88,8 +87,8 @@ def convergence() -> Figure:
     """Validation loss per epoch with and without what is said to speed up convergence."""
     names = {"classic-cnn": "classic-cnn-ablation", "classic-resnet18": "classic-resnet18-ablation"}
     panels = {recipe: pick_rows(name, CONVERGENCE) for recipe, name in names.items()}
-    transfer = pick_rows("transfer-all", {"unchanged": "ImageNet weights", "random weights": "random weights"})
-    return plot_convergence({**panels, "efficientnet_lite1": transfer})
+    transfer = pick_rows("transfer-1800", {"unchanged": "ImageNet weights", "random weights": "random weights"})
+    return plot_convergence({**panels, "EfficientNet-Lite1, 1,800 labels": transfer})
 
 
 CONVERGENCE = {
@@ -112,12 +111,6 @@ def ablation(name: str) -> Figure:
     return plot_differences(read_experiment(result_path(name)).differences)
 
 
-def tuning() -> Figure:
-    """History of the search, and importance of each setting."""
-    content = results.read(result_path("classic-cnn-tuned"))
-    return plot_tuning(content["trials"], content["importances"], "classic-cnn")
-
-
 def result_path(name: str) -> Path:
     """Path of a results file."""
     return ROOT / "results" / f"{name}.json"
@@ -130,7 +123,6 @@ CHARTS = {
     "convergence.png": convergence,
     "frontier.png": frontier,
     "time_to_accuracy.png": time_to_accuracy,
-    "tuning.png": tuning,
 }
 
 

@@ -1,4 +1,4 @@
-"""Tables of docs/findings.md and docs/audit.md: claims of the course report, ablations, tuning and wrong labels."""
+"""Tables of docs/findings.md and docs/audit.md: ablations, transfer, class weights, the leaderboard, wrong labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,43 +6,15 @@ from typing import Any
 
 from table_format import RESULTS, Translate, read, span, table
 
-from modiste.recipes import settings
 from modiste.reporting import leaderboard, method_files
-from modiste.reporting.claims.check import check_claims
 from modiste.reporting.formatting import format_p_value
-from modiste.reporting.report import texts
-from modiste.reporting.report_data import ReportData, open_report_data
 
 LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
 """Recipes that the rows of the public leaderboard are compared with."""
 
 
-VERDICTS = {
-    "holds": "**holds**",
-    "fails": "**does not hold**",
-    "not_distinguishable": "not distinguishable here",
-    "not_measured": "not measured",
-}
-
-TRANSFER = ("600", "1800", "6000", "all")
-"""Ends of the names of the results files of `benchmarks/transfer.py`."""
-
-
-def claims_table(_: Translate) -> str:
-    """Return each claim with its verdict and the figures, as `modiste report` has them for the published results."""
-    runs = method_files.read_methods(sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json")))
-    published, english = open_report_data([]), texts.read("en")
-    data = ReportData((*runs, *published.published), own_experiments=published.published_experiments)
-    rows = [
-        [
-            english.get(f"claims.{answer.claim}").unescape(),
-            VERDICTS[answer.verdict],
-            english.get(f"answers.{answer.sentence}", **answer.values).unescape(),
-        ]
-        for answer in check_claims(data)
-        if answer.values and "command" not in answer.values
-    ]
-    return table(["claim", "verdict", "measured"], rows)
+TRANSFER = ("600", "1800")
+"""Numbers of labels of `benchmarks/transfer.py`."""
 
 
 def ablation_table(name: str) -> str:
@@ -81,33 +53,35 @@ def transfer_table(_: Translate) -> str:
     return table(head, map(_transfer_row, TRANSFER))
 
 
-def _transfer_row(end: str) -> list[str]:
-    pretrained, random = (_row(f"transfer-{end}", name) for name in ("unchanged", "random weights"))
-    labels = "54,000" if end == "all" else f"{int(end):,}"
+def _transfer_row(labels: str) -> list[str]:
+    pretrained, random = (_row(f"transfer-{labels}", name) for name in ("unchanged", "random weights"))
     swapped = {**random, "difference": -random["difference"]}
     if interval := random["difference_interval"]:
         swapped["difference_interval"] = [-interval[1], -interval[0]]
-    return [labels, f"{pretrained['mean']:.2%}", f"{random['mean']:.2%}", _difference(swapped), str(random["n"])]
+    return [
+        f"{int(labels):,}",
+        f"{pretrained['mean']:.2%}",
+        f"{random['mean']:.2%}",
+        _difference(swapped),
+        str(random["n"]),
+    ]
 
 
 def _row(name: str, row: str) -> dict[str, Any]:
     return next(each for each in read(name)["tricks"] if each["recipe"] == row)
 
 
-def tuning_table(_: Translate) -> str:
-    """Return the settings of the best trial beside those of the recipe, with their importance."""
-    content = read("classic-cnn-tuned")
-    best = next(trial for trial in content["trials"] if trial["trial"] == content["best"])
-    rows = [
-        [
-            f"`{key}`",
-            settings.format_value(content["base"][key]),
-            settings.format_value(value),
-            f"{content['importances'].get(key, 0):.0%}",
-        ]
-        for key, value in best["settings"].items()
-    ]
-    return table(["setting", "`classic-cnn`", "best trial", "importance"], rows)
+def imbalance_table(_: Translate) -> str:
+    """Return macro recall with and without class weights, for each size of the data and each training."""
+    head = ["images of each class", "training", "weights", "macro recall", "difference in points (95 % interval)", "n"]
+    return table(head, map(_imbalance_row, read("imbalance")["rows"]))
+
+
+def _imbalance_row(row: dict[str, Any]) -> list[str]:
+    is_first, interval = row["arm"] == "none", row["interval_seeds"]
+    difference = "" if is_first else _difference({"difference": row["gain"], "difference_interval": interval})
+    sizes = f"{row['majority']:,} or {row['minority']}"
+    return [sizes, row["training"], row["arm"], f"{row['macro_recall']:.2%}", difference, str(row["n"])]
 
 
 def leaderboard_table(_: Translate) -> str:
@@ -149,11 +123,10 @@ def _audit_row(row: dict[str, Any]) -> list[str]:
 
 
 TABLES: dict[str, Callable[[Translate], str]] = {
-    "claims": claims_table,
     "ablation_cnn": lambda _: ablation_table("classic-cnn-ablation"),
-    "ablation_resnet18": lambda _: ablation_table("classic-resnet18-ablation"),
     "transfer": transfer_table,
-    "tuning": tuning_table,
+    "ablation_resnet": lambda _: ablation_table("classic-resnet18-ablation"),
+    "imbalance": imbalance_table,
     "leaderboard": leaderboard_table,
     "label_errors": label_errors_table,
     "audit": audit_table,

@@ -290,15 +290,15 @@ ERRORS: dict[str, tuple[list[str], str]] = {
     "another kind of device": (["sprint", "--device=meta"], "There is no device"),
     "a name too long": (["sprint", f"--data={'x' * 300}"], "x" * 300),
     "no run": (["--resume=nowhere"], "does not exist"),
-    "resume with settings": (["--resume=nowhere", "--seed=3"], "Leave out all other settings"),
-    "train on with settings": (["--resume=nowhere", "--epochs=3", "--set=optimizer.lr=1"], "Leave out all other"),
+    "resume with settings": (["--resume=nowhere", "--seed=3"], "Leave out --seed: only --data"),
+    "train on with settings": (["--resume=nowhere", "--epochs=3", "--set=optimizer.lr=1"], "Leave out --set: only"),
     "train on what is no run": (["--resume=nowhere", "--epochs=3"], "does not exist"),
     "loss that fails": (["sprint", "--set=loss=helpers.factories:fails", *NOT_SMOOTHED], "factories.py, line "),
     "schedule that fails": (["sprint", "--set=schedule=helpers.factories:fails"], "factories.py, line "),
     "optimizer that fails": (["sprint", "--set=optimizer=helpers.factories:fails"], "factories.py, line "),
     "network that fails": (["sprint", "--set=model=helpers.factories:fails"], "factories.py, line "),
     "no such network of timm": (["sprint", "--set=model=timm:resnet19"], "Did you mean 'resnet18'"),
-    "resume with a recipe": (["sprint", "--resume=nowhere"], "Leave out all other settings"),
+    "resume with a recipe": (["sprint", "--resume=nowhere", "--mlflow"], "Leave out RECIPE, --mlflow: only"),
 }
 
 

@@ -128,7 +128,7 @@ def test_a_pattern_that_fits_no_name_is_refused(senders: DataConfig) -> None:
 def test_fewer_groups_of_a_class_than_folds_are_refused(senders: DataConfig) -> None:
     """Otherwise a fold would have no image of the class."""
     data = replace(senders, val_fraction=0.1, group_pattern="(sender[0-9]+)_")
-    with pytest.raises(InputError, match="at least 10 groups of images, one for each fold, but one has only 6"):
+    with pytest.raises(InputError, match="at least 10 groups of images, one for each fold, but a has only 6"):
         sources.open_training(data, seed=0)
 
 

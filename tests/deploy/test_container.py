@@ -145,9 +145,13 @@ def test_compose_restricts_the_container() -> None:
     assert int(service["stop_grace_period"].removesuffix("s")) > 20
 
 
-def test_the_hint_on_two_instances_has_the_prefix_of_the_proxies() -> None:
-    """Without it, they would pass on paths that the instances do not have."""
-    assert f'"--root-path", "{PREFIX}"' in (ROOT / "compose.yaml").read_text(encoding="utf-8")
+def test_the_hint_on_two_instances_has_the_options_of_the_unit() -> None:
+    """Without prefix and host name, the instances would reject what the proxies pass on."""
+    unit = (ROOT / "deploy" / "modiste@.service").read_text(encoding="utf-8")
+    options = unit.partition("--root-path ")[2].splitlines()[0].split()
+    hint = (ROOT / "compose.yaml").read_text(encoding="utf-8").partition("services:")[0].replace("\n# ", " ")
+    assert ", ".join(f'"{option}"' for option in ("--root-path", *options)) in hint
+    assert options == [PREFIX, "--allow-host", "shop.example"]
 
 
 def test_compose_accepts_the_file() -> None:

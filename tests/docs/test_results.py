@@ -196,10 +196,10 @@ def test_published_results_are_from_a_clean_commit(path: Path) -> None:
     published = results.read(path)
     assert all(len(run.get("commit", published["commit"])) == 40 for run in published["runs"])  # verdicts have none
     assert len(published["commit"]) == 40
-    numbers: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    numbers: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
     for run in published["runs"]:
         if "seed" in run:  # runtimes have no seed
-            numbers[run.get("recipe", "")].append((run["seed"], run.get("fold", 0)))
+            numbers[run.get("recipe", ""), run.get("majority", 0)].append((run["seed"], run.get("fold", 0)))
     for each in numbers.values():
         seed, fold = each[0]
         by_seed = [(i, fold) for i in range(len(each))]

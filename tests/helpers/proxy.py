@@ -93,8 +93,8 @@ def nginx(folder: Path, ports: Sequence[int]) -> Iterator[Proxy]:
         r"listen \[::\].*": "",
         "listen 80;": f"listen 127.0.0.1:{free_port()};",
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        f"/etc/ssl/{NAME}/fullchain.pem": str(cert),
-        f"/etc/ssl/{NAME}/privkey.pem": str(key),
+        f"/etc/letsencrypt/live/{NAME}/fullchain.pem": str(cert),
+        f"/etc/letsencrypt/live/{NAME}/privkey.pem": str(key),
     }
     (folder / "site.conf").write_text(_changed(DEPLOY / "nginx.conf", changes))
     user = "user root;" if os.geteuid() == 0 else ""  # other users cannot read the folder of a test

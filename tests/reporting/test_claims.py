@@ -156,6 +156,18 @@ def test_overfitting_is_read_from_the_curves_of_several_seeds(
     assert (result.verdict, result.values["n"]) == (verdict, str(len(losses)))
 
 
+def test_overfitting_is_read_from_the_longest_training(tmp_path: Path) -> None:
+    """A method with more seeds, but with fewer epochs, says less."""
+    short = settings.with_settings(RESNET18, {"optimizer.lr": 0.1})
+    curves = [(short, (0.5, 0.3))] * 3 + [(RESNET18, (0.5, 0.3, 0.4)), (RESNET18, (0.5, 0.3, 0.401))]
+    runs = [
+        write_run(tmp_path / str(seed), replace(recipe, seed=seed), losses=losses, dataset="fashion-mnist")
+        for seed, (recipe, losses) in enumerate(curves)
+    ]
+    result = answer(ReportData(tuple(method_files.read_run(run.path) for run in runs)), "overfit")
+    assert (result.verdict, result.values["n"]) == ("holds", "2")
+
+
 @pytest.mark.parametrize("is_evaluated", [True, False])
 def test_runs_on_other_data_answer_no_claim(tmp_path: Path, is_evaluated: bool) -> None:
     """Not those about curves either; a run on Fashion-MNIST is needed."""

@@ -117,8 +117,6 @@ def test_the_answer_comes_right_after_the_picture(page: Page, width: int) -> Non
 def test_a_drawing_by_keyboard_is_predicted(page: Page) -> None:
     """Arrow keys move, the space bar lowers the pen and lifts it, after which it is predicted, Delete clears."""
     page.click("#draw-button")
-    page.keyboard.press("Tab")
-    page.locator("#drawing").focus()
     page.keyboard.press("Space")
     for _ in range(5):
         page.keyboard.press("ArrowDown")

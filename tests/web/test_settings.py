@@ -118,6 +118,7 @@ def test_an_idle_connection_is_closed_over_tls(tmp_path: Path) -> None:
         ("cert.pem", None, "give --tls-cert and --tls-key"),
         (None, "key.pem", "give --tls-cert and --tls-key"),
         ("missing.pem", "key.pem", "No such file"),
+        ("cert.pem", "no-key.pem", "The key no-key.pem cannot be read"),
         ("text.pem", "key.pem", "PEM"),
         ("cert.pem", "other.pem", "match"),
         ("cert.pem", "secret.pem", "has a passphrase"),

@@ -16,7 +16,7 @@ PEM_FILE = click.Path(path_type=Path)
 @model_option
 @click.option("--threads", type=click.IntRange(0), default=0, help="Photos predicted in parallel; 0 is one per core.")
 @click.option("--root-path", default="", metavar="P", help="Prefix behind a proxy, such as /modiste.")
-@click.option("--allow-origin", multiple=True, metavar="O", help="Page of another site that may use the API; repeat.")
+@click.option("--allow-origin", multiple=True, metavar="O", help="Site whose pages may use the API, or *; repeat.")
 @click.option("--allow-host", multiple=True, metavar="H", help="Host name to accept, such as that of a proxy; repeat.")
 @click.option("--tls-cert", type=PEM_FILE, metavar="PEM", help="Serve HTTPS with this certificate and --tls-key.")
 @click.option("--tls-key", type=PEM_FILE, metavar="PEM", help="Private key of the certificate, without a passphrase.")

@@ -2,7 +2,7 @@
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,9 @@ def train(
             raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
         _list_recipes(as_json)
     elif resume is not None:
-        others = bool(recipe or changes.keys() - RESUMABLE_SETTINGS or sets or tensorboard or mlflow)
+        given = {"RECIPE": recipe, "--set": sets, "--tensorboard": tensorboard, "--mlflow": mlflow}
+        others = [option for option, value in given.items() if value]
+        others += [f"--{key.rpartition('.')[2]}" for key in changes if key not in RESUMABLE_SETTINGS]
         _require_resumable(name, epochs, others)
         _resume(resume, epochs, name, data or "", as_json)
     elif recipe is None:
@@ -97,14 +99,14 @@ def train(
         _start(_resolve(recipe, changes, sets), name, [each for each in loggers if loggers[each]], as_json)
 
 
-def _require_resumable(name: str | None, epochs: int | None, has_other_settings: bool) -> None:
+def _require_resumable(name: str | None, epochs: int | None, others: Sequence[str]) -> None:
     """Raise a SettingError for options that a resumed run does not take."""
     from modiste.errors import SettingError
 
-    if has_other_settings:
+    if others:
         raise SettingError(
-            "--resume takes its recipe from the run. Leave out all other settings but --data, and --epochs with "
-            "--name to train a finished run on."
+            f"--resume takes its recipe and its loggers from the run. Leave out {', '.join(others)}: only --data is "
+            "accepted, and --epochs with --name to train a finished run on."
         )
     if name and epochs is None:
         raise SettingError("A run is resumed under its own name. Leave out --name, or give --epochs to train it on.")

@@ -1,5 +1,7 @@
 """Choices of images by their labels: stratified folds, balanced subsets, balanced sampling."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,9 @@ NONE_WEIGHT = 3
 seldom for photos of other things than those of the training."""
 
 
-def stratified_fold(labels: Labels, folds: int, fold: int, seed: int, groups: Groups | None) -> tuple[Indices, Indices]:
+def stratified_fold(
+    labels: Labels, folds: int, fold: int, seed: int, groups: Groups | None, class_names: Sequence[str] = ()
+) -> tuple[Indices, Indices]:
     """Cut images into folds with the same share of every class, and hold out one, by `StratifiedKFold`.
 
     Args:
@@ -21,23 +25,32 @@ def stratified_fold(labels: Labels, folds: int, fold: int, seed: int, groups: Gr
         fold: which of them is held out, from 0.
         seed: of the shuffle before the cut.
         groups: int64, [n]; no group is cut, by `StratifiedGroupKFold`. None: each image is a group.
+        class_names: by label, for the error.
 
     Returns:
         Indices of the training images and of the held-out images, both ascending.
     """
-    if (fewest := count_of_smallest_class(labels, groups)) < folds:
+    label, fewest = _smallest_class(labels, groups)
+    if fewest < folds:
         unit = "images" if groups is None else "groups of images"
+        name = class_names[label] if label < len(class_names) else "one"
         raise InputError(
-            f"A class needs at least {folds} {unit}, one for each fold, but one has only {fewest}. Add images, make a "
-            "folder validation/, or hold nothing out with --set data.val_fraction=0."
+            f"A class needs at least {folds} {unit}, one for each fold, but {name} has only {fewest}. Add images, make "
+            "a folder validation/, or hold nothing out with --set data.val_fraction=0."
         )
     return _cut(labels, folds, seed, groups)[fold]
 
 
 def count_of_smallest_class(labels: Labels, groups: Groups | None) -> int:
     """Return how many images, or groups of images, the class with the fewest has; arguments as `stratified_fold`."""
+    return _smallest_class(labels, groups)[1]
+
+
+def _smallest_class(labels: Labels, groups: Groups | None) -> tuple[int, int]:
+    """Return the label of the class with the fewest images, or groups of images, and how many these are."""
     units = labels if groups is None else np.unique(np.stack([labels, groups]), axis=1)[0]
-    return int(np.unique(units, return_counts=True)[1].min())
+    classes, counts = np.unique(units, return_counts=True)
+    return int(classes[counts.argmin()]), int(counts.min())
 
 
 def stratified_folds(

@@ -89,7 +89,9 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     """
     source = open_source(data)
     if not source.has_split("test"):
-        other = ", or use --split validation" if data.folds or source.has_split("validation") else ""
+        other = (
+            ", or use the validation split (--split validation)" if data.folds or source.has_split("validation") else ""
+        )
         raise InputError(f"{_root(data)} has no test split. {source.how_to_add('test')}{other}.")
     count()
     return open_part(source, data, "test").load_split("test")
@@ -251,7 +253,7 @@ def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, 
     strata, limit = part.stratify_by, data.max_train_images
     train, held_out = np.arange(len(strata)), np.arange(0)
     if data.folds and not _has_validation(source, data):
-        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed, part.groups)
+        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed, part.groups, source.class_names)
     train, held_out = (indices[folds.balanced_subset(strata[indices], limit)] for indices in (train, held_out))
     return part, train, held_out
 

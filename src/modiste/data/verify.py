@@ -27,6 +27,9 @@ from modiste.recipes.config import DataConfig
 MIN_IMAGES = 20
 """Training images of a class; of fewer there is a warning."""
 
+MIN_HELD_OUT = 5
+"""Training images that a class needs if a fifth is to be held out for validation."""
+
 MIN_RATIO = 10
 """Ratio of the largest class to the smallest from which there is a warning."""
 
@@ -135,6 +138,11 @@ def class_size_warnings(counts: Mapping[str, int], is_balanced: bool = False) ->
         warnings.append(
             f"{len(small)} of {len(counts)} classes have fewer than {MIN_IMAGES} training images ({listed}): their "
             "scores are uncertain. Add images."
+        )
+    if any(count < MIN_HELD_OUT for count in counts.values()):
+        warnings.append(
+            f"With fewer than {MIN_HELD_OUT} images of a class, a fifth cannot be held out for validation: add images, "
+            "or train with --set data.val_fraction=0."
         )
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if not is_balanced and counts[largest] >= MIN_RATIO * max(counts[smallest], 1):

@@ -122,10 +122,12 @@ def _read(file: BinaryIO) -> bytes:
 
 def _as_array(photo: object) -> NDArray[np.generic]:
     try:
-        return np.asarray(photo)
+        pixels = np.asarray(photo)
     except (ValueError, TypeError, RuntimeError):  # rows of different lengths, tensors on a GPU or with gradients
-        kind = type(photo).__name__
-        raise InputError(f"The photo is a {kind} that is not an array. Give uint8, [h, w, 3].") from None
+        pixels = np.array(None)
+    if not pixels.ndim:
+        raise InputError(f"The photo is a {type(photo).__name__} that is not an array. Give uint8, [h, w, 3].")
+    return pixels
 
 
 def _fashion_mnist_steps(photo: Image.Image, size: int) -> Iterator[tuple[str, Image.Image]]:

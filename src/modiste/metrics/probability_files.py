@@ -134,7 +134,10 @@ def _to_one_hot(path: Path, predicted: NDArray[Any], class_names: Sequence[str],
 def _find_columns(path: Path, names: Sequence[str], class_names: tuple[str, ...]) -> list[int]:
     """Return the column of each class."""
     if sorted(names) != sorted(class_names):
-        raise InputError(f"{path} has the columns {', '.join(names)}, but the classes are {', '.join(class_names)}.")
+        raise InputError(
+            f"{path} has the columns {', '.join(names)}, but the classes are {', '.join(class_names)}. Name the "
+            f"columns so, or 0 to {len(class_names) - 1}, or leave the header out."
+        )
     return [names.index(name) for name in class_names]
 
 

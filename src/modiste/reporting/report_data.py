@@ -8,8 +8,9 @@ from typing import Any
 from modiste.errors import InputError
 from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
-from modiste.reporting import experiment_results, method_files, pairwise, results_table
+from modiste.reporting import experiment_results, method_files, pairwise, predictions, results_table
 from modiste.reporting.experiment_results import Experiment, is_experiment
+from modiste.reporting.pairwise import Pair
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import results
 
@@ -46,6 +47,12 @@ class ReportData:
     def pooled(self) -> list[MethodResult]:
         """The results of the user, with runs that differ in seed or fold alone as one."""
         return [method.result for method in pairwise.pool_methods(self.own)]
+
+    def compare(self) -> list[Pair]:
+        """Compare each pair of methods of the user; raises InputError where a file of predictions is damaged."""
+        images = {result.name: predictions.read_predictions(result) for result in self.own}
+        known = {name: each for name, each in images.items() if each is not None}
+        return pairwise.compare_pairs(pairwise.pool_methods(self.own, known))
 
     @property
     def methods(self) -> list[MethodResult]:

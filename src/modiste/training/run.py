@@ -70,6 +70,8 @@ def _warn(training: Training) -> None:
     is_balanced = bool(recipe.loss.class_weights) or recipe.data.sampling == "balanced"
     for warning in class_size_warnings(counts, is_balanced):
         log.warning("warning: %s", warning)
+    if data.n_corrected:
+        log.warning("corrections.csv gives %s of the training images another label.", f"{data.n_corrected:,}")
 
 
 @contextmanager

@@ -156,8 +156,10 @@ async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> U
     parser = _InMemoryParser(request.headers, chunks, max_files=MAX_FILES, max_fields=MAX_FIELDS)
     try:
         form = await parser.parse()
-    except (MultiPartException, ValueError):
-        raise HttpError(400, f"The form cannot be parsed. Send up to {MAX_FILES} files as {FORM_TYPE}.") from None
+    except (MultiPartException, ValueError) as error:
+        is_full = str(getattr(error, "message", "")).startswith("Too many")
+        reason = "has too many files or fields" if is_full else "cannot be parsed"
+        raise HttpError(400, f"The form {reason}. Send up to {MAX_FILES} files as {FORM_TYPE}.") from None
     if not parser.is_complete:
         raise HttpError(400, "The form ends before its last boundary. Send it again.")
     files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]

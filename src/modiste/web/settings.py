@@ -77,11 +77,15 @@ def _check_certificate(cert: Path | None, key: Path | None) -> None:
     def reject_passphrase() -> str:
         raise InputError(f"The key {key} has a passphrase. Give one without, readable only by the service.")
 
+    for name, path in (("certificate", cert), ("key", key)):
+        try:
+            path.read_bytes()
+        except OSError as error:
+            raise InputError(f"The {name} {path} cannot be read ({error.strerror}). Give another file.") from None
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, reject_passphrase)
-    except OSError as error:
-        is_content = isinstance(error, ssl.SSLError)
-        reason = "they do not match, or one is not a PEM file" if is_content else error.strerror
+    except ssl.SSLError:
         raise InputError(
-            f"The certificate {cert} and key {key} cannot be used ({reason}). Give a certificate and its private key."
+            f"The certificate {cert} and key {key} do not match, or one is not a PEM file. Give a certificate and its "
+            "private key."
         ) from None

@@ -43,8 +43,25 @@ def test_seeds_of_a_method_have_one_row_and_one_column(tmp_path: Path) -> None:
     assert '<th scope="row">seed</th><td class="l">0, 1</td>' in html
 
 
+def test_each_pair_of_methods_is_compared(tmp_path: Path) -> None:
+    """Over the images that both predicted, where each was trained once; one method alone has no table."""
+    slow = settings.with_settings(named.classic_cnn(), {"optimizer.lr": 0.001})
+    runs = [
+        write_run(tmp_path / name, recipe, blind=blind, dataset="fashion-mnist")
+        for name, recipe, blind in (("good", named.classic_cnn(), 0), ("blind", slow, 5))
+    ]
+    for run in runs:
+        evaluate(run.path)
+    table = render(*runs).split('id="tab-differences"')[1].split("</table>")[0]
+    assert "good − blind" in table
+    assert "20 images, paired" in table
+    assert "good is better" in table
+    assert "0.002" in table
+    assert 'id="tab-differences"' not in render(runs[0])
+
+
 def test_muon_is_described(tmp_path: Path) -> None:
-    """With its formulas and its reference, the value of label smoothing, and all settings not at their defaults."""
+    """With its formulas and its references, the value of label smoothing, and all settings not at their defaults."""
     html = render(write_run(tmp_path / "run", named.sprint()))
     assert "K. Jordan and others" in html
     assert "Newton-Schulz" in html

@@ -130,7 +130,7 @@ def test_names_that_no_font_can_draw_are_noted(tmp_path: Path, monkeypatch: pyte
     notes = write_report([run.path], tmp_path / "r.tex", kind="latex")
     text = (tmp_path / "r.tex").read_text(encoding="utf-8")
     assert r"\cjk{连}{8FDE}\cjk{衣}{8863}\cjk{裙}{88D9} &" in text
-    assert "LaTeX prints code points for 外套衣裙连." in notes[2]
+    assert "LaTeX prints code points for 连衣裙外套." in notes[2]
 
 
 @pytest.mark.slow

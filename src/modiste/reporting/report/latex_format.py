@@ -30,6 +30,8 @@ PREAMBLE = {
 PACKAGES = r"""\usepackage[margin=22mm]{geometry}
 \usepackage{amsmath,amssymb,array,graphicx,longtable}
 \usepackage[hidelinks]{hyperref}
+% in Debian's texlive-latex-extra: figures and tables stay in their sections
+\IfFileExists{placeins.sty}{\usepackage[section]{placeins}}{\newcommand{\FloatBarrier}{}}
 \setlength{\tabcolsep}{3pt}
 \setlength{\abovecaptionskip}{6pt}
 \setlength{\belowcaptionskip}{6pt}
@@ -134,7 +136,7 @@ def _write_table(table: Table, style: InlineFormat) -> str:
         content = f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}"
         return f"\\begin{{table}}[htbp]\n\\centering\\footnotesize\n{caption}\n{content}\n\\end{{table}}"
     body = "\n".join([f"{caption}\\\\", head, "\\endfirsthead", head, "\\endhead", *rows, "\\hline"])
-    return f"{{\\footnotesize\n\\begin{{longtable}}{{{columns}}}\n{body}\n\\end{{longtable}}}}"
+    return f"\\FloatBarrier\n{{\\footnotesize\n\\begin{{longtable}}{{{columns}}}\n{body}\n\\end{{longtable}}}}"
 
 
 def _write_row(cells: Sequence[object], style: InlineFormat, is_bold: bool) -> str:

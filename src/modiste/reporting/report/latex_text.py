@@ -45,8 +45,8 @@ LONG_WORD = 14
 
 
 def find_unprintable(text: str, with_cjk: bool = False) -> str:
-    """Return the characters of a text that are printed as code points, sorted; arguments as for `escape`."""
-    return "".join(sorted(each for each in set(text) if f"{ord(each):04X}}}" in _escape_character(each, with_cjk)))
+    """Return the characters of a text that are printed as code points, each once; arguments as for `escape`."""
+    return "".join(each for each in dict.fromkeys(text) if f"{ord(each):04X}}}" in _escape_character(each, with_cjk))
 
 
 def escape(text: str, with_cjk: bool = False) -> str:

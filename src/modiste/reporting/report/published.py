@@ -106,7 +106,10 @@ def _list_claims(data: ReportData, texts: Texts) -> list[Block]:
         head = texts.titles("claims", "claim verdict answer published")
         rows: list[Row] = [("", _list_answer(answer, texts)) for answer in measured]
         table = Table("tab-claims", texts.get("claims.caption"), head, rows)
-        blocks += [Paragraph(texts.get("claims.about")), table]
+        about = texts.get("claims.about")
+        if any(answer.published for answer in measured):
+            about += texts.get("claims.about_published")
+        blocks += [Paragraph(about), table]
     if others := len(answers) - len(measured):
         blocks.append(Paragraph(texts.get("claims.others", n=others, all=len(answers))))
     return blocks

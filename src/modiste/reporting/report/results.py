@@ -10,13 +10,18 @@ from modiste import inference
 from modiste.errors import InputError
 from modiste.imaging import decode
 from modiste.metrics.scores import Scores
+from modiste.metrics.significance import Comparison
 from modiste.reporting import canvas, figures, formatting, mistakes
+from modiste.reporting.pairwise import Pair
 from modiste.reporting.report.document import Block, Figure, Heading, Paragraph, Row, Section, Source, Table, unmarked
 from modiste.reporting.report.texts import Texts
 from modiste.reporting.report_data import ReportData
 from modiste.reporting.results_table import MethodResult
 
 MISTAKES, MISTAKES_PER_ROW = 16, 8
+
+MAX_DIFFERENCES = 15
+"""Pairs of methods in one table; of more, those with the most accurate method are listed."""
 
 
 def describe_results(data: ReportData, texts: Texts) -> Section:
@@ -26,12 +31,45 @@ def describe_results(data: ReportData, texts: Texts) -> Section:
     if measured:
         table = list_numbers("tab-results", texts.get("results.caption"), measured, "own", texts)
         blocks += [Paragraph(texts.get("results.about") + _describe_groups(measured, texts)), table]
+        blocks += _list_differences(data, measured, texts)
     blocks += [Paragraph(note, is_note=True) for note in list_notes(data, texts)]
     blocks += _plot_curves(data, texts)
     for place, result in enumerate(data.runs, start=1):
         if result.scores:
             blocks += _describe_run(str(place), result, result.scores, texts)
     return texts.section("results", blocks)
+
+
+def _list_differences(data: ReportData, measured: Sequence[MethodResult], texts: Texts) -> list[Block]:
+    """Return the table of the differences of the methods in accuracy; nothing where none can be compared."""
+    pairs = [pair for pair in data.compare() if pair.main]
+    if len(pairs) > MAX_DIFFERENCES:
+        best = max(measured, key=lambda result: result.accuracy or 0.0).name
+        pairs = [pair for pair in pairs if best in (pair.first, pair.second)]
+    if not pairs:
+        return []
+    head = texts.titles("results", "pair difference interval over p verdict")
+    rows: list[Row] = [("own", _list_difference(pair, pair.main, texts)) for pair in pairs if pair.main]
+    table = Table("tab-differences", texts.get("results.differences_caption"), head, rows, "lrrlrl")
+    return [Paragraph(texts.get("results.differences_about")), table]
+
+
+def _list_difference(pair: Pair, comparison: Comparison, texts: Texts) -> list[object]:
+    kind = "paired" if comparison.is_paired else "unpaired"
+    values = {"unit": texts.translate(comparison.unit), "n": f"{comparison.n:,}", "n_other": f"{comparison.n_other:,}"}
+    interval = formatting.format_interval(comparison.interval, texts.translate("to"))
+    if comparison.interval and comparison.is_approximate:
+        interval = texts.get("results.approximate", interval=interval)
+    better = pair.first if comparison.difference > 0 else pair.second
+    verdict = texts.get("results.better", name=better)
+    return [
+        f"{pair.first} − {pair.second}",
+        f"{100 * comparison.difference:+.2f}",
+        interval,
+        texts.get(f"results.{kind}", **values),
+        formatting.format_p_value(comparison.p_value if comparison.p_holm is None else comparison.p_holm),
+        verdict if comparison.is_significant else texts.get("leaderboard.not_distinguishable"),
+    ]
 
 
 def _describe_groups(results: Sequence[MethodResult], texts: Texts) -> Markup:

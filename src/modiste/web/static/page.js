@@ -152,6 +152,7 @@ function connectDrawingButtons(grayModel) {
     showInput($("canvas").hidden ? "canvas" : "hint");
     clearDrawing();
     showNothing();
+    $("drawing").focus({ preventScroll: true }); // so that the arrow keys draw; nothing happens where it is hidden
   };
   $("clear-button").onclick = () => { clearDrawing(); showNothing(); };
 }

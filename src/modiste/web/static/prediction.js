@@ -1,7 +1,7 @@
 // The section with the prediction for one photo: its class, probabilities, and what the model receives.
 import { create, $ } from "./dom.js";
 import { errorText, groupText, labelText, percent, text } from "./i18n.js";
-import { closeLabels, sumProbabilities } from "./labels.js";
+import { closeLabels, NONE_OF_THESE, sumProbabilities } from "./labels.js";
 
 const SHOWN = 5; // classes
 
@@ -26,7 +26,8 @@ export function showPrediction(record, models) {
     const details = models.length > 1 ? [text("modelName", { model: model.name })] : [];
     const isAbstained = record.label !== topLabel;
     if (isAbstained) details.push(text("nearest", { label: labelText(topLabel), share: percent(topShare) }));
-    $("details").textContent = details.join(text("separator"));
+    const comparison = isAbstained && !model.class_names.includes(NONE_OF_THESE) ? ` ${text("classesAlone")}` : "";
+    $("details").textContent = details.join(text("separator")) + comparison;
     $("probabilities").className = isAbstained ? "abstained" : "";
     $("probabilities").replaceChildren(...createRows(isAbstained ? top : record.top, description));
     const size = { size: model.image_size };
