@@ -56,9 +56,15 @@ def test_small_classes_and_imbalance_are_warned_of() -> None:
     assert few.startswith("1 of 2 classes have fewer than 20 training images (a 19)")
     (imbalance,) = class_size_warnings({"a": 20, "b": 200})
     assert imbalance.startswith("b has 200 training images, a 20")
-    _, held_out, _ = class_size_warnings({"a": 4, "b": 40})
-    assert held_out.startswith("With fewer than 5 images of a class, a fifth cannot be held out")
+    assert len(class_size_warnings({"a": 0, "b": 10})) == 2
     assert class_size_warnings({"a": 20, "b": 200}, is_balanced=True) == []
+
+
+def test_a_class_too_small_to_hold_images_out_is_warned_of(photos: Path) -> None:
+    """Unless the data has validation images of its own."""
+    fill(photos / "caps", 2, lambda number: draw(200 + number), ".jpg")
+    warning = "caps has fewer than 5 training images, so a fifth cannot be held out for validation"
+    assert any(each.startswith(warning) for each in verify(config(photos))["warnings"])
 
 
 def test_empty_class_folders_and_classes_without_test_images_are_named(photos: Path) -> None:

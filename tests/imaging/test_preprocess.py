@@ -148,7 +148,7 @@ def test_one_photo_in_any_form(photo: PhotoInput, expected: np.ndarray) -> None:
         (Image.fromarray(np.full((28, 28), -1, np.float32)), "-1"),
         (io.StringIO("text"), "rb"),
         (io.BytesIO(b""), "empty"),
-        (5, "int that is not an array"),
+        (5, "int that is not an array of pixels"),
         (None, "type|array"),
     ],
 )

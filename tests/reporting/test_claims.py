@@ -157,9 +157,10 @@ def test_overfitting_is_read_from_the_curves_of_several_seeds(
 
 
 def test_overfitting_is_read_from_the_longest_training(tmp_path: Path) -> None:
-    """A method with more seeds, but with fewer epochs, says less."""
-    short = settings.with_settings(RESNET18, {"optimizer.lr": 0.1})
-    curves = [(short, (0.5, 0.3))] * 3 + [(RESNET18, (0.5, 0.3, 0.4)), (RESNET18, (0.5, 0.3, 0.401))]
+    """A method with more seeds, but with fewer epochs, says less; and a single training nothing."""
+    short, single = (settings.with_settings(RESNET18, {"optimizer.lr": lr}) for lr in (0.1, 0.2))
+    long = [(RESNET18, (0.5, 0.3, 0.4)), (RESNET18, (0.5, 0.3, 0.401))]
+    curves = [(single, (0.5, 0.4, 0.3, 0.2)), *[(short, (0.5, 0.3))] * 3, *long]
     runs = [
         write_run(tmp_path / str(seed), replace(recipe, seed=seed), losses=losses, dataset="fashion-mnist")
         for seed, (recipe, losses) in enumerate(curves)

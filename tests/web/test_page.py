@@ -197,7 +197,8 @@ def test_an_image_of_nothing_names_the_nearest_class(page: Page, tmp_path: Path)
     share = first.locator("b").inner_text()
     assert float(share.rstrip("%")) > 10
     name = first.locator("span").first.inner_text()
-    expect(page.locator("#details")).to_contain_text(f"the nearest class is “{name}”, {share}.")
+    details = f"the nearest class is “{name}”, {share}. The bars compare the classes alone."
+    expect(page.locator("#details")).to_contain_text(details)
     printed = CliRunner().invoke(predict, [str(tmp_path / "noise.png")]).stdout
     assert printed.startswith(f"none of these; nearest: {name} {share.rstrip('%')} %")
 

@@ -87,8 +87,8 @@ def train(
             raise SettingError("Settings are listed for a recipe. Name one: modiste train sprint --list --epochs 3.")
         _list_recipes(as_json)
     elif resume is not None:
-        given = {"RECIPE": recipe, "--set": sets, "--tensorboard": tensorboard, "--mlflow": mlflow}
-        others = [option for option, value in given.items() if value]
+        options = {"RECIPE": recipe, "--set": sets, "--tensorboard": tensorboard, "--mlflow": mlflow}
+        others = [option for option, value in options.items() if value]
         others += [f"--{key.rpartition('.')[2]}" for key in changes if key not in RESUMABLE_SETTINGS]
         _require_resumable(name, epochs, others)
         _resume(resume, epochs, name, data or "", as_json)

@@ -253,7 +253,8 @@ def _cut_train(source: Source, data: DataConfig, seed: int) -> tuple[LazySplit, 
     strata, limit = part.stratify_by, data.max_train_images
     train, held_out = np.arange(len(strata)), np.arange(0)
     if data.folds and not _has_validation(source, data):
-        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed, part.groups, source.class_names)
+        names = () if part.candidate_labels is not None else source.class_names
+        train, held_out = folds.stratified_fold(strata, data.folds, data.fold, seed, part.groups, names)
     train, held_out = (indices[folds.balanced_subset(strata[indices], limit)] for indices in (train, held_out))
     return part, train, held_out
 

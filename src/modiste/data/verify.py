@@ -96,6 +96,7 @@ def verify(data: DataConfig) -> Record:
     train = reports[0]
     warnings = [
         *(class_size_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
+        *([] if source.has_split("validation") else _held_out_warnings(train.record["labels"])),
         *(f"The classes {first!r} and {second!r} differ only in case, accents or spaces." for first, second in similar),
         *_missing_class_warnings(reports),
         *_group_warnings(reports),
@@ -138,11 +139,6 @@ def class_size_warnings(counts: Mapping[str, int], is_balanced: bool = False) ->
         warnings.append(
             f"{len(small)} of {len(counts)} classes have fewer than {MIN_IMAGES} training images ({listed}): their "
             "scores are uncertain. Add images."
-        )
-    if any(count < MIN_HELD_OUT for count in counts.values()):
-        warnings.append(
-            f"With fewer than {MIN_HELD_OUT} images of a class, a fifth cannot be held out for validation: add images, "
-            "or train with --set data.val_fraction=0."
         )
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     if not is_balanced and counts[largest] >= MIN_RATIO * max(counts[smallest], 1):
@@ -216,6 +212,15 @@ def _find_near_only(thumbnails: list[Images], exact: list[list[int]]) -> list[li
 def _similar_names(class_names: tuple[str, ...]) -> list[list[str]]:
     """Return the pairs of classes whose names are typed differently only."""
     return [list(pair) for pair in combinations(class_names, 2) if simplify(pair[0]) == simplify(pair[1])]
+
+
+def _held_out_warnings(counts: Mapping[str, int]) -> list[str]:
+    """Return a sentence on a class with too few images to hold some out, as recipes do by default."""
+    name = min(counts, key=counts.__getitem__)
+    if counts[name] >= MIN_HELD_OUT:
+        return []
+    reason = f"{name} has fewer than {MIN_HELD_OUT} training images, so a fifth cannot be held out for validation"
+    return [f"{reason}: add images, or train with --set data.val_fraction=0."]
 
 
 def _missing_class_warnings(reports: list[SplitReport]) -> list[str]:

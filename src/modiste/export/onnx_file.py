@@ -23,12 +23,12 @@ from modiste.recipes import settings
 from modiste.recipes.recipe import Recipe, Settings
 from modiste.runs import files
 
-MEAN_TOLERANCE = 1e-5
-"""Mean difference of the probabilities between PyTorch and ONNX Runtime."""
+TOLERANCE = 1e-4
+"""Largest difference of a probability between PyTorch and ONNX Runtime, but for `MAX_OUTLIERS`."""
 
-TOLERANCE = 1e-3
-"""Largest difference of one probability. A network that was trained on gray images from ImageNet's weights has channels
-that are nearly constant, which its batch norm enlarges together with the rounding errors: up to 4.4e-4 in one image."""
+OUTLIER_TOLERANCE, MAX_OUTLIERS = 1e-3, 0.05
+"""Largest difference in a share of the images, one at least. A network that was trained on gray images from ImageNet's
+weights has channels that are nearly constant, which its batch norm enlarges together with the rounding errors."""
 
 
 def to_onnx(
@@ -85,23 +85,23 @@ def verify(content: bytes, probabilities: NDArray[np.float32], images: NDArray[n
     Test-time augmentation below a threshold is left out: one more or one less image may be below it.
 
     Raises:
-        TrainingError: a probability is not a number or differs by more than 0.001, all differ by more than 0.00001 on
-            average, or a prediction differs where there is no tie.
+        TrainingError: a probability is not a number or differs by more than 0.001, or by more than 0.0001 in more than
+            5 % of the images, or a prediction differs where there is no tie.
     """
     try:
         exported = replace(model_file.load(content), tta_threshold=0.0).probabilities(images)
     except InputError as error:
         raise TrainingError(f"The exported model cannot be used: {error} Please report this.") from None
-    differences = np.abs(probabilities - exported)
-    mean, largest = float(differences.mean()), float(differences.max())
+    differences = np.abs(probabilities - exported).max(1)
+    outliers = int((differences > TOLERANCE).sum())
     top = np.sort(probabilities, 1)
-    tie = top[:, -1] - top[:, -2] < TOLERANCE
+    tie = top[:, -1] - top[:, -2] < OUTLIER_TOLERANCE
     mismatches = int(((probabilities.argmax(1) != exported.argmax(1)) & ~tie).sum())
-    is_close = mean <= MEAN_TOLERANCE and largest <= TOLERANCE  # false where there is a NaN
-    if not is_close or mismatches:
+    is_close = differences.max() <= OUTLIER_TOLERANCE and outliers <= max(1, MAX_OUTLIERS * len(images))
+    if not is_close or mismatches:  # a NaN is not close
         raise TrainingError(
             f"The exported model differs from the trained network: {mismatches} other predictions, and probabilities "
-            f"by {mean:.1e} on average and up to {largest:.1e} (allowed: 0, {MEAN_TOLERANCE:g} and {TOLERANCE:g}). The "
+            f"by up to {differences.max():.1e}, by more than {TOLERANCE:g} in {outliers} of {len(images)} images. The "
             "weights are kept; please report this."
         )
 

@@ -126,7 +126,8 @@ def _as_array(photo: object) -> NDArray[np.generic]:
     except (ValueError, TypeError, RuntimeError):  # rows of different lengths, tensors on a GPU or with gradients
         pixels = np.array(None)
     if not pixels.ndim:
-        raise InputError(f"The photo is a {type(photo).__name__} that is not an array. Give uint8, [h, w, 3].")
+        kind = type(photo).__name__
+        raise InputError(f"The photo is a {kind} that is not an array of pixels. Give uint8, [h, w, 3].")
     return pixels
 
 

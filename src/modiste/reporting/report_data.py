@@ -51,8 +51,8 @@ class ReportData:
     def compare(self) -> list[Pair]:
         """Compare each pair of methods of the user; raises InputError where a file of predictions is damaged."""
         images = {result.name: predictions.read_predictions(result) for result in self.own}
-        known = {name: each for name, each in images.items() if each is not None}
-        return pairwise.compare_pairs(pairwise.pool_methods(self.own, known))
+        predicted = {name: each for name, each in images.items() if each is not None}
+        return pairwise.compare_pairs(pairwise.pool_methods(self.own, predicted))
 
     @property
     def methods(self) -> list[MethodResult]:

@@ -71,7 +71,7 @@ def _warn(training: Training) -> None:
     for warning in class_size_warnings(counts, is_balanced):
         log.warning("warning: %s", warning)
     if data.n_corrected:
-        log.warning("corrections.csv gives %s of the training images another label.", f"{data.n_corrected:,}")
+        log.warning("%s of the training images have a corrected label.", f"{data.n_corrected:,}")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from modiste.recipes import named, settings
 from modiste.recipes.recipe import Recipe
 from modiste.reporting import canvas, figures, method_files
 from modiste.reporting.evaluate import evaluate
-from modiste.reporting.report import html_format, texts
+from modiste.reporting.report import html_format, results, texts
 from modiste.reporting.report.build import build_document
 from modiste.reporting.report.front_matter import FrontMatter
 from modiste.reporting.report.write import write_report
@@ -58,6 +58,19 @@ def test_each_pair_of_methods_is_compared(tmp_path: Path) -> None:
     assert "good is better" in table
     assert "0.002" in table
     assert 'id="tab-differences"' not in render(runs[0])
+
+
+def test_of_many_pairs_those_with_the_best_method_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the text says that the correction counts all of them."""
+    monkeypatch.setattr(results, "MAX_DIFFERENCES", 2)
+    recipes = [settings.with_settings(named.classic_cnn(), {"optimizer.lr": lr}) for lr in (0.01, 0.001, 0.0001)]
+    runs = [write_run(tmp_path / f"r{i}", each, blind=i, dataset="fashion-mnist") for i, each in enumerate(recipes)]
+    for run in runs:
+        evaluate(run.path)
+    html = render(*runs)
+    table = html.split('id="tab-differences"')[1].split("</table>")[0]
+    assert "Of 3 pairs, those with r0 are listed" in html
+    assert [pair in table for pair in ("r0 − r1", "r0 − r2", "r1 − r2")] == [True, True, False]
 
 
 def test_muon_is_described(tmp_path: Path) -> None:

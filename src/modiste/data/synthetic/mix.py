@@ -44,7 +44,7 @@ def add_synthetic_images(split: Split, class_names: tuple[str, ...], per_class: 
     if groups is not None:  # each synthetic image is a group of its own
         groups = np.append(groups, groups.max(initial=-1) + 1 + np.arange(len(labels)))
     images, labels = np.concatenate([split.images, images]), np.concatenate([split.labels, labels])
-    return Split(split.name, images, labels, candidate_labels, groups, folders)
+    return Split(split.name, images, labels, candidate_labels, groups, folders, n_corrected=split.n_corrected)
 
 
 def _sample_class(originals: LazySplit, label: int, count: int, seed: int) -> NDArray[np.int64]:

@@ -22,7 +22,7 @@ def check_overfitting(results: Sequence[MethodResult], translate: Translate) -> 
     """Check that after the best epoch of a ResNet-18 validation loss rose while train loss fell.
 
     It needs two trainings of the same method that differ in their seed: the interval of the rise is over these. Of
-    several methods it takes the one with the most epochs, as overfitting comes late.
+    several such methods it takes the one with the most epochs, as overfitting comes late.
     """
     methods = [
         method.result
@@ -31,7 +31,7 @@ def check_overfitting(results: Sequence[MethodResult], translate: Translate) -> 
     ]
     if not methods:
         return not_measured("overfit")
-    method = max(methods, key=lambda each: (min(len(run.val_losses) for run in each.run_results), each.n))
+    method = max(methods, key=lambda each: (each.n > 1, min(len(run.val_losses) for run in each.run_results), each.n))
     rises = [run.val_losses[-1] - run.val_losses[run.best_epoch - 1] for run in method.run_results]
     train_rises = [run.train_losses[-1] - run.train_losses[run.best_epoch - 1] for run in method.run_results]
     verdict = to_verdict(intervals.t_interval(rises), low=math.ulp(0))

@@ -1,6 +1,5 @@
 """The sections on the data and on the networks."""
 
-import logging
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,8 +14,6 @@ from modiste.reporting.report.texts import Texts
 from modiste.reporting.report_data import ReportData
 from modiste.reporting.results_table import MethodResult
 from modiste.runs import files, parsing
-
-logger = logging.getLogger(__name__)
 
 Layers = tuple[tuple[str, str, int], ...]
 """Name, output size and number of parameters of each layer, in order of execution."""
@@ -85,7 +82,6 @@ def _plot_samples(run: MethodResult | None, texts: Texts) -> Block:
     try:
         samples = sources.first_of_each_class(config, SAMPLES)
     except ModisteError as error:
-        logger.warning("The report has no sample images: %s", error)
         return Paragraph(texts.get("data.no_samples", reason=error), is_note=True)
     shown = [(name, images) for name, images in samples if len(images)][:MAX_CLASSES]
     key = "data.samples_caption" if len(shown) == len(samples) else "data.some_samples_caption"

@@ -42,33 +42,41 @@ def describe_results(data: ReportData, texts: Texts) -> Section:
 
 def _list_differences(data: ReportData, measured: Sequence[MethodResult], texts: Texts) -> list[Block]:
     """Return the table of the differences of the methods in accuracy; nothing where none can be compared."""
-    pairs = [pair for pair in data.compare() if pair.main]
-    if len(pairs) > MAX_DIFFERENCES:
-        best = max(measured, key=lambda result: result.accuracy or 0.0).name
-        pairs = [pair for pair in pairs if best in (pair.first, pair.second)]
+    pairs = [pair for pair in data.compare() if pair.main] if len(measured) > 1 else []
     if not pairs:
         return []
+    about = texts.get("results.differences_about")
+    if len(pairs) > MAX_DIFFERENCES:
+        compared = {name for pair in pairs for name in (pair.first, pair.second)}
+        best = max((each for each in measured if each.name in compared), key=lambda each: each.accuracy or 0.0).name
+        about += texts.get("results.differences_of_best", name=best, n=len(pairs))
+        pairs = [pair for pair in pairs if best in (pair.first, pair.second)]
     head = texts.titles("results", "pair difference interval over p verdict")
     rows: list[Row] = [("own", _list_difference(pair, pair.main, texts)) for pair in pairs if pair.main]
     table = Table("tab-differences", texts.get("results.differences_caption"), head, rows, "lrrlrl")
-    return [Paragraph(texts.get("results.differences_about")), table]
+    return [Paragraph(about), table]
 
 
 def _list_difference(pair: Pair, comparison: Comparison, texts: Texts) -> list[object]:
     kind = "paired" if comparison.is_paired else "unpaired"
-    values = {"unit": texts.translate(comparison.unit), "n": f"{comparison.n:,}", "n_other": f"{comparison.n_other:,}"}
+    values = {
+        "unit": texts.get(f"units.{comparison.unit}"),
+        "n": f"{comparison.n:,}",
+        "n_other": f"{comparison.n_other:,}",
+    }
     interval = formatting.format_interval(comparison.interval, texts.translate("to"))
     if comparison.interval and comparison.is_approximate:
         interval = texts.get("results.approximate", interval=interval)
-    better = pair.first if comparison.difference > 0 else pair.second
-    verdict = texts.get("results.better", name=better)
+    verdict = texts.get("leaderboard.not_distinguishable" if comparison.p_value is not None else "results.no_test")
+    if comparison.is_significant:
+        verdict = texts.get("results.better", name=pair.first if comparison.difference > 0 else pair.second)
     return [
         f"{pair.first} − {pair.second}",
         f"{100 * comparison.difference:+.2f}",
         interval,
         texts.get(f"results.{kind}", **values),
         formatting.format_p_value(comparison.p_value if comparison.p_holm is None else comparison.p_holm),
-        verdict if comparison.is_significant else texts.get("leaderboard.not_distinguishable"),
+        verdict,
     ]
 
 

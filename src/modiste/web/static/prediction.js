@@ -26,7 +26,7 @@ export function showPrediction(record, models) {
     const details = models.length > 1 ? [text("modelName", { model: model.name })] : [];
     const isAbstained = record.label !== topLabel;
     if (isAbstained) details.push(text("nearest", { label: labelText(topLabel), share: percent(topShare) }));
-    const comparison = isAbstained && !model.class_names.includes(NONE_OF_THESE) ? ` ${text("classesAlone")}` : "";
+    const comparison = isAbstained && !model.class_names.includes(NONE_OF_THESE) ? text("classesAlone") : "";
     $("details").textContent = details.join(text("separator")) + comparison;
     $("probabilities").className = isAbstained ? "abstained" : "";
     $("probabilities").replaceChildren(...createRows(isAbstained ? top : record.top, description));

@@ -20,7 +20,7 @@ export const TEXTS = {
     predicting: "Predicting …",
     modelName: "Model: {model}",
     nearest: "the nearest class is “{label}”, {share}.",
-    classesAlone: "The bars compare the classes alone.",
+    classesAlone: " The bars compare the classes alone.",
     shoe: "Shoe: {kinds}", comma: ", ", or: " or ",
     grayInput: "Model input: the photo resized to {size} × {size} pixels, in grayscale, prepared like the training images.",
     colorInput: "Model input: the photo resized to {size} × {size} pixels.",
