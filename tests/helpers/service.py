@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import modiste
 from helpers.command import environment
 
-SAMPLES = Path(__file__).parents[2] / "src" / "modiste" / "assets" / "samples"
+SAMPLES = Path(modiste.__file__).parent / "assets" / "samples"
 BOOT = (SAMPLES / "ankle-boot.png").read_bytes()
 
 
