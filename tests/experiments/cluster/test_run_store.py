@@ -33,6 +33,12 @@ def run(tmp_path: Path) -> Run:
     return run
 
 
+def test_files_are_sent_so_that_a_kill_between_two_loses_nothing(run: Run) -> None:
+    """Before the metrics come the checkpoint that they belong to and the log with their lines; the marker is last."""
+    names = [path.name for path in run_store.run_files(run)]
+    assert names == ["checkpoint.safetensors", "seed-0.log", "metrics.csv", "recipe.json", "finished"]
+
+
 @pytest.fixture(params=["folder", "s3"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
     """A place that all nodes share, of each kind."""

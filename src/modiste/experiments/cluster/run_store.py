@@ -26,14 +26,18 @@ RUNNING, STOPPED, PRUNED, OUTDATED = "running", "stopped", "pruned", "outdated"
 
 
 def run_files(run: Run) -> list[Path]:
-    """List the files of a run and its log; checkpoint and weights first, the marker of a finished run last."""
-    paths = [*run.path.rglob("*"), Path(f"{run.path}.log")]
+    """List the files of a run and its log; checkpoint and weights first, the marker of a finished run last.
+
+    The log is before the metrics, so that it has the lines of all epochs in them where a kill comes between two files.
+    """
+    log = Path(f"{run.path}.log")
+    paths = [*run.path.rglob("*"), log]
     usable = [
         path
         for path in paths
         if path.is_file() and path.name != LOCK_NAME and not path.name.endswith(files.PARTIAL_SUFFIX)
     ]
-    return sorted(usable, key=lambda path: (path == run.finished_marker, not is_large(run, path), path))
+    return sorted(usable, key=lambda path: (path == run.finished_marker, not is_large(run, path), path != log, path))
 
 
 def is_large(run: Run, path: Path) -> bool:
