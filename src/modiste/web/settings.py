@@ -79,7 +79,7 @@ def _check_certificate(cert: Path | None, key: Path | None) -> None:
 
     for name, path in (("certificate", cert), ("key", key)):
         try:
-            path.read_bytes()
+            path.open("rb").close()
         except OSError as error:
             raise InputError(f"The {name} {path} cannot be read ({error.strerror}). Give another file.") from None
     try:
