@@ -89,9 +89,8 @@ def open_test(data: DataConfig, count: Callable[[], None]) -> Split:
     """
     source = open_source(data)
     if not source.has_split("test"):
-        other = (
-            ", or use the validation split (--split validation)" if data.folds or source.has_split("validation") else ""
-        )
+        has_validation = data.folds or source.has_split("validation")
+        other = ", or use the validation split (--split validation)" if has_validation else ""
         raise InputError(f"{_root(data)} has no test split. {source.how_to_add('test')}{other}.")
     count()
     return open_part(source, data, "test").load_split("test")

@@ -94,9 +94,10 @@ def verify(data: DataConfig) -> Record:
     near = _find_near_only([each.thumbnail for each in inspected], exact)
     similar = _similar_names(source.class_names)
     train = reports[0]
+    is_cut = source.has_split("train") and not source.has_split("validation")
     warnings = [
         *(class_size_warnings(train.record["labels"]) if train.record["split"] == "train" else []),
-        *([] if source.has_split("validation") else _held_out_warnings(train.record["labels"])),
+        *(_held_out_warnings(train.record["labels"]) if is_cut else []),
         *(f"The classes {first!r} and {second!r} differ only in case, accents or spaces." for first, second in similar),
         *_missing_class_warnings(reports),
         *_group_warnings(reports),
