@@ -13,7 +13,7 @@ LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
 """Recipes that the rows of the public leaderboard are compared with."""
 
 
-TRANSFER = ("600", "1800")
+TRANSFER = ("600", "1800", "6000")
 """Numbers of labels of `benchmarks/transfer.py`."""
 
 

@@ -1,6 +1,7 @@
 """Searches whose trainings take no time: their accuracy follows from the learning rate."""
 
 import math
+import os
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,6 +95,30 @@ def test_a_search_that_is_stopped_resumes_as_if_unbroken(stop_at: int, tmp_path:
     pool = InstantPool()
     assert search(tmp_path / "b", pool) == unbroken
     assert len(pool.started) == len(unbroken) - stop_at
+
+
+@pytest.mark.parametrize("content", ["no JSON\n", '{"op_code": 99}\n', "[]\n", "\0\n", '{"op_code": 0}\n{}\n'])
+def test_a_damaged_journal_is_an_error_and_keeps_its_lines(content: str, tmp_path: Path) -> None:
+    """The message says what to do; Optuna may have appended to the lines."""
+    journal = tmp_path / study.JOURNAL
+    journal.write_text(content)
+    with pytest.raises(InputError, match=r"journal\.log is damaged .* Restore it, or choose another --name\."):
+        open_study(tmp_path)
+    assert journal.read_text().startswith(content)
+
+
+def test_a_journal_that_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    """A link would be written through; a FIFO waits forever."""
+    other = tmp_path / "other"
+    other.write_text("kept")
+    (tmp_path / study.JOURNAL).symlink_to(other)
+    with pytest.raises(InputError, match=r"journal\.log is not a regular file"):
+        open_study(tmp_path)
+    assert other.read_text() == "kept"
+    (tmp_path / study.JOURNAL).unlink()
+    os.mkfifo(tmp_path / study.JOURNAL)
+    with pytest.raises(InputError, match=r"journal\.log is not a regular file"):
+        open_study(tmp_path)
 
 
 def test_more_trials_continue_a_search(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The named recipes."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def test_a_missing_recipe_is_an_error() -> None:
         resolve("clasic-cnn")
     with pytest.raises(InputError, match=r"nowhere\.json cannot be read"):
         resolve("nowhere.json")
+
+
+def test_a_recipe_file_is_read_in_bounded_time_and_memory(tmp_path: Path) -> None:
+    """A FIFO would wait forever; a file of gigabytes would fill the memory."""
+    os.mkfifo(tmp_path / "fifo.json")
+    with pytest.raises(InputError, match=r"fifo\.json cannot be read \(not a regular file\)"):
+        resolve(str(tmp_path / "fifo.json"))
+    (tmp_path / "large.json").write_text("{}" + " " * settings.MAX_FILE_BYTES)
+    with pytest.raises(InputError, match=r"large\.json cannot be read \(larger than 1 MiB\)"):
+        resolve(str(tmp_path / "large.json"))
 
 
 def write(path: Path, **content: object) -> str:

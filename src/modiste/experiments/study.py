@@ -44,19 +44,22 @@ def open_study(folder: Path, description: dict[str, Any], first_values: dict[str
         epochs: of a trial; in the first fifth none is pruned.
 
     Raises:
-        InputError: the study that is there is of another recipe, or has other ranges.
+        InputError: the study that is there is of another recipe, or has other ranges, or its journal cannot be used.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = folder / JOURNAL
     _repair(journal)
     pruner = optuna.pruners.MedianPruner(STARTUP_TRIALS, n_warmup_steps=max(MIN_EPOCHS, epochs // 5))
-    study = optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(journal))),
-        study_name=NAME,
-        direction="maximize",
-        pruner=pruner,
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(journal))),
+            study_name=NAME,
+            direction="maximize",
+            pruner=pruner,
+            load_if_exists=True,
+        )
+    except (AssertionError, KeyError, RecursionError, TypeError, ValueError) as error:  # Optuna does not check it
+        raise InputError(f"{journal} is damaged ({error!r}). Restore it, or choose another --name.") from None
     text = json.dumps(description, sort_keys=True)
     if study.user_attrs.get(DESCRIPTION, text) != text:
         raise InputError(f"{folder} has another recipe or other ranges. Choose another --name, or remove it.")
@@ -67,7 +70,13 @@ def open_study(folder: Path, description: dict[str, Any], first_values: dict[str
 
 
 def _repair(journal: Path) -> None:
-    """Remove what a killed process left: the lock of the journal, and a last line that is not complete."""
+    """Remove what a killed process left: the lock of the journal, and a last line that is not complete.
+
+    Raises:
+        InputError: the journal is a link, which would be written through, or no regular file.
+    """
+    if journal.is_symlink() or (journal.exists() and not journal.is_file()):
+        raise InputError(f"{journal} is not a regular file. Remove it, or choose another --name.")
     journal.with_name(f"{journal.name}.lock").unlink(missing_ok=True)
     if journal.exists() and not (content := journal.read_bytes()).endswith(b"\n"):
         journal.write_bytes(content[: content.rfind(b"\n") + 1])

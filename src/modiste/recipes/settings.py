@@ -25,6 +25,9 @@ SECTIONS: dict[str, type] = {
 MAX_LISTED = 25
 """Choices that a message lists; of more, it has those that are most similar to what was typed."""
 
+MAX_FILE_BYTES = 2**20
+"""Bytes of a recipe file: a complete one has a few thousand, and one with long options of factories a few more."""
+
 
 def describe(recipe: Recipe) -> list[tuple[str, Any, str]]:
     """Return each setting of a recipe: dotted key, value, and the docstring of its field on one line."""
@@ -134,11 +137,24 @@ def read(path: Path) -> Recipe:
 def read_content(path: Path) -> dict[str, Any]:
     """Read the sections of a recipe from a JSON file; raises InputError when it cannot be read or is no JSON object."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not text"
+        text = _read_text(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path} cannot be read ({reason}). Give a recipe.json or the name of a recipe.") from None
     return _parse(text, str(path))
+
+
+def _read_text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise ValueError("not a regular file")  # a FIFO could wait, and a device go on, forever
+    with path.open("rb") as file:
+        content = file.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"larger than {MAX_FILE_BYTES // 2**20} MiB")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("not text") from None
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
