@@ -20,10 +20,17 @@ Seed = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method with all its trainings, and the predictions of those that were read with theirs, by seed and fold."""
+    """A method with all its trainings.
+
+    Args:
+        result: of all of them.
+        predictions: of the runs that were read with theirs, by seed and fold.
+        parts: the results that it was pooled from.
+    """
 
     result: MethodResult
     predictions: Mapping[Seed, ImagePredictions] = field(default_factory=dict)
+    parts: tuple[MethodResult, ...] = ()
 
     @property
     def name(self) -> str:
@@ -96,14 +103,14 @@ def _to_method(
         if each.name in predictions
     }
     if len(group) == 1:
-        return Method(first, by_seed)
+        return Method(first, by_seed, (first,))
     run_results = tuple(sorted((each.run_results[0] for each in group), key=lambda each: (each.seed, each.fold)))
     images = sum(each.images for each in group) if first.split == "validation" else first.images
     folders = {Path(each.run.path).resolve().parent for each in group if each.run}
     folder_name = folders.pop().name if len(folders) == 1 else ""
     name = folder_name if folder_name not in {"", "runs", *other_names} else f"{first.name} and {len(group) - 1} more"
     pooled = replace(first, name=name, run_results=run_results, images=images, run=None, history=(), scores=None)
-    return Method(pooled, by_seed)
+    return Method(pooled, by_seed, tuple(group))
 
 
 def compare_pairs(methods: Sequence[Method]) -> list[Pair]:

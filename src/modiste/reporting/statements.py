@@ -31,7 +31,7 @@ def describe_difference(first: str, second: str, comparison: Comparison) -> str:
         how = _describe_test(comparison, math.copysign(100, points))
         return (
             f"{better} is {abs(points):.2f} points better than {worse} with these trainings, {how}. There is no test, "
-            "since one of them has several seeds and the other one. Train two seeds or more of each for one over seeds."
+            "since only one of them has several seeds. Train two seeds or more of each for one over seeds."
         )
     if not comparison.is_significant:
         how = _describe_test(comparison, 100) + _describe_power(comparison)

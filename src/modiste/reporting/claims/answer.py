@@ -61,8 +61,8 @@ def not_measured(claim: str, sentence: str = "no_run") -> Answer:
 
 
 def to_verdict(interval: Interval | None, low: float = -math.inf, high: float = math.inf) -> Verdict:
-    """Return whether an interval lies within bounds, outside of them, or neither; without one, neither."""
-    if interval is None:
+    """Return whether an interval lies within bounds, outside of them, or neither; without one or its width, neither."""
+    if interval is None or interval[0] == interval[1]:  # equal values show no spread
         return "not_distinguishable"
     if low <= interval[0] and interval[1] <= high:
         return "holds"
@@ -77,6 +77,11 @@ def combine(verdicts: set[Verdict]) -> Verdict:
 def interval_of(comparison: Comparison | None) -> Interval | None:
     """Return the interval of a comparison; None where there is no comparison or no spread."""
     return comparison.interval if comparison else None
+
+
+def verdict_of(comparison: Comparison | None, low: float = -math.inf, high: float = math.inf) -> Verdict:
+    """Return the verdict that a comparison allows; an approximate interval, or none, allows neither."""
+    return to_verdict(None if comparison is None or comparison.is_approximate else comparison.interval, low, high)
 
 
 def format_loss_interval(interval: Interval | None, to: str) -> str:

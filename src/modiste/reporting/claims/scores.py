@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from modiste.metrics import intervals, significance
-from modiste.metrics.intervals import Interval
+from modiste.metrics import intervals
+from modiste.metrics.significance import Comparison
 from modiste.reporting import formatting, leaderboard, report_data
 from modiste.reporting.claims.answer import (
     Answer,
@@ -15,8 +15,9 @@ from modiste.reporting.claims.answer import (
     interval_of,
     not_measured,
     to_verdict,
+    verdict_of,
 )
-from modiste.reporting.claims.pairs import find_pair
+from modiste.reporting.claims.pairs import compare_seeds, find_pair, has_same_precision
 from modiste.reporting.experiment_results import Experiment
 from modiste.reporting.report_data import CNN, CNN_ERASING, COURSE_REPORT, RESNET18, find_result
 from modiste.reporting.results_table import MethodResult
@@ -57,19 +58,19 @@ def check_resnet18(results: Sequence[MethodResult], translate: Translate) -> lis
 def check_cnn_better(results: Sequence[MethodResult], translate: Translate) -> Answer:
     """Check that the accuracy of the CNN is higher than that of ResNet-18 from random weights, over seeds."""
     cnn, resnet18 = find_result(results, CNN), find_result(results, RESNET18)
-    if cnn is None or resnet18 is None:
+    if cnn is None or resnet18 is None or not has_same_precision(cnn, resnet18):
         return not_measured("cnn_better")
-    accuracy = _compare(cnn, resnet18, "accuracy")
-    return Answer("cnn_better", to_verdict(accuracy, low=math.ulp(0)), "cnn_better", _values(cnn, resnet18, translate))
+    verdict = verdict_of(_compare(cnn, resnet18, "accuracy"), low=math.ulp(0))
+    return Answer("cnn_better", verdict, "cnn_better", _values(cnn, resnet18, translate))
 
 
 def check_crop_and_erasing(results: Sequence[MethodResult], translate: Translate) -> list[Answer]:
     """Check that random crop and erasing lower the test loss, and that they lower the test accuracy, over seeds."""
     augmented, plain = find_result(results, CNN_ERASING), find_result(results, CNN)
-    if plain is None or augmented is None:
+    if plain is None or augmented is None or not has_same_precision(plain, augmented):
         return [not_measured(claim) for claim in ("generalizes", "costs")]
     values = _values(augmented, plain, translate)
-    verdicts = [to_verdict(_compare(augmented, plain, score), high=0.0) for score in ("loss", "accuracy")]
+    verdicts = [verdict_of(_compare(augmented, plain, score), high=0.0) for score in ("loss", "accuracy")]
     claims = zip(("generalizes", "costs"), verdicts, strict=True)
     return [Answer(claim, verdict, claim, values) for claim, verdict in claims]
 
@@ -81,34 +82,35 @@ def check_stopping(results: Sequence[MethodResult], translate: Translate) -> Ans
     if pair is None:
         return not_measured("stopping")
     values = _values(*pair, translate) | {"name": pair[0].name}
-    return Answer("stopping", to_verdict(_compare(*pair, "loss"), high=0.0), "stopping", values)
+    return Answer("stopping", verdict_of(_compare(*pair, "loss"), high=0.0), "stopping", values)
 
 
 def check_tuning(experiments: Sequence[Experiment], translate: Translate) -> Answer:
-    """Check that tuned settings of the CNN are more accurate than its own, on folds that no choice was made on.
+    """Report how much more accurate tuned settings of the CNN are than its own, on folds that none was chosen on.
 
-    The interval is over folds, which share training images, so it is approximate.
+    The interval is over folds, which share training images, so it is approximate and allows no verdict.
     """
     for search in experiments:
         if search.trials and len(search.methods) == 2 and search.unchanged.network == CNN.model.name:
             unchanged, tuned = search.methods
-            gain = _compare(tuned, unchanged, "accuracy")
+            verdict = verdict_of(_compare(tuned, unchanged, "accuracy"), low=math.ulp(0))
             values = _values(tuned, unchanged, translate) | {"trials": str(search.trials)}
-            return Answer("tuning", to_verdict(gain, low=math.ulp(0)), "tuning", values)
+            return Answer("tuning", verdict, "tuning", values)
     return not_measured("tuning")
 
 
-def _compare(first: MethodResult, second: MethodResult, score: str) -> Interval | None:
-    """Return the interval of the difference of two methods in a score; None where there is no spread."""
-    return interval_of(significance.compare_runs(first.by_seed(score), second.by_seed(score), first.unit))
+def _compare(first: MethodResult, second: MethodResult, score: str) -> Comparison | None:
+    """Compare two methods in a score; None with fewer than two trainings of each."""
+    return compare_seeds(first.by_seed(score), second.by_seed(score), first.unit)
 
 
 def _values(first: MethodResult, second: MethodResult, translate: Translate) -> dict[str, str]:
-    """Return accuracy, loss and n of two methods, and the intervals of their differences."""
-    to = translate("to")
-    values = {"points": f"{100 * ((first.accuracy or 0) - (second.accuracy or 0)):+.2f}"}
-    values["interval"] = formatting.format_interval(_compare(first, second, "accuracy"), to)
-    values["loss_interval"] = format_loss_interval(_compare(first, second, "loss"), to)
+    """Return accuracy, loss and n of two methods, and their differences with intervals, over the seeds compared."""
+    to, accuracy, loss = translate("to"), _compare(first, second, "accuracy"), _compare(first, second, "loss")
+    difference = accuracy.difference if accuracy else (first.accuracy or 0) - (second.accuracy or 0)
+    values = {"points": f"{100 * difference:+.2f}"}
+    values["interval"] = formatting.format_interval(interval_of(accuracy), to)
+    values["loss_interval"] = format_loss_interval(interval_of(loss), to)
     for key, result in (("first", first), ("second", second)):
         values |= {key: formatting.format_percent(result.accuracy), f"n_{key}": str(result.n)}
         values[f"loss_{key}"] = formatting.format_loss(result.loss)
