@@ -175,7 +175,7 @@ def main() -> None:
     )
     parser.add_argument("--long-seeds", type=int, default=3, help="of each of these")
     parser.add_argument("--device", default="cuda", help="cpu is for tests of this script")
-    parser.add_argument("--tests", nargs="+", default=["tests"], help="files or folders of tests")
+    parser.add_argument("--tests", nargs="+", default=["tests/training/test_cuda.py"], help="files of tests")
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder of the results files")
     args = parser.parse_args()
     end = time.monotonic() + args.minutes * 60 - min(MARGIN, 6 * args.minutes)

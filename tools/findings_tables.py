@@ -1,4 +1,4 @@
-"""Tables of docs/findings.md and docs/audit.md: ablations, transfer, class weights, the leaderboard, wrong labels."""
+"""Tables of docs/findings.md and docs/audit.md: claims, ablations, transfer, class weights, the leaderboard, labels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,14 +7,39 @@ from typing import Any
 from table_format import RESULTS, Translate, read, span, table
 
 from modiste.reporting import leaderboard, method_files
+from modiste.reporting.claims.answer import Answer
+from modiste.reporting.claims.check import check_claims
 from modiste.reporting.formatting import format_p_value
+from modiste.reporting.report import texts
+from modiste.reporting.report_data import ReportData, open_report_data
 
 LEADERBOARD_RECIPES = ("classic-cnn", "marathon-25k", "marathon-100k")
 """Recipes that the rows of the public leaderboard are compared with."""
 
+VERDICTS = {
+    "holds": "**holds**",
+    "fails": "**does not hold**",
+    "not_distinguishable": "not distinguishable here",
+    "not_measured": "not measured",
+}
 
 TRANSFER = ("600", "1800", "6000")
 """Numbers of labels of `benchmarks/transfer.py`."""
+
+
+def claims_table(_: Translate) -> str:
+    """Return each claim with its verdict and the figures, as `modiste report` has them, from the published results."""
+    runs = method_files.read_methods(sorted(path.parent for path in RESULTS.glob("runs/*/*/recipe.json")))
+    published, english = open_report_data([]), texts.read("en")
+    data = ReportData((*runs, *published.published), own_experiments=published.published_experiments)
+    rows = [[english.get(f"claims.{each.claim}").unescape(), *_describe(each, english)] for each in check_claims(data)]
+    return table(["claim", "verdict", "measured"], rows)
+
+
+def _describe(answer: Answer, english: texts.Texts) -> list[str]:
+    if "command" in answer.values:
+        return [VERDICTS["not_measured"], ""]
+    return [VERDICTS[answer.verdict], english.get(f"answers.{answer.sentence}", **answer.values).unescape()]
 
 
 def ablation_table(name: str) -> str:
@@ -108,12 +133,12 @@ def label_errors_table(_: Translate) -> str:
         [each["stratum"], f"{each['images']:,}", str(each["n"]), *(str(each[key]) for key in verdicts)]
         for each in content["runs"]
     ]
-    return table(["test images", "in all", "judged", *verdicts], rows)
+    return table(["test images", "in all", "looked at", *verdicts], rows)
 
 
 def audit_table(_: Translate) -> str:
     """Return the accuracy of each method on the test images, and without suspects and duplicates."""
-    head = ["", "all", "without suspects", "without duplicates", "without both"]
+    head = ["", "all", "without label issues", "without duplicates", "without both"]
     return table(head, map(_audit_row, read("audit")["accuracies"]))
 
 
@@ -123,6 +148,7 @@ def _audit_row(row: dict[str, Any]) -> list[str]:
 
 
 TABLES: dict[str, Callable[[Translate], str]] = {
+    "claims": claims_table,
     "ablation_cnn": lambda _: ablation_table("classic-cnn-ablation"),
     "transfer": transfer_table,
     "ablation_resnet": lambda _: ablation_table("classic-resnet18-ablation"),

@@ -11,7 +11,8 @@ import pytest
 from helpers.command import TINY, run_in_process, start
 from helpers.idx import write_idx_folder
 from helpers.photos import fill
-from modiste.cli.bench import print_results
+from helpers.runs import write_results
+from modiste.cli.bench import print_differences, print_results
 from modiste.errors import InputError
 from modiste.experiments import bench
 from modiste.metrics import intervals
@@ -63,6 +64,19 @@ def test_seeds_become_a_results_file(small: list[str], tmp_path: Path) -> None:
     assert "training" not in again.stderr
     done = run_in_process(tmp_path, "bench", *small, "--seeds=2", "--keep", code=2)
     assert "was trained without --keep, and its weights were deleted" in done.stderr
+
+
+def test_several_recipes_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sentence for each pair; one recipe has none."""
+    accuracies = {"a": (0.931, 0.934, 0.929), "b": (0.90, 0.905, 0.901), "c": (0.93, 0.934, 0.931)}
+    paths = [write_results(tmp_path / f"{name}.json", values) for name, values in accuracies.items()]
+    print_differences(paths)
+    better, same, worse = capsys.readouterr().out.splitlines()
+    assert better.startswith("a is 2.93 points better than b, 95 % interval")
+    assert same.startswith("a and c are not distinguishable")
+    assert worse.startswith("c is 2.97 points better than b")
+    print_differences(paths[:1])
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.slow

@@ -31,12 +31,15 @@ def bench(
 ) -> None:
     """Train each RECIPE with several seeds or folds, evaluate the runs, and write results/RECIPE.json.
 
+    Several recipes are compared with one another.
+
     Each training runs in its own process. A training that fails is listed with its reason, and the others are run. A
     bench that was stopped resumes when the command is repeated, and trainings that failed are tried again.
 
     \b
     Examples:
       modiste bench sprint --seeds 5
+      modiste bench classic-cnn classic-resnet18 --seeds 6
       modiste bench classic-cnn --folds --jobs 2
       modiste bench classic-cnn --seeds 20 --cluster auto --cpus 2
       modiste bench classic-cnn --set optimizer.lr=0.02 --name classic-cnn-lr
@@ -51,7 +54,7 @@ def bench(
     if sets and not name:
         raise SettingError("--set makes another recipe. Add a --name for its results.")
     files.make_folder((out / name).parent if name else out)  # before hours of training
-    some_failed = False
+    some_failed, paths = False, []
     for typed in recipes:
         recipe = resolve_recipe(typed, sets)
         title = name or f"{recipe.name}{'-folds' if folds else ''}"
@@ -62,10 +65,21 @@ def bench(
         plan = experiment.Bench(trainings, split, Path("runs") / "bench" / title, resources, keep)
         records = experiment.run(plan, log)
         experiment.write(out / f"{title}.json", title, shlex.join(command), plan, records)
-        print_results(out / f"{title}.json", as_json)
+        paths.append(out / f"{title}.json")
+        print_results(paths[-1], as_json)
         some_failed = some_failed or bool(records.failed)
+    if not as_json:
+        print_differences(paths)
     if some_failed:
         sys.exit(1)
+
+
+def print_differences(paths: list[Path]) -> None:
+    """Print a sentence on each pair of results files."""
+    from modiste.reporting import comparison, statements
+
+    for pair in comparison.compare(paths).pairs:
+        click.echo(statements.describe_pair(pair))
 
 
 def print_results(path: Path, as_json: bool) -> None:

@@ -115,6 +115,8 @@ def _print(content: dict[str, Any], recipe: str) -> None:
         click.echo(f"The training on fold {failed['fold']} failed. {failed['reason']}")
     if content["gain"]:
         click.echo(_describe_gain(content["gain"]))
+        if content["tuned"]["early_stopping.patience"]:
+            click.echo("The epoch of each training was chosen on the same images, so both accuracies are optimistic.")
 
 
 def _describe_gain(gain: dict[str, Any]) -> str:
@@ -123,7 +125,8 @@ def _describe_gain(gain: dict[str, Any]) -> str:
     interval, folds = gain["difference_interval"], format_count(len(gain["folds"]), "other fold")
     line = f"Gain on {folds}: {100 * gain['difference']:+.2f} points ({gain['unchanged']:.2%} to {gain['tuned']:.2%}"
     if interval is None:
-        return f"{line}); one fold gives no interval."
+        reason = "one fold gives no interval" if len(gain["folds"]) == 1 else "equal gains give no interval"
+        return f"{line}); {reason}."
     if interval[0] <= 0 <= interval[1]:
         line += f", 95 % interval {format_interval(interval)}); not distinguishable from 0."
     else:

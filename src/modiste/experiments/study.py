@@ -85,10 +85,10 @@ def _repair(journal: Path) -> None:
 def running_trials(study: optuna.Study) -> list[optuna.Trial]:
     """Return the trials that were stopped before their end, and those whose training failed."""
     frozen = study.get_trials(states=(TrialState.RUNNING,))
-    return [_go_on(study, each) for each in frozen]
+    return [_resume_trial(study, each) for each in frozen]
 
 
-def _go_on(study: optuna.Study, frozen: FrozenTrial) -> optuna.Trial:
+def _resume_trial(study: optuna.Study, frozen: FrozenTrial) -> optuna.Trial:
     study.sampler = _sampler(frozen.number)  # for values that it had not yet
     return optuna.Trial(study, frozen._trial_id)  # noqa: SLF001 - there is no public way
 

@@ -42,7 +42,7 @@ def plot_differences(rows: Sequence[DifferenceRow], title: str = "") -> Figure:
     """Plot the differences below one another: a dot with its 95 % interval in front of the minimum detectable one.
 
     Rows whose interval excludes 0 are blue, the others gray; a row whose trainings failed says so. A true difference
-    within the band of the minimum detectable one is usually missed.
+    within the band of the minimum detectable one is missed in more than one of five such experiments.
     """
     figure, (ax,) = canvas.create_axes(height=1.3 + 0.3 * max(2, len(rows)), width=1.5 * canvas.WIDTH)
     for place, row in enumerate(rows):
@@ -55,7 +55,7 @@ def plot_differences(rows: Sequence[DifferenceRow], title: str = "") -> Figure:
     ax.grid(axis="y", visible=False)
     colors = (("interval excludes 0", canvas.BLUE), ("not distinguishable", canvas.GRAY))
     dots = [Line2D([], [], label=label, color=color, marker="o", linewidth=3) for label, color in colors]
-    band = Patch(label="less is hardly detectable", color=canvas.LINE)
+    band = Patch(label="missed in one of five cases or more", color=canvas.LINE)
     figure.legend(handles=[*dots, band], loc="outside lower center", ncols=3)
     return figure
 

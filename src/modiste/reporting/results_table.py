@@ -201,3 +201,8 @@ def setting_differences(one: MethodResult, other: MethodResult) -> dict[str, tup
     values, other_values = settings.to_settings(one.recipe), settings.to_settings(other.recipe)
     keys = [key for key in values if values[key] != other_values[key] and key not in NOT_OF_THE_METHOD]
     return {key: (values[key], other_values[key]) for key in keys}
+
+
+def has_same_precision(one: MethodResult, other: MethodResult) -> bool:
+    """Return whether two methods were trained in the same precision, as far as it is recorded."""
+    return not (one.precisions and other.precisions) or one.precisions == other.precisions

@@ -14,6 +14,7 @@ from helpers.models import tiny_model
 from helpers.runs import rows, write_ablation, write_results, write_run
 from modiste.errors import InputError, SettingError
 from modiste.labels import FASHION_MNIST
+from modiste.metrics import significance
 from modiste.recipes import named, settings
 from modiste.reporting import canvas, method_files
 from modiste.reporting.evaluate import evaluate
@@ -303,6 +304,23 @@ def test_tricks_are_compared_between_results(tmp_path: Path) -> None:
     html = render(one, other)
     assert "augmentation.random_crop_padding 0 → 4, augmentation.random_erasing_prob 0.0 → 0.5" in html
     assert '<td class="r">-1.00</td>' in html
+    longer = read_results(tmp_path / "longer.json", accuracies=(0.92, 0.9305), recipe=erasing)
+    low, high = significance.compare_seeds((0.92, 0.9305), (0.93, 0.94), is_paired=True).interval or (0, 0)
+    assert f'<td class="r">{100 * low:.2f} to {100 * high:.2f}</td>' in render(one, longer)
+
+
+def test_tricks_are_not_compared_between_precisions(tmp_path: Path) -> None:
+    """The trainings differ in more than the trick."""
+    plain = read_results(tmp_path / "plain.json")
+    flipped = read_results(
+        tmp_path / "dropout.json", recipe=settings.with_settings(named.classic_cnn(), {"model.dropout": 0.1})
+    )
+    assert "model.dropout 0.5 → 0.1" in render(plain, flipped)
+    one, other = (
+        replace(each, run_results=tuple(replace(run, precision=precision) for run in each.run_results))
+        for each, precision in ((plain, "bf16"), (flipped, "fp32"))
+    )
+    assert "model.dropout 0.5 → 0.1" not in render(one, other)
 
 
 def test_an_ablation_is_plotted(tmp_path: Path) -> None:

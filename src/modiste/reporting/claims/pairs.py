@@ -27,7 +27,7 @@ def find_pair(
         pair
         for pair in itertools.permutations(methods, 2)
         if (change := results_table.setting_differences(*pair)).keys() == {key} and is_wanted(*change[key])
-        if has_same_precision(*pair)
+        if results_table.has_same_precision(*pair)
     ]
     return max(pairs, key=_count_common_seeds, default=None)
 
@@ -38,11 +38,6 @@ def compare_seeds(first: Mapping[Any, float], second: Mapping[Any, float], unit:
     if len(common) >= MIN_COMMON_SEEDS:
         first, second = ({key: values[key] for key in sorted(common)} for values in (first, second))
     return significance.compare_runs(first, second, unit)
-
-
-def has_same_precision(first: MethodResult, second: MethodResult) -> bool:
-    """Return whether two methods were trained in the same precision, as far as it is recorded."""
-    return not (first.precisions and second.precisions) or first.precisions == second.precisions
 
 
 def _count_common_seeds(pair: tuple[MethodResult, MethodResult]) -> int:

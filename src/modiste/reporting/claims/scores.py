@@ -17,10 +17,10 @@ from modiste.reporting.claims.answer import (
     to_verdict,
     verdict_of,
 )
-from modiste.reporting.claims.pairs import compare_seeds, find_pair, has_same_precision
+from modiste.reporting.claims.pairs import compare_seeds, find_pair
 from modiste.reporting.experiment_results import Experiment
 from modiste.reporting.report_data import CNN, CNN_ERASING, COURSE_REPORT, RESNET18, find_result
-from modiste.reporting.results_table import MethodResult
+from modiste.reporting.results_table import MethodResult, has_same_precision
 
 
 def check_course_figures(

@@ -64,16 +64,13 @@ def _list_difference(pair: Pair, comparison: Comparison, texts: Texts) -> list[o
         "n": f"{comparison.n:,}",
         "n_other": f"{comparison.n_other:,}",
     }
-    interval = formatting.format_interval(comparison.interval, texts.translate("to"))
-    if comparison.interval and comparison.is_approximate:
-        interval = texts.get("results.approximate", interval=interval)
     verdict = texts.get("leaderboard.not_distinguishable" if comparison.p_value is not None else "results.no_test")
     if comparison.is_significant:
         verdict = texts.get("results.better", name=pair.first if comparison.difference > 0 else pair.second)
     return [
         f"{pair.first} − {pair.second}",
         f"{100 * comparison.difference:+.2f}",
-        interval,
+        texts.interval(comparison.interval, comparison.is_approximate),
         texts.get(f"results.{kind}", **values),
         formatting.format_p_value(comparison.p_value if comparison.p_holm is None else comparison.p_holm),
         verdict,
@@ -118,16 +115,12 @@ def describe_split(result: MethodResult, texts: Texts) -> Markup:
 
 
 def _list_cells(result: MethodResult, texts: Texts) -> list[object]:
-    to = texts.translate("to")
-    over_images = formatting.format_interval(result.interval_images, to)
-    if result.is_interval_approximate and result.interval_images:
-        over_images = texts.get("results.approximate", interval=over_images)
     return [
         result.name,
         describe_split(result, texts),
         formatting.format_percent(result.accuracy),
-        over_images,
-        formatting.format_half_width(result.interval_seeds, to),
+        texts.interval(result.interval_images, result.is_interval_approximate),
+        formatting.format_half_width(result.interval_seeds, texts.translate("to")),
         formatting.format_loss(result.loss),
         result.n,
         formatting.abbreviate_number(result.parameters) if result.parameters else "-",

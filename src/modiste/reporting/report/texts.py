@@ -8,6 +8,8 @@ from importlib import resources
 from markupsafe import Markup
 
 from modiste.errors import SettingError
+from modiste.metrics.intervals import Interval
+from modiste.reporting import formatting
 from modiste.reporting.report.document import Block, Section
 
 LANGUAGES = ("en", "zh")
@@ -43,6 +45,11 @@ class Texts:
     def translate(self, english: str) -> str:
         """Translate a class name or a text of a figure; without a translation it stays English."""
         return self.terms.get(english, english)
+
+    def interval(self, interval: Interval | None, is_approximate: bool = False) -> str:
+        """Format an interval of fractions in percent, marked where it is approximate."""
+        text = formatting.format_interval(interval, self.translate("to"))
+        return self.get("results.approximate", interval=text) if interval and is_approximate else text
 
     def join(self, names: Iterable[str]) -> str:
         """Join names to a list."""

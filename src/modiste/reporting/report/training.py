@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from modiste.metrics import significance
 from modiste.recipes import settings
 from modiste.recipes.ranges import is_factory
 from modiste.recipes.recipe import Recipe
@@ -23,7 +24,12 @@ from modiste.reporting.report.document import (
 )
 from modiste.reporting.report.texts import Texts, read_text
 from modiste.reporting.report_data import CNN, ReportData, find_result
-from modiste.reporting.results_table import NOT_OF_THE_METHOD, MethodResult, setting_differences
+from modiste.reporting.results_table import (
+    NOT_OF_THE_METHOD,
+    MethodResult,
+    has_same_precision,
+    setting_differences,
+)
 
 WITH_ROW = {
     "data.source", "data.sampling", "model.name", "model.weights", "model.init", "model.dropout", "loss.name",
@@ -138,26 +144,28 @@ def compare_tricks(results: Sequence[MethodResult], source: Source, texts: Texts
     """Return the differences of methods to the two-layer CNN, or without one to the first; nothing without any."""
     tested = [result for result in results if result.on_fashion_mnist and result.accuracy is not None]
     baseline = find_result(tested, CNN) or next(iter(tested), None)
-    rows = [row for result in tested if baseline and (row := _compare_methods(result, baseline))]
+    rows = [row for result in tested if baseline and (row := _compare_methods(result, baseline, texts))]
     if not rows or not baseline:
         return []
     caption = texts.get(f"tricks.effect_{source}", name=baseline.name)
-    head = texts.titles("tricks", "change points loss n pairs")
+    head = texts.titles("tricks", "change points interval loss n")
     return [Table(f"tab-effects-{source}", caption, head, [(source, row) for row in rows], "lrrrr")]
 
 
-def _compare_methods(result: MethodResult, baseline: MethodResult) -> list[str]:
-    """Return changed settings, differences of mean accuracy and loss, both n and the number of common seeds.
+def _compare_methods(result: MethodResult, baseline: MethodResult, texts: Texts) -> list[object]:
+    """Return changed settings, the difference of mean accuracy with its interval, that of mean loss, and both n.
 
     Methods that differ in no trick, or in anything else, give an empty list.
     """
     changes = setting_differences(baseline, result)
-    if not changes or not all(key.startswith(TRICK_SETTINGS) for key in changes):
+    is_trick = changes and all(key.startswith(TRICK_SETTINGS) for key in changes)
+    if not is_trick or not has_same_precision(result, baseline):
         return []
     text = ", ".join(f"{key} {before} → {after}" for key, (before, after) in changes.items())
     accuracy, loss = (result.accuracy or 0) - (baseline.accuracy or 0), (result.loss or 0) - (baseline.loss or 0)
-    pairs = len(result.by_seed().keys() & baseline.by_seed().keys())
-    return [text, f"{100 * accuracy:+.2f}", f"{loss:+.4f}", f"{result.n} / {baseline.n}", str(pairs)]
+    comparison = significance.compare_runs(result.by_seed(), baseline.by_seed(), result.unit)
+    interval = texts.interval(comparison.interval, comparison.is_approximate) if comparison else "-"
+    return [text, f"{100 * accuracy:+.2f}", interval, f"{loss:+.4f}", f"{result.n} / {baseline.n}"]
 
 
 def _describe_optimizer(result: MethodResult, texts: Texts) -> str:
