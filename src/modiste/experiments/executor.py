@@ -14,7 +14,7 @@ from modiste.experiments.trials import Outcome, Trial, describe, format_duration
 from modiste.experiments.trials_view import TrialsView
 from modiste.runs import environment, files
 from modiste.runs.lock import lock
-from modiste.training.signals import StopRequest, stop_request
+from modiste.training.signals import StopRequest, stop_on_error, stop_request
 
 REFRESH_SECONDS = 1.0
 """How often the view of the running trials is drawn."""
@@ -53,7 +53,8 @@ class LocalExecutor:
 def open_executor(folder: Path, resources: Resources, log: Callable[[str], None]) -> Iterator[Executor]:
     """Yield an executor for the trials of an experiment in a folder, which no other process uses meanwhile.
 
-    `log` receives a line when a worker, a node or the head of a cluster is lost.
+    When the block fails, the trials that run are stopped. `log` receives a line when a worker, a node or the head of a
+    cluster is lost.
 
     Raises:
         InputError: another process runs the same experiment, or the cluster cannot be used.
@@ -68,7 +69,7 @@ def open_executor(folder: Path, resources: Resources, log: Callable[[str], None]
         return
     jobs = resources.jobs or 1
     files.make_folder(folder)
-    with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool:
+    with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool, stop_on_error(stop):
         yield LocalExecutor(pool, jobs, stop)
 
 

@@ -22,7 +22,7 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, metrics_file
 from modiste.runs.lock import lock
 from modiste.runs.storage import Storage, is_url
-from modiste.training.signals import StopRequest, stop_request
+from modiste.training.signals import StopRequest, stop_on_error, stop_request
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 60.0
@@ -153,7 +153,7 @@ def open_cluster(folder: Path, resources: Resources, log: Callable[[str], None])
         jobs = min(resources.jobs or capacity, MAX_PARALLEL)
         large_files = _open_storage(folder, resources.storage)
         files.make_folder(folder)
-        with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool:
+        with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool, stop_on_error(stop):
             yield RayExecutor(pool, jobs, stop, head, log, cpus, gpus, _start_store(), large_files)
 
 
