@@ -128,7 +128,7 @@ def measure_reports(cluster: Any) -> float:
         store = connection.to_remote(RunStore, num_cpus=0, max_concurrency=STORE_THREADS).remote()
         ray.get(store.start.remote("/nowhere/run", 1, True))
         started = time.perf_counter()
-        ray.get([store.report.remote("/nowhere/run", 1, {}, [], 0) for _ in range(REPORTS)])
+        ray.get([store.report.remote("/nowhere/run", 1, {}, []) for _ in range(REPORTS)])
         return REPORTS / (time.perf_counter() - started)
 
 

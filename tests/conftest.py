@@ -24,6 +24,13 @@ def idx(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_idx_folder(tmp_path_factory.mktemp("data") / "idx", train=200, test=40)
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Rich take any output for a wide terminal without colors."""
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
     """A running `modiste serve` with the bundled models; it must exit with code 0."""

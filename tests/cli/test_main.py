@@ -134,12 +134,15 @@ def test_a_file_of_another_format_is_refused(command: list[str], suffix: str, tm
         ("scipy torch", ["demo"], "train"),
         ("timm", ["train", "photo", "--data=photos"], "photo"),
         ("fastapi", ["serve", "--port=0"], "web"),
+        ("ray", ["bench", "sprint", "--cluster=auto"], "cluster"),
+        ("ray", ["tune", "sprint", "--cluster=auto"], "cluster"),
+        ("ray", ["predict", "photos", "--cluster=auto", "--out=labels"], "cluster"),
     ],
 )
 def test_the_error_for_a_missing_extra_has_the_install_command(
     tmp_path: Path, modules: str, arguments: list[str], extra: str
 ) -> None:
-    """Without PyTorch, timm or FastAPI a command says which extra to install, and creates no run."""
+    """Without PyTorch, timm, FastAPI or Ray a command says which extra to install, and creates no run."""
     for label in ("coat", "dress"):
         fill(tmp_path / "photos" / label, 10)
     for name in modules.split():
@@ -151,6 +154,7 @@ def test_the_error_for_a_missing_extra_has_the_install_command(
     assert f"pip install 'modiste[{extra}]'" in finished.stderr
     assert "Traceback" not in finished.stderr
     assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "labels").exists()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full")

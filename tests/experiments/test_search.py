@@ -64,7 +64,7 @@ def search(home: Path, pool: InstantPool, max_trials: int | None = 12, max_secon
         return Trial(settings.with_settings(RECIPE, values), home / f"trial-{number}")
 
     opened = open_study(home)
-    Search(plan, SPACE, opened, pool, max_trials, max_seconds, lambda _: None).run()  # type: ignore[arg-type]
+    Search(plan, SPACE, opened, pool, EPOCHS, max_trials, max_seconds, lambda _: None).run()  # type: ignore[arg-type]
     return study.to_records(opened)
 
 
@@ -163,7 +163,7 @@ def test_values_that_are_not_allowed_beside_one_another_fail(tmp_path: Path) -> 
         raise SettingError("optimizer.nesterov is True, but it must be false")
 
     opened = open_study(tmp_path / "a")
-    Search(refuse, SPACE, opened, InstantPool(), 2, None, lambda _: None).run()  # type: ignore[arg-type]
+    Search(refuse, SPACE, opened, InstantPool(), EPOCHS, 2, None, lambda _: None).run()  # type: ignore[arg-type]
     assert [record["reason"] for record in study.to_records(opened)] == [
         "optimizer.nesterov is True, but it must be false"
     ] * 2
@@ -174,6 +174,18 @@ def test_a_study_of_another_recipe_is_refused(tmp_path: Path) -> None:
     open_study(tmp_path / "a")
     with pytest.raises(InputError, match="has another recipe or other ranges"):
         open_study(tmp_path / "a", "y")
+
+
+def test_a_search_has_a_view(tmp_path: Path, terminal: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the trials that run and of all epochs that are left."""
+    search(tmp_path / "a", InstantPool(), 1)
+    assert f"trial-0 {EPOCHS}/{EPOCHS}" in capsys.readouterr().err
+    search(tmp_path / "a", InstantPool(), 3)
+    drawn = capsys.readouterr().err
+    assert f"trial-2 {EPOCHS}/{EPOCHS}" in drawn
+    assert f" {2 * EPOCHS}/{2 * EPOCHS} " in drawn
+    search(tmp_path / "b", InstantPool(), None, 1e-9)
+    assert " 0/? " in capsys.readouterr().err
 
 
 def test_few_trials_have_no_importances(tmp_path: Path) -> None:

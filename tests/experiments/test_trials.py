@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.command import environment
-from modiste.errors import InputError, Stopped
+from modiste.errors import InputError, OutputError, Stopped
 from modiste.experiments import executor, trials
 from modiste.experiments.executor import Progress
 from modiste.experiments.resources import Resources
@@ -65,6 +65,19 @@ def test_trials_fail_alone_and_are_not_repeated(tmp_path: Path, recipe: Recipe) 
     assert trials.read_record(planned[1])["images"] == 40
     assert sum("(1 of 2, about" in line for line in lines) >= 1
     assert not any(path.exists() for path in (planned[1].run.weights, planned[1].run.model, planned[1].run.card))
+
+
+@pytest.mark.slow
+def test_an_error_of_all_trials_stops_those_that_run(tmp_path: Path, recipe: Recipe) -> None:
+    """As of a full disk, which is no failure of one trial; they do not train on to their end before it is shown."""
+    (tmp_path / "file").touch()
+    long, unwritable = Trial(with_epochs(recipe, 400), tmp_path / "a"), Trial(recipe, tmp_path / "file/b")
+    with (
+        pytest.raises(OutputError, match="cannot be written"),
+        executor.open_executor(tmp_path, Resources(jobs=2), print) as pool,
+    ):
+        list(executor.run_trials([long, unwritable], pool, Progress(2, print)))
+    assert not long.run.finished
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def train_and_print(recipe: Recipe, folder: Path, processes: Ranks) -> None:
 
     loop = training.batches, training.step, training.schedule, training.validator
     train(training.state, *loop, save, Silent(), lambda: False)
-    processes.wait_for_all()
+    processes.barrier()
 
 
 if __name__ == "__main__":

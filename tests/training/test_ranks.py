@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from scaling_ranks import TORCHRUN, ranks_of
 
-from helpers.command import OWN, TINY, TRICKS, environment, parse
+from helpers.command import OWN, TINY, TRICKS, environment, parse, wait_until
 from helpers.command import modiste as run_modiste
 from helpers.training import train_steps
 from modiste.errors import SettingError
@@ -97,6 +97,27 @@ def test_a_training_resumes_after_a_kill_of_either_process(idx: Path, tmp_path: 
         process = torchrun(tmp_path, "-m", "modiste", "train", "--resume", "runs/killed")
     finish(process)
     weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in ("unbroken", "killed")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_torchrun_leaves_what_resumes(signal_number: int, idx: Path, tmp_path: Path) -> None:
+    """It stops all processes after their step; the first says how to resume, to the bits of an unbroken training."""
+    command = ["-m", "modiste", "train", "classic-cnn", f"--data={idx}", *TINY, *EXACT, *TRICKS, "--epochs=30"]
+    metrics = tmp_path / "runs/stopped/metrics.csv"
+    process = torchrun(tmp_path, *command, "--name=stopped")
+    wait_until(lambda: metrics.exists() and len(metrics_file.read(metrics)) >= 2, process)
+    process.send_signal(signal_number)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode != 0
+    assert "forcefully exiting" not in err  # after the half minute that torchrun waits for its processes
+    advice = "modiste: Stopped. Resume with: the same torchrun options and: -m modiste train --resume runs/stopped\n"
+    assert err.count(advice) == 1
+    assert 2 <= len(metrics_file.read(metrics)) < 30
+    finish(torchrun(tmp_path, "-m", "modiste", "train", "--resume", "runs/stopped"))
+    finish(torchrun(tmp_path, *command, "--name=unbroken"))
+    weights = [(tmp_path / "runs" / name / "model.safetensors").read_bytes() for name in ("unbroken", "stopped")]
     assert weights[0] == weights[1]
 
 

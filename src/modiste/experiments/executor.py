@@ -11,13 +11,10 @@ from typing import Protocol
 from modiste.experiments.process import Prune
 from modiste.experiments.resources import Resources
 from modiste.experiments.trials import Outcome, Trial, describe, format_duration, run_trial
-from modiste.experiments.trials_view import TrialsView
+from modiste.experiments.trials_view import REFRESH_SECONDS, TrialsView
 from modiste.runs import environment, files
 from modiste.runs.lock import lock
-from modiste.training.signals import StopRequest, stop_request
-
-REFRESH_SECONDS = 1.0
-"""How often the view of the running trials is drawn."""
+from modiste.training.signals import StopRequest, stop_on_error, stop_request
 
 
 class Executor(Protocol):
@@ -53,7 +50,8 @@ class LocalExecutor:
 def open_executor(folder: Path, resources: Resources, log: Callable[[str], None]) -> Iterator[Executor]:
     """Yield an executor for the trials of an experiment in a folder, which no other process uses meanwhile.
 
-    `log` receives a line when a worker, a node or the head of a cluster is lost.
+    When the block fails, the trials that run are stopped. `log` receives a line when a worker, a node or the head of a
+    cluster is lost.
 
     Raises:
         InputError: another process runs the same experiment, or the cluster cannot be used.
@@ -68,7 +66,7 @@ def open_executor(folder: Path, resources: Resources, log: Callable[[str], None]
         return
     jobs = resources.jobs or 1
     files.make_folder(folder)
-    with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool:
+    with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool, stop_on_error(stop):
         yield LocalExecutor(pool, jobs, stop)
 
 
@@ -111,9 +109,10 @@ def run_trials(trials: Sequence[Trial], executor: Executor, progress: Progress) 
             futures[executor.submit(trial)] = trial
         if left := [trial.path for trial in trials if not trial.finished]:
             progress.log(f"The log of the next training is {left[0]}.log")
-        with TrialsView(trials) as view:
+        with TrialsView(sum(trial.epochs for trial in trials), trials) as view:
             for future in _in_order_of_ends(futures, view):
                 outcome = future.result()
+                view.end(outcome.trial)
                 progress.end(outcome)
                 yield outcome
     finally:

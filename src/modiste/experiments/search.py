@@ -13,6 +13,7 @@ from modiste.experiments.executor import Executor
 from modiste.experiments.search_space import Space
 from modiste.experiments.study import Reporter
 from modiste.experiments.trials import Outcome, Trial
+from modiste.experiments.trials_view import REFRESH_SECONDS, TrialsView
 from modiste.recipes.recipe import Settings
 from modiste.runs import metrics_file
 
@@ -29,6 +30,7 @@ class Search:
         space: the settings and their values.
         study: of the trials.
         pool: that runs them.
+        epochs: of a trial, for the estimate of the end.
         max_trials: number of trials, those before included; None: as many as the time allows.
         max_seconds: no trial starts after this time, that of earlier calls included; None: any time.
         log: receives a line when a trial starts and when it ends.
@@ -38,11 +40,12 @@ class Search:
     space: Space
     study: optuna.Study
     pool: Executor
+    epochs: int
     max_trials: int | None
     max_seconds: float | None
     log: Callable[[str], None]
     started: float = field(default_factory=time.monotonic)
-    running: dict[Future[Outcome], Reporter] = field(default_factory=dict)
+    running: dict[Future[Outcome], tuple[Trial, Reporter]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.seconds_before = study.seconds(self.study)
@@ -53,20 +56,28 @@ class Search:
         return self.seconds_before + time.monotonic() - self.started
 
     def run(self) -> None:
-        """Run trials; raises Stopped or OutputError, after which the same call resumes."""
+        """Run trials, with a view on a terminal; raises Stopped or OutputError, after which the same call resumes."""
         stopped = study.running_trials(self.study)
+        left = None if self.max_trials is None else self.max_trials - study.count_started(self.study) + len(stopped)
         try:
-            while True:
-                while len(self.running) < self.pool.jobs and (stopped or self._has_budget()):
-                    self._start(stopped.pop(0) if stopped else study.start_trial(self.study))
-                if not self.running:
-                    return
-                for future in wait(self.running, return_when=FIRST_COMPLETED).done:
-                    self._end(future.result(), self.running.pop(future))
+            with TrialsView(None if left is None else left * self.epochs) as view:
+                while self._start_some(stopped):
+                    done = wait(self.running, REFRESH_SECONDS, FIRST_COMPLETED).done
+                    view.show([trial for trial, _ in self.running.values()])
+                    for future in done:
+                        trial, reporter = self.running.pop(future)
+                        view.end(trial)
+                        self._end(future.result(), reporter)
         finally:
             study.set_seconds(self.study, self.seconds)
             for future in self.running:
                 future.cancel()
+
+    def _start_some(self, stopped: list[optuna.Trial]) -> bool:
+        """Start as many trials as run in parallel, those that were stopped first; return whether any runs."""
+        while len(self.running) < self.pool.jobs and (stopped or self._has_budget()):
+            self._start(stopped.pop(0) if stopped else study.start_trial(self.study))
+        return bool(self.running)
 
     def _has_budget(self) -> bool:
         has_trials = self.max_trials is None or study.count_started(self.study) < self.max_trials
@@ -81,7 +92,7 @@ class Search:
             self.log(f"trial {trial.number} failed: {error}")
             return
         reporter = Reporter(trial, planned.recipe.schedule.epochs)
-        self.running[self.pool.submit(planned, reporter)] = reporter
+        self.running[self.pool.submit(planned, reporter)] = planned, reporter
         if trial.number == 0:
             self.log(f"The log of the next training is {planned.path}.log")
 

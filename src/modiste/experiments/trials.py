@@ -7,6 +7,7 @@ values. It resumes a trial that was stopped and does not repeat one that is fini
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,19 @@ class Trial:
         if not self.run.finished:
             return False
         return not self.split or (self.run.scores.exists() and self.split in files.read_json(self.run.scores))
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs of the recipe."""
+        return self.recipe.schedule.epochs
+
+    def count_epochs(self) -> int:
+        """Return the number of epochs that are over; all of them where the training is finished."""
+        if self.run.finished:
+            return self.epochs
+        with suppress(InputError):  # no epoch is over yet
+            return len(metrics_file.read(self.run.metrics))
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ def run(tuning: Tuning, log: Callable[[str], None]) -> Result:
     with executor.open_executor(tuning.folder, tuning.resources, log) as pool:
         searched = _open_study(tuning)
         tuning = _with_one_precision(tuning)
-        Search(tuning.trial, tuning.space, searched, pool, tuning.max_trials, tuning.max_seconds, log).run()
+        epochs = tuning.trial(0, {}).epochs
+        Search(tuning.trial, tuning.space, searched, pool, epochs, tuning.max_trials, tuning.max_seconds, log).run()
         records = study.to_records(searched)
         best = study.best_record(records)
         recipe = _best_recipe(tuning, best, len(records))

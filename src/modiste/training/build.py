@@ -56,7 +56,7 @@ def build_training(
     """
     schedule = create_schedule(recipe, original.continued_epochs)
     compute.configure(recipe.compute, original.threads)
-    device = compute.resolve_device(recipe.compute, ranks.local_rank if ranks.size > 1 else None, original.device)
+    device = compute.resolve_device(recipe.compute, ranks.local_rank if ranks.world_size > 1 else None, original.device)
     data = sources.open_training(recipe.data, recipe.seed)
     ranks.require_equal_slices(recipe.optimizer.batch_size, len(data.train))
     images, labels = _to_tensors(data.train, device)
@@ -64,7 +64,7 @@ def build_training(
     batch_targets = targets.to_distributions(labels, num_classes) if recipe.augmentation.mixup_prob else labels
     network = _build_network(recipe, num_classes, images, initialize).to(device)
     dtype = compute.resolve_precision(original.precision or recipe.compute.precision, device)
-    dtype = torch.bfloat16 if ranks.of_first(dtype == torch.bfloat16) else torch.float32  # each has measured it
+    dtype = torch.bfloat16 if ranks.broadcast(dtype == torch.bfloat16) else torch.float32  # each has measured it
     optimizer = _build_optimizer(recipe, network, dtype, ranks)
     ema_decay, initial_weight = recipe.optimizer.ema_decay, recipe.optimizer.initial_weight
     ema = ModelEma(network, ema_decay, initial_weight) if ema_decay else None
@@ -94,7 +94,7 @@ def build_training(
 def _build_optimizer(recipe: Recipe, network: NormalizedModel, dtype: torch.dtype, ranks: Ranks) -> Optimizer:
     """Build the optimizer; with L-BFGS, all but the last layer is frozen before."""
     if recipe.optimizer.name == "lbfgs":
-        if ranks.size > 1:
+        if ranks.world_size > 1:
             raise SettingError("optimizer.name=lbfgs fits one layer, in one process. Leave out torchrun.")
         linear_probe.freeze_features(network)
     create = own_optimizer.create_optimizer if is_factory(recipe.optimizer.name) else create_optimizer

@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from modiste.errors import InputError, ModisteError, SettingError
+from modiste.errors import InputError, ModisteError, SettingError, Stopped
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -37,12 +37,12 @@ class Ranks:
 
     Args:
         rank: of this process.
-        size: number of processes.
+        world_size: number of processes.
         local_rank: of this process on its machine, which is the index of its GPU.
     """
 
     rank: int = 0
-    size: int = 1
+    world_size: int = 1
     local_rank: int = 0
 
     @property
@@ -52,12 +52,12 @@ class Ranks:
 
     def require_equal_slices(self, batch_size: int, images: int) -> None:
         """Raise a SettingError unless all batches can be cut into equal slices, over which gradients are averaged."""
-        if self.size == 1:
+        if self.world_size == 1:
             return
-        if batch_size % self.size:
+        if batch_size % self.world_size:
             raise SettingError(
-                f"optimizer.batch_size is {batch_size}, but {self.size} processes share each batch. Choose a multiple "
-                f"of {self.size}."
+                f"optimizer.batch_size is {batch_size}, but {self.world_size} processes share each batch. Choose a "
+                f"multiple of {self.world_size}."
             )
         if images < batch_size:
             raise SettingError(
@@ -67,15 +67,15 @@ class Ranks:
 
     def slice(self, values: Tensor) -> Tensor:
         """Return the part of a tensor, along its first dimension, that this process works on; the last may be short."""
-        return values if self.size == 1 else values.tensor_split(self.size)[self.rank]
+        return values if self.world_size == 1 else values.tensor_split(self.world_size)[self.rank]
 
     def gather(self, values: Tensor, total: int) -> Tensor:
         """Join the slices of all processes to a tensor of `total` rows; `values` is that of this process."""
-        if self.size == 1:
+        if self.world_size == 1:
             return values
         if values.dtype == torch.bool:  # which gloo does not send
             return self.gather(values.to(torch.uint8), total).bool()
-        lengths = [len(part) for part in torch.empty(total).tensor_split(self.size)]
+        lengths = [len(part) for part in torch.empty(total).tensor_split(self.world_size)]
         padded = values.new_zeros(max(lengths), *values.shape[1:])
         padded[: len(values)] = values
         parts = [torch.empty_like(padded) for _ in lengths]
@@ -84,29 +84,29 @@ class Ranks:
 
     def any(self, value: bool) -> bool:
         """Return whether a value is true in any of the processes."""
-        if self.size == 1:
+        if self.world_size == 1:
             return value
         flag = self._flag(value)
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag.item())
 
-    def of_first(self, value: bool) -> bool:
+    def broadcast(self, value: bool) -> bool:
         """Return the value that the first process has."""
-        if self.size == 1:
+        if self.world_size == 1:
             return value
         flag = self._flag(value)
         dist.broadcast(flag, 0)
         return bool(flag.item())
 
-    def copy_from_first(self, network: nn.Module, buffers_only: bool = False) -> None:
+    def broadcast_network(self, network: nn.Module, buffers_only: bool = False) -> None:
         """Copy running statistics and weights from the first process to all others."""
         tensors = [*network.buffers()] if buffers_only else [*network.buffers(), *network.parameters()]
-        for tensor in tensors if self.size > 1 else ():
+        for tensor in tensors if self.world_size > 1 else ():
             dist.broadcast(tensor.data, 0)
 
     def parallel(self, network: Network) -> Network | nn.parallel.DistributedDataParallel:
         """Return the network with gradients that are averaged over the processes; with one process, the network."""
-        if self.size == 1:
+        if self.world_size == 1:
             return network
         # Without a search for unused parameters, DDP would group the gradients anew after the first step, which changes
         # the order of their sums, and a training that is resumed would not end with the same bits.
@@ -114,9 +114,9 @@ class Ranks:
             warnings.simplefilter("ignore", FutureWarning)  # torch 2.14 renames broadcast_buffers, 2.10 has no other
             return nn.parallel.DistributedDataParallel(network, broadcast_buffers=False, find_unused_parameters=True)
 
-    def wait_for_all(self) -> None:
+    def barrier(self) -> None:
         """Wait until all processes are here, since torchrun ends all when one fails, also at its exit."""
-        if self.size > 1:
+        if self.world_size > 1:
             dist.barrier()
 
     def _flag(self, value: bool) -> Tensor:
@@ -150,7 +150,7 @@ def join(device: str) -> Iterator[Ranks]:
         SettingError: the device is one for all, or a process has no GPU of its own.
     """
     ranks = from_environment()
-    if ranks.size == 1:
+    if ranks.world_size == 1:
         yield ranks
         return
     try:
@@ -164,9 +164,12 @@ def join(device: str) -> Iterator[Ranks]:
         finally:
             gc.collect()  # networks that use the connection, whose threads would otherwise outlive the interpreter
             dist.destroy_process_group()
-    except ModisteError:
-        if not ranks.is_first:
-            _wait_to_be_ended()
+    except ModisteError as error:
+        if ranks.is_first:
+            raise
+        if isinstance(error, Stopped):  # torchrun, where it has passed the signal on, waits for all processes
+            raise SystemExit(error.exit_code) from None
+        _wait_to_be_ended()
         raise
 
 

@@ -96,7 +96,7 @@ def extend(path: Path, epochs: int, new_path: Path, progress: ProgressCallback, 
             data has changed; or the new path is in use.
         ModisteError: as `resume`.
     """
-    if ranks.from_environment().size > 1:
+    if ranks.from_environment().world_size > 1:
         raise SettingError("A finished run is trained on by one process. Leave out torchrun.")
     old = folder.open_run(path)
     folder.require_unused(new_path)
@@ -195,7 +195,7 @@ def _train(training: Training, run: Run, progress: ProgressCallback) -> None:
             raise _stopped(stop, run, processes)
         if processes.is_first:
             _finish(training, run, stop)
-        processes.wait_for_all()
+        processes.barrier()
 
 
 def _finish(training: Training, run: Run, stop: StopRequest) -> None:
@@ -227,7 +227,7 @@ def _fit(training: Training, run: Run, progress: ProgressCallback, stop: Callabl
     if training.recipe.model.head_init == "linear_probe" and not state.has_started:
         linear_probe.initialize_head(state, training.batches, training.step, progress, stop)
         for network in (state.network, state.evaluated_model):
-            processes.copy_from_first(network)
+            processes.broadcast_network(network)
     if not stop():
         loop = training.batches, training.step, training.schedule, training.validator
         method(state, *loop, save, progress, stop)
@@ -243,7 +243,7 @@ def _explain_failures(training: Training, run: Run) -> Iterator[None]:
     except NotANumber as error:
         raise _describe_broken_step(error, training, run) from None
     except Exception as error:
-        if training.ranks.size > 1 and ranks.is_lost_connection(error):
+        if training.ranks.world_size > 1 and ranks.is_lost_connection(error):
             raise ranks.describe_lost_connection(str(run.path)) from None
         if isinstance(error, ModisteError) or not factories.find_place(error):
             raise
@@ -254,7 +254,7 @@ def _explain_failures(training: Training, run: Run) -> Iterator[None]:
 
 
 def _stopped(stop: StopRequest, run: Run, processes: Ranks) -> Stopped:
-    command = "modiste" if processes.size == 1 else "the same torchrun options and: -m modiste"
+    command = "modiste" if processes.world_size == 1 else "the same torchrun options and: -m modiste"
     return Stopped(stop.signal_number or SIGTERM, f"Stopped. Resume with: {command} train --resume {run.path}")
 
 

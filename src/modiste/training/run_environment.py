@@ -23,7 +23,7 @@ def describe(training: Training) -> dict[str, Any]:
         **environment.describe(),
         **compute.describe(device, training.step.precision),
         "precision_setting": training.recipe.compute.precision,
-        "processes": training.ranks.size,
+        "processes": training.ranks.world_size,
         "parameters": networks.count_parameters(training.state.network),
         "data": {
             "source": sources.dataset_name(training.recipe.data),
@@ -35,11 +35,11 @@ def describe(training: Training) -> dict[str, Any]:
 
 def require_as_many(processes: Ranks, started_with: int, run: Run) -> None:
     """Raise an InputError for another number of processes than a run was started with, which gives other bits."""
-    if processes.size != started_with:
+    if processes.world_size != started_with:
         command = f"torchrun --nproc-per-node {started_with} -m modiste" if started_with > 1 else "modiste"
         raise InputError(
-            f"{run.path} was started with {started_with} process{'es' * (started_with != 1)}, not {processes.size}. "
-            f"Resume it with: {command} train --resume {run.path}"
+            f"{run.path} was started with {started_with} process{'es' * (started_with != 1)}, not "
+            f"{processes.world_size}. Resume it with: {command} train --resume {run.path}"
         )
 
 

@@ -50,6 +50,16 @@ def stop_request(interrupts: bool = False) -> Iterator[StopRequest]:
         restore()
 
 
+@contextmanager
+def stop_on_error(request: StopRequest) -> Iterator[None]:
+    """Request a stop when the block fails, so that what runs beside it does not go on to its end."""
+    try:
+        yield
+    except BaseException:
+        request.signal_number = request.signal_number or signal.SIGTERM
+        raise
+
+
 def _discard_output(closed_terminals: Iterable[int]) -> None:
     """Let what is written to a terminal that was closed be no error, which would end the work before it is saved."""
     for output in closed_terminals:

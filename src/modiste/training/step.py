@@ -60,7 +60,7 @@ class Step:
         if self.teachers:
             losses = self.teachers.losses(losses, logits.float(), images)
         losses.mean().backward()
-        count = len(images) * self.ranks.size
+        count = len(images) * self.ranks.world_size
         all_losses = self.ranks.gather(losses.detach(), count)
         self._require_finite(all_losses.mean())
         self.optimizer.step(lr)

@@ -34,7 +34,7 @@ class Validator:
             raise NotANumber("a weight is not a number")
         if not len(self.labels):
             return None, None
-        self.ranks.copy_from_first(network, buffers_only=True)
+        self.ranks.broadcast_network(network, buffers_only=True)
         logits = predict_logits(network, self.ranks.slice(self.images))
         return self.score(self.ranks.gather(logits, len(self.images)))
 

@@ -1,15 +1,14 @@
 """Predictions on a real Ray cluster: the rows of the local command, also when a node is killed."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from local_cluster import add_node, kill_node, open_cluster
+from local_cluster import add_node, kill_node
 
-from helpers.command import environment, run_in_process
+from helpers.cluster import fill_disk, meanwhile, processes_of, running_cluster
+from helpers.command import run_in_process
 from helpers.photos import fill
 from helpers.s3 import s3_server
 from modiste.inference import shards
@@ -22,10 +21,8 @@ pytestmark = pytest.mark.filterwarnings("default")  # Ray Data warns of its own 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """A head and a node with one CPU, whose processes know of a local S3 server."""
-    with pytest.MonkeyPatch.context() as monkeypatch, s3_server(monkeypatch):
-        monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
-        with open_cluster() as started:
-            yield started
+    with pytest.MonkeyPatch.context() as monkeypatch, s3_server(monkeypatch), running_cluster() as started:
+        yield started
 
 
 def rows_of(path: Path | str) -> list[dict[str, Any]]:
@@ -47,16 +44,8 @@ def test_each_photo_is_a_row_although_a_node_is_killed(
     run_in_process(tmp_path, *command, "--out=local.parquet", code=1)
     node, out = add_node(nodes), tmp_path / "out"
 
-    def kill() -> None:
-        end = time.monotonic() + 120
-        while not list(out.glob("part-*")) and time.monotonic() < end:
-            time.sleep(0.05)
-        kill_node(nodes, node)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    printed = run_in_process(tmp_path, *command, "--out=out", f"--cluster={nodes.address}", code=1).stdout
-    thread.join()
+    with meanwhile(lambda: list(out.glob("part-*")), lambda: kill_node(nodes, node)):
+        printed = run_in_process(tmp_path, *command, "--out=out", f"--cluster={nodes.address}", code=1).stdout
     assert printed == "out: 201 photos; 1 could not be used\n"
     assert rows_of(out) == rows_of(tmp_path / "local.parquet")
 
@@ -65,6 +54,21 @@ def test_each_photo_is_a_row_although_a_node_is_killed(
     run_in_process(tmp_path, *command, "--out=out", f"--cluster={nodes.address}", code=1)
     assert {file.name: file.stat().st_mtime_ns for file in out.iterdir()}.items() >= times.items()
     assert rows_of(out) == rows_of(tmp_path / "local.parquet")
+
+
+@pytest.mark.slow
+def test_a_full_disk_of_a_node_is_one_sentence(tmp_path: Path, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the exit code of an output; the same command resumes at the shard."""
+    monkeypatch.setattr(shards, "MIN_SHARD", 10)
+    fill(tmp_path / "photos", 200)
+    command = ["predict", "photos", "--model=fashion-mnist", "--out=out", f"--cluster={nodes.address}"]
+    with meanwhile(lambda: processes_of(nodes, "ShardPredictor"), lambda: fill_disk(nodes, "ShardPredictor")):
+        failed = run_in_process(tmp_path, *command, code=4)
+    assert "Exception" not in failed.stderr
+    assert failed.stderr.splitlines()[-1].startswith(f"modiste: {tmp_path}/out/part-")
+    assert "cannot be written (File too large). " in failed.stderr
+    assert run_in_process(tmp_path, *command).stdout.startswith("out: 200 photos")
+    assert len(rows_of(tmp_path / "out")) == 200
 
 
 @pytest.mark.slow
@@ -84,7 +88,7 @@ def test_photos_and_rows_may_be_on_s3(tmp_path: Path, nodes: Any) -> None:
 
 
 @pytest.mark.slow
-def test_an_output_that_cannot_be_used_is_refused(tmp_path: Path, nodes: Any) -> None:
+def test_what_cannot_be_used_is_refused(tmp_path: Path, nodes: Any) -> None:
     """Before anything is predicted, and without an empty folder."""
     fill(tmp_path / "photos", 1)
     (tmp_path / "file").touch()
@@ -93,6 +97,8 @@ def test_an_output_that_cannot_be_used_is_refused(tmp_path: Path, nodes: Any) ->
         "A model needs 2 CPUs and 0 GPUs, but the largest node has": ["--out=out", "--cpus=2"],
         "but on a cluster it must be a folder or a prefix": ["--out=file"],
         "cannot use --out: s3:// names no bucket": ["--out=s3://"],
+        "cannot see /proc/self/cwd/photos. Put it on": ["/proc/self/cwd/photos", "--out=out"],  # of each process
+        "cannot see --out /proc/self/cwd/out. Put it on": ["--out=/proc/self/cwd/out"],
     }
     for message, arguments in cases.items():
         assert message in run_in_process(tmp_path, *command, *arguments, code=2).stderr

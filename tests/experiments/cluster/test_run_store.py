@@ -66,7 +66,7 @@ def test_files_that_are_gone_are_removed(run: Run) -> None:
     """As weights are dropped when a trial ends."""
     store = RunStore()
     store.start(str(run.path), 1, with_large=True)
-    store.report(str(run.path), 1, {"seed-0/new": b"1"}, [CHECKPOINT], 0)
+    store.report(str(run.path), 1, {"seed-0/new": b"1"}, [CHECKPOINT])
     assert (run.path / "new").read_bytes() == b"1"
     assert not run.last.exists()
 
@@ -76,12 +76,11 @@ def test_a_worker_that_was_replaced_writes_nothing(run: Run) -> None:
     store = RunStore()
     store.start(str(run.path), 1, with_large=True)
     store.start(str(run.path), 2, with_large=True)
-    assert store.report(str(run.path), 1, {"seed-0/metrics.csv": b"old"}, [], 1) == run_store.OUTDATED
+    assert store.report(str(run.path), 1, {"seed-0/metrics.csv": b"old"}, []) == run_store.OUTDATED
     assert run.metrics.read_bytes() == b"metrics.csv"
-    assert store.report(str(run.path), 2, {}, [], 3) == run_store.RUNNING
-    assert store.checkpoints(str(run.path)) == 3
+    assert store.report(str(run.path), 2, {}, []) == run_store.RUNNING
     store.order(str(run.path), run_store.STOPPED)
-    assert store.report(str(run.path), 2, {}, [], 0) == run_store.STOPPED
+    assert store.report(str(run.path), 2, {}, []) == run_store.STOPPED
 
 
 class SlowReporter(Reporter):
@@ -91,7 +90,7 @@ class SlowReporter(Reporter):
         time.sleep(0.5)
         return run_store.RUNNING
 
-    def _report(self, contents: Files, removed: list[str], checkpoints: int) -> str:
+    def _report(self, contents: Files, removed: list[str]) -> str:
         return run_store.STOPPED
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from modiste.runs import environment
 from modiste.runs.storage import Storage
 
 START = "Start one with: ray start --head"
+COMMIT = "commit"
+
 PROBE_SECONDS = 120
 """In which every node must answer; the first worker of a node takes seconds to start."""
 
@@ -57,7 +60,7 @@ def _require_listening(address: str) -> None:
             f"--cluster is {address}, but it must be auto or HOST:PORT of a cluster that this machine is a node of. To "
             "use a remote cluster, run the command on its head node: ray job submit -- modiste ..."
         )
-    if error := head.failure(address):
+    if error := head.connection_error(address):
         raise InputError(f"There is no Ray cluster at {address} ({error}). {START}")
 
 
@@ -115,9 +118,9 @@ def call_on_nodes(function: Callable[..., Any], *arguments: Any) -> list[tuple[s
 
 
 def require_same_versions() -> None:
-    """Raise an InputError that names the first node with another version of Python or of a package."""
-    expected = environment.versions()
-    for address, versions in call_on_nodes(environment.versions):
+    """Raise an InputError that names the first node with another version of Python, of a package or of this code."""
+    expected = describe_code()
+    for address, versions in call_on_nodes(describe_code):
         if different := describe_difference(expected, versions):
             raise InputError(
                 f"Node {address} has {different}, so its trials would not be comparable. Install the same versions on "
@@ -125,27 +128,45 @@ def require_same_versions() -> None:
             )
 
 
+def describe_code() -> dict[str, str]:
+    """Return the versions of this machine and the commit of this package, which is empty outside a checkout."""
+    return {**environment.versions(), COMMIT: environment.commit()}
+
+
 def describe_difference(here: Mapping[str, str], there: Mapping[str, str]) -> str:
-    """Return the first difference between the versions here and on another node; empty if there is none."""
+    """Return the first difference between the versions here and on another node; empty if there is none.
+
+    Commits are compared where both have one: an installed package has none.
+    """
     for package in sorted(here.keys() | there.keys()):
         ours, theirs = here.get(package), there.get(package)
-        if ours != theirs:
+        if ours != theirs and (package != COMMIT or (ours and theirs)):
             other = f"{package} {theirs}" if theirs else f"no {package}"
             return f"{other}, this machine {ours or 'none'}"
     return ""
 
 
-def require_room(cpus: int, gpus: float, each: str) -> int:
-    """Return how many of `each` with these resources run at the same time; raises InputError if no node has them."""
+def require_room(cpus: int, gpus: float, what: str) -> int:
+    """Return how many of `what` with these resources run at the same time; raises InputError if no node has them."""
     sizes = [(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0)) for node in nodes()]
     places = [min(has_cpus // cpus, has_gpus // gpus if gpus else has_cpus) for has_cpus, has_gpus in sizes]
     if sum(places) < 1:
-        most_cpus, most_gpus = (max(values) for values in zip(*sizes, strict=True))
         raise InputError(
-            f"{each} needs {_format_resources(cpus, gpus)}, but the largest node has "
-            f"{_format_resources(most_cpus, most_gpus)}. Lower --cpus{' or --gpus' * bool(gpus)}, or add a node."
+            f"{what} needs {_format_resources(cpus, gpus)}, but {describe_largest(sizes)}. Lower "
+            f"--cpus{' or --gpus' * bool(gpus)}, or add a node."
         )
     return int(sum(places))
+
+
+def describe_largest(sizes: Sequence[tuple[float, float]]) -> str:
+    """Say which CPUs and GPUs the largest nodes have: those that no other node has as many of both as."""
+    largest = [
+        size
+        for size in sorted(set(sizes), reverse=True)
+        if not any(other != size and other[0] >= size[0] and other[1] >= size[1] for other in sizes)
+    ]
+    resources = " or ".join(starmap(_format_resources, largest))
+    return f"the largest node{'s have' if len(largest) > 1 else ' has'} {resources}"
 
 
 def _format_resources(cpus: float, gpus: float) -> str:

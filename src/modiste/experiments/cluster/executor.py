@@ -14,7 +14,7 @@ from modiste.errors import ModisteError, Stopped, TrainingError
 from modiste.experiments.cluster import connection, run_store, worker
 from modiste.experiments.cluster.head import Head
 from modiste.experiments.cluster.run_store import LargeFiles, RunStore
-from modiste.experiments.cluster.worker import End, Task
+from modiste.experiments.cluster.worker import Task, TaskResult
 from modiste.experiments.process import HOW_TO_RESUME, Prune
 from modiste.experiments.resources import Resources
 from modiste.experiments.trials import Outcome, Trial
@@ -22,14 +22,14 @@ from modiste.recipes.recipe import Recipe
 from modiste.runs import environment, files, metrics_file
 from modiste.runs.lock import lock
 from modiste.runs.storage import Storage, is_url
-from modiste.training.signals import StopRequest, stop_request
+from modiste.training.signals import StopRequest, stop_on_error, stop_request
 
 POLL_SECONDS = 0.5
 STOP_SECONDS = 60.0
 """In which a trial that is to stop ends its step and sends its checkpoint."""
 
 MAX_LOSSES = 10
-"""How often in a row a worker may be lost before the trial has sent another checkpoint."""
+"""How often in a row a worker may be lost before the trial has ended another epoch."""
 
 MAX_PARALLEL = 512
 """Trials at a time, each of which has a thread here."""
@@ -74,32 +74,32 @@ class RayExecutor:
         remote = connection.to_remote(worker.run_task, num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0)
         absolute = replace(trial, path=trial.path.absolute())
         task = Task(absolute, 0, self.cpus, self.versions, str(Path.cwd()), self.large_files)
-        losses, checkpoints = 0, 0
+        losses, epochs = 0, absolute.count_epochs()
         while losses < MAX_LOSSES:
             task = replace(task, attempt=task.attempt + 1)
-            if end := self._wait_for_end(remote.remote(task, self.store), absolute, task.attempt, prune):
-                return self._to_outcome(trial, end)
+            if result := self._wait_for_result(remote.remote(task, self.store), absolute, task.attempt, prune):
+                return self._to_outcome(trial, result)
             if self._is_stopping():
                 raise self._stopped(trial)
             self.log(f"{trial.path}: its worker or node was lost. Another one resumes it from its last checkpoint.")
-            sent = ray.get(self.store.checkpoints.remote(str(absolute.path)))
-            losses, checkpoints = (0 if sent > checkpoints else losses + 1), sent
+            done = absolute.count_epochs()
+            losses, epochs = (0 if done > epochs else losses + 1), done
         error = TrainingError(f"{trial.path}: its worker was lost {MAX_LOSSES} times. Has each node enough memory?")
         return Outcome(trial, error)
 
-    def _wait_for_end(self, call: Any, trial: Trial, attempt: int, prune: Prune | None) -> End | None:
-        """Return how an attempt ended; None if it was lost, or its worker was stopped although nobody asked for it.
+    def _wait_for_result(self, call: Any, trial: Trial, attempt: int, prune: Prune | None) -> TaskResult | None:
+        """Return the result of an attempt; None if it was lost, or its worker was stopped although nobody asked for it.
 
         The latter happens after the loss of the run store, whose successor takes the workers for outdated ones.
         """
         try:
             self._wait(call, trial, attempt, prune)
-            end: End = ray.get(call)
+            result: TaskResult = ray.get(call)
         except ray.exceptions.RayTaskError:
             raise  # a fault of this package, which would come again
         except ray.exceptions.RayError:
             return None
-        return None if end.error[0] == Stopped.__name__ and not self._is_stopping() else end
+        return None if result.error[0] == Stopped.__name__ and not self._is_stopping() else result
 
     def _wait(self, call: Any, trial: Trial, attempt: int, prune: Prune | None) -> None:
         """Wait for the end of an attempt; let it end when a stop is requested or it is pruned."""
@@ -111,22 +111,22 @@ class RayExecutor:
                 ordered = order
                 self.store.order.remote(str(trial.path), order)
             if self._is_stopping() and deadline == float("inf"):
-                deadline = time.monotonic() + (self.head.patience if self.head.is_lost() else STOP_SECONDS)
+                deadline = time.monotonic() + (self.head.timeout if self.head.is_lost() else STOP_SECONDS)
                 if not ray.get(self.store.has_started.remote(str(trial.path), attempt)):
                     ray.cancel(call)  # it waits for a place
         if time.monotonic() >= deadline:
             raise self._stopped(trial)
 
-    def _to_outcome(self, trial: Trial, end: End) -> Outcome:
-        error = worker.to_error(*end.error)
+    def _to_outcome(self, trial: Trial, result: TaskResult) -> Outcome:
+        error = worker.to_error(*result.error)
         if self.large_files:
             self.large_files.fetch(trial, trial.path.parent)
             self.large_files.clear(trial)
         if isinstance(error, Stopped):
             raise self._stopped(trial)
-        if error and end.is_fatal:
+        if error and result.is_fatal:
             raise error
-        return Outcome(trial, error, end.pruned, end.seconds)
+        return Outcome(trial, error, result.pruned, result.seconds)
 
     def _is_stopping(self) -> bool:
         return self.stop() or self.head.is_lost()
@@ -153,7 +153,7 @@ def open_cluster(folder: Path, resources: Resources, log: Callable[[str], None])
         jobs = min(resources.jobs or capacity, MAX_PARALLEL)
         large_files = _open_storage(folder, resources.storage)
         files.make_folder(folder)
-        with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool:
+        with lock(folder), stop_request() as stop, ThreadPoolExecutor(jobs) as pool, stop_on_error(stop):
             yield RayExecutor(pool, jobs, stop, head, log, cpus, gpus, _start_store(), large_files)
 
 

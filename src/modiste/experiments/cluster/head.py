@@ -11,17 +11,17 @@ from typing import Self
 CONNECT_SECONDS = 5
 CHECK_SECONDS = 2.0
 
-PATIENCE = "RAY_gcs_rpc_server_reconnect_timeout_s"
+TIMEOUT_VARIABLE = "RAY_gcs_rpc_server_reconnect_timeout_s"
 """Variable of Ray, and of its documentation: seconds after which Ray ends processes that have lost the head."""
 
-DEFAULT_PATIENCE = 60.0
+DEFAULT_TIMEOUT = 60.0
 
 
 class Head:
     """Asks the head in a thread of its own whether it is there, until the block ends.
 
     Ray waits for a head that is lost, then ends the process without an exception that could be caught. A quarter of
-    that time is waited here; then who asks `is_lost` has another quarter, `patience` in seconds, to end what it does.
+    that time is waited here; then who asks `is_lost` has another quarter, `timeout` in seconds, to end what it does.
 
     Args:
         address: HOST:PORT.
@@ -30,7 +30,7 @@ class Head:
 
     def __init__(self, address: str, on_lost: Callable[[], None]) -> None:
         self.address, self.on_lost = address, on_lost
-        self.patience = float(os.environ.get(PATIENCE, DEFAULT_PATIENCE)) / 4
+        self.timeout = float(os.environ.get(TIMEOUT_VARIABLE, DEFAULT_TIMEOUT)) / 4
         self._lost, self._ended = threading.Event(), threading.Event()
 
     def __enter__(self) -> Self:
@@ -51,15 +51,15 @@ class Head:
     def _poll(self) -> None:
         answered = time.monotonic()
         while not self._ended.wait(CHECK_SECONDS):
-            if not failure(self.address):
+            if not connection_error(self.address):
                 answered = time.monotonic()
-            elif time.monotonic() - answered >= self.patience:
+            elif time.monotonic() - answered >= self.timeout:
                 self._lost.set()
                 self.on_lost()
                 return
 
 
-def failure(address: str) -> OSError | OverflowError | None:
+def connection_error(address: str) -> OSError | OverflowError | None:
     """Connect to HOST:PORT; return why that fails."""
     host, _, port = address.rpartition(":")
     try:

@@ -17,7 +17,7 @@ import ray
 from numpy.typing import NDArray
 
 from modiste.errors import InputError, ModisteError, SettingError
-from modiste.experiments.cluster import connection
+from modiste.experiments.cluster import connection, worker
 from modiste.inference import shards
 from modiste.inference.model import Predictor
 from modiste.inference.shards import Plan
@@ -36,14 +36,20 @@ class ShardPredictor:
         self.output, self.top, self.threads = output, top, threads
 
     def __call__(self, batch: Mapping[str, NDArray[Any]]) -> Columns:
-        """Predict and write shards; return the number of their rows."""
-        rows = []
-        for index, shard in zip(batch["index"], batch["shard"], strict=True):
+        """Predict and write shards; return the number of rows of each, or class name and message of its error."""
+        pairs = zip(batch["index"], batch["shard"], strict=True)
+        rows, errors, messages = zip(*(self._write(int(index), str(shard)) for index, shard in pairs), strict=True)
+        return {"rows": np.array(rows), "error": np.array(errors), "message": np.array(messages)}
+
+    def _write(self, index: int, shard: str) -> tuple[int, str, str]:
+        """Predict and write a shard; an error is returned, since Ray Data replaces what is raised by one of its own."""
+        try:
             counts = shards.write_shard(
-                self.output, int(index), shards.from_json(str(shard)), self.predictor, self.top, self.threads
+                self.output, index, shards.from_json(shard), self.predictor, self.top, self.threads
             )
-            rows.append(counts.rows)
-        return {"rows": np.array(rows)}
+        except ModisteError as error:
+            return 0, type(error).__name__, str(error)
+        return counts.rows, "", ""
 
 
 @contextmanager
@@ -116,6 +122,10 @@ def predict(
     )
     try:
         for row in results.iter_rows():
+            if error := worker.to_error(row["error"], row["message"]):
+                raise error
             yield int(row["rows"])
+    except ray.exceptions.UserCodeException:
+        raise  # a fault of this package, with its traceback
     except ray.exceptions.RayError as error:
         raise InputError(f"The predictions failed: {str(error).strip().splitlines()[-1]}") from None

@@ -53,12 +53,14 @@ def write_files(parent: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def remove_files(parent: Path, names: Iterable[str]) -> None:
-    """Remove files of a run, and the folders that are then empty."""
-    for name in names:
-        (parent / name).unlink(missing_ok=True)
-        folder = (parent / name).parent
-        if folder != parent and folder.is_dir() and not any(folder.iterdir()):
-            shutil.rmtree(folder)
+    """Remove files of a run, and the folders that are then empty; raises OutputError."""
+    for path in (parent / name for name in names):
+        try:
+            path.unlink(missing_ok=True)
+            if path.parent != parent and path.parent.is_dir() and not any(path.parent.iterdir()):
+                shutil.rmtree(path.parent)
+        except OSError as error:
+            raise files.write_error(path, error) from error
 
 
 @dataclass
@@ -71,12 +73,10 @@ class RunStore:
     Args:
         attempts: number of the worker that runs each trial, by the path of its run.
         orders: what it is to do, where it is not to train on.
-        progress: number of checkpoints that each trial has sent.
     """
 
     attempts: dict[str, int] = field(default_factory=dict)
     orders: dict[str, str] = field(default_factory=dict)
-    progress: dict[str, int] = field(default_factory=dict)
 
     def start(self, path: str, attempt: int, with_large: bool) -> Files:
         """Begin an attempt at a trial; return the files of its run."""
@@ -87,13 +87,12 @@ class RunStore:
         chosen = (file for file in run_files(run) if with_large or not is_large(run, file))
         return {str(file.relative_to(run.path.parent)): file.read_bytes() for file in chosen}
 
-    def report(self, path: str, attempt: int, contents: Files, removed: list[str], checkpoints: int) -> str:
+    def report(self, path: str, attempt: int, contents: Files, removed: list[str]) -> str:
         """Write and remove files of a run; return what the worker is to do. Raises OutputError."""
         if attempt != self.attempts.get(path):
             return OUTDATED
         write_files(Path(path).parent, contents)
         remove_files(Path(path).parent, removed)
-        self.progress[path] = self.progress.get(path, 0) + checkpoints
         return self.orders.get(path, RUNNING)
 
     def has_started(self, path: str, attempt: int) -> bool:
@@ -103,10 +102,6 @@ class RunStore:
     def order(self, path: str, what: str) -> None:
         """Tell the worker of a trial, with its next report, what it is to do."""
         self.orders[path] = what
-
-    def checkpoints(self, path: str) -> int:
-        """Return how many checkpoints a trial has sent."""
-        return self.progress.get(path, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class TaskResult:
     """How an attempt ended, as plain values.
 
     Args:
@@ -68,12 +68,12 @@ class End:
     seconds: float = 0.0
 
 
-def run_task(task: Task, store: Any) -> End:
+def run_task(task: Task, store: Any) -> TaskResult:
     """Run a trial, or what is left of it, and send its run folder to the store while it changes."""
     if different := describe_difference(task.versions, environment.versions()):
         node = ray.util.get_node_ip_address()
         message = f"Node {node} has {different}. Install the same versions on all nodes."
-        return End((InputError.__name__, message), is_fatal=True)
+        return TaskResult((InputError.__name__, message), is_fatal=True)
     with suppress(OSError):
         os.chdir(task.working_folder)
     parent = task.trial.path.parent
@@ -83,8 +83,8 @@ def run_task(task: Task, store: Any) -> End:
         try:
             outcome = _run(task, local, store)
         except ModisteError as error:
-            return End(_describe(error, scratch, parent), is_fatal=True)
-        return End(_describe(outcome.error, scratch, parent), False, outcome.pruned, outcome.seconds)
+            return TaskResult(_describe(error, scratch, parent), is_fatal=True)
+        return TaskResult(_describe(outcome.error, scratch, parent), False, outcome.pruned, outcome.seconds)
 
 
 def _remove_leftovers() -> None:
@@ -105,12 +105,9 @@ def _run(task: Task, local: Trial, store: Any) -> Outcome:
     contents = ray.get(store.start.remote(str(task.trial.path), task.attempt, not shared))
     run_store.write_files(local.path.parent, contents)
     reporter = Reporter(task, local, store)
-    reporter.remember()
+    reporter.mark_sent()
     with reporter:
-        outcome = run_trial(local, task.threads, reporter.stop, reporter.is_pruned)
-    if reporter.error:
-        raise reporter.error
-    return outcome
+        return run_trial(local, task.threads, reporter.stop, reporter.is_pruned)
 
 
 @dataclass
@@ -132,14 +129,16 @@ class Reporter:
         self.thread.start()
 
     def __exit__(self, *_: object) -> None:
-        """Send what is left."""
+        """Send what is left; raise the error that has stopped the trial, instead of its Stopped."""
         self.ended.set()
         self.thread.join()
         if not self.error:
             self._report_or_stop(self._send)
+        if self.error:
+            raise self.error from None
 
-    def remember(self) -> None:
-        """Take the files that are there as sent."""
+    def mark_sent(self) -> None:
+        """Mark the files that are there as sent."""
         self.sent = self._states()
 
     def is_pruned(self, _: Sequence[EpochMetrics]) -> bool:
@@ -151,7 +150,7 @@ class Reporter:
         while not self.ended.wait(REPORT_SECONDS) and not self.error:
             started = time.monotonic()
             if started < next_send:  # the order is asked for nevertheless, or a slow storage would delay a stop
-                self._report_or_stop(lambda: self._report({}, [], 0))
+                self._report_or_stop(lambda: self._report({}, []))
                 continue
             self._report_or_stop(self._send)
             next_send = started + (time.monotonic() - started) / MAX_REPORT_SHARE
@@ -161,7 +160,8 @@ class Reporter:
         try:
             self.order = report()
         except (ModisteError, ray.exceptions.RayError) as error:
-            self.error = error if isinstance(error, ModisteError) else InputError("The command has ended.")
+            cause = getattr(error, "cause", error)  # Ray wraps what the run store raises
+            self.error = cause if isinstance(cause, ModisteError) else InputError("The command has ended.")
         if self.error or self.order in {run_store.STOPPED, run_store.OUTDATED}:
             self.stop.signal_number = signal.SIGTERM
 
@@ -177,16 +177,15 @@ class Reporter:
         if self.task.large_files:
             shared = [self._name(path) for path in removed if self._is_shared(path)]
             self.task.large_files.send(self.task.trial, to_store[True], shared)
-        checkpoints = sum(path.parent == self.local.run.last for path in changed)
         own = [self._name(path) for path in removed if not self._is_shared(path)]
-        order = self._report(to_store[False], own, checkpoints)
+        order = self._report(to_store[False], own)
         self.sent = states
         return order
 
-    def _report(self, contents: run_store.Files, removed: list[str], checkpoints: int) -> str:
+    def _report(self, contents: run_store.Files, removed: list[str]) -> str:
         """Send files of the run to the machine of the command; return what to do."""
         path, attempt = str(self.task.trial.path), self.task.attempt
-        return str(ray.get(self.store.report.remote(path, attempt, contents, removed, checkpoints)))
+        return str(ray.get(self.store.report.remote(path, attempt, contents, removed)))
 
     def _read(self, path: Path) -> bytes:
         """Return the content of a file; the log names the run by the path that the user knows."""
