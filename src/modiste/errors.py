@@ -12,6 +12,7 @@ class ModisteError(Exception):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
+        message = " ".join(map(str.strip, message.splitlines()))  # those of libraries may have several lines
         is_long = len(message) > MAX_MESSAGE  # with a text from a file; the next step is at the end
         super().__init__(f"{message[: MAX_MESSAGE // 2]} ... {message[-MAX_MESSAGE // 4 :]}" if is_long else message)
 

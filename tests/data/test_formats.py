@@ -207,6 +207,17 @@ def test_an_invalid_archive_is_refused(tmp_path: Path, arrays: dict[str, np.ndar
         sources.open_training(DataConfig(str(tmp_path / "data.npz"), val_fraction=0), seed=0)
 
 
+@pytest.mark.parametrize("version", [180, 255])
+def test_fault_30_an_archive_of_another_version_is_refused(version: int, tmp_path: Path) -> None:
+    """Of zip, as a changed byte says."""
+    np.savez(tmp_path / "data.npz", x_train=np.zeros((4, 28, 28)), y_train=np.arange(4))
+    content = bytearray((tmp_path / "data.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = version
+    (tmp_path / "data.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"is no .npz archive"):
+        sources.open_training(DataConfig(str(tmp_path / "data.npz"), val_fraction=0), seed=0)
+
+
 def test_images_of_archives_have_any_usual_shape(tmp_path: Path) -> None:
     """Floats from 0 to 1, channels first, a channel of its own, text as labels; RGB images are scaled."""
     labels = np.array(["shirt", "coat"] * 3)
@@ -285,6 +296,10 @@ def test_parquet_files_without_photos_are_refused(tmp_path: Path) -> None:
     pd.DataFrame({"image": [b"x" * 99] * 4, "label": [0, 1] * 2}).to_parquet(tmp_path / "train.parquet")
     with pytest.raises(InputError, match="train#0 is"):
         sources.open_training(DataConfig(str(tmp_path), val_fraction=0), seed=0)
+    no_text = (tmp_path / "train.parquet").read_bytes().replace(b"label", b"labe\xff")
+    (tmp_path / "train.parquet").write_bytes(no_text)
+    with pytest.raises(InputError, match=r"train.parquet cannot be read"):
+        sources.open_training(DataConfig(str(tmp_path)), seed=0)
     (tmp_path / "train.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match=r"train.parquet cannot be read"):
         sources.open_training(DataConfig(str(tmp_path)), seed=0)

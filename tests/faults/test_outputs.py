@@ -150,6 +150,9 @@ def test_fault_37_the_marker_of_a_run_is_a_file_of_checksums(tmp_path: Path) -> 
     assert model_file.load(folder.require_model(run)).name == "run"
     run.finished_marker.write_text("")  # of an older version
     assert folder.require_model(Run(run.path)) == run.model
+    run.finished_marker.write_bytes(b"\xff")
+    with pytest.raises(InputError, match=r"finished cannot be read .* Copy the run again"):
+        folder.require_model(run)
 
 
 @pytest.mark.slow

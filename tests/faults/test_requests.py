@@ -1,4 +1,4 @@
-"""Requests at the edge of HTTP, of third-party pages, and to models that fail (faults 14, 17, 39 and 42)."""
+"""Requests at the edge of HTTP, of third-party pages, and to models that fail (faults 14, 17, 19, 39 and 42)."""
 
 import asyncio
 import json
@@ -15,7 +15,8 @@ from starlette.requests import Request
 
 from helpers.memory import MEGABYTE, peak_growth
 from helpers.models import tiny_model
-from helpers.service import BOOT, Service, parse, post_head, serving
+from helpers.photos import clothes, saved
+from helpers.service import BOOT, Service, form, parse, post_head, serving
 from modiste.web.http_error import HttpError
 from modiste.web.request_reader import RequestReader
 
@@ -107,6 +108,16 @@ def test_fault_17_an_allowed_origin_can_send_photos() -> None:
         site = {"Sec-Fetch-Site": "cross-site"}
         assert service.ask("POST", "/predict", BOOT, Origin="https://shop.example", **site)[0] == 200
         assert service.ask("POST", "/predict", BOOT, Origin="https://other.example", **site)[0] == 403
+
+
+def test_fault_19_a_photo_that_cannot_be_used_does_not_change_the_others_of_its_form(service: Service) -> None:
+    """Each of 31 others has the record that it has alone."""
+    photos = [saved(clothes(60 + number, 40)) for number in range(31)]
+    alone = [service.ask("POST", "/predict", photo)[1] for photo in photos]
+    status, records, _ = service.ask("POST", "/predict", *form(*[("a", each) for each in [BOOT[:200], *photos]]))
+    assert (status, len(records)) == (200, 32)
+    assert records[0]["error"]
+    assert [record | {"file": ""} for record in records[1:]] == alone
 
 
 BAD_JSON = {

@@ -41,7 +41,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", NOT_PHOTOS)
-def test_a_file_that_is_not_a_photo_is_refused_by_name(
+def test_fault_01_a_file_that_is_not_a_photo_is_refused_by_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file named .jpg that is none is an error, and no decoder sees it (fault 01)."""
@@ -71,7 +71,7 @@ def test_only_three_decoders_can_be_called(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_truncated_file_is_an_error(kind: str) -> None:
+def test_fault_02_a_truncated_file_is_an_error(kind: str) -> None:
     """A photo cut at any sixteenth of its length, or by its last bytes, gives no photo (fault 02)."""
     complete = KINDS[kind]()
     assert decode.decode_bytes(complete).shape == (60, 40, 3)
@@ -112,7 +112,7 @@ def jpeg_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("size", [(30000, 30000), (15000, 15000), (8200, 8000)])
 @pytest.mark.parametrize("header", [png_header, webp_header, jpeg_header])
-def test_a_bomb_is_refused_by_its_header(header: object, size: tuple[int, int]) -> None:
+def test_fault_03_a_bomb_is_refused_by_its_header(header: object, size: tuple[int, int]) -> None:
     """A file that declares too many pixels is refused without memory for them (fault 03)."""
     if header is jpeg_header and size == (8200, 8000):
         size = (65500, 3300)
@@ -143,7 +143,7 @@ def test_too_many_bytes_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_an_animation_of_10000_frames_gives_its_first(kind: str) -> None:
+def test_fault_04_an_animation_of_10000_frames_gives_its_first(kind: str) -> None:
     """Only the first frame is decoded, in less than a second (fault 04)."""
     first, other = Image.new("RGB", (16, 16), "red"), Image.new("RGB", (16, 16), "blue")
     half = Image.new("RGB", (16, 16), "green")
@@ -177,7 +177,7 @@ STORED_AS = {
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_the_eight_orientations_give_one_photo(kind: str) -> None:
+def test_fault_05_the_eight_orientations_give_one_photo(kind: str) -> None:
     """A photo stored in any of EXIF's eight ways comes out the same (fault 05)."""
     upright = Image.fromarray(np.asarray(clothes(64, 48)))
     options = {"PNG": {}, "JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}[kind]
@@ -230,7 +230,7 @@ def test_fill_bytes_and_markers_without_a_length_are_skipped() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_metadata_does_not_reach_the_decoder(kind: str) -> None:
+def test_fault_06_metadata_does_not_reach_the_decoder(kind: str) -> None:
     """The parsed file has none (fault 06)."""
     file = saved(clothes(), kind, exif=exif(6))
     parsed = file_format.parse(file)
@@ -240,13 +240,13 @@ def test_metadata_does_not_reach_the_decoder(kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (1, 5000), (5000, 1)])
-def test_a_photo_of_a_pixel_is_too_small(size: tuple[int, int]) -> None:
+def test_fault_07_a_photo_of_a_pixel_is_too_small(size: tuple[int, int]) -> None:
     """Photos of less than 8 pixels a side are refused with their size (fault 07)."""
     with pytest.raises(InputError, match=f"{size[0]} x {size[1]} pixels"):
         decode.decode_bytes(saved(Image.new("RGB", size)))
 
 
-def test_every_mode_is_composed_on_white() -> None:
+def test_fault_08_every_mode_is_composed_on_white() -> None:
     """Gray, alpha, palette, 1-bit and CMYK photos come out as a person sees them on white (fault 08)."""
     size = (8, 8)
     see_through = Image.new("P", size, 1)

@@ -165,7 +165,7 @@ def test_top_0_is_refused(model_file: Path) -> None:
 
 
 @pytest.mark.parametrize("output", [[[1.4, -0.4]], [[0.2, 0.2]], [[2.0, 3.0]]], ids=["negative", "sum 0.4", "sum 5"])
-def test_values_that_are_not_probabilities_are_an_error(output: list[list[float]]) -> None:
+def test_fault_39_values_that_are_not_probabilities_are_an_error(output: list[list[float]]) -> None:
     """Below 0, or not summing to 1 (fault 39)."""
     model = onnx.load_model_from_string(tiny_model())
     del model.graph.node[:]
@@ -179,7 +179,7 @@ def test_values_that_are_not_probabilities_are_an_error(output: list[list[float]
     ("weights", "labels"),
     [(np.full((784, 2), np.nan), ("a", "b")), (np.zeros((784, 3)), ("a", "b"))],
 )
-def test_nan_or_more_outputs_than_classes_is_an_error(weights: np.ndarray, labels: tuple[str, ...]) -> None:
+def test_fault_23_nan_or_more_outputs_than_classes_is_an_error(weights: np.ndarray, labels: tuple[str, ...]) -> None:
     """And never a label (fault 23)."""
     model = inference.load(tiny_model(labels, weights=weights))
     with pytest.raises(InputError, match="Export it again"):

@@ -20,7 +20,7 @@ def test_a_model_with_its_weights_inside_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("place", ["initializer", "attribute", "subgraph", "sparse", "function", "training"])
-def test_external_data_is_detected_in_every_place(place: str) -> None:
+def test_fault_25_external_data_is_detected_in_every_place(place: str) -> None:
     """That ONNX has for tensors (fault 25)."""
     model = ModelProto.FromString(tiny_model())
     node = helper.make_node("Constant", [], ["x"], value=external_tensor())

@@ -92,6 +92,13 @@ def test_the_message_of_an_error_is_bounded() -> None:
     assert message.endswith("xxx is unknown. Remove it.")
 
 
+def test_the_message_of_an_error_is_one_line() -> None:
+    """As those of libraries that it quotes may be several, and a name in it (fault 45)."""
+    assert str(InputError("a\nb is damaged (no data\r\n at 3\n). Remove it.")) == (
+        "a b is damaged (no data at 3 ). Remove it."
+    )
+
+
 def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
     """A NaN would make a file that other tools cannot read."""
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -105,7 +112,7 @@ def write_many(path: Path) -> None:
         files.write_text(path, f"{os.getpid()}\n" * 1000)
 
 
-def test_a_temporary_file_has_a_name_of_its_own(tmp_path: Path) -> None:
+def test_fault_36_a_temporary_file_has_a_name_of_its_own(tmp_path: Path) -> None:
     """Several processes write one path at once, and each content is complete (fault 36)."""
     processes = [multiprocessing.get_context("fork").Process(target=write_many, args=(tmp_path / "a",)) for _ in "123"]
     for process in processes:

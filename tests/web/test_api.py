@@ -79,7 +79,7 @@ def test_a_model_that_fails_is_a_server_error(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_an_unusable_request_is_an_error(
+def test_fault_13_an_unusable_request_is_an_error(
     service: Service, body: bytes, content_type: str, status: int, reason: str
 ) -> None:
     """The status gives the category and the message the reason (faults 1, 2 and 13)."""
@@ -163,7 +163,7 @@ def test_other_pages_cannot_read_responses(service: Service) -> None:
     assert headers["content-security-policy"].startswith("default-src 'self'")
 
 
-def test_nothing_is_fetched_for_a_client(tmp_path: Path) -> None:
+def test_fault_16_nothing_is_fetched_for_a_client(tmp_path: Path) -> None:
     """A URL or path in the body, form or query opens no file and no connection (fault 16)."""
     log = tmp_path / "log"
     hook = (
@@ -193,7 +193,7 @@ def test_a_body_over_the_limit_is_rejected_by_its_length(service: Service) -> No
         assert advice in response
 
 
-def test_a_chunked_body_over_the_limit_is_rejected(service: Service) -> None:
+def test_fault_11_a_chunked_body_over_the_limit_is_rejected(service: Service) -> None:
     """Chunks are counted while they arrive, so memory stays bounded (fault 11)."""
     before = peak(service.process.pid)
 
@@ -240,7 +240,7 @@ def test_clients_that_disconnect_leave_nothing_behind(service: Service) -> None:
         assert time.monotonic() < deadline
 
 
-def test_every_request_is_counted_once(service: Service) -> None:
+def test_fault_22_every_request_is_counted_once(service: Service) -> None:
     """Two hundred requests from eight threads add two hundred to the counter (fault 22, with one worker)."""
 
     def total() -> float:
@@ -255,7 +255,7 @@ def test_every_request_is_counted_once(service: Service) -> None:
     assert total() - before == 200
 
 
-def test_an_error_contains_no_details_of_the_server(service: Service) -> None:
+def test_fault_15_an_error_contains_no_details_of_the_server(service: Service) -> None:
     """No message has a path, traceback, memory address or library name (fault 15)."""
     errors = [
         service.ask("POST", "/predict", body)[1] for body in (b"", b"x" * 100, BOOT[:100], BOOT[:40] + bytes(400))

@@ -24,7 +24,7 @@ from modiste.web.request_reader import RequestReader
 from modiste.web.work_queue import WorkQueue
 
 
-def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
+def test_fault_24_a_port_in_use_is_an_error(tmp_path: Path) -> None:
     """The command prints one line and exits with code 2 (fault 24)."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -34,7 +34,7 @@ def test_a_port_in_use_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no model"])
-def test_without_a_valid_model_it_does_not_listen(tmp_path: Path, content: bytes | None) -> None:
+def test_fault_21_without_a_valid_model_it_does_not_listen(tmp_path: Path, content: bytes | None) -> None:
     """A missing or damaged model file is an error with exit code 2 (fault 21)."""
     if content is not None:
         (tmp_path / "m.onnx").write_bytes(content)
@@ -167,7 +167,7 @@ def test_too_many_open_requests_are_rejected_with_retry_after() -> None:
         assert service.ask("GET", "/about")[0] == 200
 
 
-def test_a_slow_body_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_12_a_slow_body_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that sends single bytes gets status 408 (fault 12)."""
     monkeypatch.setattr(request_reader, "BODY_TIMEOUT", 0.2)
 
@@ -211,7 +211,7 @@ def test_the_bytes_of_all_requests_are_limited(monkeypatch: pytest.MonkeyPatch) 
     assert reader.total_bytes == 0
 
 
-def test_a_queue_counts_the_jobs_in_it() -> None:
+def test_fault_18_a_queue_counts_the_jobs_in_it() -> None:
     """A job that fails releases its cost; a closing queue rejects new jobs."""
     queue = WorkQueue(threads=1, capacity=2)
 

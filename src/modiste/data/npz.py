@@ -150,7 +150,7 @@ class NpzFile:
     def _open(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self.file)
-        except (OSError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
             raise InputError(f"{self.file} is no .npz archive ({error}). {ADVICE}") from None
 
 

@@ -242,6 +242,8 @@ def open_file(file: Path | BinaryIO, name: str = "") -> Any:
     from pyarrow.parquet import ParquetFile
 
     try:
-        return ParquetFile(file)
-    except (OSError, pa.ArrowException) as error:
+        parquet = ParquetFile(file)
+        _photo_columns(parquet.schema_arrow)  # raises an error where names are not text
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{name or file} cannot be read ({error}). Copy or download it again.") from None
+    return parquet

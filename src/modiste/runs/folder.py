@@ -123,7 +123,10 @@ def require_model(run: Run) -> Path:
     A model is damaged if it is not the file whose SHA-256 the training recorded, as after an incomplete copy.
     """
     if run.model.is_file():
-        recorded = files.read_text(run.finished_marker).split() if run.finished else []
+        try:
+            recorded = files.read_text(run.finished_marker).split() if run.finished else []
+        except (OSError, ValueError) as error:
+            raise InputError(f"{run.finished_marker} cannot be read ({error}). Copy the run again.") from None
         if recorded and recorded[0] != files.sha256(run.model):
             raise InputError(
                 f"{run.model} is damaged or was changed: it is not the file that the training wrote. Copy the run "

@@ -25,9 +25,9 @@ class HttpError(Exception):
 
 
 RETRY_AFTER = {"Retry-After": "1"}
-"""Header of each response that rejects a request because the service is busy; in seconds."""
+"""Header of each response that rejects a request because the service is busy or stops; in seconds."""
 
-stopping = partial(HttpError, 503, "The service is stopping. Use another one.")
+stopping = partial(HttpError, 503, "The service is stopping. Use another one.", RETRY_AFTER)
 """Create the error; one that is raised twice would keep the frames of the first time, and so the request, in memory."""
 
 

@@ -1,5 +1,6 @@
 """The HTTP server around the application: its socket, its timeouts and its shutdown."""
 
+import asyncio
 import errno
 import logging
 import os
@@ -30,6 +31,9 @@ as many as are accepted at once, until those above the limit are closed."""
 
 SHUTDOWN_TIMEOUT = 20
 """Seconds that accepted requests have to finish after a stop signal."""
+
+READ_SECONDS = 0.1
+"""Seconds after a stop signal in which what clients sent before it is still read, and answered or rejected."""
 
 IDLE_TIMEOUT = 20.0
 """Seconds after which a connection without progress is closed: no complete request head, or a response not read."""
@@ -170,6 +174,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for accepted requests; after a second signal, log how many are not waited for."""
+        await asyncio.sleep(READ_SECONDS)  # uvicorn closes connections without a request, even one that is not read yet
         await super().shutdown(sockets)
         if self.force_exit and self.server_state.tasks:
             log.warning("modiste: stopped without waiting for %d open requests", len(self.server_state.tasks))
