@@ -81,15 +81,15 @@ class CoverageMap:
 
 def statement_lines(source: str, row: int) -> range:
     """Return the lines of the innermost statement at a row, without the body of one that has a body."""
-    found = range(row, row + 1)
+    lines = range(row, row + 1)
     for node in ast.walk(ast.parse(source)):  # from the outside to the inside
         if not isinstance(node, ast.stmt | ast.ExceptHandler):
             continue
         body = getattr(node, "body", None)
         last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
         if node.lineno <= row <= max(last, node.lineno):
-            found = range(node.lineno, max(last, node.lineno) + 1)
-    return found
+            lines = range(node.lineno, max(last, node.lineno) + 1)
+    return lines
 
 
 def measure(test_files: Sequence[Path], source: Path, packages: Sequence[str], folder: Path, slots: int) -> CoverageMap:
@@ -160,9 +160,9 @@ def _merge(contents: Iterator[dict[str, Any]]) -> CoverageMap:
             of_file = merged.lines.setdefault(file, {})
             for line, tests in lines.items():
                 of_file.setdefault(int(line), set()).update(tests)
-    number = len(merged.seconds)
+    count = len(merged.seconds)
     merged.seconds = {test: seconds for test, seconds in merged.seconds.items() if test not in merged.broken}
-    if len(merged.broken) > MAX_BROKEN * number:
+    if len(merged.broken) > MAX_BROKEN * count:
         names = "\n".join(sorted(merged.broken))
-        raise SystemExit(f"{len(merged.broken)} of {number} tests fail or are skipped without a change:\n{names}")
+        raise SystemExit(f"{len(merged.broken)} of {count} tests fail or are skipped without a change:\n{names}")
     return merged

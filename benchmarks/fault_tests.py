@@ -31,7 +31,7 @@ NUMBERS = re.compile(r"\(faults? ([^)]*)\)")
 
 def read_numbers(text: str) -> set[int]:
     """Return the numbers of faults in a name or docstring."""
-    numbers = {int(number) for number in re.findall(r"test_fault_(\d+)", text)}
+    numbers = {int(digits) for digits in re.findall(r"test_fault_(\d+)", text)}
     for listed in NUMBERS.findall(text):
         for first, last in re.findall(r"(\d+)(?: to (\d+))?", listed):
             numbers.update(range(int(first), int(last or first) + 1))

@@ -85,9 +85,9 @@ def train_with_kills(folder: Path, arguments: Sequence[str], count: int) -> Outc
     rows = metrics_file.read(unbroken.metrics)
     seconds = sorted(row.seconds for row in rows)[len(rows) // 2]
     for moment in draw_moments(count, len(rows), SEED)[len(kills) :]:
-        is_trained = _rows_written(killed) == len(rows)
+        is_trained = _count_rows(killed) == len(rows)
         _train_and_kill(_start(folder, arguments, killed), moment, seconds, is_trained)
-        kills.append(replace(moment, rows=_rows_written(killed)))
+        kills.append(replace(moment, rows=_count_rows(killed)))
         with log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(kills[-1])) + "\n")
     _finish(folder, arguments, killed)
@@ -126,7 +126,7 @@ def _train_and_kill(process: "subprocess.Popen[str]", moment: Kill, seconds: flo
         raise SystemExit(f"the training ended with exit code {process.returncode}, not by {moment}:\n{errors}")
 
 
-def _rows_written(run: Run) -> int:
+def _count_rows(run: Run) -> int:
     return len(metrics_file.read(run.metrics)) if run.metrics.exists() else 0
 
 

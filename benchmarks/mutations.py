@@ -157,8 +157,8 @@ class Session:
                 shutil.copytree(ROOT / "src", self.source(slot), ignore=shutil.ignore_patterns("__pycache__"))
                 compileall.compile_dir(self.source(slot), quiet=1)
             marker.write_text(json.dumps(head), encoding="utf-8")
-        if (found := json.loads(marker.read_text(encoding="utf-8"))) != head:
-            raise SystemExit(f"{self.folder} is about {found}, not {head}. Remove it, or give another --folder.")
+        if (opened := json.loads(marker.read_text(encoding="utf-8"))) != head:
+            raise SystemExit(f"{self.folder} is about {opened}, not {head}. Remove it, or give another --folder.")
 
     def prepare(self, slot: int, file: str) -> Path:
         """Return a copy of the source in which this file alone may be changed: the previous one is restored."""

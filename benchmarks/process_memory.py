@@ -14,10 +14,10 @@ def resident_bytes(process: int, field: str = "VmRSS") -> int:
 
 def children(process: int) -> list[int]:
     """Return the processes that a process started, and those that these started."""
-    found = [
+    direct = [
         int(each) for path in Path(f"/proc/{process}/task").glob("*/children") for each in path.read_text().split()
     ]
-    return found + [each for child in found for each in children(child)]
+    return direct + [each for child in direct for each in children(child)]
 
 
 class PeakMemory:

@@ -71,15 +71,15 @@ def faults_table(_: Translate) -> str:
     if not {"tests", "guards"} & measured.keys():
         return NOT_MEASURED.format("make faults")
     head = ["fault", "what is tried", "how many", "result", "red without its guard"]
-    rows = [[f"{number:02}", text, *fault_row(number, measured)] for number, text in enumerate(FAULTS, 1)]
+    rows = [[f"{fault:02}", text, *fault_row(fault, measured)] for fault, text in enumerate(FAULTS, 1)]
     return table(head, rows)
 
 
-def fault_row(number: int, measured: dict[str, dict[str, Any]]) -> list[str]:
+def fault_row(fault: int, measured: dict[str, dict[str, Any]]) -> list[str]:
     """Return how often a fault was tried, with which result, and how many of its guards were shown to be needed."""
-    tests = [test for test in measured.get("tests", {}).get("tests", []) if number in test["faults"]]
-    counts = [count for count in measured.get("tests", {}).get("counts", []) if number in count["faults"]]
-    guards = [guard for guard in measured.get("guards", {}).get("guards", []) if guard["fault"] == number]
+    tests = [test for test in measured.get("tests", {}).get("tests", []) if fault in test["faults"]]
+    counts = [count for count in measured.get("tests", {}).get("counts", []) if fault in count["faults"]]
+    guards = [guard for guard in measured.get("guards", {}).get("guards", []) if guard["fault"] == fault]
     return [how_many(tests, counts), result(tests, counts), shown(guards) if "guards" in measured else "-"]
 
 

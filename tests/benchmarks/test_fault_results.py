@@ -139,8 +139,14 @@ def test_only_a_test_that_fails_is_red(code: str, state: str, tmp_path: Path) ->
 def test_a_test_that_never_ends_is_not_red_and_leaves_no_process(tmp_path: Path) -> None:
     """What it started is killed with it."""
     file, started = tmp_path / "test_it.py", tmp_path / "started"
-    child = f"p = subprocess.Popen(['sleep', '600']); Path({str(started)!r}).write_text(str(p.pid)); p.wait()"
-    file.write_text(f"import subprocess\nfrom pathlib import Path\ndef test_it():\n    {child}")
+    lines = [
+        "import subprocess",
+        "def test_it():",
+        "    process = subprocess.Popen(['sleep', '600'], start_new_session=True)",
+        f"    open({str(started)!r}, 'w').write(str(process.pid))",
+        "    process.wait()",
+    ]
+    file.write_text("\n".join(lines))
     assert run_guards.run_test(f"{file}::test_it", run_guards.ROOT / "src", 15).state == "timeout"
     assert is_gone(int(started.read_text()))
 

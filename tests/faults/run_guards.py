@@ -31,7 +31,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import fault_results  # noqa: E402 - it is a script, not a package
+import fault_results  # noqa: E402 - they are scripts, not a package
+import process_memory  # noqa: E402
 
 from modiste.runs import environment  # noqa: E402
 
@@ -127,10 +128,17 @@ def run_test(test: str, source: Path, timeout: float) -> Outcome:
         except subprocess.TimeoutExpired:
             state = "timeout"
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            kill_all(process.pid)
             process.wait()
     return Outcome(state, time.monotonic() - start)
+
+
+def kill_all(process: int) -> None:
+    """Kill the group of a process, and what it started in groups of their own."""
+    others = process_memory.children(process)
+    for kill, each in [(os.killpg, process), *((os.kill, other) for other in others)]:
+        with suppress(ProcessLookupError):
+            kill(each, signal.SIGKILL)
 
 
 def read_state(exit_code: int, report: Path) -> str:
@@ -178,6 +186,7 @@ def main(path: Path = fault_results.RESULTS) -> None:
     done = {key for key, row in rows.items() if is_resumable and is_shown(row) and row["commit"] == commit}
     guards = [each for each in read_guards() if each.fault in faults or not (faults or each.key in done)]
     all_shown = True
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no test outlives it
     for guard, *runs in run_all(guards):
         row = rows[guard.key] = to_row(guard, *runs)
         all_shown &= is_shown(row)
