@@ -66,7 +66,10 @@ def test_fault_34_a_prediction_that_never_ends_does_not_block_a_signal(
         assert lines.strip() == "modiste: Stopped."
         for _ in range(1, times):
             process.send_signal(number)
-        assert process.wait(20) == 128 + number
+        try:
+            assert process.wait(20) == 128 + number
+        finally:
+            process.kill()
         assert process.stderr.read() == ""
 
 
