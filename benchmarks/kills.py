@@ -1,14 +1,17 @@
 """Kill one training of `sprint` at random moments, resume it each time, and draw it on the curve of an unbroken one.
 
     python benchmarks/kills.py                                     # 200 kills of the whole training: an hour
-    python benchmarks/kills.py --kills 2 --images 500 --out /tmp/kills
+    python benchmarks/kills.py --kills 2 --images 500 --folder /tmp/runs --out /tmp/kills
 
 Both have the same weights at the end, bit by bit. It writes results/kills.json and docs/kills.png, or both into --out.
+Repeated after an interruption, it continues with the next kill; kills.jsonl in the folder of the runs has those before.
 """
 
 import argparse
 import hashlib
 import itertools
+import json
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +24,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from modiste.reporting import canvas
-from modiste.runs import metrics_file, results
+from modiste.runs import environment, metrics_file, results
 from modiste.runs.folder import Run
 from modiste.runs.metrics_file import EpochMetrics
 
@@ -65,23 +68,66 @@ def draw_moments(count: int, epochs: int, seed: int) -> list[Kill]:
 
 
 def train_with_kills(folder: Path, arguments: Sequence[str], count: int) -> Outcome:
-    """Train in a folder without a kill and with some; the arguments of `modiste train` are those of both."""
-    _modiste(folder, "train", *arguments, "--name=unbroken").communicate()
+    """Train in a folder without a kill and with some, or continue there.
+
+    Args:
+        folder: of both runs.
+        arguments: of `modiste train`, the same for both.
+        count: number of kills.
+
+    Raises:
+        SystemExit: the folder has other trainings, or a training ended by itself.
+    """
     unbroken, killed = Run(folder / "runs" / "unbroken"), Run(folder / "runs" / "killed")
+    log = folder / "kills.jsonl"
+    kills = _read_log(log, {"arguments": [*arguments], "kills": count, "commit": environment.commit()})
+    _finish(folder, arguments, unbroken)
     rows = metrics_file.read(unbroken.metrics)
     seconds = sorted(row.seconds for row in rows)[len(rows) // 2]
-    kills = []
-    for moment in draw_moments(count, len(rows), SEED):
-        process = _start(folder, arguments, killed)
-        _wait_for_epoch(process, moment.epoch)
-        time.sleep(moment.part * seconds)
-        process.kill()
-        process.communicate()
-        done = len(metrics_file.read(killed.metrics)) if killed.metrics.exists() else 0
-        kills.append(replace(moment, rows=done))
-    while not killed.finished:
-        _start(folder, arguments, killed).communicate()
+    for moment in draw_moments(count, len(rows), SEED)[len(kills) :]:
+        is_trained = _count_rows(killed) == len(rows)
+        _train_and_kill(_start(folder, arguments, killed), moment, seconds, is_trained)
+        kills.append(replace(moment, rows=_count_rows(killed)))
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(kills[-1])) + "\n")
+    _finish(folder, arguments, killed)
     return Outcome(unbroken, killed, kills)
+
+
+def _read_log(log: Path, head: dict[str, Any]) -> list[Kill]:
+    """Return the kills before an interruption; the first line says what was trained."""
+    if not log.exists():
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(json.dumps(head) + "\n", encoding="utf-8")
+    first, *kills = map(json.loads, log.read_text(encoding="utf-8").splitlines())
+    if first != head:
+        raise SystemExit(f"{log.parent} has other trainings: {first}. Give another --folder.")
+    return [Kill(**kill) for kill in kills]
+
+
+def _finish(folder: Path, arguments: Sequence[str], run: Run) -> None:
+    """Train to the end."""
+    if not run.finished:
+        _, errors = (process := _start(folder, arguments, run)).communicate()
+        if process.returncode:
+            raise SystemExit(f"the training {run.name} ended with exit code {process.returncode}:\n{errors}")
+
+
+def _train_and_kill(process: "subprocess.Popen[str]", moment: Kill, seconds: float, is_trained: bool) -> None:
+    """Kill a training at a moment of epochs that take so many seconds; after the last epoch, from its start on."""
+    try:
+        if not is_trained:
+            _wait_for_epoch(process, moment.epoch)
+        time.sleep(moment.part * seconds)
+    finally:
+        process.kill()  # also when this script is stopped
+        _, errors = process.communicate()
+    if process.returncode != -signal.SIGKILL:
+        raise SystemExit(f"the training ended with exit code {process.returncode}, not by {moment}:\n{errors}")
+
+
+def _count_rows(run: Run) -> int:
+    return len(metrics_file.read(run.metrics)) if run.metrics.exists() else 0
 
 
 def _start(folder: Path, arguments: Sequence[str], run: Run) -> "subprocess.Popen[str]":
@@ -146,7 +192,6 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("runs") / "kills", help="of the two runs")
     parser.add_argument("--out", type=Path, help="folder of kills.json and kills.png; default: results and docs")
     args = parser.parse_args()
-    args.folder.mkdir(parents=True)
     outcome = train_with_kills(args.folder, [RECIPE, f"--set=data.max_train_images={args.images}", *EXACT], args.kills)
     content = to_results(outcome)
     command = f"python benchmarks/kills.py --kills {args.kills} --images {args.images}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import Any
 
+import fault_tables
 import findings_tables
 import photo_tables
 import statistics_tables
@@ -25,6 +26,7 @@ PAGES = (
     "docs/audit.md",
     "docs/findings.md",
     "docs/statistics.md",
+    "docs/security.md",
     "src/modiste/assets/models/photo.md",
 )
 MARKED = re.compile(r"(<!-- ([a-z_]+) -->\n).*?(<!-- /\2 -->)", re.DOTALL)
@@ -281,6 +283,7 @@ TABLES: dict[str, Callable[[Translate], str]] = {
     "forms": forms_table,
     "runtimes": runtimes_table,
     **photo_tables.TABLES,
+    **fault_tables.TABLES,
     **findings_tables.TABLES,
     **statistics_tables.TABLES,
 }

@@ -49,7 +49,12 @@ def test_fault_43_a_process_that_outlived_its_parent_is_waited_for(tmp_path: Pat
 
     signal.signal(signal.SIGALRM, lambda *_: end_child())
     signal.setitimer(signal.ITIMER_REAL, 0.5)
-    process.wait_for_earlier_process(tmp_path / "a", stop)
+    try:
+        process.wait_for_earlier_process(tmp_path / "a", stop)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        child.kill()
+        child.wait()
     assert waits  # it waited until the child was ended
 
     with (tmp_path / "a.log").open("a") as log:

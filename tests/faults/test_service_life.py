@@ -63,7 +63,10 @@ def test_fault_34_a_prediction_that_never_ends_does_not_block_a_signal(
         assert lines.strip() == "modiste: Stopped."
         for _ in range(1, times):
             process.send_signal(number)
-        assert process.wait(20) == 128 + number
+        try:
+            assert process.wait(20) == 128 + number
+        finally:
+            process.kill()
         assert process.stderr.read() == ""
 
 
@@ -82,7 +85,10 @@ def test_fault_34_a_closed_terminal_ends_a_prediction_as_a_signal_does(tmp_path:
         while b"runs" not in os.read(master, 10_000):
             assert process.poll() is None
         os.close(master)
-        assert process.wait(20) == 129
+        try:
+            assert process.wait(20) == 129
+        finally:
+            process.kill()
 
 
 def test_fault_34_an_ignored_signal_stops_nothing() -> None:

@@ -13,7 +13,7 @@ LEVEL = 0.95
 
 MIN_GROUPS = 30
 """With fewer groups or seeds, intervals by resampling or by group cover less than 93 % in some cases
-(`benchmarks/coverage.py`), so they are marked as approximate."""
+(`benchmarks/interval_coverage.py`), so they are marked as approximate."""
 
 FEWEST_GROUPS = 5
 """With fewer groups there is no interval over them; with so many, an accuracy has been simulated likewise."""

@@ -18,7 +18,7 @@ from modiste.metrics.intervals import MIN_GROUPS, Interval
 
 MIN_UNEQUAL_SEEDS = 8
 """With fewer seeds of one method than of the other, Welch's test has more than 5.5 % false alarms in some cases
-(`benchmarks/coverage.py`)."""
+(`benchmarks/interval_coverage.py`)."""
 
 PAIRED_SCORES = ("difference_interval", "p_value", "p_sign_flip", "minimum_detectable_difference")
 

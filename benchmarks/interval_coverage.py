@@ -1,6 +1,6 @@
 """Simulate the statistics of `modiste compare`: how often intervals cover the true value, and tests are false alarms.
 
-    python benchmarks/coverage.py
+    python benchmarks/interval_coverage.py
 
 It writes results/coverage.json, with a record for each method and case: how often the 95 % interval covers the true
 value, or how often the test of no difference has p below 5 %, and the bounds of this rate. Cases without bounds, such
