@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_cluster import add_node, kill_node, open_cluster
+from local_cluster import add_node, kill_node, open_cluster, processes_of
+from scaling_trials import read_table as table
 
 from helpers.command import OWN, TINY, environment, run_in_process, start
 from helpers.idx import write_idx_folder
 from modiste.experiments.cluster.worker import SCRATCH
 
 pytest.importorskip("ray")
-
-TIMES = {"seconds", "hardware"}
-"""Of a record, what is not the same in every run."""
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +38,6 @@ def small(tmp_path: Path) -> list[str]:
     write_idx_folder(tmp_path / "idx", train=200, test=40)
     settings = [f"--set=data.source={tmp_path / 'idx'}", "--set=compute.precision=fp32", *TINY]
     return ["bench", "classic-cnn", *settings, "--name=small", "--json"]
-
-
-def table(output: str) -> list[dict[str, Any]]:
-    """The records of a results file without the times."""
-    return [{key: value for key, value in run.items() if key not in TIMES} for run in json.loads(output)["runs"]]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
@@ -88,14 +81,6 @@ def test_a_killed_node_changes_nothing(small: list[str], tmp_path: Path, nodes: 
         assert SCRATCH not in log
 
 
-def processes_of(nodes: Any, name: str) -> list[int]:
-    """The numbers of the processes of that name that the nodes of a cluster have started."""
-    raylets = {each.process.pid for node in nodes.list_all_nodes() for each in node.all_processes["raylet"]}
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    lines = [line.split(None, 2) for line in listed.splitlines()]
-    return [int(number) for number, parent, title in lines if int(parent) in raylets and title.startswith(name)]
-
-
 @pytest.mark.slow
 def test_a_lost_run_store_is_started_again(small: list[str], tmp_path: Path, nodes: Any) -> None:
     """And its trial resumes from the checkpoint that was sent, as this is no stop by the user."""
@@ -104,8 +89,8 @@ def test_a_lost_run_store_is_started_again(small: list[str], tmp_path: Path, nod
 
     def kill() -> None:
         wait_until(lambda: epochs(run) >= 2)
-        for number in processes_of(nodes, "ray::RunStore"):
-            os.kill(number, signal.SIGKILL)
+        for process in (each for node in nodes.list_all_nodes() for each in processes_of(node, "ray::RunStore")):
+            os.kill(int(process.name), signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
