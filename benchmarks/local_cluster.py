@@ -2,9 +2,12 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from processes import descendants
 
 OBJECT_STORE_BYTES = 100 * 2**20
 ATTEMPTS = 3
@@ -16,9 +19,9 @@ def open_cluster(nodes: int = 1, cpus: int = 1) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    head = {"num_cpus": 0, "object_store_memory": OBJECT_STORE_BYTES, "include_dashboard": False}
-    cluster = _retry(lambda: Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False))
+    cluster = Cluster(shutdown_at_exit=False)
     try:
+        add_node(cluster, 0, include_dashboard=False)
         for _ in range(nodes):
             add_node(cluster, cpus)
         yield cluster
@@ -26,21 +29,36 @@ def open_cluster(nodes: int = 1, cpus: int = 1) -> Iterator[Any]:
         cluster.shutdown()
 
 
-def add_node(cluster: Any, cpus: int = 1) -> Any:
-    """Add a node to a cluster."""
-    return _retry(lambda: cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES))
-
-
-def _retry(start: Callable[[], Any]) -> Any:
-    """Start processes; once more where a busy machine does not do so within the half minute that Ray waits."""
-    for _ in range(ATTEMPTS - 1):
+def add_node(cluster: Any, cpus: int = 1, **options: Any) -> Any:
+    """Add a node to a cluster; once more where a busy machine does not start it within the half minute Ray waits."""
+    for attempt in range(1, ATTEMPTS + 1):
+        earlier = cluster.list_all_nodes()
         try:
-            return start()
-        except Exception as error:  # noqa: BLE001 - Ray raises nothing more specific
+            return cluster.add_node(num_cpus=cpus, object_store_memory=OBJECT_STORE_BYTES, **options)
+        except Exception as error:
+            for node in cluster.list_all_nodes():
+                if node not in earlier:  # it might join late, as one node too many
+                    kill_node(cluster, node)
+            if attempt == ATTEMPTS:
+                raise
             print(f"started again: {error}", file=sys.stderr)
-    return start()
+    return None
 
 
 def kill_node(cluster: Any, node: Any) -> None:
     """Kill the processes of a node with SIGKILL."""
     cluster.remove_node(node, allow_graceful=False)
+
+
+def processes_of(node: Any, beginning: str) -> list[Path]:
+    """Return the folders in /proc of the processes of a node whose titles begin so, such as `ray::run_task`."""
+    (raylet,) = node.all_processes["raylet"]
+    return [folder for folder in descendants(raylet.process.pid) if title(folder).startswith(beginning)]
+
+
+def title(process: Path) -> str:
+    """Return the command line of a process by its folder in /proc; empty if it has ended."""
+    try:
+        return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,178 +1,102 @@
-"""Measure what a cluster and torchrun cost and give, on this machine: a Ray cluster of a head and two nodes.
+"""Measure what a Ray cluster and torchrun cost and gain, on this machine: a head and two nodes of one core each.
 
-    python benchmarks/scaling.py [trials] [photos] [ranks] [--small]
+    python benchmarks/scaling.py trials        # half an hour
+    python benchmarks/scaling.py kills         # half an hour
+    python benchmarks/scaling.py photos        # a quarter of an hour
+    python benchmarks/scaling.py ranks         # a quarter of an hour
 
-Two cores with nothing else running, about three hours. It writes results/scaling.json; parts that are not named stay as
-they are in the file. --small tries everything within minutes, at sizes that say nothing, and writes no file.
+Two cores with nothing else running. Each part has several measurements, each of which is written to
+results/scaling.json when it ends: after an error or Ctrl-C, the same command takes those that are missing. Those of
+another commit, machine or set of packages are measured again. Logs and runs are in build/scaling. --small tries a part
+within minutes, at a size that says nothing, and writes build/scaling-small/scaling.json.
 """
 
+import argparse
 import json
-import random
-import subprocess
-import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+import os
+import shutil
+import signal
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import scaling_photos
 import scaling_ranks
-from local_cluster import add_node, kill_node, open_cluster
+import scaling_trials
 
-from modiste.runs import files, results
+from modiste.runs import environment, files, results
 
-RESULTS = Path(__file__).parents[1] / "results" / "scaling.json"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results" / "scaling.json"
 
-TIMES = {"seconds", "hardware"}
-"""Of the record of a training, what no two runs share."""
+PARTS = {
+    "trials": (scaling_trials.measurements, scaling_trials.summarize),
+    "kills": (scaling_trials.measurements_with_kills, scaling_trials.summarize_kills),
+    "photos": (scaling_photos.measurements, scaling_photos.summarize),
+    "ranks": (scaling_ranks.measurements, scaling_ranks.summarize),
+}
+"""Functions that return the measurements of a part by name, and the figures that follow from their records."""
 
-MAX_OVERHEAD, MIN_SPEEDUP = 0.05, 1.8
-REPORTS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Sizes of all parts: seeds, training images and epochs of trials and of ranks, kills of nodes, photos."""
-
-    seeds: int = 6
-    images: int = 12_000
-    epochs: int = 10
-    kills: int = 20
-    photos: int = 100_000
-    rank_seeds: int = 3
-    rank_images: int = 6_000
-    rank_epochs: int = 6
-
-
-SMALL = Sizes(seeds=2, images=400, epochs=3, kills=1, photos=1_200, rank_seeds=1, rank_images=400, rank_epochs=3)
+Record = dict[str, Any]
 
 
 def main() -> None:
-    """Measure the parts that are named, or all."""
-    arguments = sys.argv[1:]
-    sizes = SMALL if "--small" in arguments else Sizes()
-    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
-        "trials": lambda home: measure_trials(home, sizes),
-        "photos": lambda home: scaling_photos.measure(home, sizes.photos),
-        "ranks": lambda home: scaling_ranks.measure(home, sizes.rank_seeds, sizes.rank_images, sizes.rank_epochs),
-    }
-    chosen = [name for name in parts if name in arguments] or list(parts)
-    content = files.read_json(RESULTS) if RESULTS.exists() else {}
-    figures = {name: content[name] for name in parts if name in content}
-    for name in chosen:
-        with tempfile.TemporaryDirectory(prefix="modiste-scaling-") as home:
-            figures[name] = parts[name](Path(home))
-        print(json.dumps({name: figures[name]}, indent=2), flush=True)
-        if sizes != SMALL:
-            results.write(RESULTS, recipe="scaling", command="python benchmarks/scaling.py", runs=[], **figures)
+    """Measure what is missing of the parts that are named."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--small", action="store_true", help="try it at a size that says nothing")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a cluster is shut down
+    home = ROOT / "build" / ("scaling-small" if args.small else "scaling")
+    for part in args.parts:
+        measure_part(part, home, home / "scaling.json" if args.small else RESULTS, args.small)
 
 
-def measure_trials(home: Path, sizes: Sizes) -> dict[str, Any]:
-    """Measure a bench from processes, from Ray, with nodes that are killed, and with two nodes.
+def measure_part(part: str, home: Path, path: Path, small: bool) -> None:
+    """Measure what a results file lacks of a part, in new folders, and add it."""
+    content = results.read(path) if path.exists() else {"runs": [], "environments": {}}
+    here, environments = environment.describe(), content["environments"]
+    is_old = environments.get(part) != here
+    environments[part] = here
+    records = [record for record in content["runs"] if record["part"] != part or not is_old]
+    measured = {record["recipe"] for record in records if record["part"] == part}
+    for name, measure in PARTS[part][0](small).items():
+        if name in measured:
+            continue
+        folder = home / part / name
+        shutil.rmtree(folder, ignore_errors=True)
+        files.make_folder(folder)
+        load = os.getloadavg()[0]
+        record = {"part": part, "recipe": name, **measure(folder), "load_before": round(load, 2)}
+        records = [*without_contradictions(record, records, environments), record]
+        write(path, records, environments, small)
+        print(json.dumps(record), flush=True)
 
-    Raises SystemExit if a table differs from that of processes in any digit.
+
+def without_contradictions(record: Record, earlier: Iterable[Record], environments: dict[str, Any]) -> list[Record]:
+    """Return the earlier records without those of another commit or machine whose output is not that of a new one.
+
+    Raises SystemExit if it is not that of an earlier record from here.
     """
-    arguments = [
-        "bench", "sprint", f"--seeds={sizes.seeds}", f"--set=schedule.epochs={sizes.epochs}",
-        f"--set=data.max_train_images={sizes.images}", "--set=compute.threads=1", "--set=compute.precision=fp32",
-        "--name=scaling", "--json",
-    ]  # fmt: skip
-    seconds, tables = {}, {}
-    seconds["processes"], tables["processes"] = run_bench(home / "processes", arguments)
-    with open_cluster(nodes=1) as cluster:
-        reports_per_second = measure_reports(cluster)
-        run_bench(home / "warm", ["bench", *arguments[1:2], "--seeds=1", *arguments[3:], address(cluster)])
-        seconds["one_node"], tables["one_node"] = run_bench(home / "one", [*arguments, address(cluster)])
-    with open_cluster(nodes=2) as cluster:
-        seconds["two_nodes"], tables["two_nodes"] = run_bench(home / "two", [*arguments, address(cluster)])
-    with open_cluster(nodes=0) as cluster, killing_nodes(cluster, 1, seconds["two_nodes"] / 2):
-        seconds["node_killed"], tables["node_killed"] = run_bench(home / "lost", [*arguments, address(cluster)])
-    pause = seconds["two_nodes"] / sizes.kills
-    with open_cluster(nodes=0) as cluster, killing_nodes(cluster, sizes.kills, pause) as kills:
-        seconds["kills"], tables["kills"] = run_bench(home / "kills", [*arguments, address(cluster)])
-    different = [name for name, table in tables.items() if table != tables["processes"]]
-    if different:
-        raise SystemExit(f"Not the table of processes: {', '.join(different)}")
-    overhead = seconds["one_node"] / seconds["processes"] - 1
-    speedup = seconds["one_node"] / seconds["two_nodes"]
-    return {
-        "trials": sizes.seeds,
-        "kills": len(kills),
-        "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        "seconds_per_trial": round(seconds["processes"] / sizes.seeds, 2),
-        "reports_per_second": round(reports_per_second),
-        "overhead_seconds_per_trial": round((seconds["one_node"] - seconds["processes"]) / sizes.seeds, 2),
-        "overhead": overhead,
-        "overhead_reached": overhead <= MAX_OVERHEAD,
-        "speedup_two_nodes": speedup,
-        "speedup_reached": speedup >= MIN_SPEEDUP,
-        "tables_equal": True,
-        "run_bytes": sum(file.stat().st_size for file in (home / "processes/runs").rglob("*") if file.is_file())
-        // sizes.seeds,
-    }
+    consistent = []
+    for other in earlier:
+        if other.get("output") != record.get("output") or other.get("sha256") == record.get("sha256"):
+            consistent.append(other)
+        elif environments[other["part"]] == environments[record["part"]]:
+            names = [f"{each['part']}/{each['recipe']}" for each in (record, other)]
+            raise SystemExit(f"{names[0]} has another {record['output']} than {names[1]}. See their logs in build/.")
+    return consistent
 
 
-def measure_reports(cluster: Any) -> float:
-    """Return how many reports without changes the machine of the command answers in a second."""
-    import ray
-
-    from modiste.experiments.cluster import connection
-    from modiste.experiments.cluster.executor import STORE_THREADS
-    from modiste.experiments.cluster.run_store import RunStore
-
-    with connection.connect(cluster.address, on_lost=lambda: None):
-        store = connection.to_remote(RunStore, num_cpus=0, max_concurrency=STORE_THREADS).remote()
-        ray.get(store.start.remote("/nowhere/run", 1, True))
-        started = time.perf_counter()
-        ray.get([store.report.remote("/nowhere/run", 1, {}, []) for _ in range(REPORTS)])
-        return REPORTS / (time.perf_counter() - started)
-
-
-def address(cluster: Any) -> str:
-    """Return the option for a cluster."""
-    return f"--cluster={cluster.address}"
-
-
-def run_bench(home: Path, arguments: Sequence[str]) -> tuple[float, list[dict[str, Any]]]:
-    """Run a bench in a folder; return its seconds, and the records of its runs without the times."""
-    home.mkdir()
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "modiste", *arguments]
-    output = subprocess.run(command, cwd=home, stdout=subprocess.PIPE, text=True, check=True).stdout
-    seconds = time.perf_counter() - started
-    runs = json.loads(output)["runs"]
-    if len({run["seed"] for run in runs}) != len(runs):
-        raise SystemExit("A run was counted twice.")
-    return seconds, [{key: value for key, value in run.items() if key not in TIMES} for run in runs]
-
-
-@contextmanager
-def killing_nodes(cluster: Any, count: int, pause: float) -> Iterator[list[float]]:
-    """While the block runs, kill one of two nodes, chosen at random, up to `count` times; yield the times of kills.
-
-    The pauses between kills are random, `pause` seconds on average; a node that was killed is started again.
-    """
-    ended, kills = threading.Event(), list[float]()
-    nodes = [add_node(cluster), add_node(cluster)]
-
-    def kill() -> None:
-        rng = random.Random(0)  # noqa: S311 - not for security
-        while len(kills) < count and not ended.wait(rng.uniform(0.2, 1.8) * pause):
-            kill_node(cluster, nodes.pop(rng.randrange(2)))
-            kills.append(time.monotonic())
-            nodes.append(add_node(cluster))
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        yield kills
-    finally:
-        ended.set()
-        thread.join()
+def write(path: Path, records: list[Record], environments: dict[str, Any], small: bool) -> None:
+    """Write the records, the commit and machine of each part, and the figures of each part that is complete."""
+    figures = {}
+    for part, (measurements, summarize) in PARTS.items():
+        measured = {record["recipe"]: record for record in records if record["part"] == part}
+        if measured.keys() >= measurements(small).keys():
+            figures[part] = summarize(measured)
+    command = f"python benchmarks/scaling.py {' '.join(PARTS)}"
+    results.write(path, recipe="scaling", command=command, runs=records, environments=environments, **figures)
 
 
 if __name__ == "__main__":

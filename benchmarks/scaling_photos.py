@@ -1,105 +1,155 @@
 """Measure predictions of many small photos by Ray Data: speed, memory, and a node that is killed."""
 
+import hashlib
+import json
+import os
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from local_cluster import add_node, kill_node, open_cluster
+from local_cluster import kill_node, open_cluster, processes_of, title
 from PIL import Image
+from processes import descendants
 from pyarrow import parquet
+
+from modiste.inference.shards import MIN_SHARD
 
 SIDE = 64
 """Pixels a side of a photo."""
 
-MODEL = "fashion-mnist"
-SAMPLE_SECONDS = 0.5
-MAX_GROWTH, MIN_SPEEDUP = 0.2, 1.8
+FEW = 500
+"""Photos of the command that warms up."""
 
-Rows = list[dict[str, Any]]
+ACTOR = "ray::MapWorker"
+COLUMNS = ["file", "label", "probability", "error"]
+POLL_SECONDS = 0.5
+FLAT_FROM = 2
+"""Tenths of the photos after which memory is to be flat."""
 
 
-def measure(home: Path, count: int) -> dict[str, Any]:
-    """Measure `count` photos with one node, with two, with one that is killed, and with the local command.
+def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
+    """Return the measurements: one node, two, two of which one is killed, the memory, and the local command."""
+    count = 5_000 if small else 100_000
+    return {
+        "one_node": partial(measure, count=count, nodes=1),
+        "two_nodes": partial(measure, count=count, nodes=2),
+        "node_killed": partial(measure, count=count, nodes=2, kill=True),
+        "memory": partial(measure, count=count, nodes=1, sample=True),
+        "local": partial(measure, count=count, nodes=0),
+    }
 
-    Raises SystemExit unless all give the same rows, one for each photo.
+
+def summarize(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the speed-up, and how far the memory rises above that of the photos from 20 to 30 %."""
+    one, two = measured["one_node"], measured["two_nodes"]
+    tenths = measured["memory"]["memory_by_tenth"]
+    memory = {name: [tenth[name] for tenth in tenths[FLAT_FROM:]] for name in tenths[0]}
+    return {
+        "photos": one["photos"],
+        "photo_bytes": one["photo_bytes"],
+        "seconds": {name: record["seconds"] for name, record in measured.items()},
+        "seconds_connecting": one["seconds_again"] - measured["local"]["seconds_again"],
+        "photos_per_second_per_core": one["photos"] / one["seconds"],
+        "memory_mib": {name: {"from_20_percent": each[0], "maximum": max(each)} for name, each in memory.items()},
+        "memory_growth": max(max(each) / each[0] - 1 for each in memory.values()),
+        "speedup": one["seconds"] / two["seconds"],
+        "killed_at": measured["node_killed"]["killed_at"],
+    }
+
+
+def measure(folder: Path, count: int, nodes: int, kill: bool = False, sample: bool = False) -> dict[str, Any]:
+    """Predict photos on some nodes, or without any by the local command, after a few photos that warm up.
+
+    A node is killed, or the memory is sampled, which takes time, where that is asked for.
+
+    Raises SystemExit unless there is one row for each photo, memory was sampled, and a node was killed in the middle.
     """
-    photos = write_photos(home / "photos", count)
-    seconds: dict[str, float] = {}
-    rows: dict[str, Rows] = {}
-    with open_cluster(nodes=1) as cluster:
-        seconds["one_node"], rows["one_node"], memory = predict(home, photos, "one", cluster)
-    with open_cluster(nodes=2) as cluster:
-        seconds["two_nodes"], rows["two_nodes"], _ = predict(home, photos, "two", cluster)
-    with open_cluster(nodes=1) as cluster:
-        node = add_node(cluster)
-        timer = threading.Timer(seconds["two_nodes"] / 2, lambda: kill_node(cluster, node))
-        timer.start()
-        seconds["node_killed"], rows["node_killed"], _ = predict(home, photos, "killed", cluster)
-        timer.cancel()
-    seconds["local"], rows["local"], _ = predict(home, photos, "local.parquet", None)
-    for name, each in rows.items():
-        if len({row["file"] for row in each}) != count or each != rows["local"]:
-            raise SystemExit(f"Not one row for each photo, or other rows than those of the local command: {name}")
-    growth = memory[-1] / memory[max(0, len(memory) // 5)] - 1
-    speedup = seconds["one_node"] / seconds["two_nodes"]
+    few, photos = (write_photos(folder.parent / f"{size}-photos", size) for size in (FEW, count))
+    out, shards, killed_at = folder / "labels.parquet", -(-count // MIN_SHARD), list[float]()
+    memory = [{"actors": 0, "all": 0} for _ in range(10)]
+    with open_cluster(nodes) if nodes else nullcontext() as cluster:
+
+        def poll() -> None:
+            done = len(list(out.glob("part-*.parquet")))
+            if sample and done < shards:
+                used, tenth = measure_memory(), memory[10 * done // shards]
+                tenth.update({name: max(value, tenth[name]) for name, value in used.items()})
+            if cluster and kill and not killed_at and done >= shards / 2:
+                for node in [each for each in cluster.worker_nodes if processes_of(each, ACTOR)][:1]:
+                    kill_node(cluster, node)
+                    killed_at.append(done / shards)
+
+        predict(few, folder / "few.parquet", cluster)
+        seconds = predict(photos, out, cluster, poll)
+        seconds_again = predict(photos, out, cluster)
+    if sample and not all(each["actors"] for each in memory[FLAT_FROM:]):
+        raise SystemExit(f"The memory of the actors was not sampled in each tenth of the photos: {memory}")
+    if kill and not (killed_at and killed_at[0] < 1):
+        raise SystemExit("No node was killed in the middle.")
+    rows = sorted(parquet.read_table(out, columns=COLUMNS).to_pylist(), key=lambda row: str(row["file"]))
+    rows = [{**row, "file": Path(row["file"]).name} for row in rows]
+    if [row["file"] for row in rows] != sorted(file.name for file in photos.iterdir()):
+        raise SystemExit(f"Not one row for each photo: see {out}")
     return {
         "photos": count,
         "photo_bytes": sum(file.stat().st_size for file in photos.iterdir()) // count,
-        "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        "photos_per_second_per_core": count / seconds["one_node"],
-        "memory_mib": {"at_20_percent": round(memory[len(memory) // 5]), "at_100_percent": round(memory[-1])},
-        "memory_growth": growth,
-        "memory_reached": growth <= MAX_GROWTH,
-        "speedup_two_nodes": speedup,
-        "speedup_reached": speedup >= MIN_SPEEDUP,
-        "rows_equal": True,
+        "seconds": seconds,
+        "seconds_again": seconds_again,
+        **({"memory_by_tenth": memory} if sample else {}),
+        **({"killed_at": killed_at[0]} if kill else {}),
+        "output": "rows",
+        "sha256": hashlib.sha256(json.dumps(rows).encode()).hexdigest(),
     }
 
 
 def write_photos(folder: Path, count: int) -> Path:
-    """Write small photos, each of other pixels; one in a thousand is broken."""
-    folder.mkdir()
-    rng = np.random.default_rng(0)
+    """Write small photos, each of other pixels, unless they are there; one in a thousand is broken."""
+    if folder.exists():
+        return folder
+    partial_folder, rng = folder.with_suffix(".partial"), np.random.default_rng(0)
+    partial_folder.mkdir(exist_ok=True)
     for index in range(count):
-        file = folder / f"{index:07}.jpg"
-        if index % 1000 == 999:
-            file.write_bytes(b"no photo")
-            continue
-        pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        Image.fromarray(pixels).resize((SIDE, SIDE)).save(file, quality=80)
-    return folder
+        pixels = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        pixels.resize((SIDE, SIDE)).save(partial_folder / f"{index:07}.jpg", quality=80)
+    for index in range(999, count, 1000):
+        (partial_folder / f"{index:07}.jpg").write_bytes(b"no photo")
+    return partial_folder.rename(folder)
 
 
-def predict(home: Path, photos: Path, out: str, cluster: Any) -> tuple[float, Rows, list[float]]:
-    """Run the command; return its seconds, the rows by file, and the memory over its time in MiB."""
-    command = [sys.executable, "-m", "modiste", "predict", str(photos), "--model", MODEL, "--out", str(home / out)]
+def predict(photos: Path, out: Path, cluster: Any, poll: Callable[[], None] = lambda: None) -> float:
+    """Run the command, and call a function all the time meanwhile; return its seconds."""
+    command = [sys.executable, "-m", "modiste", "predict", str(photos), "--model=fashion-mnist", f"--out={out}"]
     command += [f"--cluster={cluster.address}"] if cluster else []
-    memory: list[float] = []
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while process.poll() is None:
-        time.sleep(SAMPLE_SECONDS)
-        if used := memory_of_actors():
-            memory.append(used)
+    with out.with_suffix(".log").open("a", encoding="utf-8") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    while process.returncode is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+            break
+        poll()
     seconds = time.perf_counter() - started
     if process.returncode not in {0, 1}:  # 1: some photos are broken
         raise SystemExit(f"{' '.join(command)} failed")
-    table = parquet.read_table(home / out)
-    rows: Rows = table.select(["file", "label", "probability", "error"]).to_pylist()
-    return seconds, sorted(rows, key=lambda row: str(row["file"])), memory or [1.0]
+    return seconds
 
 
-def memory_of_actors() -> float:
-    """Return the memory of the processes that predict, in MiB, without what they share."""
-    total = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError, StopIteration):
-            if b"ray::" in (folder / "cmdline").read_bytes() and b"MapWorker" in (folder / "cmdline").read_bytes():
-                lines = (folder / "smaps_rollup").read_text().splitlines()
-                total += sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
-    return total / 1024
+def measure_memory() -> dict[str, int]:
+    """Return the memory of the processes that predict, and of all of cluster and command, in MiB.
+
+    What several processes share, such as the object store, counts once in all (Linux' proportional set size).
+    """
+    kib = {"actors": 0, "all": 0}
+    for folder in descendants(os.getpid()):
+        with suppress(OSError, StopIteration):
+            lines = (folder / "smaps_rollup").read_text().splitlines()
+            used = int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+            kib["all"] += used
+            kib["actors"] += used * title(folder).startswith(ACTOR)
+    return {name: value // 1024 for name, value in kib.items()}

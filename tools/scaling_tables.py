@@ -2,73 +2,89 @@
 
 python tools/scaling_tables.py [--check]
 
-Without that file, nothing has been measured and the page says so.
+Parts that are not measured are named.
 """
 
 import re
 import sys
-from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from modiste.runs import files
+from table_format import RESULTS, ROOT, read, table, target_row
 
-ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import scaling_simulation  # noqa: E402 - it is a script, not a package
+import scaling_simulation
 
-PAGE, RESULTS = ROOT / "docs" / "scaling.md", ROOT / "results" / "scaling.json"
-NOT_MEASURED = "Not measured yet: `python benchmarks/scaling.py`, then `make docs`.\n"
-
+PAGE = ROOT / "docs" / "scaling.md"
 
 TARGETS = (
-    ("cost of a trial on a cluster, over the same trials one after another", "trials", "overhead"),
-    ("trials: two nodes of one core, as a multiple of one", "trials", "speedup_two_nodes"),
-    ("photos: two nodes of one core, as a multiple of one", "photos", "speedup_two_nodes"),
-    ("photos: growth of the memory from 20 % to 100 % of them", "photos", "memory_growth"),
-    ("torchrun: two processes of one thread, as a multiple of one", "ranks", "speedup_two_processes"),
+    ("trials", "overhead", ".1%", -0.05, "trials: whole time on one node of a cluster, over that one after another"),
+    ("trials", "speedup", ".2f", 1.8, "trials: two nodes of one core, as a multiple of one"),
+    ("photos", "speedup", ".2f", 1.8, "photos: two nodes of one core, as a multiple of one"),
+    ("photos", "memory_growth", ".1%", -0.2, "photos: growth of the memory from 20 % of them to the end"),
+    ("ranks", "speedup", ".2f", 1.6, "torchrun: two processes of one thread, as a multiple of one, in epochs alone"),
+    ("ranks", "difference", ".2%", None, "torchrun: difference of the accuracies; target: the noise of the seeds"),
 )
-"""Figures with a target: label, part and key."""
+"""Figures with a target: part, key, format, bound (at least, or at most if negative; None: the noise), and label."""
 
-STATEMENTS = """
-- {trials[trials]} trials of {trials[seconds_per_trial]:.0f} s each: the tables from processes, from a cluster, with a node killed at half and with {trials[kills]} kills of
-  nodes are equal in every digit.
-- {photos[photos]:,} photos of {photos[photo_bytes]:,} bytes, {photos[photos_per_second_per_core]:.0f} a second on one core: one row each, equal to those of the local command,
-  also with a node killed at half.
-- {ranks[recipe]}, {seeds} seeds: validation accuracy {one:.2%} with one process, {two:.2%} with two; after kill -9 of either process it resumes to the same bits.
-- {hardware}.
-"""  # noqa: E501 - lines of the page
+STATEMENTS = {
+    "trials": """
+- {trials} trials of {seconds_per_trial:.0f} s on one core, all measured twice: {overhead_rounds[0]:.1%} and
+  {overhead_rounds[1]:.1%} over one after another, {speedup_rounds[0]:.2f} and {speedup_rounds[1]:.2f} times one node.
+  Connecting, which does not depend on the number of trials, takes {seconds_connecting:.1f} s of the whole time; the
+  rest are {overhead_seconds_per_trial:.1f} s for each trial. All tables are equal in every digit.""",
+    "kills": """
+- A node killed at half of all epochs, and other benches with {kills} kills of nodes at random moments, each of which
+  hit a training after {fewest_epochs} or more epochs: each run is there once, and equal in every digit.""",
+    "photos": """
+- {photos:,} photos of {photo_bytes:,} bytes, {photos_per_second_per_core:.0f} a second on one core with
+  {seconds_connecting:.1f} s of connecting: one row each, equal to those of the local command, also with a node killed
+  after {killed_at:.0%}. At most {memory_mib[actors][maximum]:,} MiB in the processes that predict, and
+  {memory_mib[all][maximum]:,} MiB in all of command and cluster.""",
+    "ranks": """
+- `{recipe}`, {images:,} images, {epochs} epochs, {seeds} seeds: validation accuracy {val_accuracy[one]:.2%} with one
+  process, {val_accuracy[two]:.2%} with two; the noise is half the 95 % interval of the difference. After kill -9 of
+  either process it resumes to the same bits.""",
+}
+"""About each part, with its figures."""
 
 
 def measured_table(content: dict[str, Any]) -> str:
-    """Return what was measured, each with its target, and the sentences about what was equal."""
-    lines = ["| figure | value | target |", "|---|---|---|"]
-    for label, part, key in TARGETS:
-        value, reached = content[part][key], content[part][f"{key.partition('_')[0]}_reached"]
-        text = f"{value:.2f}" if key.startswith("speedup") else f"{value:+.1%}"
-        lines.append(f"| {label} | {text} | {'reached' if reached else '*short*'} |")
-    one, two = (content["ranks"]["val_accuracy"][name] for name in ("one", "two"))
-    return "\n".join(lines) + "\n" + STATEMENTS.format(one=fmean(one), two=fmean(two), seeds=len(one), **content)
+    """Return the figures with a target and the sentences of the measured parts; name the parts that are missing."""
+    rows = [
+        target_row(label, spec, content[part][key], -content[part]["noise"] if bound is None else bound)
+        for part, key, spec, bound, label in TARGETS
+        if part in content
+    ]
+    text = table(["figure", "value", "target"], rows) + "\n" if rows else ""
+    text += "".join(_describe(part, content) for part in STATEMENTS if part in content)
+    if missing := " ".join(part for part in STATEMENTS if part not in content):
+        text += "\n" * bool(text) + f"Not measured yet: `python benchmarks/scaling.py {missing}`, then `make docs`.\n"
+    return text
 
 
-def update(text: str) -> str:
+def _describe(part: str, content: dict[str, Any]) -> str:
+    environment = content["environments"][part]
+    text = STATEMENTS[part].removeprefix("\n").format(**content[part])
+    return f"{text} {environment['hardware']}; commit {environment['commit'][:7]}.\n"
+
+
+def update(text: str, content: dict[str, Any]) -> str:
     """Return the page with up-to-date tables."""
-    content = files.read_json(RESULTS) if RESULTS.exists() else None
-    simulated = f"{scaling_simulation.tables(content, scaling_simulation.Assumptions())}\n" if content else NOT_MEASURED
-    measured = measured_table(content) if content else NOT_MEASURED
-    return _replace(_replace(text, "measured", measured), "simulated", simulated)
+    simulated = scaling_simulation.tables(content, scaling_simulation.Assumptions())
+    text = _replace(text, "measured", measured_table(content))
+    return _replace(text, "simulated", simulated or "It needs the measurements of trials and photos.\n")
 
 
-def _replace(text: str, name: str, table: str) -> str:
+def _replace(text: str, name: str, new: str) -> str:
     pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    return pattern.sub(lambda match: match[1] + table + match[2], text)
+    return pattern.sub(lambda match: match[1] + new + match[2], text)
 
 
 def main() -> int:
     """Write or check the page; return the exit code."""
     text = PAGE.read_text(encoding="utf-8")
-    new = update(text)
+    new = update(text, read("scaling") if (RESULTS / "scaling.json").exists() else {})
     if "--check" not in sys.argv:
         PAGE.write_text(new, encoding="utf-8")
     elif new != text:

@@ -3,14 +3,13 @@
 import os
 import resource
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 from typing import Any
 
+import local_cluster
 import pytest
-from local_cluster import open_cluster
 
 from helpers.command import environment
 
@@ -23,27 +22,25 @@ def running_cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
         monkeypatch.setenv("RAY_worker_niceness", "0")  # of 15, or a busy machine would leave them no time
-        with open_cluster() as started:
+        with local_cluster.open_cluster() as started:
             yield started
 
 
-def processes_of(nodes: Any, name: str) -> list[int]:
-    """The numbers of the processes with that name in their title that the nodes of a cluster have started."""
-    raylets = {each.process.pid for node in nodes.list_all_nodes() for each in node.all_processes["raylet"]}
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    lines = [line.split(None, 2) for line in listed.splitlines()]
-    return [int(number) for number, parent, title in lines if int(parent) in raylets and name in title]
+def processes_of(nodes: Any, beginning: str) -> list[int]:
+    """The numbers of the processes of the nodes of a cluster whose titles begin so."""
+    folders = (folder for node in nodes.list_all_nodes() for folder in local_cluster.processes_of(node, beginning))
+    return [int(folder.name) for folder in folders]
 
 
-def kill_processes(nodes: Any, name: str) -> None:
-    """Kill the processes of that name."""
-    for number in processes_of(nodes, name):
+def kill_processes(nodes: Any, beginning: str) -> None:
+    """Kill the processes whose titles begin so."""
+    for number in processes_of(nodes, beginning):
         os.kill(number, signal.SIGKILL)
 
 
-def fill_disk(nodes: Any, name: str) -> None:
-    """Let the processes of that name write no file of more than a kilobyte, as on a full disk."""
-    for number in processes_of(nodes, name):
+def fill_disk(nodes: Any, beginning: str) -> None:
+    """Let the processes whose titles begin so write no file of more than a kilobyte, as on a full disk."""
+    for number in processes_of(nodes, beginning):
         resource.prlimit(number, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from local_cluster import add_node, kill_node
+from scaling_trials import read_table as table
 
 from helpers.cluster import fill_disk, kill_processes, meanwhile, running_cluster
 from helpers.command import OWN, TINY, run_in_process, start
@@ -31,9 +32,6 @@ from modiste.runs.storage import Storage
 
 pytest.importorskip("ray")
 
-TIMES = {"seconds", "hardware"}
-"""Of a record, what is not the same in every run."""
-
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
@@ -48,11 +46,6 @@ def small(tmp_path: Path) -> list[str]:
     write_idx_folder(tmp_path / "idx", train=200, test=40)
     settings = [f"--set=data.source={tmp_path / 'idx'}", "--set=compute.precision=fp32", *TINY]
     return ["bench", "classic-cnn", *settings, "--name=small", "--json"]
-
-
-def table(output: str) -> list[dict[str, Any]]:
-    """The records of a results file without the times."""
-    return [{key: value for key, value in run.items() if key not in TIMES} for run in json.loads(output)["runs"]]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 180) -> None:
