@@ -54,9 +54,7 @@ def in_another_order(parts: int, size: int) -> bytes:
     for part in (f"x{index}" for index in range(parts)):
         reduced = [helper.make_node(f"Reduce{kind}", [part], [f"{part}{kind}"], keepdims=0) for kind in ("Max", "Min")]
         nodes += [*live(part, size), *reduced]
-    sums = [
-        helper.make_node("Sum", [f"x{index}{kind}" for index in range(parts)], [kind]) for kind in ("Max", "Min")
-    ]
+    sums = [helper.make_node("Sum", [f"x{index}{kind}" for index in range(parts)], [kind]) for kind in ("Max", "Min")]
     return bomb(*nodes, *sums, node("Add", "Max", "Min"))
 
 
@@ -106,7 +104,9 @@ MEMORY: dict[str, Callable[[], bytes]] = {
         *live("x", 1, 3, 600, 600), node("Conv", "x", "w", pads=[10] * 4), w=np.ones((1, 3, 21, 21), np.float32)
     ),
     "windows of four dimensions": lambda: bomb(
-        *live("x", 1, 3, 14, 14, 14, 14), node("Conv", "x", "w", pads=[3] * 8), w=np.ones((1, 3, 7, 7, 7, 7), np.float32)
+        *live("x", 1, 3, 14, 14, 14, 14),
+        node("Conv", "x", "w", pads=[3] * 8),
+        w=np.ones((1, 3, 7, 7, 7, 7), np.float32),
     ),
     "resized along one axis": lambda: bomb(
         *live("x", 1, 1, 100_000, 2),

@@ -17,8 +17,8 @@ PREPARED_BYTES = 20
 
 JPEG_SCALES = (8, 4, 2, 1)
 
-MAX_PIXELS = {"JPEG": 210_000_000, "PNG": 65_000_000, "WEBP": 20_000_000, "HEIC": 65_000_000}
-"""By format: JPEG is decoded at a reduced size; the decoder of WebP holds 16 bytes for each pixel."""
+MAX_PIXELS = {"JPEG": 210_000_000, "PNG": 65_000_000, "WEBP": 20_000_000, "HEIC": 50_000_000}
+"""By format: JPEG is decoded at a reduced size; the decoder of WebP holds 16 bytes for each pixel, that of HEIC 7."""
 
 MIN_SIDE = 8
 

@@ -10,7 +10,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.inference.onnx_graph import BOOL, FLOAT, INT64, MAX_VALUES, RAW_TYPES, STRING, UINT8, Node, Tensor, UnsafeGraph
+from modiste.inference.onnx_graph import (
+    BOOL,
+    FLOAT,
+    INT64,
+    MAX_VALUES,
+    RAW_TYPES,
+    STRING,
+    UINT8,
+    Node,
+    Tensor,
+    UnsafeGraph,
+)
 
 Inputs = Sequence[Tensor | None]
 Rule = Callable[[Node, Inputs], Tensor]
