@@ -1,6 +1,7 @@
 """The process that decodes one HEIC photo: the file on standard input; width, height and RGB bytes on standard output.
 
-Its argument is the memory in bytes that it may take. Large photos are reduced; of one that is too large or too small, only the size is written.
+Its argument is the memory in bytes that it may take. Large photos are reduced; of one that is too large or too small,
+only the size is written.
 """
 
 import sys
