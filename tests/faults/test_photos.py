@@ -4,6 +4,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,6 +78,36 @@ def test_fault_41_a_progressive_jpeg_of_very_many_scans_is_refused() -> None:
     last = complete.rindex(b"\xff\xda")
     with pytest.raises(InputError, match="damaged"):
         decode.decode_bytes(complete[:-2] + complete[last:-2] * 100 + b"\xff\xd9")
+
+
+def many_scans(side: int, count: int) -> bytes:
+    """A gray progressive JPEG of so many scans, most of them empty."""
+    complete = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
+    last = complete.rindex(b"\xff\xda")
+    return complete[:-2] + complete[last:-2] * (count - complete.count(b"\xff\xda")) + b"\xff\xd9"
+
+
+SLOW = {
+    "scans": lambda: many_scans(6000, count=50),
+    "16 bits": lambda: png(7000, 7000, (b"\4" + bytes(7000 * 8)) * 7000, depth=16, color=6),
+    "interlaced": lambda: png(8000, 8000, b"", color=6, interlace=1),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_fault_32_a_photo_that_takes_long_is_refused(kind: str) -> None:
+    """By its header, with what to do."""
+    content = SLOW[kind]()
+    begin = time.thread_time()
+    with pytest.raises(InputError, match=r"takes too long.*Make it smaller, or save it as baseline JPEG"):
+        decode.decode_bytes(content)
+    assert time.thread_time() - begin < 0.2
+
+
+def test_fault_32_large_photos_of_usual_encoders_are_decoded() -> None:
+    """Progressive ones of 36 megapixels, and PNGs of 16 bits of 12."""
+    assert decode.decode_bytes(many_scans(6000, count=6)).shape == (1500, 1500, 3)
+    assert decode.decode_bytes(png(4000, 3000, bytes(24_001 * 3000), depth=16, color=2)).shape == (1500, 2000, 3)
 
 
 @pytest.mark.parametrize("lossless", [False, True])
