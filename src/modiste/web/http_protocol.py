@@ -5,7 +5,7 @@ from asyncio import Transport
 from typing import Any, cast
 
 import h11
-from uvicorn.protocols.http.h11_impl import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE, H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from modiste.web.http_error import RETRY_AFTER, HttpError, error_response
 from modiste.web.middleware import SECURITY_HEADERS
@@ -25,6 +25,9 @@ NOT_HTTP = HttpError(
     "The request is not valid HTTP, its head is too large, or its body has too many small chunks. Send it with an HTTP "
     "client.",
 )
+
+MAX_HEAD = 2**16
+"""Bytes of the head of a request."""
 
 SMALL_CHUNK, MAX_SMALL_CHUNKS = 64, 4096
 """Bytes below which a piece of a body is small, and how many of these a request may have. Each takes as much time as 64
@@ -61,7 +64,7 @@ class HttpProtocol(H11Protocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.conn = _Connection(h11.SERVER, DEFAULT_MAX_INCOMPLETE_EVENT_SIZE)
+        self.conn = _Connection(h11.SERVER, MAX_HEAD)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Accept a connection, or close it, with status 503 if possible, when too many are open."""
