@@ -114,6 +114,12 @@ MEMORY: dict[str, Callable[[], bytes]] = {
         s=shape(1, 1, 2, 100_000),
     ),
     "all at once in another order": lambda: in_another_order(parts=12, size=2**24),
+    "constants that are made with the session": lambda: bomb(
+        *(helper.make_node("ConstantOfShape", ["s"], [f"c{index}"]) for index in range(12)),
+        *(helper.make_node("ReduceMax", [f"c{index}"], [f"r{index}"], keepdims=0) for index in range(12)),
+        node("Sum", *(f"r{index}" for index in range(12))),
+        s=shape(2**24),
+    ),
     "a tensor that is read many times": lambda: bomb(
         *live("x", 5000, 5000),
         *(helper.make_node("ReduceMax", ["x"], [f"r{index}"], axes=[index % 2], keepdims=0) for index in range(5000)),

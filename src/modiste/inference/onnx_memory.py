@@ -65,11 +65,10 @@ class Peak:
     """
 
     def __init__(self, graph: Graph, constants: Collection[str]) -> None:
-        self.nodes, self.constants, self.held = graph.nodes, constants, {*constants, *graph.outputs}
-        nodes = self.nodes
-        self.makers = {name: index for index, node in enumerate(nodes) for name in node.outputs if name}
-        self.ancestors = np.zeros((len(nodes), -(-len(nodes) // 8)), np.uint8)  # a bit for each operator
-        for index, node in enumerate(nodes):
+        self.nodes, self.held = graph.nodes, {*constants, *graph.outputs}
+        self.makers = {name: index for index, node in enumerate(self.nodes) for name in node.outputs if name}
+        self.ancestors = np.zeros((len(self.nodes), -(-len(self.nodes) // 8)), np.uint8)  # a bit for each operator
+        for index, node in enumerate(self.nodes):
             for maker in {self.makers[name] for name in node.inputs if name in self.makers}:
                 self.ancestors[index] |= self.ancestors[maker]
                 self.ancestors[index, maker // 8] |= 128 >> maker % 8
@@ -81,22 +80,21 @@ class Peak:
             sizes: allocated elements of the outputs of all operators, by name.
             workspaces: elements that each operator needs beside its inputs and outputs.
         """
-        large = {name: size for name, size in sizes.items() if size > SMALL}
-        numbers = {name: number for number, name in enumerate(large)}
-        makers = np.array([self.makers[name] for name in large], int)
-        uses = [(numbers[n], i) for i, node in enumerate(self.nodes) for n in set(node.inputs) & numbers.keys()]
+        names = [name for name, size in sizes.items() if size > SMALL]
+        positions = {name: position for position, name in enumerate(names)}
+        makers, counts = (np.array([table[name] for name in names], int) for table in (self.makers, sizes))
+        uses = [(positions[name], i) for i, node in enumerate(self.nodes) for name in {*node.inputs} & positions.keys()]
         used, users = np.array(uses, int).reshape(-1, 2).T
-        use_counts = np.bincount(used, minlength=len(large))
-        is_held, counts = np.array([name in self.held for name in large], bool), np.array([*large.values()], np.int64)
-        rest = sum(size for size in sizes.values() if size <= SMALL)
-        peak = folding = 0
+        use_counts = np.bincount(used, minlength=len(names))
+        is_held = np.array([name in self.held for name in names], bool)
+        peak, folding = int(counts[is_held].sum()), 0
         for index in {*makers.tolist(), *(index for index, size in enumerate(workspaces) if size > SMALL)}:
             if self.held.issuperset(self.nodes[index].outputs):  # runs at any time, and its result is counted always
                 folding = max(folding, workspaces[index])
                 continue
             is_ancestor = np.unpackbits(self.ancestors[index])[users]
-            is_freed = (np.bincount(used, is_ancestor, len(large)) == use_counts) & ~is_held
-            depends = self.ancestors[makers, index // 8] & (128 >> index % 8) > 0
-            is_allocated = is_held | (makers == index) | ~(is_freed | depends)
+            is_freed = np.bincount(used, is_ancestor, len(names)) == use_counts
+            is_later = self.ancestors[makers, index // 8] & (128 >> index % 8) > 0
+            is_allocated = is_held | (makers == index) | ~(is_freed | is_later)
             peak = max(peak, int(counts[is_allocated].sum()) + workspaces[index])
-        return peak + folding + rest
+        return peak + folding + sum(size for size in sizes.values() if size <= SMALL)
