@@ -98,7 +98,7 @@ MEMORY: dict[str, Callable[[], bytes]] = {
         s=shape(-1),
     ),
     "channels in blocks": lambda: bomb(
-        *live("x", 1, 1, 3000, 3000), node("Conv", "x", "w", pads=[1] * 4), w=np.ones((1, 1, 3, 3), np.float32)
+        *live("x", 1, 1, 2500, 2500), node("Conv", "x", "w", pads=[1] * 4), w=np.ones((1, 1, 3, 3), np.float32)
     ),
     "windows of a convolution": lambda: bomb(
         *live("x", 1, 3, 600, 600), node("Conv", "x", "w", pads=[10] * 4), w=np.ones((1, 3, 21, 21), np.float32)
