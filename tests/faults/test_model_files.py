@@ -11,6 +11,7 @@ from helpers.memory import MEGABYTE, peak_growth
 from helpers.models import tiny_model
 from modiste.errors import InputError
 from modiste.inference import model_file, onnx_safety, session
+from modiste.inference.outliers import COUNT, OutlierDetector
 
 GIGA = 10**9
 
@@ -35,6 +36,26 @@ def node(op: str, *inputs: str, **attributes: object) -> NodeProto:
 def shape(*sides: int) -> np.ndarray:
     """Return a shape as a tensor."""
     return np.array(sides, np.int64)
+
+
+def live(name: str, *sides: int) -> list[NodeProto]:
+    """Return operators that make a tensor of a shape from the classes, so that it is not made with the session."""
+    sizes = numpy_helper.from_array(shape(*sides))
+    return [
+        helper.make_node("ReduceMax", ["logits"], [f"{name}-value"], keepdims=0),
+        helper.make_node("Constant", [], [f"{name}-shape"], value=sizes),
+        helper.make_node("Expand", [f"{name}-value", f"{name}-shape"], [name]),
+    ]
+
+
+def in_another_order(parts: int, size: int) -> bytes:
+    """Return a model whose tensors are used one after the other as listed, and all at once as the runtime runs it."""
+    nodes: list[NodeProto] = []
+    for part in (f"x{index}" for index in range(parts)):
+        reduced = [helper.make_node(f"Reduce{kind}", [part], [f"{part}{kind}"], keepdims=0) for kind in ("Max", "Min")]
+        nodes += [*live(part, size), *reduced]
+    sums = [helper.make_node("Sum", [f"x{index}{kind}" for index in range(parts)], [kind]) for kind in ("Max", "Min")]
+    return bomb(*nodes, *sums, node("Add", "Max", "Min"))
 
 
 ONE = np.ones((1, 1, 1, 1), np.float32)
@@ -76,6 +97,34 @@ MEMORY: dict[str, Callable[[], bytes]] = {
         node("ConstantOfShape", "b"),
         s=shape(-1),
     ),
+    "channels in blocks": lambda: bomb(
+        *live("x", 1, 1, 2500, 2500), node("Conv", "x", "w", pads=[1] * 4), w=np.ones((1, 1, 3, 3), np.float32)
+    ),
+    "windows of a convolution": lambda: bomb(
+        *live("x", 1, 3, 600, 600), node("Conv", "x", "w", pads=[10] * 4), w=np.ones((1, 3, 21, 21), np.float32)
+    ),
+    "windows of four dimensions": lambda: bomb(
+        *live("x", 1, 3, 14, 14, 14, 14),
+        node("Conv", "x", "w", pads=[3] * 8),
+        w=np.ones((1, 3, 7, 7, 7, 7), np.float32),
+    ),
+    "resized along one axis": lambda: bomb(
+        *live("x", 1, 1, 100_000, 2),
+        node("Resize", "x", "", "", "s", antialias=1, mode="linear"),
+        s=shape(1, 1, 2, 100_000),
+    ),
+    "all at once in another order": lambda: in_another_order(parts=12, size=2**24),
+    "constants that are made with the session": lambda: bomb(
+        *(helper.make_node("ConstantOfShape", ["s"], [f"c{index}"]) for index in range(12)),
+        *(helper.make_node("ReduceMax", [f"c{index}"], [f"r{index}"], keepdims=0) for index in range(12)),
+        node("Sum", *(f"r{index}" for index in range(12))),
+        s=shape(2**24),
+    ),
+    "a tensor that is read many times": lambda: bomb(
+        *live("x", 5000, 5000),
+        *(helper.make_node("ReduceMax", ["x"], [f"r{index}"], axes=[index % 2], keepdims=0) for index in range(5000)),
+        node("Sum", *(f"r{index}" for index in range(5000))),
+    ),
     "a shape of several steps": lambda: bomb(
         helper.make_node("Mul", ["k", "k"], ["b"]),
         helper.make_node("Concat", ["b", "b", "b"], ["c"], axis=0),
@@ -113,6 +162,7 @@ OPERATORS: dict[str, Callable[[], bytes]] = {
     "If": lambda: bomb(node("If", "t", then_branch=body(), else_branch=body()), t=np.bool_(True)),
     "Scan": lambda: bomb(node("Scan", "x", "x", body=body(), num_scan_inputs=1), x=np.ones(1, np.float32)),
     "NonZero": lambda: bomb(node("NonZero", "logits")),
+    "LRN": lambda: bomb(node("LRN", "logits", size=40_001)),
     "custom": lambda: bomb(node("Inverse", "logits", domain="com.microsoft")),
     "function": with_function,
 }
@@ -131,6 +181,40 @@ def test_fault_38_a_graph_that_takes_much_memory_is_refused(kind: str, monkeypat
 
     load()
     assert peak_growth(load) < 20 * MEGABYTE
+
+
+LARGEST: dict[str, Callable[[], bytes]] = {
+    "another order": lambda: in_another_order(parts=3, size=2**24),
+    "channels in blocks": lambda: bomb(
+        *live("x", 1, 1, 1000, 1000), node("Conv", "x", "w", pads=[1] * 4), w=np.ones((1, 1, 3, 3), np.float32)
+    ),
+    "integers of 64 bits": lambda: bomb(
+        *live("x", 2**23),
+        helper.make_node("Cast", ["x"], ["i"], to=TensorProto.INT64),
+        helper.make_node("Greater", ["i", "zero"], ["is"]),
+        helper.make_node("Where", ["is", "i", "zero"], ["j"]),
+        node("Cast", "j", to=TensorProto.FLOAT),
+        zero=np.int64(0),
+    ),
+    "values and positions": lambda: bomb(
+        *live("x", 2**23), helper.make_node("TopK", ["x", "k"], ["bomb", "positions"]), k=shape(2**23)
+    ),
+}
+"""Graphs that are about as large as is allowed."""
+
+
+@pytest.mark.parametrize("kind", LARGEST)
+def test_fault_38_what_is_run_takes_at_most_a_gigabyte(kind: str) -> None:
+    """In the order in which the runtime runs it, with the copies that its operators make."""
+    model = model_file.load(LARGEST[kind](), threads=1)
+    assert peak_growth(lambda: model.probabilities(np.zeros((1, 28, 28), np.uint8))) < 1024 * MEGABYTE
+
+
+def test_fault_38_texts_are_not_computed() -> None:
+    """Each takes many times the memory and time of a number."""
+    texts = helper.make_node("Cast", ["logits"], ["texts"], to=TensorProto.STRING)
+    with pytest.raises(InputError, match="Cast gives something else than numbers"):
+        model_file.load(bomb(texts, node("Cast", "texts", to=TensorProto.FLOAT)))
 
 
 @pytest.mark.parametrize("kind", OPERATORS)
@@ -191,3 +275,36 @@ def test_fault_38_what_is_checked_is_what_is_run() -> None:
     """A batch has as many images as the check assumes."""
     shapes = ((28, 28), (96, 96, 3), (224, 224, 3), (1024, 1024, 3))
     assert [onnx_safety.batch_size(each) for each in shapes] == [192, 5, 1, 1]
+
+
+def with_outliers(classes: int, means: int) -> bytes:
+    """Return a model of so many classes with statistics of so many."""
+    detector = OutlierDetector(np.zeros((means, COUNT)), np.zeros((means, COUNT, COUNT)), 1.0, 0.9)
+    return tiny_model(tuple(f"class {index}" for index in range(classes)), metadata=detector.to_metadata())
+
+
+@pytest.mark.parametrize("means", [1, 3, 20_000])
+def test_fault_38_statistics_of_outliers_are_those_of_the_classes(means: int) -> None:
+    """Otherwise a file decides how much each image takes; of far too many, the text is not even read."""
+    content = with_outliers(2, means)
+
+    def load() -> None:
+        with pytest.raises(InputError, match="invalid metadata"):
+            model_file.load(content, threads=1)
+
+    load()
+    assert peak_growth(load) < 5 * len(content) + 20 * MEGABYTE
+
+
+def test_fault_38_statistics_of_many_classes_take_little_memory() -> None:
+    """Of one class at a time."""
+    model = model_file.load(with_outliers(1000, 1000), threads=1)
+    assert model.outliers
+    images = np.zeros((1024, 28, 28), np.uint8)
+    assert peak_growth(lambda: model.outliers and model.outliers.is_outlier(images)) < 100 * MEGABYTE
+
+
+def test_fault_38_long_metadata_is_refused() -> None:
+    """A list of short texts takes many times as much memory as its JSON."""
+    with pytest.raises(InputError, match="invalid metadata"):
+        model_file.load(tiny_model(metadata={"class_names": json.dumps([str(index) for index in range(10**6)])}))

@@ -1,7 +1,10 @@
 """Photo files that are cut and closed, of unusual kinds, or very large (faults 10, 32, 41, 44)."""
 
+import re
 import struct
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 from PIL import Image
 
 from helpers.memory import MEGABYTE, peak_growth
-from helpers.photos import chunk, clothes, png, saved
+from helpers.photos import chunk, clothes, heic_grid, png, saved
 from modiste.errors import InputError
 from modiste.imaging import decode, heic, preprocess, reduction
 from modiste.imaging.memory import PIXELS, MemoryBudget
@@ -75,6 +78,36 @@ def test_fault_41_a_progressive_jpeg_of_very_many_scans_is_refused() -> None:
     last = complete.rindex(b"\xff\xda")
     with pytest.raises(InputError, match="damaged"):
         decode.decode_bytes(complete[:-2] + complete[last:-2] * 100 + b"\xff\xd9")
+
+
+def many_scans(side: int, count: int) -> bytes:
+    """A gray progressive JPEG of so many scans, most of them empty."""
+    complete = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
+    last = complete.rindex(b"\xff\xda")
+    return complete[:-2] + complete[last:-2] * (count - complete.count(b"\xff\xda")) + b"\xff\xd9"
+
+
+SLOW = {
+    "scans": lambda: many_scans(6000, count=50),
+    "16 bits": lambda: png(7000, 7000, (b"\4" + bytes(7000 * 8)) * 7000, depth=16, color=6),
+    "interlaced": lambda: png(8000, 8000, b"", color=6, interlace=1),
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_fault_32_a_photo_that_takes_long_is_refused(kind: str) -> None:
+    """By its header, with what to do."""
+    content = SLOW[kind]()
+    begin = time.thread_time()
+    with pytest.raises(InputError, match=r"takes too long.*Make it smaller, or save it as baseline JPEG"):
+        decode.decode_bytes(content)
+    assert time.thread_time() - begin < 0.2
+
+
+def test_fault_32_large_photos_of_usual_encoders_are_decoded() -> None:
+    """Progressive ones of 36 megapixels, and PNGs of 16 bits of 12."""
+    assert decode.decode_bytes(many_scans(6000, count=6)).shape == (1500, 1500, 3)
+    assert decode.decode_bytes(png(4000, 3000, bytes(24_001 * 3000), depth=16, color=2)).shape == (1500, 2000, 3)
 
 
 @pytest.mark.parametrize("lossless", [False, True])
@@ -206,6 +239,47 @@ def test_fault_32_what_would_take_too_much_is_refused() -> None:
     assert peak_growth(refuse) < 5 * MEGABYTE
 
 
+HEIC = (Path(__file__).parents[1] / "assets" / "photo-1.heic").read_bytes()
+
+
+def test_fault_32_small_heic_files_of_many_pixels_take_bounded_memory() -> None:
+    """Those of 38 megapixels in 43 KB are decoded one after the other; a photo of a phone beside another one."""
+    large = heic_grid(HEIC, rows=31, columns=32)
+    assert len(large) < 50_000
+    code = (
+        "import resource, sys; from modiste.imaging import decode, heic\n"
+        "photo = sys.stdin.buffer.read(); print(heic.decoding_bytes(photo), decode.decode_bytes(photo).shape)\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=large, capture_output=True, check=True)
+    reserved, height, width, channels, peak_bytes = map(int, re.findall(rb"\d+", done.stdout))
+    assert (height, width, channels) == (1488, 1024, 3)
+    assert PIXELS.total // 2 < reserved
+    assert peak_bytes < reserved < 450 * MEGABYTE
+    phone = heic.decoding_bytes(heic_grid(HEIC, rows=12, columns=26))  # 12 megapixels
+    assert 2 * phone < PIXELS.total
+
+
+def test_fault_32_a_heic_file_that_declares_too_few_pixels_is_damaged() -> None:
+    """Its process gets the memory for those that it declares."""
+    large = heic_grid(HEIC, rows=31, columns=32)
+    declared = heic.decoding_bytes(HEIC)
+    assert declared < 60 * MEGABYTE
+    with pytest.raises(struct.error):
+        heic.decode(large, declared)
+
+
+def test_fault_32_a_heic_file_of_too_many_pixels_is_refused_before_it_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No process is started for it; a file that declares no size is damaged."""
+    monkeypatch.setattr(heic, "_run", None)
+    with pytest.raises(InputError, match="more than 50 million"):
+        decode.decode_bytes(heic_grid(HEIC, rows=50, columns=32))
+    with pytest.raises(InputError, match="truncated or damaged"):
+        decode.decode_bytes(HEIC.replace(b"ispe", b"none"))
+
+
 def test_fault_10_the_process_that_decodes_heic_cannot_write_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,10 +288,9 @@ def test_fault_10_the_process_that_decodes_heic_cannot_write_without_end(
     script.write_text("#!/bin/sh\nexec cat /dev/zero\n")
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
-    heic_file = (Path(__file__).parents[1] / "assets" / "photo-1.heic").read_bytes()
 
     def refuse() -> None:
         with pytest.raises(InputError, match="truncated or damaged"):
-            decode.decode_bytes(heic_file)
+            decode.decode_bytes(HEIC)
 
     assert peak_growth(refuse) < 3 * heic.MAX_OUTPUT

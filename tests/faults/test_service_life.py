@@ -9,13 +9,17 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+import requests
 
+from helpers.certificates import self_signed
 from helpers.command import start
 from helpers.service import BOOT, parse, post_head, serving
 from modiste.training.signals import stop_request
+from modiste.web import http_protocol
 
 PREDICT = post_head(len(BOOT)) + BOOT
 
@@ -203,3 +207,35 @@ def test_fault_33_connections_are_limited_by_the_files_that_the_system_allows() 
         assert service.process.wait(30) == 0
         assert service.process.stderr
         assert service.process.stderr.read() == ""
+
+
+@pytest.mark.slow
+def test_fault_33_handshakes_of_tls_count_as_connections_and_end_soon(tmp_path: Path) -> None:
+    """Those above the limit are closed at once, all others after some seconds, and the service goes on."""
+    cert, key = self_signed(tmp_path, "IP:127.0.0.1")
+    setup = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))"  # for 68 connections
+    with serving(f"--tls-cert={cert}", f"--tls-key={key}", setup=setup) as service, ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection(service.address, timeout=15)) for _ in range(160)]
+        time.sleep(0.5)
+        open_ones = [each for each in silent if not is_closed(each)]
+        assert 0 < len(open_ones) <= 68 + http_protocol.MAX_LINGERING
+        for connection in open_ones:
+            with suppress(ConnectionError):
+                assert connection.recv(1) == b""  # at the end of its time
+        response = requests.get(f"{service.url}health/ready", verify=cert, timeout=30)
+        assert response.status_code == 200
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(30) == 0
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server has closed a connection on which it sends nothing."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    finally:
+        connection.settimeout(15)

@@ -72,9 +72,8 @@ def test_the_memory_of_the_decoder_is_limited() -> None:
     """Asking for more ends it."""
     code = (
         "from modiste.imaging import heic_decoder as child\n"
-        "child.MAX_MEMORY_BYTES = 10**9\n"
         "child.pi_heif.open_heif = lambda *_, **__: bytearray(2 * 10**9)\n"
         "child.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], input=b"", capture_output=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(10**9)], input=b"", capture_output=True, check=False)
     assert b"MemoryError" in done.stderr

@@ -37,10 +37,10 @@ def test_images_of_any_size_have_statistics(side: int) -> None:
 
 def test_the_metadata_has_all_of_it() -> None:
     """The same images are found by what was read back."""
-    read = outliers.from_metadata(FITTED.to_metadata(), channels=1)
+    read = outliers.from_metadata(FITTED.to_metadata(), channels=1, classes=len(FITTED.means))
     assert read
     np.testing.assert_allclose(read.distances(GARMENTS), FITTED.distances(GARMENTS), rtol=1e-3)
-    assert outliers.from_metadata({}, 1) is None
+    assert outliers.from_metadata({}, 1, 2) is None
 
 
 def test_an_outlier_is_none_of_these() -> None:

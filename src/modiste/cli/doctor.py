@@ -10,8 +10,8 @@ import click
 def doctor(as_json: bool) -> None:
     """Check this installation: files, a prediction, speed, memory, and what each command lacks.
 
-    The bundled models and data must be the published files, and a bundled image must get its class with the
-    probability that it has elsewhere. The exit code is 2 if a check fails. A package that is missing is listed with
+    The bundled models and data must be the published files, and each model must give a bundled image its class with
+    the probability that it has elsewhere. The exit code is 2 if a check fails. A package that is missing is listed with
     the commands that need it, and fails nothing.
 
     \b

@@ -3,8 +3,10 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,8 +14,11 @@ from pathlib import Path
 from modiste.cli.main import EXTRAS
 from modiste.errors import ModisteError
 
-GOLDEN_SAMPLE, GOLDEN_LABEL, GOLDEN_PROBABILITY = "ankle-boot.png", "Ankle boot", 0.9954
-"""A bundled image, and what fashion-mnist predicts for it."""
+GOLDEN = {
+    "fashion-mnist": ("ankle-boot.png", "Ankle boot", 0.9954),
+    "photo": ("t-shirt-top.jpg", "T-shirt/top", 0.9958),
+}
+"""For each bundled model an image, and what the model predicts for it."""
 
 TOLERANCE = 0.005
 """Of the probability: 8-bit products differ a little between processors."""
@@ -68,7 +73,7 @@ def check() -> list[Check]:
     checks: dict[str, Callable[[], Check]] = {
         "models": _check_models,
         "data": _check_data,
-        "prediction": _check_prediction,
+        **{f"prediction of {name}": partial(_check_prediction, name) for name in GOLDEN},
         "speed": _check_speed,
         "memory": _check_memory,
         "temporary files": lambda: _check_folder("temporary files", Path(tempfile.gettempdir())),
@@ -91,8 +96,9 @@ def missing_packages() -> list[MissingExtra]:
 def _run(name: str, function: Callable[[], Check]) -> Check:
     try:
         return function()
-    except (ModisteError, OSError) as error:
-        return Check(name, False, str(error), "Install modiste again, or free space.")
+    except Exception as error:  # noqa: BLE001 - a broken package may raise anything when it is imported
+        text = str(error) if isinstance(error, ModisteError | OSError) else f"{type(error).__name__}: {error}"
+        return Check(name, False, text.partition("\n")[0], "Install modiste and its packages again, or free space.")
 
 
 def _check_models() -> Check:
@@ -112,16 +118,18 @@ def _check_data() -> Check:
     return Check("data", not altered, result, "Install modiste again.")
 
 
-def _check_prediction() -> Check:
+def _check_prediction(model: str) -> Check:
     """Predict a bundled image: another label or probability means that the runtime computes something else here."""
     from modiste.inference import model_file
 
-    sample = resources.files("modiste") / "assets" / "samples" / GOLDEN_SAMPLE
-    (prediction,) = model_file.load("fashion-mnist", 1).predict([sample.read_bytes()])
+    file, label, expected = GOLDEN[model]
+    sample = resources.files("modiste") / "assets" / "samples" / file
+    (prediction,) = model_file.load(model, 1).predict([sample.read_bytes()])
     probability = prediction.probability or 0.0
-    passed = prediction.label == GOLDEN_LABEL and abs(probability - GOLDEN_PROBABILITY) <= TOLERANCE
-    result = f"{GOLDEN_SAMPLE} is {prediction.label}, {probability:.2%} (elsewhere {GOLDEN_PROBABILITY:.2%})"
-    return Check("prediction", passed, result, "Install another version of onnxruntime, and please report this.")
+    passed = prediction.label == label and abs(probability - expected) <= TOLERANCE
+    result = f"{file} is {prediction.label}, {probability:.2%} (elsewhere {expected:.2%})"
+    advice = "Install another version of onnxruntime, and please report this."
+    return Check(f"prediction of {model}", passed, result, advice)
 
 
 def _check_speed() -> Check:
@@ -148,12 +156,36 @@ def _check_memory() -> Check:
 
 
 def _available_memory() -> int | None:
-    """Return the available memory in megabytes; None where the system does not say."""
+    """Return the available memory in megabytes, of the machine or of the container; None where it is not known."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return None
-    return next((int(line.split()[1]) // 1000 for line in lines if line.startswith("MemAvailable:")), None)
+        lines = []
+    machine = [1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")]
+    available = [*machine, *_cgroup_memory(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))]
+    return min(available) // 10**6 if available else None
+
+
+def _cgroup_memory(own: Path, root: Path) -> Iterator[int]:
+    """Yield what each limit on the memory of this process leaves, in bytes, by version 1 or 2 of control groups.
+
+    Args:
+        own: lists the groups of the process, as `/proc/self/cgroup`.
+        root: has a folder for each group.
+    """
+    lines = own.read_text(encoding="utf-8").splitlines() if own.is_file() else []
+    for _, controllers, path in (line.split(":", 2) for line in lines):
+        if controllers not in ("", "memory"):
+            continue
+        files = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        group = Path(path)
+        for each in (group, *group.parents):
+            folder = root / controllers / each.relative_to("/")
+            with suppress(OSError, ValueError):  # "max" is no limit
+                limit, used = (int((folder / file).read_text(encoding="ascii")) for file in files)
+                statistics = dict(line.split() for line in (folder / "memory.stat").read_text("ascii").splitlines())
+                cached = statistics.get("total_inactive_file") or statistics.get("inactive_file") or 0
+                yield max(0, limit - used + int(cached))
 
 
 def _check_folder(name: str, path: Path) -> Check:

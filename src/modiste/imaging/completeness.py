@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from modiste.imaging.file_format import JPEG_END, JPEG_SCAN, EncodedPhoto, png_chunks, webp_chunk
+from modiste.imaging.file_format import JPEG_END, JPEG_SCAN, PNG_CHANNELS, EncodedPhoto, png_chunks, webp_chunk
 
 PADDING = bytes(range(251)) * 16
 """Data that a decoder reads in place of what is missing, and ignores where nothing is. It has no marker, and no half of
@@ -18,7 +18,6 @@ one: a cut may leave its first byte."""
 JPEG_FILL = {(value, value) for value in (127, 128)}
 """Lowest and highest value of each channel where the decoder of JPEG has no data; inverted for CMYK."""
 
-PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """First column, first row, and steps of the seven passes of an interlaced PNG."""
 

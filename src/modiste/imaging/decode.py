@@ -168,10 +168,10 @@ def _open(data: bytes, name: str = "The photo") -> Iterator[Photo]:
             raise InputError(f"The photo is larger than {MAX_BYTES // MEBIBYTE} MiB. Make it smaller.")
         is_heic = file_format.detect_format(data[:16]) == "HEIC"
         encoded = None if is_heic else file_format.parse(data)
-        needed = reduction.decoding_bytes(encoded) if encoded else heic.RESERVED_BYTES
+        needed = reduction.decoding_bytes(encoded) if encoded else heic.decoding_bytes(data)
     with PIXELS.reserve(needed):
         with _decoder_errors_as_input_error(name):
-            photo = _decode(encoded) if encoded else _decode_heic(data)
+            photo = _decode(encoded) if encoded else _decode_heic(data, needed)
         yield photo
 
 
@@ -239,8 +239,8 @@ def _scale_transparency(image: Image.Image, encoded: EncodedPhoto) -> None:
         image.putalpha(Image.fromarray(is_opaque.any(2)).convert("L"))
 
 
-def _decode_heic(data: bytes) -> Photo:
-    width, height, pixels = heic.decode(data)
+def _decode_heic(data: bytes, memory: int) -> Photo:
+    width, height, pixels = heic.decode(data, memory)
     if not pixels:
         check_size(width, height, "HEIC")
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)

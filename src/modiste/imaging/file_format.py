@@ -20,13 +20,17 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 """The chunks that define pixels."""
 
+PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+PNG_STEPS = {False: 5, True: 7}
+"""`decoder_steps` for each byte of the pixels, by whether they are interlaced."""
+
 JPEG_SCAN = 0xDA
 JPEG_WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xD9), 0xFF})
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_END = b"\xff\xd9"
 JPEG_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 MAX_SCANS = 50
-"""Of a progressive JPEG; encoders write up to a dozen, and each takes time for all pixels."""
+"""Of a progressive JPEG; encoders write up to a dozen."""
 
 JPEG_METADATA = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
 """APP1 to APP13, APP15 and comments. APP0 and APP14 are needed: they define the color space."""
@@ -56,7 +60,8 @@ class EncodedPhoto(NamedTuple):
 
     `format` names the only decoder of Pillow that may read it; `size` is width and height as stored, before the
     `orientation` of EXIF, 1 to 8, is applied. The decoder takes `bytes_per_pixel` for each pixel that it returns, and
-    `decoder_bytes` beside them. `has_end` is False where the marker at the end of a JPEG is missing; `data` has it.
+    `decoder_bytes` beside them; it takes as much time as for so many pixels of a scan of a JPEG, `decoder_steps`.
+    `has_end` is False where the marker at the end of a JPEG is missing; `data` has it.
     """
 
     format: str
@@ -65,6 +70,7 @@ class EncodedPhoto(NamedTuple):
     data: bytes
     bytes_per_pixel: int = 4
     decoder_bytes: int = 0
+    decoder_steps: int = 0
     has_end: bool = True
 
 
@@ -132,8 +138,7 @@ def _parse_jpeg(data: bytes) -> EncodedPhoto:
     scan = segments[-1][1]
     has_end = JPEG_END in scan
     is_buffered = marker in JPEG_PROGRESSIVE or scan[4] < frame[9]
-    if is_buffered:
-        _require_all_scans(scan, frame, is_progressive=marker in JPEG_PROGRESSIVE)
+    scans = _count_scans(scan, frame, marker in JPEG_PROGRESSIVE) if is_buffered else 1
     exif = [segment[4:] for marker, segment in segments if marker == 0xE1 and segment.startswith(b"Exif\0\0", 4)]
     pixel_segments = [segment for marker, segment in segments if marker not in JPEG_METADATA]
     stripped = b"".join([data[:2], *pixel_segments, b"" if has_end else JPEG_END])
@@ -143,6 +148,7 @@ def _parse_jpeg(data: bytes) -> EncodedPhoto:
         _read_orientation(exif[0] if exif else b""),
         stripped,
         decoder_bytes=_coefficient_bytes(frame, width * height) if is_buffered else 0,
+        decoder_steps=width * height * scans,
         has_end=has_end,
     )
 
@@ -153,10 +159,12 @@ def _coefficient_bytes(frame: bytes, pixels: int) -> int:
     return 2 * pixels * sum(factors) // max(*factors, 1)
 
 
-def _require_all_scans(scans: bytes, frame: bytes, is_progressive: bool) -> None:
-    """Raise an EOFError unless the scans of a JPEG give every component all its coefficients in full precision.
+def _count_scans(scans: bytes, frame: bytes, is_progressive: bool) -> int:
+    """Return the number of scans of a JPEG, which give every component all its coefficients in full precision.
 
-    Otherwise it was cut after a scan, and would be shown blurred. Raises a ValueError for more than `MAX_SCANS`.
+    Raises:
+        EOFError: they do not: the file was cut after a scan, and would be shown blurred.
+        ValueError: they are more than `MAX_SCANS`.
     """
     missing = {(frame[at], index) for at in range(10, 10 + 3 * frame[9], 3) for index in range(64)}
     start = count = 0
@@ -171,6 +179,7 @@ def _require_all_scans(scans: bytes, frame: bytes, is_progressive: bool) -> None
             raise ValueError("too many scans")
     if missing:
         raise EOFError
+    return count
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -193,9 +202,16 @@ def _parse_png(data: bytes) -> EncodedPhoto:
     width, height = struct.unpack_from(">II", data, 16)
     exif = bytes(dict(chunks).get(b"eXIf", b"")[8:-4])
     stripped = b"".join([PNG_SIGNATURE, *(chunk for name, chunk in chunks if name in PNG_CHUNKS)])
-    is_masked = data[24] == 16 and any(name == b"tRNS" for name, _ in chunks)
+    depth, color, is_interlaced = data[24], data[25], data[28]
+    byte_count = width * height * depth * PNG_CHANNELS[color] // 8
+    is_masked = depth == 16 and any(name == b"tRNS" for name, _ in chunks)
     return EncodedPhoto(
-        "PNG", (width, height), _read_orientation(exif), stripped, bytes_per_pixel=24 if is_masked else 4
+        "PNG",
+        (width, height),
+        _read_orientation(exif),
+        stripped,
+        bytes_per_pixel=24 if is_masked else 4,
+        decoder_steps=byte_count * PNG_STEPS[bool(is_interlaced)],
     )
 
 

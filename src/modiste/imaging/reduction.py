@@ -17,8 +17,11 @@ PREPARED_BYTES = 20
 
 JPEG_SCALES = (8, 4, 2, 1)
 
-MAX_PIXELS = {"JPEG": 210_000_000, "PNG": 65_000_000, "WEBP": 20_000_000, "HEIC": 65_000_000}
-"""By format: JPEG is decoded at a reduced size; the decoder of WebP holds 16 bytes for each pixel."""
+MAX_PIXELS = {"JPEG": 210_000_000, "PNG": 65_000_000, "WEBP": 20_000_000, "HEIC": 50_000_000}
+"""By format: JPEG is decoded at a reduced size; the decoder of WebP holds 16 bytes for each pixel, that of HEIC 7."""
+
+MAX_STEPS = 1_400_000_000
+"""`EncodedPhoto.decoder_steps` of a photo: about a second. Encoders write progressive JPEGs of 6 to 12 scans."""
 
 MIN_SIDE = 8
 
@@ -50,6 +53,11 @@ def decoding_bytes(photo: EncodedPhoto) -> int:
     """Return the bytes that decoding and preparing a photo take; raises an InputError if no budget has them."""
     width, height = photo.size
     check_size(width, height, photo.format)
+    if photo.decoder_steps > MAX_STEPS:
+        raise InputError(
+            f"The photo has {width} x {height} pixels, whose decoding takes too long: it has many scans, is "
+            "interlaced or has 16 bits. Make it smaller, or save it as baseline JPEG."
+        )
     decoded = width * height
     if photo.format == "JPEG":
         decoded //= jpeg_scale(width, height) ** 2

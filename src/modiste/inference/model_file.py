@@ -26,6 +26,9 @@ FORMAT = "modiste-2"
 MAX_BYTES = 512 * 2**20
 """Of a file."""
 
+MAX_TEXT = 4 * 2**20
+"""Characters of a text of the metadata."""
+
 MAX_NAME_LENGTH = 255
 """Of a class: that of a folder."""
 
@@ -45,13 +48,14 @@ def load(model: str | Path | bytes, threads: int = 0) -> Model:
     try:
         metadata = dict(session.get().get_modelmeta().custom_metadata_map)
         _require_format(metadata.get("format"), source)
+        _require_short_texts(metadata)
         class_names = _parse_class_names(metadata["class_names"])
         image_size, channels = int(metadata["image_size"]), int(metadata["channels"])
         resize_mode = _parse_resize_mode(metadata.get("resize_mode", "squash"))
         calibrated = calibration.from_metadata(metadata, class_names)
         tta_threshold = calibration.parse_probability(metadata.get("tta_threshold", "0"))
         tta_crop = calibration.parse_probability(metadata.get("tta_crop", "1"))
-        detector = outliers.from_metadata(metadata, channels)
+        detector = outliers.from_metadata(metadata, channels, len(class_names))
     except (KeyError, ValueError, TypeError, RecursionError):
         raise InputError(
             f"{source} has incomplete or invalid metadata (classes, image size, resize mode or calibration). Export "
@@ -109,6 +113,12 @@ def _require_format(file_format: str | None, source: str) -> None:
         raise InputError(f"{source} was written by an older version of modiste. Train the model again.")
     if file_format != FORMAT:
         raise InputError(f"{source} was not written by modiste. Give a model.onnx from a run.")
+
+
+def _require_short_texts(metadata: dict[str, str]) -> None:
+    """Raise a ValueError if a text other than `outliers`, whose length depends on the classes, is too long."""
+    if any(len(text) > MAX_TEXT for key, text in metadata.items() if key != outliers.KEY):
+        raise ValueError("a text is too long")
 
 
 def _parse_class_names(text: str) -> tuple[str, ...]:

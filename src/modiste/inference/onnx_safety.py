@@ -7,7 +7,7 @@ A few hundred bytes of ONNX may also allocate any amount of memory, or never end
 
 import math
 
-from modiste.inference import onnx_layouts, onnx_shapes
+from modiste.inference import onnx_layouts, onnx_memory, onnx_shapes
 from modiste.inference.onnx_graph import Graph, Node, Tensor, UnsafeGraph
 from modiste.inference.prediction import printable
 from modiste.inference.protobuf import iterate_fields
@@ -45,13 +45,13 @@ MAX_BATCH_VALUES = 224 * 224 * 3
 MAX_SIDE = 1024
 """Pixels a side of the images; recipes go up to half of that."""
 
-MAX_RANK, MAX_NODES = 4, 20_000
+MAX_INPUT_RANK, MAX_RANK, MAX_NODES = 4, 8, 20_000
 
-MAX_ELEMENTS, MAX_ALIVE = 2**26, 2**28
-"""Of a tensor, and of all that are needed at a time: 256 MiB and 1 GiB. The largest recipe needs a tenth of it."""
+MAX_ELEMENTS, MAX_ALIVE = 2**25, 2**27
+"""Of a tensor, and of all that are needed at a time: 256 MiB and 1 GiB at 8 bytes each, the most of any type."""
 
-MAX_MULTIPLICATIONS = 2**41
-"""Of a batch: a minute on one core."""
+MAX_COST = 2**41
+"""Multiplications of a batch: a minute on one core."""
 
 
 def has_external_data(content: bytes) -> bool:
@@ -80,16 +80,14 @@ def require_safe(graph: Graph, images: int = 0) -> None:
     """Raise an UnsafeGraph, before ONNX Runtime gets so many images, unless what it computes for them is bounded.
 
     All operators must be listed in `onnx_shapes` or `onnx_layouts`: without loops, branches and custom operators. The
-    shape of each tensor is computed, as are the multiplications, and must be within the limits. It may depend on the
-    number of images in any way, so each number is checked; 0 is that of a whole batch.
+    shape of each tensor is computed, as are memory and time, and must be within the limits. It may depend on the number
+    of images in any way, so each number is checked; 0 is that of a whole batch.
     """
     if not MIN_OPSET <= graph.opset <= MAX_OPSET or len(graph.nodes) > MAX_NODES:
         raise UnsafeGraph(f"it has opset {graph.opset} and {len(graph.nodes):,} operators")
     tensors = {name: _input(shape, images) for name, shape in graph.inputs.items()} | graph.initializers
-    constant = set(graph.initializers)
-    last_use = {name: index for index, node in enumerate(graph.nodes) for name in node.inputs}
-    alive, multiplications = sum(tensors[name].size for name in graph.inputs), 0
-    for index, node in enumerate(graph.nodes):
+    constants, sizes, workspaces, cost = set(graph.initializers), dict[str, int](), list[int](), 0
+    for node in graph.nodes:
         inputs = [_find(tensors, name) for name in node.inputs]
         output = _infer(node, inputs)
         outputs = [name for name in node.outputs if name]
@@ -98,16 +96,19 @@ def require_safe(graph: Graph, images: int = 0) -> None:
         if not tensors.keys().isdisjoint(outputs) or len(set(outputs)) < len(outputs):
             raise UnsafeGraph("two operators have an output of the same name")
         tensors |= dict.fromkeys(outputs, output)
-        alive += output.size * len(outputs)
-        multiplications += _multiplications(node, inputs, output)
-        if output.size > MAX_ELEMENTS or alive > MAX_ALIVE or multiplications > MAX_MULTIPLICATIONS:
+        cost += onnx_memory.cost(node, inputs, output)
+        size = onnx_memory.allocated(output)
+        if size > MAX_ELEMENTS or cost > MAX_COST or len(output.shape) > MAX_RANK:
             raise UnsafeGraph(f"{node.op} computes {output.size:,} numbers, which takes too much memory or time")
-        if constant.issuperset(filter(None, node.inputs)):
-            constant.update(outputs)  # folded when the session is made, and held from then on
-            continue
-        unused = {name for name in node.inputs if last_use[name] == index} - constant - {""}
-        unused |= {name for name in outputs if name not in last_use and name not in graph.outputs}
-        alive -= sum(tensors[name].size for name in unused)
+        sizes |= dict.fromkeys(outputs, size)
+        copies = 2 * (size + sum(sizes.get(name, 0) for name in node.inputs))
+        workspaces.append(copies + onnx_memory.window_elements(node, inputs, output))
+        if constants.issuperset(filter(None, node.inputs)):
+            constants.update(outputs)  # folded when the session is made, and held from then on
+    peak = onnx_memory.Peak(graph, constants).elements(sizes, workspaces)
+    peak += sum(tensors[name].size for name in graph.inputs)
+    if peak > MAX_ALIVE:
+        raise UnsafeGraph(f"it has {peak:,} numbers at a time, which takes too much memory")
 
 
 def batch_size(image_shape: tuple[int, ...]) -> int:
@@ -118,7 +119,7 @@ def batch_size(image_shape: tuple[int, ...]) -> int:
 def _input(shape: tuple[int, ...], images: int) -> Tensor:
     """Return an input of so many images, 0: a batch; another dimension without a size is refused later."""
     sides = [max(1, side) for side in shape]
-    if len(sides) > MAX_RANK or max(sides[1:], default=0) > MAX_SIDE:
+    if len(sides) > MAX_INPUT_RANK or max(sides[1:], default=0) > MAX_SIDE:
         raise UnsafeGraph(f"it takes images of {list(shape[1:])}, more than {MAX_SIDE} pixels a side")
     if sides and shape[0] <= 0:
         sides[0] = images or batch_size(tuple(sides[1:]))
@@ -141,13 +142,3 @@ def _infer(node: Node, inputs: list[Tensor | None]) -> Tensor:
         raise
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError):
         raise UnsafeGraph(f"the shapes at {node.op} do not fit together") from None
-
-
-def _multiplications(node: Node, inputs: list[Tensor | None], output: Tensor) -> int:
-    if node.op == "Conv" and inputs[1]:
-        return output.size * math.prod(inputs[1].shape[1:])
-    if node.op in ("MatMul", "Gemm") and inputs[0]:
-        return output.size * max(inputs[0].shape)
-    if node.op.endswith("Pool"):
-        return output.size * math.prod(node.numbers("kernel_shape") or [1])
-    return output.size

@@ -10,11 +10,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from modiste.inference.onnx_graph import BOOL, FLOAT, INT64, MAX_VALUES, RAW_TYPES, UINT8, Node, Tensor, UnsafeGraph
+from modiste.inference.onnx_graph import (
+    BOOL,
+    FLOAT,
+    INT64,
+    MAX_VALUES,
+    RAW_TYPES,
+    STRING,
+    UINT8,
+    Node,
+    Tensor,
+    UnsafeGraph,
+)
 
 Inputs = Sequence[Tensor | None]
 Rule = Callable[[Node, Inputs], Tensor]
 Integers = NDArray[np.int64]
+
+NUMBERS = frozenset({*range(FLOAT, STRING), *range(BOOL, 14), 16})
+"""Data types of at most 8 bytes, into which numbers are cast."""
 
 MAX_VALUE = 2**31
 """Of a computed integer; so none overflows, whatever its type."""
@@ -22,7 +36,7 @@ MAX_VALUE = 2**31
 UNCHANGED = (
     "Abs", "BatchNormalization", "Celu", "Ceil", "Clip", "Cos", "CumSum", "DequantizeLinear", "Dropout", "Elu",
     "Erf", "Exp", "Floor", "Gelu", "GroupNormalization", "HardSigmoid", "HardSwish", "Hardmax",
-    "InstanceNormalization", "IsInf", "IsNaN", "LRN", "LayerNormalization", "LeakyRelu", "Log", "LogSoftmax",
+    "InstanceNormalization", "IsInf", "IsNaN", "LayerNormalization", "LeakyRelu", "Log", "LogSoftmax",
     "LpNormalization", "MeanVarianceNormalization", "Mish", "Neg", "Not", "QuantizeLinear",
     "RMSNormalization", "Reciprocal", "Relu", "Round", "ScatterElements", "ScatterND", "Selu", "Sigmoid", "Sign",
     "Sin", "Softmax", "Softplus", "Softsign", "Sqrt", "Swish", "Tanh", "ThresholdedRelu", "Trilu",
@@ -107,6 +121,8 @@ def _unchanged(node: Node, inputs: Inputs) -> Tensor:
 def _identity(node: Node, inputs: Inputs) -> Tensor:
     tensor = required(inputs, 0)
     kind, values = INT64 if node.op == "Identity" else node.integer("to", FLOAT), tensor.values
+    if kind not in NUMBERS:
+        raise UnsafeGraph("Cast gives something else than numbers")
     if values is None or kind == FLOAT or kind not in RAW_TYPES:
         return Tensor(tensor.shape)
     if kind == BOOL:

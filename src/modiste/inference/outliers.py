@@ -25,6 +25,9 @@ COUNT = 21
 MAX_SCORED = 2048
 """Images at a time."""
 
+MAX_LENGTH, MAX_CLASS_LENGTH = 1000, 2500
+"""Characters in the metadata, and those for each class: 22 x 21 numbers of 4 bytes in base64."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutlierDetector:
@@ -53,8 +56,10 @@ class OutlierDetector:
         return self.distances(images) > self.threshold
 
     def _distances(self, images: Images) -> Floats:
-        differences = image_statistics(images)[:, None] - self.means
-        return np.asarray((np.einsum("nkf,kfg->nkg", differences, self.transforms) ** 2).sum(2).min(1), np.float64)
+        statistics, nearest = image_statistics(images), np.full(len(images), np.inf)
+        for mean, transform in zip(self.means, self.transforms, strict=True):
+            np.minimum(nearest, (((statistics - mean) @ transform) ** 2).sum(1), out=nearest)
+        return nearest
 
     def to_metadata(self) -> dict[str, str]:
         """Return the metadata of a model file that `from_metadata` reads."""
@@ -62,15 +67,17 @@ class OutlierDetector:
         return {KEY: json.dumps({**arrays, "threshold": self.threshold, "coverage": self.coverage})}
 
 
-def from_metadata(metadata: dict[str, str], channels: int) -> OutlierDetector | None:
+def from_metadata(metadata: dict[str, str], channels: int, classes: int) -> OutlierDetector | None:
     """Read what `to_metadata` wrote; None where there is nothing. Raises ValueError or KeyError if it is invalid."""
     if KEY not in metadata:
         return None
+    if len(metadata[KEY]) > MAX_LENGTH + MAX_CLASS_LENGTH * classes:
+        raise ValueError("more statistics than classes")
     content = json.loads(metadata[KEY])
     means = _decode(content["means"]).reshape(-1, COUNT)
     transforms = _decode(content["transforms"]).reshape(len(means), COUNT, COUNT)
     threshold, coverage = float(content["threshold"]), float(content["coverage"])
-    if channels != 1 or not len(means) or not 0 < threshold < np.inf or not 0 <= coverage <= 1:
+    if channels != 1 or len(means) != classes or not 0 < threshold < np.inf or not 0 <= coverage <= 1:
         raise ValueError("no detector of outliers among gray images")
     return OutlierDetector(means, transforms, threshold, coverage)
 

@@ -2,7 +2,7 @@
 
 import secrets
 from asyncio import Transport
-from typing import cast
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -20,7 +20,34 @@ LINGER = 2.0
 """Seconds in which what a client still sends is read after an error: closing at once could destroy the response."""
 
 TOO_MANY_CONNECTIONS = HttpError(503, "The service has too many open connections. Retry in a second.", RETRY_AFTER)
-NOT_HTTP = HttpError(400, "The request is not valid HTTP, or its head is too large. Send it with an HTTP client.")
+NOT_HTTP = HttpError(
+    400,
+    "The request is not valid HTTP, its head is too large, or its body has too many small chunks. Send it with an HTTP "
+    "client.",
+)
+
+MAX_HEAD = 2**16
+"""Bytes of the head of a request."""
+
+SMALL_CHUNK, MAX_SMALL_CHUNKS = 64, 4096
+"""Bytes below which a piece of a body is small, and how many of these a request may have. Each takes as much time as 64
+KiB in one piece, in which no other request is answered."""
+
+
+class _Connection(h11.Connection):
+    """Limits the small pieces of a body."""
+
+    small_chunks = 0
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.small_chunks = 0
+        elif isinstance(event, h11.Data):
+            self.small_chunks += len(event.data) < SMALL_CHUNK
+            if self.small_chunks > MAX_SMALL_CHUNKS:
+                raise h11.RemoteProtocolError("too many small chunks")
+        return event
 
 
 class HttpProtocol(H11Protocol):
@@ -34,6 +61,10 @@ class HttpProtocol(H11Protocol):
 
     is_rejected = False
     """The last response is sent; what the client still sends is discarded."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.conn = _Connection(h11.SERVER, MAX_HEAD)
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Accept a connection, or close it, with status 503 if possible, when too many are open."""

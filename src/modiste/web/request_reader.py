@@ -88,6 +88,8 @@ class RequestReader:
 
     def __init__(self) -> None:
         self.total_bytes = 0
+        self.parsing = asyncio.Lock()
+        """One long JSON at a time: parsing takes some times the memory of the body."""
 
     @asynccontextmanager
     async def hold_upload(self, request: Request) -> AsyncIterator[Upload]:
@@ -100,7 +102,7 @@ class RequestReader:
         body = _BodyStream(self, request, LIMITS.get(_content_type(request), MAX_BODY))
         body.check_size(int(request.headers.get("content-length", "0")))
         try:
-            yield await _read_upload(request, body.chunks())
+            yield await _read_upload(request, body.chunks(), self.parsing)
         finally:
             self.total_bytes -= body.bytes_read
 
@@ -133,7 +135,7 @@ def _content_type(request: Request) -> str:
     return "image/jpeg" if media_type == "image/jpg" else media_type
 
 
-async def _read_upload(request: Request, chunks: AsyncGenerator[bytes, None]) -> Upload:
+async def _read_upload(request: Request, chunks: AsyncGenerator[bytes, None], parsing: asyncio.Lock) -> Upload:
     media_type = _content_type(request)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise HttpError(415, "The body is compressed. Send the photo without Content-Encoding.")
@@ -149,7 +151,12 @@ async def _read_upload(request: Request, chunks: AsyncGenerator[bytes, None]) ->
         raise HttpError(408, f"The body took longer than {BODY_TIMEOUT:.0f} seconds. Send it faster.") from None
     except ClientDisconnect:
         raise HttpError(400, "The client disconnected.") from None
-    return _parse_json(content) if media_type == JSON_TYPE else Upload([content], [""], {}, is_form=False)
+    if media_type != JSON_TYPE:
+        return Upload([content], [""], {}, is_form=False)
+    if len(content) <= MAX_REST:
+        return _parse_json(content)
+    async with parsing:
+        return await asyncio.to_thread(_parse_json, content)
 
 
 async def _read_form(request: Request, chunks: AsyncGenerator[bytes, None]) -> Upload:

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from modiste.inference.model import Predictor
 from modiste.web.app import create_app
 from modiste.web.http_protocol import MAX_CONNECTIONS, MAX_LINGERING, HttpProtocol
 from modiste.web.settings import ServerSettings
+from modiste.web.tls_handshake import TlsHandshake
 from modiste.web.work_queue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -70,9 +72,12 @@ def serve(
     accepted_at_once = max(1, min(ACCEPTED_AT_ONCE, open_files // 16))
     free_files = open_files - OTHER_FILES - 3 * accepted_at_once
     HttpProtocol.max_connections = max(1, min(MAX_CONNECTIONS, free_files))
+    if settings.tls_cert:
+        TlsHandshake.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        TlsHandshake.context.load_cert_chain(settings.tls_cert, settings.tls_key)
     config = uvicorn.Config(
         create_app(predictor, queue, _accepted_hosts(settings), settings.allow_origins, settings.root_path),
-        http=HttpProtocol,
+        http=TlsHandshake if settings.tls_cert else HttpProtocol,
         loop="asyncio",  # under load, uvloop lets new connections wait for seconds
         backlog=accepted_at_once,
         ws="none",
@@ -81,8 +86,6 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
     )
     scheme = "https" if settings.tls_cert else "http"
     urls = [f"{scheme}://{each}:{port}/" for each in _reachable_hosts(listener)]
