@@ -68,6 +68,7 @@ def search(home: Path, pool: InstantPool, max_trials: int | None = 12, max_secon
     return study.to_records(opened)
 
 
+@pytest.mark.slow
 def test_the_recipe_is_the_first_trial_and_better_ones_are_found(tmp_path: Path) -> None:
     """Trials that are worse than the median are pruned after some epochs, and have no influence on the best."""
     pool = InstantPool()

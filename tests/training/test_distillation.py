@@ -101,6 +101,7 @@ def test_the_loss_has_a_kullback_leibler_term(temperature: float) -> None:
     assert torch.allclose(teachers.losses(label_losses, teacher_logits, images), 0.25 * label_losses, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_student_learns_from_its_teachers(teacher_runs: Path, idx: Path, tmp_path: Path) -> None:
     """With all labels wrong it predicts the correct classes; environment.json records teachers and their seconds."""
     wrong = tmp_path / "wrong"

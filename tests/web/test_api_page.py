@@ -16,6 +16,7 @@ pytestmark = needs_chromium
 AXE = Path(__file__).parents[1] / "assets" / "axe-core" / "axe.min.js"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["en-US", "zh-CN"], indirect=True)
 def test_the_api_can_be_tried_in_its_page(page: Page, service: Service) -> None:
     """The form sends the sample or the chosen photo; the request is shown in three languages, with this address."""

@@ -173,6 +173,7 @@ SHAPES = {
 """Lines that fill a shape, in pixels of the canvas."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", SHAPES)
 def test_a_drawing_of_a_shape_is_recognized(page: Page, label: str) -> None:
     """Filled with the pen, whose gray is as uneven as that of cloth: an even one is unlike all images of training."""
@@ -298,6 +299,7 @@ def test_both_languages_have_the_same_texts(page: Page) -> None:
     assert keys[0] == keys[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 360, 390, 1200])
 def test_nothing_is_wider_than_the_screen(page: Page, service: Service, width: int) -> None:
     """The page and that of the API fit phones and desktops."""

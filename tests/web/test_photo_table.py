@@ -82,6 +82,7 @@ def test_photos_that_the_service_did_not_answer_can_be_tried_again(page: Page) -
     expect(page.locator("#retry-button")).to_be_hidden()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 360, 1200])
 def test_the_table_fits_a_phone(page: Page, width: int) -> None:
     """No heading breaks within a word, and a long name takes three lines at most."""

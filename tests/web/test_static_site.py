@@ -155,6 +155,7 @@ def test_the_orientation_is_applied(kind: str, page: Page) -> None:
         assert largest_differences(page, content, [SCALED[1]])[0] <= (4 if kind == "JPEG" else 0)
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_color_profiles_are_ignored(page: Page) -> None:
     """As in Python, where a model was trained on pixels without them."""

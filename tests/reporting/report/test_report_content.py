@@ -60,6 +60,7 @@ def test_each_pair_of_methods_is_compared(tmp_path: Path) -> None:
     assert 'id="tab-differences"' not in render(runs[0])
 
 
+@pytest.mark.slow
 def test_of_many_pairs_those_with_the_best_method_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the text says that the correction counts all of them."""
     monkeypatch.setattr(results, "MAX_DIFFERENCES", 2)
@@ -168,6 +169,7 @@ def test_a_report_says_which_probabilities_are_calibrated(tmp_path: Path) -> Non
     assert "highest probability, after temperature scaling" in html
 
 
+@pytest.mark.slow
 def test_approximate_and_missing_intervals_are_marked(tmp_path: Path) -> None:
     """Of images in groups, with the reference; without groups, nothing is said about them."""
     run = write_run(tmp_path / "run", dataset="fashion-mnist", blind=1)

@@ -66,6 +66,7 @@ def test_markdown_has_its_figures_beside_it(tmp_path: Path, runs: list[Path], co
     assert all(count > 2 for count in columns)
 
 
+@pytest.mark.slow
 def test_the_layers_of_a_large_network_are_shortened(tmp_path: Path, runs: list[Path]) -> None:
     """The first and the last ones are there, and the sum of all."""
     write_report(runs[:1], tmp_path / "r.md", kind="markdown")
@@ -89,6 +90,7 @@ def test_latex_compiles(language: str, engine: str, tmp_path: Path, runs: list[P
     assert "undefined" not in done.stdout.lower()
 
 
+@pytest.mark.slow
 def test_chinese_latex_is_for_ctex(tmp_path: Path, runs: list[Path]) -> None:
     """Chinese text stays as it is, and references have Chinese names."""
     write_report(runs, tmp_path / "report.tex", "zh", kind="latex")
