@@ -8,6 +8,8 @@ import sys
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -95,6 +97,18 @@ def test_a_second_signal_stops_at_once() -> None:
         time.sleep(0.5)
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(5) == 0
+
+
+def test_requests_on_an_open_connection_are_answered_at_once(service: Service) -> None:
+    """Head and body of a response are two packets, of which the second must not wait for the first one's receipt."""
+    seconds = []
+    with closing(HTTPConnection(*service.address, timeout=60)) as connection:
+        for _ in range(20):
+            started = time.perf_counter()
+            connection.request("POST", "/predict", BOOT, {"Content-Type": "image/png"})
+            assert connection.getresponse().read()
+            seconds.append(time.perf_counter() - started)
+    assert min(seconds[5:]) < 0.03  # a receipt comes after 0.04
 
 
 @pytest.mark.slow
