@@ -36,6 +36,8 @@ import timing
 from large_uploads import LARGE_UPLOADS, Upload
 from process_memory import PeakMemory, resident_bytes
 
+from modiste.web.work_queue import MAX_REQUESTS
+
 SAMPLES = Path(__file__).parents[1] / "src" / "modiste" / "assets" / "samples"
 SMALL, PHOTO = SAMPLES / "ankle-boot.png", SAMPLES / "coat.jpg"
 SCRIPT = Path(__file__).with_suffix(".lua")
@@ -205,7 +207,7 @@ def overload(seconds: float) -> dict[str, Any]:
     with server() as (url, _):
         capacity = wrk(url, PHOTO, 8, seconds)
         rate = OVERLOAD * capacity["accepted_per_s"]
-        counts = wrk(url, PHOTO, round(1.4 * rate * MEAN_REJECTION) + 128, 2 * seconds)
+        counts = wrk(url, PHOTO, round(1.05 * rate * MEAN_REJECTION) + MAX_REQUESTS, 2 * seconds)
     answered = counts["accepted_per_s"] + counts["rejected_per_s"]
     return {
         "capacity_per_s": capacity["accepted_per_s"],

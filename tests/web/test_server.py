@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
@@ -223,6 +225,17 @@ def test_the_bytes_of_all_requests_are_limited(monkeypatch: pytest.MonkeyPatch) 
         asyncio.run(read_two())
     assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "1")
     assert reader.total_bytes == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_predictions_have_a_lower_priority_than_the_event_loop() -> None:
+    """So that health checks and rejections do not wait for them where cores are few."""
+
+    async def predict() -> int:
+        (niceness,) = await WorkQueue(1).submit([lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())])
+        return niceness
+
+    assert asyncio.run(predict()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + work_queue.NICENESS)
 
 
 def test_fault_18_a_queue_counts_the_jobs_in_it() -> None:

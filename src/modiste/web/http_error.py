@@ -1,5 +1,6 @@
 """Error responses: an HTTP status, one sentence and the id of the request."""
 
+import random
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -29,6 +30,11 @@ RETRY_AFTER = {"Retry-After": "1"}
 
 stopping = partial(HttpError, 503, "The service is stopping. Use another one.", RETRY_AFTER)
 """Create the error; one that is raised twice would keep the frames of the first time, and so the request, in memory."""
+
+
+def new_request_id() -> str:
+    """Return a random id, without asking the system, for which a thread waits its turn under load: no secret."""
+    return f"{random.getrandbits(64):016x}"
 
 
 def error_response(error: HttpError, request_id: str) -> JSONResponse:

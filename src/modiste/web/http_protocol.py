@@ -1,13 +1,12 @@
 """What uvicorn's HTTP protocol lacks: errors below the application as JSON, half-closed clients, and a limit."""
 
-import secrets
 from asyncio import Transport
 from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from modiste.web.http_error import RETRY_AFTER, HttpError, error_response
+from modiste.web.http_error import RETRY_AFTER, HttpError, error_response, new_request_id
 from modiste.web.middleware import SECURITY_HEADERS
 
 MAX_CONNECTIONS = 4096
@@ -101,7 +100,7 @@ class HttpProtocol(H11Protocol):
 
     def _respond_and_close(self, error: HttpError) -> None:
         """Respond in the form of all errors, without the application, which has no request."""
-        request_id = secrets.token_hex(8)
+        request_id = new_request_id()
         response = error_response(error, request_id)
         response.headers.update({**SECURITY_HEADERS, "X-Request-ID": request_id, "Connection": "close"})
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # otherwise a response has begun

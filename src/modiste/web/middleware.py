@@ -1,7 +1,6 @@
 """ASGI middleware: request ids, security headers, admission, and metrics for Prometheus."""
 
 import asyncio
-import secrets
 import time
 from collections.abc import Collection
 
@@ -10,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from modiste.web.admission import Admission
-from modiste.web.http_error import error_response, stopping
+from modiste.web.http_error import error_response, new_request_id, stopping
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'",
@@ -71,7 +70,7 @@ class RequestMiddleware:
         requested = self._without_root_path(scope["path"])
         path = requested if requested in self.paths else OTHER_PATH
         scope.update(root_path=self.root_path, path=self.root_path + requested)
-        request_id = scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
+        request_id = scope.setdefault("state", {})["request_id"] = new_request_id()
         status = 499  # the client disconnected before a response began
         started = time.perf_counter()
 
