@@ -227,6 +227,24 @@ def test_the_bytes_of_all_requests_are_limited(monkeypatch: pytest.MonkeyPatch) 
     assert reader.total_bytes == 0
 
 
+@pytest.mark.parametrize("places", [1, 2])
+def test_the_place_of_a_request_stays_empty_for_a_moment_where_all_are_taken(
+    places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the next one to come gets it, not always the client that left it and asks again at once."""
+    monkeypatch.setattr(work_queue, "MAX_REQUESTS", places)
+
+    async def submit_again() -> list[bool]:
+        queue = WorkQueue(1)
+        await queue.submit([lambda: None])
+        await asyncio.sleep(0)
+        at_once = queue.is_full
+        await asyncio.sleep(2 * work_queue.MAX_PAUSE)
+        return [at_once, queue.is_full]
+
+    assert asyncio.run(submit_again()) == [places == 1, False]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
 def test_predictions_have_a_lower_priority_than_the_event_loop() -> None:
     """So that health checks and rejections do not wait for them where cores are few."""

@@ -7,6 +7,7 @@ photo waits for a batch.
 import asyncio
 import math
 import os
+import random
 import sys
 import threading
 import time
@@ -27,6 +28,9 @@ CAPACITY_PER_THREAD = 128
 MAX_REQUESTS = 96
 """Requests whose photos wait or are predicted: 0.5 to 1.5 ms each for small images on one core, most of it not for the
 prediction, so that more threads do not allow more."""
+
+MAX_PAUSE = 0.04
+"""Seconds, drawn at random, for which the place of a request that ends stays empty while all places are taken."""
 
 MAX_WAIT = 60.0
 """Seconds after which a job that waits behind those of other requests is given up; their photos may be large."""
@@ -97,7 +101,12 @@ class WorkQueue:
         try:
             return await asyncio.gather(*(asyncio.wrap_future(self._start(job, cost, loop)) for job in jobs))
         finally:
-            self.requests -= 1
+            # a client that retries at once would otherwise take the place that it left, and new ones get none
+            pause = random.uniform(0, MAX_PAUSE) if self.requests >= MAX_REQUESTS else 0  # noqa: S311  not for security
+            loop.call_later(pause, self._leave)
+
+    def _leave(self) -> None:
+        self.requests -= 1
 
     def close(self) -> None:
         """Cancel the jobs that wait; those that run are not waited for."""
