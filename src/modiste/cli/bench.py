@@ -68,7 +68,7 @@ def bench(
         paths.append(out / f"{title}.json")
         print_results(paths[-1], as_json)
         some_failed = some_failed or bool(records.failed)
-    if not as_json:
+    if len(paths) > 1 and not as_json:
         print_differences(paths)
     if some_failed:
         sys.exit(1)
