@@ -104,7 +104,7 @@ def require_safe(graph: Graph, images: int = 0) -> None:
         copies = 2 * (size + sum(sizes.get(name, 0) for name in node.inputs))
         workspaces.append(copies + onnx_memory.window_elements(node, inputs, output))
         if constants.issuperset(filter(None, node.inputs)):
-            constants.update(outputs)  # folded when the session is made, and held from then on
+            constants.update(outputs)  # folded when the session is created, and held from then on
     peak = onnx_memory.Peak(graph, constants).elements(sizes, workspaces)
     peak += sum(tensors[name].size for name in graph.inputs)
     if peak > MAX_ALIVE:

@@ -35,12 +35,11 @@ MAX_PAUSE = 0.04
 MAX_WAIT = 60.0
 """Seconds after which a job that waits behind those of other requests is given up; their photos may be large."""
 
-queue_full = partial(HttpError, 503, "The queue of the service is full. Retry in a second.", RETRY_AFTER)
-"""Create the error."""
-
-
 NICENESS = 5
 """Of the threads that predict: with few cores, the one that answers all requests must not wait for them."""
+
+queue_full = partial(HttpError, 503, "The queue of the service is full. Retry in a second.", RETRY_AFTER)
+"""Create the error."""
 
 
 def _lower_priority() -> None:
