@@ -1,9 +1,10 @@
 """A small Ray cluster on this machine: processes of a head and of worker nodes, without its dashboard."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,14 +47,18 @@ def add_node(cluster: Any, cpus: int = 1, **options: Any) -> Any:
 
 
 def kill_node(cluster: Any, node: Any) -> None:
-    """Kill the processes of a node with SIGKILL."""
+    """Kill the processes of a node and all that they have started with SIGKILL, as when a machine loses power."""
+    for folder in processes_of(node, ""):
+        with suppress(ProcessLookupError):
+            os.kill(int(folder.name), signal.SIGKILL)
     cluster.remove_node(node, allow_graceful=False)
 
 
 def processes_of(node: Any, beginning: str) -> list[Path]:
-    """Return the folders in /proc of the processes of a node whose titles begin so, such as `ray::run_task`."""
-    (raylet,) = node.all_processes["raylet"]
-    return [folder for folder in descendants(raylet.process.pid) if title(folder).startswith(beginning)]
+    """Return the folders in /proc of those processes of a node whose titles begin so, its raylet first."""
+    raylets = [each.process.pid for each in node.all_processes.get("raylet", [])]  # none of a node that did not start
+    found = [folder for raylet in raylets for folder in [Path(f"/proc/{raylet}"), *descendants(raylet)]]
+    return [folder for folder in found if title(folder).startswith(beginning)]
 
 
 def title(process: Path) -> str:

@@ -1,4 +1,4 @@
-"""Measure trials one after another, on a cluster of one node and of two, and on one whose nodes are killed."""
+"""Measure trials one and two at a time, by processes and on a cluster, and on one whose nodes are killed."""
 
 import hashlib
 import json
@@ -24,13 +24,16 @@ from modiste.runs.folder import Run
 TIMES = {"seconds", "hardware", "commit"}
 """Of the record of a training, what may differ where the results are equal."""
 
-NODES = {"processes": 0, "one_node": 1, "two_nodes": 2}
-"""Nodes of one core: what is compared."""
+WORKERS = {"processes": (0, 1), "two_processes": (0, 2), "one_node": (1, 1), "two_nodes": (2, 2)}
+"""Nodes of one core, and trials at the same time: what is compared."""
 
 NAME = "scaling"
 REPORTS = 2000
 MAX_DELAY = 3.0
 """Seconds from the end of an epoch to a kill, at most: about those of an epoch."""
+
+LAST_KILL = 0.7
+"""Share of all epochs by which the last kill is due; it waits for trainings that it can hit."""
 
 Records = dict[str, dict[str, Any]]
 """By the names of their measurements."""
@@ -38,11 +41,15 @@ Records = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A bench of `sprint` on one thread: seeds, training images and epochs; benches with kills, and kills in each."""
+    """A bench of `sprint` on one thread: seeds, training images and epochs; benches with kills, and kills in each.
+
+    Batches are smaller than those of the recipe, with which two processes wait for memory.
+    """
 
     seeds: int = 6
-    images: int = 40_000
-    epochs: int = 10
+    images: int = 24_000
+    epochs: int = 15
+    batch_size: int = 128
     benches: int = 5
     kills: int = 4
 
@@ -54,8 +61,8 @@ WARM_UP = Plan(seeds=1, images=1_000, epochs=1)
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """Return the measurements of time; what is compared is measured twice, the second time in the opposite order."""
     plan = SMALL if small else FULL
-    rounds = [(name, 1) for name in NODES] + [(name, 2) for name in reversed(NODES)]
-    benches = {f"{name}-{turn}": partial(measure_bench, plan=plan, nodes=NODES[name]) for name, turn in rounds}
+    rounds = [(name, 1) for name in WORKERS] + [(name, 2) for name in reversed(WORKERS)]
+    benches = {f"{name}-{turn}": partial(measure_bench, plan, *WORKERS[name]) for name, turn in rounds}
     return {"reports": measure_reports, **benches}
 
 
@@ -65,15 +72,15 @@ def measurements_with_kills(small: bool) -> dict[str, Callable[[Path], dict[str,
     moments = {"at_half": [0.5]}
     for seed in range(1, plan.benches + 1):
         rng = random.Random(seed)  # noqa: S311 - not for security
-        moments[f"random-{seed}"] = sorted(rng.uniform(0.05, 0.7) for _ in range(plan.kills))
+        moments[f"random-{seed}"] = [(kill + rng.random()) * LAST_KILL / plan.kills for kill in range(plan.kills)]
     return {name: partial(measure_kills, plan=plan, moments=each) for name, each in moments.items()}
 
 
 def summarize(measured: Records) -> dict[str, Any]:
     """Return overhead and speed-up: whole times over whole times, in all and for each round."""
-    seconds = {name: [measured[f"{name}-{turn}"]["seconds"] for turn in (1, 2)] for name in NODES}
-    again = {name: fmean(measured[f"{name}-{turn}"]["seconds_again"] for turn in (1, 2)) for name in NODES}
-    processes, one, two = (seconds[name] for name in NODES)
+    seconds = {name: [measured[f"{name}-{turn}"]["seconds"] for turn in (1, 2)] for name in WORKERS}
+    again = {name: fmean(measured[f"{name}-{turn}"]["seconds_again"] for turn in (1, 2)) for name in WORKERS}
+    processes, two_processes, one, two = (seconds[name] for name in WORKERS)
     trials = measured["processes-1"]["trials"]
     connecting = again["one_node"] - again["processes"]
     return {
@@ -86,6 +93,7 @@ def summarize(measured: Records) -> dict[str, Any]:
         "overhead_rounds": [one[each] / processes[each] - 1 for each in (0, 1)],
         "speedup": sum(one) / sum(two),
         "speedup_rounds": [one[each] / two[each] for each in (0, 1)],
+        "speedup_processes": sum(processes) / sum(two_processes),
         "reports_per_second": measured["reports"]["reports_per_second"],
         "run_bytes": measured["processes-1"]["run_bytes"],
     }
@@ -100,15 +108,15 @@ def summarize_kills(measured: Records) -> dict[str, Any]:
     }
 
 
-def measure_bench(folder: Path, plan: Plan, nodes: int) -> dict[str, Any]:
+def measure_bench(plan: Plan, nodes: int, jobs: int, folder: Path) -> dict[str, Any]:
     """Run a bench by processes, or on a cluster with some nodes; both after a short one that warms up.
 
     The same command once more, with nothing left to train, takes the time that does not depend on the trials.
     """
     with open_cluster(nodes) if nodes else nullcontext() as cluster:
-        run_bench(folder / "warm-up", WARM_UP, cluster)
-        measured = run_bench(folder, plan, cluster)
-        return measured | {"seconds_again": run_bench(folder, plan, cluster)["seconds"]}
+        run_bench(folder / "warm-up", WARM_UP, cluster, jobs)
+        measured = run_bench(folder, plan, cluster, jobs)
+        return measured | {"seconds_again": run_bench(folder, plan, cluster, jobs)["seconds"]}
 
 
 def measure_kills(folder: Path, plan: Plan, moments: list[float]) -> dict[str, Any]:
@@ -120,7 +128,7 @@ def measure_kills(folder: Path, plan: Plan, moments: list[float]) -> dict[str, A
     with open_cluster(2) as cluster, ThreadPoolExecutor(1) as pool:
         killer = pool.submit(kill_nodes, cluster, runs_of(folder), plan, moments, ended)
         try:
-            measured = run_bench(folder, plan, cluster)
+            measured = run_bench(folder, plan, cluster, jobs=2)
         finally:
             ended.set()
         kills = killer.result()
@@ -162,7 +170,7 @@ def trainings_to_hit(runs: Path, plan: Plan, moment: float, before: dict[Path, i
     """Return the epochs of the two trainings that run, if neither has just begun or is about to end, and it is time."""
     epochs = {path.parent: len(metrics_file.read(path)) for path in runs.glob("*/metrics.csv")}
     running = {path: count for path, count in epochs.items() if not Run(path).finished}
-    in_the_middle = [before.get(path, 0) < count < plan.epochs - 1 for path, count in running.items()]
+    in_the_middle = [before.get(path, 0) < count < plan.epochs - 2 for path, count in running.items()]
     is_time = sum(epochs.values()) >= moment * plan.seeds * plan.epochs
     return running if is_time and in_the_middle == [True, True] else {}
 
@@ -183,16 +191,17 @@ def measure_reports(_: Path) -> dict[str, float]:
         return {"reports_per_second": REPORTS / (time.perf_counter() - started)}
 
 
-def run_bench(folder: Path, plan: Plan, cluster: Any) -> dict[str, Any]:
-    """Run a bench in a folder; return its seconds, the hash of its table, and how many trials lost their worker.
+def run_bench(folder: Path, plan: Plan, cluster: Any, jobs: int) -> dict[str, Any]:
+    """Run a bench in a folder, some trials at a time; return its seconds, the hash of its table, and lost workers.
 
     Raises SystemExit unless there is one run for each seed.
     """
     folder.mkdir(exist_ok=True)
     command = [
         sys.executable, "-m", "modiste", "bench", "sprint", f"--seeds={plan.seeds}", f"--name={NAME}", "--json",
-        f"--set=schedule.epochs={plan.epochs}", f"--set=data.max_train_images={plan.images}", "--set=compute.threads=1",
-        "--set=compute.precision=fp32", *([f"--cluster={cluster.address}"] if cluster else []),
+        f"--set=schedule.epochs={plan.epochs}", f"--set=data.max_train_images={plan.images}",
+        f"--set=optimizer.batch_size={plan.batch_size}", "--set=compute.threads=1", "--set=compute.precision=fp32",
+        f"--jobs={jobs}", *([f"--cluster={cluster.address}"] if cluster else []),
     ]  # fmt: skip
     started = time.perf_counter()
     with (folder / "log.txt").open("a", encoding="utf-8") as log:

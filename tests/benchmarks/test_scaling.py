@@ -37,10 +37,12 @@ MEASURED: dict[str, dict[str, dict[str, Any]]] = {
     "trials": {
         "reports": {"reports_per_second": 1000.0},
         "processes-1": BENCH,
+        "two_processes-1": BENCH | {"seconds": 160.0},
         "one_node-1": BENCH | {"seconds": 330.0, "seconds_again": 12.0},
         "two_nodes-1": BENCH | {"seconds": 165.0},
         "two_nodes-2": BENCH | {"seconds": 165.0},
         "one_node-2": BENCH | {"seconds": 318.0, "seconds_again": 12.0},
+        "two_processes-2": BENCH | {"seconds": 160.0},
         "processes-2": BENCH,
     },
     "kills": {
@@ -78,6 +80,7 @@ def test_figures_are_whole_times_over_whole_times(tmp_path: Path) -> None:
     assert trials["overhead"] == pytest.approx(648 / 600 - 1)
     assert trials["overhead_rounds"] == pytest.approx([0.1, 0.06])
     assert trials["speedup"] == pytest.approx(648 / 330)
+    assert trials["speedup_processes"] == pytest.approx(600 / 320)
     assert trials["seconds_connecting"] == 6.0
     assert trials["overhead_seconds_per_trial"] == pytest.approx((324 - 300 - 6) / 6)
     assert content["kills"] == {"kills": 20, "fewest_epochs": 2}
