@@ -41,39 +41,44 @@ Records = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A bench of `sprint` on one thread: seeds, training images and epochs; benches with kills, and kills in each.
+    """A bench of `sprint` on one thread.
 
     Batches are smaller than those of the recipe, with which two processes wait for memory.
     """
 
-    seeds: int = 6
-    images: int = 24_000
-    epochs: int = 15
+    seeds: int
+    images: int
+    epochs: int
     batch_size: int = 128
-    benches: int = 5
-    kills: int = 4
 
 
-FULL, SMALL = Plan(), Plan(seeds=2, images=4_000, epochs=12, benches=1, kills=1)
+TIMED, TIMED_SMALL = Plan(seeds=6, images=24_000, epochs=15), Plan(seeds=2, images=4_000, epochs=12)
+KILLED, KILLED_SMALL = Plan(seeds=4, images=24_000, epochs=30), Plan(seeds=2, images=4_000, epochs=30)
+"""Trainings that are killed are longer: most of the time, both nodes are in the middle of one."""
+
 WARM_UP = Plan(seeds=1, images=1_000, epochs=1)
+
+BENCHES, KILLS = 5, 4
+"""Benches whose nodes are killed at random moments, and kills in each."""
 
 
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """Return the measurements of time; what is compared is measured twice, the second time in the opposite order."""
-    plan = SMALL if small else FULL
+    plan = TIMED_SMALL if small else TIMED
     rounds = [(name, 1) for name in WORKERS] + [(name, 2) for name in reversed(WORKERS)]
     benches = {f"{name}-{turn}": partial(measure_bench, plan, *WORKERS[name]) for name, turn in rounds}
     return {"reports": measure_reports, **benches}
 
 
 def measurements_with_kills(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
-    """Return the benches whose nodes are killed: at half of all epochs, and at several random moments."""
-    plan = SMALL if small else FULL
+    """Return the benches whose nodes are killed, at half of all epochs and at random moments; one by processes."""
+    plan, benches, kills = (KILLED_SMALL, 1, 1) if small else (KILLED, BENCHES, KILLS)
     moments = {"at_half": [0.5]}
-    for seed in range(1, plan.benches + 1):
+    for seed in range(1, benches + 1):
         rng = random.Random(seed)  # noqa: S311 - not for security
-        moments[f"random-{seed}"] = [(kill + rng.random()) * LAST_KILL / plan.kills for kill in range(plan.kills)]
-    return {name: partial(measure_kills, plan=plan, moments=each) for name, each in moments.items()}
+        moments[f"random-{seed}"] = [(kill + rng.random()) * LAST_KILL / kills for kill in range(kills)]
+    unbroken = {"processes": partial(run_bench, plan=plan, cluster=None, jobs=2)}
+    return unbroken | {name: partial(measure_kills, plan=plan, moments=each) for name, each in moments.items()}
 
 
 def summarize(measured: Records) -> dict[str, Any]:
@@ -101,7 +106,7 @@ def summarize(measured: Records) -> dict[str, Any]:
 
 def summarize_kills(measured: Records) -> dict[str, Any]:
     """Return the number of kills at random moments, and how far the trainings were, at least, that a kill hit."""
-    kills = {name: record["kills"] for name, record in measured.items()}
+    kills = {name: record["kills"] for name, record in measured.items() if "kills" in record}
     return {
         "kills": sum(len(each) for name, each in kills.items() if name != "at_half"),
         "fewest_epochs": min(min(kill["epochs"]) for each in kills.values() for kill in each),
@@ -216,7 +221,7 @@ def run_bench(folder: Path, plan: Plan, cluster: Any, jobs: int) -> dict[str, An
         "seconds": seconds,
         "losses": (folder / "log.txt").read_text(encoding="utf-8").count("its worker or node was lost"),
         "run_bytes": sum(file.stat().st_size for file in run_files) // plan.seeds,
-        "output": "table",
+        "output": f"table of {plan.seeds} seeds and {plan.epochs} epochs",
         "sha256": hashlib.sha256(json.dumps(table).encode()).hexdigest(),
     }
 

@@ -46,6 +46,7 @@ MEASURED: dict[str, dict[str, dict[str, Any]]] = {
         "processes-2": BENCH,
     },
     "kills": {
+        "processes": BENCH,
         "at_half": BENCH | {"kills": [{"moment": 0.5, "epochs": [4, 6]}]},
         **{f"random-{n}": BENCH | {"kills": [{"moment": 0.1, "epochs": [2, 3]}] * 4} for n in range(1, 6)},
     },
@@ -162,7 +163,9 @@ def test_a_table_of_another_commit_gives_way(tmp_path: Path, monkeypatch: pytest
 
 def test_there_are_twenty_kills_and_one_at_half() -> None:
     """In two thirds of the time in which both nodes train."""
-    moments = {name: each.keywords["moments"] for name, each in scaling_trials.measurements_with_kills(False).items()}
+    planned = scaling_trials.measurements_with_kills(False)
+    assert planned.pop("processes").keywords["plan"] == scaling_trials.KILLED
+    moments = {name: each.keywords["moments"] for name, each in planned.items()}
     assert moments.pop("at_half") == [0.5]
     assert sum(map(len, moments.values())) == 20
     assert all(each == sorted(each) and each[0] > 0 and each[-1] < 0.7 for each in moments.values())
@@ -170,7 +173,7 @@ def test_there_are_twenty_kills_and_one_at_half() -> None:
 
 def test_a_kill_waits_for_trainings_that_go_on(tmp_path: Path) -> None:
     """Both nodes are in the middle of one, which has gone on since the kill before."""
-    plan = scaling_trials.Plan(epochs=10)
+    plan = scaling_trials.Plan(seeds=6, images=1_000, epochs=10)
 
     def train(name: str, epochs: int) -> Path:
         (tmp_path / name).mkdir(exist_ok=True)
