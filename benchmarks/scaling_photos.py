@@ -20,8 +20,8 @@ from pyarrow import parquet
 
 from modiste.inference.shards import MIN_SHARD
 
-SIDE = 64
-"""Pixels a side of a photo."""
+SIDE = 224
+"""Pixels a side of a photo, as of a thumbnail in a shop."""
 
 FEW = 500
 """Photos of the command that warms up."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,8 +45,9 @@ def find_photos(folder: Path) -> PhotoFiles:
     errors: list[OSError] = []
     files = {path: is_readable_photo(path) for path in _walk(folder, errors.append)}
     files |= {Path(error.filename): True for error in errors}
-    readable, unreadable = (sorted(path for path in files if files[path] is flag) for flag in (True, False))
-    return PhotoFiles(readable, unreadable)
+    readable, unreadable = ([path for path in files if files[path] is flag] for flag in (True, False))
+    in_order = attrgetter("parts")  # the order of paths, which compare parts in Python
+    return PhotoFiles(sorted(readable, key=in_order), sorted(unreadable, key=in_order))
 
 
 def is_hidden(name: str) -> bool:

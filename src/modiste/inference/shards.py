@@ -18,7 +18,7 @@ from modiste.errors import InputError
 from modiste.imaging.preprocess import NamedPhoto, PhotoInput
 from modiste.inference.model import Predictor
 from modiste.inference.prediction import printable
-from modiste.inference.predictions_file import identify_photo
+from modiste.inference.predictions_file import size_and_time
 from modiste.runs.storage import Storage, is_url
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Plan:
         for shard in self.shards:
             digest.update(to_json(shard).encode())
             for name, photo in shard.photos if isinstance(shard, Photos) else ((shard.url, None),):
-                digest.update(json.dumps(identify_photo(name)[1:]).encode())
+                digest.update(json.dumps(size_and_time(name)).encode())
                 digest.update(photo if isinstance(photo, bytes) else b"")
         plan = {"model": self.model_sha256, "top": self.top, "shards": len(self.shards), "sha256": digest.hexdigest()}
         return json.dumps(plan).encode()

@@ -113,12 +113,13 @@ def predict(
     context.enable_progress_bars = False
     items = [{"index": index, "shard": shards.to_json(plan.shards[index])} for index in missing]
     model = [ray.put(predictor)]  # in a list, so that Ray passes the reference on, and here until the end
+    size = min(actors, len(items))
     results = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         ShardPredictor,
         fn_constructor_args=(model, output, plan.top, cpus),
         batch_size=1,
         num_cpus=cpus,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=min(actors, len(items))),
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=size),
     )
     try:
         for row in results.iter_rows():
