@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from local_cluster import add_node, kill_node, open_cluster
+from local_cluster import add_node, kill_node, open_cluster, processes_of
 
 from modiste.runs import metrics_file
 from modiste.runs.folder import Run
@@ -31,6 +31,9 @@ NAME = "scaling"
 REPORTS = 2000
 MAX_DELAY = 3.0
 """Seconds from the end of an epoch to a kill, at most: about those of an epoch."""
+
+TASK = "ray::run_task"
+"""Process that trains on a node. A trial that is sent to a node which is not missed yet is lost twice by one kill."""
 
 LAST_KILL = 0.7
 """Share of all epochs by which the last kill is due; it waits for trainings that it can hit."""
@@ -137,8 +140,8 @@ def measure_kills(folder: Path, plan: Plan, moments: list[float]) -> dict[str, A
         finally:
             ended.set()
         kills = killer.result()
-    if not len(kills) == measured["losses"] == len(moments):
-        raise SystemExit(f"{len(moments)} kills planned, {len(kills)} done, {measured['losses']} hit: see {folder}")
+    if not len(moments) == len(kills) <= measured["losses"]:
+        raise SystemExit(f"{len(moments)} kills planned, {len(kills)} hit, {measured['losses']} losses: see {folder}")
     return measured | {"kills": kills}
 
 
@@ -156,7 +159,10 @@ def kill_nodes(
         wait_for(find, ended)
         ended.wait(rng.uniform(0, MAX_DELAY))
         if running := wait_for(find, ended):
-            kill_node(cluster, nodes.pop(rng.randrange(2)))
+            node = nodes.pop(rng.randrange(2))
+            if not processes_of(node, TASK):
+                break
+            kill_node(cluster, node)
             kills.append({"moment": round(moment, 3), "epochs": list(running.values())})
             before = running
             nodes.append(add_node(cluster))
