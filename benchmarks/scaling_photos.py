@@ -12,15 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from local_cluster import kill_node, open_cluster, processes_of, title
 from PIL import Image
 from processes import descendants
 from pyarrow import parquet
 
+from modiste.data import fashion_mnist
 from modiste.inference.shards import MIN_SHARD
 
-SIDE = 224
+SIDE = 400
 """Pixels a side of a photo, as of a thumbnail in a shop."""
 
 FEW = 500
@@ -109,14 +109,16 @@ def measure(folder: Path, count: int, nodes: int, kill: bool = False, sample: bo
 
 
 def write_photos(folder: Path, count: int) -> Path:
-    """Write small photos, each of other pixels, unless they are there; one in a thousand is broken."""
+    """Write small photos unless they are there: images of Fashion-MNIST, enlarged; one in a thousand is broken."""
     if folder.exists():
         return folder
-    partial_folder, rng = folder.with_suffix(".partial"), np.random.default_rng(0)
+    partial_folder = folder.with_suffix(".partial")
     partial_folder.mkdir(exist_ok=True)
+    images = fashion_mnist.source().part("train").load_split("train").images
     for index in range(count):
-        pixels = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-        pixels.resize((SIDE, SIDE)).save(partial_folder / f"{index:07}.jpg", quality=80)
+        turns, image = divmod(index, len(images))
+        photo = Image.fromarray(images[image]).rotate(90 * turns).convert("RGB").resize((SIDE, SIDE))
+        photo.save(partial_folder / f"{index:07}.jpg", quality=80)
     for index in range(999, count, 1000):
         (partial_folder / f"{index:07}.jpg").write_bytes(b"no photo")
     return partial_folder.rename(folder)
