@@ -21,17 +21,17 @@ from modiste.runs.folder import Run
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 LAUNCHERS = {"one": (sys.executable,), "two": TORCHRUN}
-RECIPE = "sprint"
-SETTINGS = {"data.val_fraction": 0.2, "schedule.skip_easy_fraction": 0.0, "compute.precision": "fp32"}
-"""A network that is bound by computation: 140,000 weights, whose gradients are sent after each step; with validation,
-and without skipping images, which would leave little to do."""
+RECIPE = "classic-resnet18"
+SETTINGS = {"model.stem_type": "cifar"}
+"""A network that is bound by computation: with a stem of 3 x 3 without pooling, each map has 16 times as many positions
+for the same weights, whose gradients are sent after each step."""
 
 NAME = "scaling"
 
 
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """Return the trainings of each seed in one and in two processes, and those with a kill of either process."""
-    seeds, images, epochs = (2, 400, 3) if small else (3, 40_000, 6)
+    seeds, images, epochs = (2, 400, 3) if small else (3, 1_024, 6)
     train = partial(measure, images=images, epochs=epochs)
     trainings = [(f"{name}-{seed}", name, seed) for seed in range(seeds) for name in LAUNCHERS]
     return {
@@ -49,6 +49,7 @@ def summarize(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
     interval = intervals.t_interval(differences) or (0.0, 0.0)
     return {
         "recipe": RECIPE,
+        "settings": " ".join(f"--set {name}={value}" for name, value in SETTINGS.items()),
         "seeds": len(differences),
         "images": measured["one-0"]["images"],
         "epochs": measured["one-0"]["epochs"],
@@ -66,7 +67,8 @@ def measure(
 ) -> dict[str, Any]:
     """Train, with a kill of one process in the middle if it is given; return accuracy and seconds of the epochs."""
     settings = [f"--seed={seed}", f"--epochs={epochs}", f"--set=data.max_train_images={images}"]
-    settings += ["--set=compute.threads=1", *(f"--set={name}={value}" for name, value in SETTINGS.items())]
+    settings += [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    settings += ["--set=compute.threads=1", "--set=compute.precision=fp32", "--set=early_stopping.patience=0"]
     start = [*LAUNCHERS[launcher], "-m", "modiste", "train"]
     run = Run(folder / "runs" / NAME)
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
