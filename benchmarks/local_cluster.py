@@ -57,8 +57,8 @@ def kill_node(cluster: Any, node: Any) -> None:
 def processes_of(node: Any, beginning: str) -> list[Path]:
     """Return the folders in /proc of those processes of a node whose titles begin so, its raylet first."""
     raylets = [each.process.pid for each in node.all_processes.get("raylet", [])]  # none of a node that did not start
-    found = [folder for raylet in raylets for folder in [Path(f"/proc/{raylet}"), *descendants(raylet)]]
-    return [folder for folder in found if title(folder).startswith(beginning)]
+    folders = [folder for raylet in raylets for folder in [Path(f"/proc/{raylet}"), *descendants(raylet)]]
+    return [folder for folder in folders if title(folder).startswith(beginning)]
 
 
 def title(process: Path) -> str:

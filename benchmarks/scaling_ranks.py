@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -21,38 +22,58 @@ from modiste.runs.folder import Run
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
 LAUNCHERS = {"one": (sys.executable,), "two": TORCHRUN}
-RECIPE = "classic-resnet18"
-SETTINGS = {"model.stem_type": "cifar"}
-"""A network that is bound by computation: with a stem of 3 x 3 without pooling, each map has 16 times as many positions
-for the same weights, whose gradients are sent after each step."""
 
 NAME = "scaling"
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A training: recipe, settings, images for training, as many for validation at most, and epochs."""
+
+    recipe: str
+    settings: dict[str, Any]
+    images: int
+    epochs: int
+
+    def describe(self) -> dict[str, Any]:
+        """Return it as it is told in the results."""
+        changes = [f"--set {name}={value}" for name, value in self.settings.items()]
+        return {"training": " ".join([self.recipe, *changes]), "images": self.images, "epochs": self.epochs}
+
+
+TIMED = Plan("classic-resnet18", {"model.stem_type": "cifar", "early_stopping.patience": 0}, images=1_024, epochs=6)
+"""A network that is bound by computation: without pooling in its stem, each map has 16 times as many positions for the
+same weights, whose gradients are sent after each step."""
+
+ACCURATE = Plan("sprint", {"data.val_fraction": 0.2, "schedule.skip_easy_fraction": 0.0}, images=40_000, epochs=6)
+"""A network that learns enough in short time, with validation, for which all images are trained on in each epoch."""
+
+
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
-    """Return the trainings of each seed in one and in two processes, and those with a kill of either process."""
-    seeds, images, epochs = (2, 400, 3) if small else (3, 1_024, 6)
-    train = partial(measure, images=images, epochs=epochs)
-    trainings = [(f"{name}-{seed}", name, seed) for seed in range(seeds) for name in LAUNCHERS]
+    """Return the trainings in one and in two processes, to compare times and accuracies, and those with a kill."""
+    timed, accurate = (replace(plan, images=400, epochs=3) if small else plan for plan in (TIMED, ACCURATE))
+    trainings = {f"timed-{name}-{seed}": (timed, name, seed) for seed in range(2) for name in LAUNCHERS}
+    trainings |= {f"accurate-{name}-{seed}": (accurate, name, seed) for seed in range(3) for name in LAUNCHERS}
+    kills = {f"killed-{rank}": partial(measure, plan=accurate, launcher="two", seed=0, kill=rank) for rank in (0, 1)}
     return {
-        **{full_name: partial(train, launcher=name, seed=seed) for full_name, name, seed in trainings},
-        **{f"killed-{rank}": partial(train, launcher="two", seed=0, kill=rank) for rank in (0, 1)},
+        **{
+            each: partial(measure, plan=plan, launcher=name, seed=seed)
+            for each, (plan, name, seed) in trainings.items()
+        },
+        **kills,
     }
 
 
 def summarize(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the speed-up, and the difference of the accuracies with its interval over seeds."""
-    records = {name: [measured[each] for each in sorted(measured) if each.startswith(name)] for name in LAUNCHERS}
-    seconds = {name: fmean(record["seconds"] for record in each) for name, each in records.items()}
-    accuracies = {name: [record["val_accuracy"] for record in each] for name, each in records.items()}
+    seconds = {name: fmean(_values(measured, f"timed-{name}", "seconds")) for name in LAUNCHERS}
+    accuracies = {name: _values(measured, f"accurate-{name}", "val_accuracy") for name in LAUNCHERS}
     differences = [two - one for one, two in zip(accuracies["one"], accuracies["two"], strict=True)]
     interval = intervals.t_interval(differences) or (0.0, 0.0)
     return {
-        "recipe": RECIPE,
-        "settings": " ".join(f"--set {name}={value}" for name, value in SETTINGS.items()),
+        "timed": TIMED.describe(),
+        "accurate": ACCURATE.describe(),
         "seeds": len(differences),
-        "images": measured["one-0"]["images"],
-        "epochs": measured["one-0"]["epochs"],
         "seconds": seconds,
         "val_accuracy": {name: fmean(each) for name, each in accuracies.items()},
         "difference": abs(fmean(differences)),
@@ -62,29 +83,32 @@ def summarize(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def measure(
-    folder: Path, launcher: str, seed: int, images: int, epochs: int, kill: int | None = None
-) -> dict[str, Any]:
+def _values(measured: dict[str, dict[str, Any]], beginning: str, key: str) -> list[float]:
+    return [measured[name][key] for name in sorted(measured) if name.startswith(beginning)]
+
+
+def measure(folder: Path, plan: Plan, launcher: str, seed: int, kill: int | None = None) -> dict[str, Any]:
     """Train, with a kill of one process in the middle if it is given; return accuracy and seconds of the epochs."""
-    settings = [f"--seed={seed}", f"--epochs={epochs}", f"--set=data.max_train_images={images}"]
-    settings += [f"--set={name}={value}" for name, value in SETTINGS.items()]
-    settings += ["--set=compute.threads=1", "--set=compute.precision=fp32", "--set=early_stopping.patience=0"]
+    settings = plan.settings | {"data.max_train_images": plan.images, "compute.threads": 1, "compute.precision": "fp32"}
+    options = [
+        f"--seed={seed}",
+        f"--epochs={plan.epochs}",
+        *(f"--set={key}={value}" for key, value in settings.items()),
+    ]
     start = [*LAUNCHERS[launcher], "-m", "modiste", "train"]
     run = Run(folder / "runs" / NAME)
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
-        command, resume = [*start, RECIPE, *settings, f"--name={NAME}"], [*start, "--resume", str(run.path)]
+        command, resume = [*start, plan.recipe, *options, f"--name={NAME}"], [*start, "--resume", str(run.path)]
         if kill is not None:
             kill_in_training(subprocess.Popen(command, cwd=folder, stdout=log, stderr=log), run, kill)
         subprocess.run(command if kill is None else resume, cwd=folder, stdout=log, stderr=log, check=True)
     rows = metrics_file.read(run.metrics)
-    if rows[-1].val_accuracy is None or len(rows) != epochs:
-        raise SystemExit(f"Not {epochs} epochs with a validation accuracy: see {folder}")
+    if rows[-1].val_accuracy is None or len(rows) != plan.epochs:
+        raise SystemExit(f"Not {plan.epochs} epochs with a validation accuracy: see {folder}")
     return {
-        "images": images,
-        "epochs": epochs,
         "val_accuracy": rows[-1].val_accuracy,
         "seconds": metrics_file.total_seconds(rows),
-        "output": f"weights of seed {seed} in {launcher}",
+        "output": f"weights of {plan.recipe}, seed {seed} in {launcher}",
         "sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest(),
     }
 

@@ -45,7 +45,8 @@ STATEMENTS = {
   after {killed_at:.0%}. At most {memory_mib[actors][maximum]:,} MiB in the processes that predict, and
   {memory_mib[all][maximum]:,} MiB in all of command and cluster.""",
     "ranks": """
-- `{recipe} {settings}`, {images:,} images, {epochs} epochs, {seeds} seeds: validation accuracy
+- Time: `{timed[training]}`, {timed[images]:,} images, {timed[epochs]} epochs, two seeds. Accuracy:
+  `{accurate[training]}`, {accurate[images]:,} images, {accurate[epochs]} epochs, {seeds} seeds: on validation
   {val_accuracy[one]:.2%} with one process, {val_accuracy[two]:.2%} with two; the noise is half the 95 % interval of the
   difference. After kill -9 of either process it resumes to the same bits.""",
 }
