@@ -33,7 +33,7 @@ STATEMENTS = {
   {overhead_rounds[0]:.1%} and {overhead_rounds[1]:.1%} over one after another, {speedup_rounds[0]:.2f} and
   {speedup_rounds[1]:.2f} times one node; two processes without a cluster are {speedup_processes:.2f} times one,
   which is what these two cores allow. Connecting, which does not depend on the number of trials, takes
-  {seconds_connecting:.1f} s of the whole time; the rest are {overhead_seconds_per_trial:.1f} s for each trial. All
+  {seconds_connecting:.1f} s of the whole time; the rest are {overhead_seconds_per_trial:.2f} s for each trial. All
   tables are equal in every digit.""",
     "kills": """
 - A node killed at half of all epochs, and other benches with {kills} kills of nodes at random moments, each of which
