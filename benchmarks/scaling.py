@@ -1,8 +1,8 @@
 """Measure what a Ray cluster and torchrun cost and gain, on this machine: a head and two nodes of one core each.
 
     python benchmarks/scaling.py trials        # half an hour
-    python benchmarks/scaling.py kills         # half an hour
-    python benchmarks/scaling.py photos        # a quarter of an hour
+    python benchmarks/scaling.py kills         # twenty minutes
+    python benchmarks/scaling.py photos        # half an hour
     python benchmarks/scaling.py ranks         # a quarter of an hour
 
 Two cores with nothing else running. Each part has several measurements, each of which is written to

@@ -52,16 +52,14 @@ ACCURATE = Plan("sprint", {"data.val_fraction": 0.2, "schedule.skip_easy_fractio
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """Return the trainings in one and in two processes, to compare times and accuracies, and those with a kill."""
     timed, accurate = (replace(plan, images=400, epochs=3) if small else plan for plan in (TIMED, ACCURATE))
-    trainings = {f"timed-{name}-{seed}": (timed, name, seed) for seed in range(2) for name in LAUNCHERS}
-    trainings |= {f"accurate-{name}-{seed}": (accurate, name, seed) for seed in range(3) for name in LAUNCHERS}
-    kills = {f"killed-{rank}": partial(measure, plan=accurate, launcher="two", seed=0, kill=rank) for rank in (0, 1)}
-    return {
-        **{
-            each: partial(measure, plan=plan, launcher=name, seed=seed)
-            for each, (plan, name, seed) in trainings.items()
-        },
-        **kills,
+    trainings = {
+        f"{kind}-{launcher}-{seed}": partial(measure, plan=plan, launcher=launcher, seed=seed)
+        for kind, plan, seeds in (("timed", timed, 2), ("accurate", accurate, 3))
+        for seed in range(seeds)
+        for launcher in LAUNCHERS
     }
+    kills = {f"killed-{rank}": partial(measure, plan=accurate, launcher="two", seed=0, kill=rank) for rank in (0, 1)}
+    return trainings | kills
 
 
 def summarize(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -69,7 +69,10 @@ def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """Return the measurements of time; what is compared is measured twice, the second time in the opposite order."""
     plan = TIMED_SMALL if small else TIMED
     rounds = [(name, 1) for name in WORKERS] + [(name, 2) for name in reversed(WORKERS)]
-    benches = {f"{name}-{turn}": partial(measure_bench, plan, *WORKERS[name]) for name, turn in rounds}
+    benches = {}
+    for name, turn in rounds:
+        nodes, jobs = WORKERS[name]
+        benches[f"{name}-{turn}"] = partial(measure_bench, plan=plan, nodes=nodes, jobs=jobs)
     return {"reports": measure_reports, **benches}
 
 
@@ -116,7 +119,7 @@ def summarize_kills(measured: Records) -> dict[str, Any]:
     }
 
 
-def measure_bench(plan: Plan, nodes: int, jobs: int, folder: Path) -> dict[str, Any]:
+def measure_bench(folder: Path, plan: Plan, nodes: int, jobs: int) -> dict[str, Any]:
     """Run a bench by processes, or on a cluster with some nodes; both after a short one that warms up.
 
     The same command once more, with nothing left to train, takes the time that does not depend on the trials.
