@@ -52,7 +52,7 @@ ACCURATE = Plan("sprint", {"data.val_fraction": 0.2, "schedule.skip_easy_fractio
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
     """Return the trainings in one and in two processes, to compare times and accuracies, and those with a kill."""
     timed, accurate = (replace(plan, images=400, epochs=3) if small else plan for plan in (TIMED, ACCURATE))
-    trainings = {
+    trainings: dict[str, Callable[[Path], dict[str, Any]]] = {
         f"{kind}-{launcher}-{seed}": partial(measure, plan=plan, launcher=launcher, seed=seed)
         for kind, plan, seeds in (("timed", timed, 2), ("accurate", accurate, 3))
         for seed in range(seeds)
