@@ -18,6 +18,11 @@ def deep(num_classes: int, channels: int, image_size: int, depth: int = 1) -> nn
     )
 
 
+def normalized(num_classes: int, channels: int, image_size: int) -> nn.Module:
+    """Build a network that begins with batch norm."""
+    return nn.Sequential(nn.BatchNorm2d(channels), nn.Flatten(), nn.Linear(channels * image_size**2, num_classes))
+
+
 def focal(gamma: float = 2.0) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the focal loss of Lin et al. 2017."""
 

@@ -74,6 +74,22 @@ def test_without_randomness_two_processes_are_one(idx: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_running_statistics_are_those_of_the_whole_batch(idx: Path, tmp_path: Path) -> None:
+    """The mean of the slices' means is that of the batch."""
+    changes = {"model.name": "helpers.factories:normalized", "augmentation.horizontal_flip": False}
+    recipe = tiny(idx, **changes, **{"schedule.epochs": 1, "data.max_train_images": 20})
+    files.write_text(tmp_path / "recipe.json", settings.to_json(recipe))
+    finish(torchrun(tmp_path, "-m", "helpers.ranks", "recipe.json", str(tmp_path)))
+    training = build_training(recipe)
+    train_steps(training)
+    saved = load_file(tmp_path / "checkpoint.safetensors")
+    expected = {name: value for name, value in training.state.network.named_buffers() if "running_mean" in name}
+    assert expected
+    for name, value in expected.items():
+        torch.testing.assert_close(saved[f"network/{name}"], value)
+
+
+@pytest.mark.slow
 def test_a_training_resumes_after_a_kill_of_either_process(idx: Path, tmp_path: Path) -> None:
     """With the same torchrun, to bit-identical weights; one process may not resume what two have started."""
     command = ["-m", "modiste", "train", "classic-cnn", f"--data={idx}", *TINY, *EXACT, *TRICKS, "--epochs=12"]

@@ -1,8 +1,8 @@
 """One training in several processes, which torchrun starts: each trains on its slice of every batch.
 
 Gradients are averaged by PyTorch's DistributedDataParallel, over gloo on CPUs and NCCL on GPUs. Weights are the same in
-all processes, bit by bit. Batch norm computes its statistics on the slice of each process; the running ones that are
-evaluated and saved are those of the first. Only the first process, rank 0, writes files.
+all processes, bit by bit. Batch norm computes its statistics on the slice of each process; its running ones are
+averaged over the processes after each step. Only the first process, rank 0, writes files.
 """
 
 import gc
@@ -99,10 +99,25 @@ class Ranks:
         return bool(flag.item())
 
     def broadcast_network(self, network: nn.Module, buffers_only: bool = False) -> None:
-        """Copy running statistics and weights from the first process to all others."""
+        """Copy buffers and weights from the first process to all others."""
         tensors = [*network.buffers()] if buffers_only else [*network.buffers(), *network.parameters()]
         for tensor in tensors if self.world_size > 1 else ():
             dist.broadcast(tensor.data, 0)
+
+    def average_running_statistics(self, network: nn.Module) -> None:
+        """Average the running statistics of batch norm over the processes, so that those of the whole batch count.
+
+        Layers in evaluation mode keep theirs.
+        """
+        modules = [module for module in network.modules() if module.training] if self.world_size > 1 else []
+        buffers = [buffer for module in modules for buffer in module.named_buffers(recurse=False)]
+        values = [value for name, value in buffers if name in {"running_mean", "running_var"}]
+        if not values:
+            return
+        joined = torch.cat(values)  # one message instead of two a layer
+        dist.all_reduce(joined)
+        for value, mean in zip(values, (joined / self.world_size).split([len(each) for each in values]), strict=True):
+            value.copy_(mean)
 
     def parallel(self, network: Network) -> Network | nn.parallel.DistributedDataParallel:
         """Return the network with gradients that are averaged over the processes; with one process, the network."""

@@ -64,6 +64,7 @@ class Step:
         all_losses = self.ranks.gather(losses.detach(), count)
         self._require_finite(all_losses.mean())
         self.optimizer.step(lr)
+        self.ranks.average_running_statistics(self.network)
         if self.ema:
             self.ema.update_parameters(self.network)
         return all_losses, self.ranks.gather(targets.is_correct(logits, labels), count)

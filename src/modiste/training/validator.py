@@ -17,7 +17,7 @@ MAX_BATCH_VALUES = 500 * 28 * 28  # pixel values of a batch: bounds the memory, 
 class Validator:
     """Evaluates a network on the validation split: images, uint8 [n, s, s] or [n, s, s, 3], with their targets.
 
-    Several processes evaluate a slice each, with the running statistics of the first.
+    Several processes evaluate a slice each, with the buffers of the first.
     """
 
     images: Tensor
