@@ -23,6 +23,7 @@ from typing import Any
 import scaling_photos
 import scaling_ranks
 import scaling_trials
+from local_cluster import title
 
 from modiste.runs import environment, files, results
 
@@ -46,10 +47,17 @@ def main() -> None:
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--small", action="store_true", help="try it at a size that says nothing")
     args = parser.parse_args()
+    require_no_cluster()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that a cluster is shut down
     home = ROOT / "build" / ("scaling-small" if args.small else "scaling")
     for part in args.parts:
         measure_part(part, home, home / "scaling.json" if args.small else RESULTS, args.small)
+
+
+def require_no_cluster() -> None:
+    """Raise SystemExit if a Ray cluster runs on this machine, as one that was left by a measurement that was killed."""
+    if any("/raylet " in title(process) for process in Path("/proc").glob("[0-9]*")):
+        raise SystemExit("A Ray cluster runs on this machine, and takes time. End it first: ray stop --force")
 
 
 def measure_part(part: str, home: Path, path: Path, small: bool) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from local_cluster import kill_node, open_cluster, processes_of, title
@@ -34,11 +35,11 @@ FLAT_FROM = 2
 
 
 def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
-    """Return the measurements: one node, two, two of which one is killed, the memory, and the local command."""
+    """Return the measurements: one node and two, twice, two of which one is killed, the memory, the local command."""
     count = 5_000 if small else 100_000
+    rounds = {"one_node-1": 1, "two_nodes-1": 2, "two_nodes-2": 2, "one_node-2": 1}
     return {
-        "one_node": partial(measure, count=count, nodes=1),
-        "two_nodes": partial(measure, count=count, nodes=2),
+        **{name: partial(measure, count=count, nodes=nodes) for name, nodes in rounds.items()},
         "node_killed": partial(measure, count=count, nodes=2, kill=True),
         "memory": partial(measure, count=count, nodes=1, sample=True),
         "local": partial(measure, count=count, nodes=0),
@@ -46,19 +47,21 @@ def measurements(small: bool) -> dict[str, Callable[[Path], dict[str, Any]]]:
 
 
 def summarize(measured: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the speed-up, and how far the memory rises above that of the photos from 20 to 30 %."""
-    one, two = measured["one_node"], measured["two_nodes"]
+    """Return the speed-up, in all and of each round, and how far the memory rises above that from 20 to 30 %."""
+    one, two = ([measured[f"{name}-{turn}"] for turn in (1, 2)] for name in ("one_node", "two_nodes"))
+    one_seconds, two_seconds = ([record["seconds"] for record in each] for each in (one, two))
     tenths = measured["memory"]["memory_by_tenth"]
     memory = {name: [tenth[name] for tenth in tenths[FLAT_FROM:]] for name in tenths[0]}
     return {
-        "photos": one["photos"],
-        "photo_bytes": one["photo_bytes"],
+        "photos": one[0]["photos"],
+        "photo_bytes": one[0]["photo_bytes"],
         "seconds": {name: record["seconds"] for name, record in measured.items()},
-        "seconds_connecting": one["seconds_again"] - measured["local"]["seconds_again"],
-        "photos_per_second_per_core": one["photos"] / one["seconds"],
+        "seconds_connecting": fmean(each["seconds_again"] for each in one) - measured["local"]["seconds_again"],
+        "photos_per_second_per_core": one[0]["photos"] / fmean(one_seconds),
         "memory_mib": {name: {"from_20_percent": each[0], "maximum": max(each)} for name, each in memory.items()},
         "memory_growth": max(max(each) / each[0] - 1 for each in memory.values()),
-        "speedup": one["seconds"] / two["seconds"],
+        "speedup": sum(one_seconds) / sum(two_seconds),
+        "speedup_rounds": [one_seconds[each] / two_seconds[each] for each in (0, 1)],
         "killed_at": measured["node_killed"]["killed_at"],
     }
 

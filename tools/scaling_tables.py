@@ -41,7 +41,8 @@ STATEMENTS = {
   unbroken bench by processes.""",
     "photos": """
 - {photos:,} photos of {photo_bytes:,} bytes, {photos_per_second_per_core:.0f} a second on one core with
-  {seconds_connecting:.1f} s of connecting: one row each, equal to those of the local command, also with a node killed
+  {seconds_connecting:.1f} s of connecting; two nodes, each of which is bound to a core, are {speedup_rounds[0]:.2f} and
+  {speedup_rounds[1]:.2f} times one: one row each, equal to those of the local command, also with a node killed
   after {killed_at:.0%}. At most {memory_mib[actors][maximum]:,} MiB in the processes that predict, and
   {memory_mib[all][maximum]:,} MiB in all of command and cluster.""",
     "ranks": """

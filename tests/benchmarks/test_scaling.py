@@ -51,9 +51,11 @@ MEASURED: dict[str, dict[str, dict[str, Any]]] = {
         **{f"random-{n}": BENCH | {"kills": [{"moment": 0.1, "epochs": [2, 3]}] * 4} for n in range(1, 6)},
     },
     "photos": {
-        "one_node": PHOTOS,
+        "one_node-1": PHOTOS,
+        "one_node-2": PHOTOS,
         "memory": PHOTOS | {"memory_by_tenth": [{"actors": 100 + n, "all": 1000 + n} for n in range(10)]},
-        "two_nodes": PHOTOS | {"seconds": 65.0},
+        "two_nodes-1": PHOTOS | {"seconds": 65.0},
+        "two_nodes-2": PHOTOS | {"seconds": 60.0},
         "node_killed": PHOTOS | {"killed_at": 0.5},
         "local": PHOTOS | {"seconds_again": 2.0},
     },
@@ -86,6 +88,8 @@ def test_figures_are_whole_times_over_whole_times(tmp_path: Path) -> None:
     assert trials["seconds_connecting"] == 6.0
     assert trials["overhead_seconds_per_trial"] == pytest.approx((324 - 300 - 6) / 6)
     assert content["kills"] == {"kills": 20, "fewest_epochs": 2}
+    assert content["photos"]["speedup"] == 2.0
+    assert content["photos"]["speedup_rounds"] == pytest.approx([125 / 65, 125 / 60])
     assert content["photos"]["memory_growth"] == pytest.approx(7 / 102)
     assert content["photos"]["seconds_connecting"] == 6.0
     assert content["ranks"]["speedup"] == pytest.approx(80 / 52)
@@ -160,6 +164,16 @@ def test_a_table_of_another_commit_gives_way(tmp_path: Path, monkeypatch: pytest
     parts_of(monkeypatch, first=lambda _: {"output": "table", "sha256": "b"})
     scaling.measure_part("trials", tmp_path, tmp_path / "scaling.json", small=False)
     assert [record["recipe"] for record in results.read(tmp_path / "scaling.json")["runs"]] == ["first"]
+
+
+def test_another_cluster_is_noticed() -> None:
+    """It would take time from what is measured."""
+    with subprocess.Popen(["bash", "-c", "exec -a /bin/raylet sleep 60"]) as process:
+        while "raylet" not in local_cluster.title(Path(f"/proc/{process.pid}")):
+            time.sleep(0.05)
+        with pytest.raises(SystemExit, match="A Ray cluster runs on this machine"):
+            scaling.require_no_cluster()
+        process.kill()
 
 
 def test_there_are_twenty_kills_and_one_at_half() -> None:
