@@ -117,7 +117,8 @@ def bind_to_cores(nodes: Iterable[Any]) -> None:
     for core, node in enumerate(nodes):
         for process in processes_of(node, ""):
             for thread in (process / "task").iterdir():
-                os.sched_setaffinity(int(thread.name), {core})
+                with suppress(ProcessLookupError):  # it has ended
+                    os.sched_setaffinity(int(thread.name), {core})
 
 
 def write_photos(folder: Path, count: int) -> Path:
