@@ -43,8 +43,8 @@ STATEMENTS = {
 - {photos:,} photos of {photo_bytes:,} bytes, {photos_per_second_per_core:.0f} a second on one core with
   {seconds_connecting:.1f} s of connecting. Each node is bound to a core; two are {speedup_rounds[0]:.2f} and
   {speedup_rounds[1]:.2f} times as fast as one, measured twice. Each photo has one row, equal to that of the local
-  command, also where a node is killed after {killed_at:.0%} of them. At most {memory_mib[actors][maximum]:,} MiB in the processes that predict, and
-  {memory_mib[all][maximum]:,} MiB in all of command and cluster.""",
+  command, also where a node is killed after {killed_at:.0%} of them. At most {memory_mib[actors][maximum]:,} MiB in
+  the processes that predict, and {memory_mib[all][maximum]:,} MiB in all of command and cluster.""",
     "ranks": """
 - Time: `{timed[training]}`, {timed[images]:,} images, {timed[epochs]} epochs, two seeds. Accuracy:
   `{accurate[training]}`, {accurate[images]:,} images, {accurate[epochs]} epochs, {seeds} seeds: on validation
