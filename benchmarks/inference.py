@@ -51,7 +51,7 @@ def measure_runtimes(run: Run) -> list[dict[str, Any]]:
 
 def measure_interfaces(photos: Path, home: Path) -> dict[str, Any]:
     """Measure command and service with the bundled models: one of them on photos, the other on a sample."""
-    photo, sample = photo_files.find_photos(photos).readable[0], min(SAMPLES.glob("*.png"))
+    photo, sample = Path(photo_files.find_photos(photos).readable[0]), min(SAMPLES.glob("*.png"))
     python = install_base(home)
     return {
         "base_install_megabytes": installed_megabytes(python),
@@ -74,7 +74,9 @@ def main() -> None:
         interfaces = measure_interfaces(args.photos, Path(home))
     records = [record | environment.describe() for run in runs for record in measure_runtimes(run)]
     print("All timings are done. Now the predictions of command, API and page are compared.", flush=True)
-    interfaces["agreement"] = compare_interfaces(photo_files.find_photos(args.photos).readable[:MAX_COMPARED])
+    interfaces["agreement"] = compare_interfaces(
+        list(map(Path, photo_files.find_photos(args.photos).readable[:MAX_COMPARED]))
+    )
     command = timing.current_command()
     results.write(args.out, recipe="inference", command=command, runs=records, **interfaces)
     print(args.out)

@@ -38,7 +38,7 @@ def measure_model(photos: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as home:
         return {
             "megabytes": BUNDLED.stat().st_size / 1e6,
-            "photo_milliseconds": time_prediction(photo_files.find_photos(photos).readable[0]),
+            "photo_milliseconds": time_prediction(Path(photo_files.find_photos(photos).readable[0])),
             "folder": time_folder(Path(sys.executable), photos, Path(home)),
         }
 

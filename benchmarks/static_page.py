@@ -125,7 +125,7 @@ def write_images(folder: Path, count: int) -> list[Path]:
 @click.option("--out", type=click.Path(path_type=Path), default=Path("results/static-page.json"), show_default=True)
 def main(folders: tuple[Path, ...], limit: int, out: Path) -> None:
     """Compare the page with the command, for both bundled models, and write the results file."""
-    photos = [photo for folder in folders for photo in find_photos(folder).readable]
+    photos = [Path(photo) for folder in folders for photo in find_photos(folder).readable]
     chosen = random.Random(0).sample(photos, min(limit, len(photos)))  # noqa: S311  not for security
     with tempfile.TemporaryDirectory() as folder:
         images = write_images(Path(folder), limit)

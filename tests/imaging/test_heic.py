@@ -30,12 +30,12 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(file_format, "is_heic_supported", lambda: False)
     with pytest.raises(UnsupportedPhoto, match=r"photo-1.heic is HEIC.*modiste\[heic\]"):
         to_photo(ASSETS / "photo-1.heic")
-    assert photo_files.is_readable_photo(ASSETS / "photo-1.heic") is False
+    assert photo_files.is_readable_photo(str(ASSETS / "photo-1.heic")) is False
 
 
 def test_with_the_extra_it_is_a_photo_of_a_folder() -> None:
     """Beside the JPEGs."""
-    assert photo_files.find_photos(ASSETS).readable == [ASSETS / "photo-1.heic", ASSETS / "photo-6.heic"]
+    assert photo_files.find_photos(ASSETS).readable == [str(ASSETS / "photo-1.heic"), str(ASSETS / "photo-6.heic")]
 
 
 @pytest.mark.parametrize("sixteenth", range(1, 16, 2))

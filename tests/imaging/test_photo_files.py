@@ -31,14 +31,14 @@ OTHER = {
 def test_a_photo_is_read_under_any_name(name: str, content: bytes, tmp_path: Path) -> None:
     """Without a suffix, or with an unknown or a wrong one, the first bytes decide."""
     (tmp_path / name).write_bytes(content)
-    assert find_photos(tmp_path) == ([tmp_path / name], [])
+    assert find_photos(tmp_path) == ([str(tmp_path / name)], [])
 
 
 @pytest.mark.parametrize("name", ["a.DNG", "a.pgm", "a.jp2", "a.jxl", "a.nef", "a.gif", "a.bmp", "a.tif", "a.avif"])
 def test_a_photo_of_another_format_is_listed_as_unreadable(name: str, tmp_path: Path) -> None:
     """By its suffix, so that it is not left out silently."""
     (tmp_path / name).touch()
-    assert find_photos(tmp_path) == ([], [tmp_path / name])
+    assert find_photos(tmp_path) == ([], [str(tmp_path / name)])
 
 
 @pytest.mark.parametrize("photo_format", OTHER)
@@ -46,7 +46,7 @@ def test_other_formats_are_detected_by_their_first_bytes(photo_format: str, tmp_
     """A file without a suffix is listed as unreadable, too."""
     (tmp_path / "photo").write_bytes(OTHER[photo_format])
     assert file_format.detect_format(OTHER[photo_format]) == photo_format
-    assert is_readable_photo(tmp_path / "photo") is False
+    assert is_readable_photo(str(tmp_path / "photo")) is False
 
 
 @pytest.mark.parametrize("name", ["labels.json", "notes.txt", "x.csv", "Thumbs.db", ".DS_Store", "._a.jpg", ".a.png"])
@@ -69,11 +69,11 @@ def test_what_cannot_be_opened_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "link").symlink_to(tmp_path / "missing")
     (tmp_path / "link.jpg").symlink_to(tmp_path / "missing")
-    assert find_photos(tmp_path) == ([tmp_path / "link.jpg"], [])
+    assert find_photos(tmp_path) == ([str(tmp_path / "link.jpg")], [])
 
 
 def test_a_photo_is_not_opened_to_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A known suffix decides, which keeps large folders fast."""
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     monkeypatch.setattr(photo_files, "_first_bytes", lambda _: pytest.fail("opened"))
-    assert find_photos(tmp_path).readable == [tmp_path / "a.png"]
+    assert find_photos(tmp_path).readable == [str(tmp_path / "a.png")]

@@ -156,4 +156,4 @@ def _photos_below(folder: str, is_only: bool) -> list[str]:
     if photos and unreadable:
         skipped = f"{unreadable[0]} and {len(unreadable) - 1} more are" if unreadable[1:] else f"{unreadable[0]} is"
         click.echo(f"modiste: {printable(skipped)} skipped: {FORMATS}", err=True)
-    return list(map(str, photos))
+    return photos

@@ -203,7 +203,7 @@ def _class_photos(folder: Path) -> list[Path]:
 
 
 def _readable(folder: Path) -> list[Path]:
-    return [path for path in _visible(folder) if not path.is_dir() and photo_files.is_readable_photo(path)]
+    return [path for path in _visible(folder) if not path.is_dir() and photo_files.is_readable_photo(str(path))]
 
 
 def _unusable(folder: Path) -> list[tuple[Path, str]]:
@@ -211,9 +211,9 @@ def _unusable(folder: Path) -> list[tuple[Path, str]]:
     unusable = []
     for path in _visible(folder):
         if path.is_dir():
-            if any(map(Path.is_file, photo_files.find_photos(path).readable)):
+            if any(Path(photo).is_file() for photo in photo_files.find_photos(path).readable):
                 unusable.append((path, NO_SUBFOLDERS))
-        elif photo_files.is_readable_photo(path) is False:
+        elif photo_files.is_readable_photo(str(path)) is False:
             unusable.append((path, OTHER_FORMAT))
     return unusable
 

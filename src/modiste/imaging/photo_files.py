@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +30,10 @@ SYSTEM_FOLDERS = frozenset({"@eaDir", "__MACOSX"})
 
 
 class PhotoFiles(NamedTuple):
-    """Photos in formats that are read and that are not read, sorted by path."""
+    """Paths of photos in formats that are read and that are not read, sorted by their parts."""
 
-    readable: list[Path]
-    unreadable: list[Path]
+    readable: list[str]
+    unreadable: list[str]
 
 
 def find_photos(folder: Path) -> PhotoFiles:
@@ -44,10 +43,9 @@ def find_photos(folder: Path) -> PhotoFiles:
     """
     errors: list[OSError] = []
     files = {path: is_readable_photo(path) for path in _walk(folder, errors.append)}
-    files |= {Path(error.filename): True for error in errors}
-    readable, unreadable = ([path for path in files if files[path] is flag] for flag in (True, False))
-    in_order = attrgetter("parts")  # the order of paths, which compare parts in Python
-    return PhotoFiles(sorted(readable, key=in_order), sorted(unreadable, key=in_order))
+    files |= {str(Path(error.filename)): True for error in errors}
+    paths = sorted(files, key=lambda path: path.replace(os.sep, "\0"))  # the order of the parts, at once
+    return PhotoFiles([path for path in paths if files[path]], [path for path in paths if files[path] is False])
 
 
 def is_hidden(name: str) -> bool:
@@ -55,14 +53,16 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in SYSTEM_FOLDERS
 
 
-def is_readable_photo(path: Path) -> bool | None:
+def is_readable_photo(path: str) -> bool | None:
     """Return whether a photo file can be read: False for one in another format, None for a file that is not a photo.
 
     Hidden files are not photos. A file is opened only if its suffix is missing, unknown, or of a format that is not
     read, since a JPEG is sometimes called photo.jpg.1 or photo.tiff.
     """
-    suffix = path.suffix.lower()
-    if is_hidden(path.name) or suffix in SIDECAR_SUFFIXES:
+    name = path.rpartition(os.sep)[2]
+    _, dot, end = name.rpartition(".")
+    suffix = dot + end.lower()
+    if is_hidden(name) or suffix in SIDECAR_SUFFIXES:
         return None
     photo_format = FORMATS.get(suffix) or file_format.detect_format(_first_bytes(path))
     if photo_format == "HEIC":
@@ -72,16 +72,17 @@ def is_readable_photo(path: Path) -> bool | None:
     return False if photo_format or suffix in OTHER_PHOTO_SUFFIXES else None
 
 
-def _first_bytes(path: Path) -> bytes:
+def _first_bytes(path: str) -> bytes:
     """Return the first 16 bytes of a regular file; nothing where it cannot be read."""
+    file_path = Path(path)
     with suppress(OSError):
-        if path.is_file():  # opening a FIFO would wait
-            with path.open("rb", buffering=0) as file:
+        if file_path.is_file():  # opening a FIFO would wait
+            with file_path.open("rb", buffering=0) as file:
                 return file.read(16)
     return b""
 
 
-def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[Path]:
+def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[str]:
     """Yield all files below a folder, links followed; each folder once, by its own path rather than a link."""
     visited: set[str] = set()
     for parent, folders, names in os.walk(folder, onerror=on_error, followlinks=True):
@@ -91,4 +92,5 @@ def _walk(folder: Path, on_error: Callable[[OSError], object]) -> Iterator[Path]
         visited.add(real_path)
         visible = [name for name in folders if not is_hidden(name)]
         folders[:] = sorted(visible, key=lambda name: (Path(parent, name).is_symlink(), name))
-        yield from (Path(parent, name) for name in names)
+        start = str(Path(parent, "_"))[:-1]  # a Path for each of a million names would take seconds
+        yield from (start + name for name in names)

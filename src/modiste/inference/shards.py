@@ -100,7 +100,7 @@ class Plan:
         for shard in self.shards:
             digest.update(to_json(shard).encode())
             for name, photo in shard.photos if isinstance(shard, Photos) else ((shard.url, None),):
-                digest.update(json.dumps(size_and_time(name)).encode())
+                digest.update(str([*size_and_time(name)]).encode())
                 digest.update(photo if isinstance(photo, bytes) else b"")
         plan = {"model": self.model_sha256, "top": self.top, "shards": len(self.shards), "sha256": digest.hexdigest()}
         return json.dumps(plan).encode()
