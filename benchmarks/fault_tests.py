@@ -73,6 +73,7 @@ class Recorder:
         test = self.tests[report.nodeid]
         if report.when == "call" or report.outcome != "passed":
             test["outcome"] = "failed" if test["outcome"] == "failed" else report.outcome
+        if report.when == "teardown":  # what a test patched, such as writing, works again
             files.write_json(self.file, self.tests)
 
 
