@@ -20,6 +20,7 @@ from helpers.cluster import fill_disk, kill_processes, meanwhile, running_cluste
 from helpers.command import OWN, TINY, run_in_process, start
 from helpers.idx import write_idx_folder
 from helpers.s3 import s3_server
+from helpers.static_host import hosting
 from modiste.errors import InputError
 from modiste.experiments import executor
 from modiste.experiments.cluster.worker import SCRATCH
@@ -247,11 +248,13 @@ def test_ctrl_c_leaves_what_resumes_without_the_cluster(small: list[str], tmp_pa
 def test_errors_are_one_sentence(small: list[str], tmp_path: Path, nodes: Any) -> None:
     """Each says what to do next, and nothing is trained."""
     address = f"--cluster={nodes.address}"
-    with socket.socket() as unused:
+    with socket.socket() as unused, socket.create_server(("127.0.0.1", 0)) as silent, hosting(tmp_path) as web:
         unused.bind(("127.0.0.1", 0))
-        nowhere = f"127.0.0.1:{unused.getsockname()[1]}"
+        nowhere, mute, other = (f"127.0.0.1:{each.getsockname()[1]}" for each in (unused, silent, web.server.socket))
         cases = {
             "There is no Ray cluster at": [f"--cluster={nowhere}"],
+            f"What listens at {mute} is not a Ray cluster": [f"--cluster={mute}"],
+            f"What listens at {other} is not a Ray cluster": [f"--cluster={other}"],
             "must be auto or HOST:PORT": ["--cluster=ray://head"],
             "A trial needs 1 CPU and 8 GPUs, but the largest node has": [address, "--gpus=8"],
             "cannot see --storage": [address, f"--storage={tmp_path / 'missing'}"],

@@ -51,7 +51,7 @@ def connect(address: str, on_lost: Callable[[], None]) -> Iterator[Head]:
 
 
 def _require_listening(address: str) -> None:
-    """Raise an InputError at once for an address at which nothing listens, for which Ray would wait minutes."""
+    """Raise an InputError at once for an address at which no cluster listens, for which Ray would wait minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -62,6 +62,8 @@ def _require_listening(address: str) -> None:
         )
     if error := head.connection_error(address):
         raise InputError(f"There is no Ray cluster at {address} ({error}). {START}")
+    if not os.environ.get("RAY_USE_TLS") and not head.speaks_http2(address):
+        raise InputError(f"What listens at {address} is not a Ray cluster. {START}")
 
 
 def _describe_failure(address: str, error: Exception) -> str:

@@ -11,6 +11,10 @@ from typing import Self
 CONNECT_SECONDS = 5
 CHECK_SECONDS = 2.0
 
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+FRAME_HEADER_BYTES, FRAME_TYPE, SETTINGS = 9, 3, 4
+"""How a client begins, and that the first frame of a server is one of settings (RFC 9113, sections 3.4 and 4.1)."""
+
 TIMEOUT_VARIABLE = "RAY_gcs_rpc_server_reconnect_timeout_s"
 """Variable of Ray, and of its documentation: seconds after which Ray ends processes that have lost the head."""
 
@@ -61,9 +65,27 @@ class Head:
 
 def connection_error(address: str) -> OSError | OverflowError | None:
     """Connect to HOST:PORT; return why that fails."""
-    host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+        _connect(address).close()
     except (OSError, OverflowError) as error:
         return error
     return None
+
+
+def speaks_http2(address: str) -> bool:
+    """Return whether what listens at HOST:PORT answers as a server of HTTP/2, which gRPC uses, and Ray by that.
+
+    Ray would call anything else without an end.
+    """
+    try:
+        with _connect(address) as connection:
+            connection.sendall(HTTP2_PREFACE)
+            answer = connection.recv(FRAME_HEADER_BYTES, socket.MSG_WAITALL)
+    except OSError:
+        return False
+    return len(answer) == FRAME_HEADER_BYTES and answer[FRAME_TYPE] == SETTINGS
+
+
+def _connect(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), CONNECT_SECONDS)
