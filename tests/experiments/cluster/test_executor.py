@@ -253,6 +253,7 @@ def test_errors_are_one_sentence(small: list[str], tmp_path: Path, nodes: Any) -
         nowhere, mute, other = (f"127.0.0.1:{each.getsockname()[1]}" for each in (unused, silent, web.server.socket))
         cases = {
             "There is no Ray cluster at": [f"--cluster={nowhere}"],
+            "There is no Ray cluster at head..local:6379": ["--cluster=head..local:6379"],
             f"What listens at {mute} is not a Ray cluster": [f"--cluster={mute}"],
             f"What listens at {other} is not a Ray cluster": [f"--cluster={other}"],
             "must be auto or HOST:PORT": ["--cluster=ray://head"],

@@ -62,8 +62,9 @@ def _require_listening(address: str) -> None:
         )
     if error := head.connection_error(address):
         raise InputError(f"There is no Ray cluster at {address} ({error}). {START}")
-    if not os.environ.get("RAY_USE_TLS") and not head.speaks_http2(address):
-        raise InputError(f"What listens at {address} is not a Ray cluster. {START}")
+    uses_tls = os.environ.get("RAY_USE_TLS", "").lower() in {"1", "true"}
+    if not uses_tls and not head.speaks_http2(address):
+        raise InputError(f"What listens at {address} is not a Ray cluster, or one with TLS: set RAY_USE_TLS=1. {START}")
 
 
 def _describe_failure(address: str, error: Exception) -> str:

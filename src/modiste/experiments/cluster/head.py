@@ -63,19 +63,19 @@ class Head:
                 return
 
 
-def connection_error(address: str) -> OSError | OverflowError | None:
+def connection_error(address: str) -> OSError | OverflowError | UnicodeError | None:
     """Connect to HOST:PORT; return why that fails."""
     try:
         _connect(address).close()
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # of a port or a host that no machine can have
         return error
     return None
 
 
 def speaks_http2(address: str) -> bool:
-    """Return whether what listens at HOST:PORT answers as a server of HTTP/2, which gRPC uses, and Ray by that.
+    """Return whether what listens at HOST:PORT answers in HTTP/2, as the head of a Ray cluster does by gRPC.
 
-    Ray would call anything else without an end.
+    Ray would try to connect to any other server without end.
     """
     try:
         with _connect(address) as connection:
